@@ -1,7 +1,7 @@
 # natkeeper: everything a checkout can do. Needs python3 (>= 3.10), make and a package index; the rest goes into .venv.
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lab bench bundle lock clean venv packages
+.PHONY: help demo test check lab bench sim mutate bundle lock clean venv packages
 
 # An environment that happens to be active, or a PYTHONPATH, must not change what runs here.
 unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV
@@ -28,6 +28,12 @@ lab: venv packages ## a failure on real gateways with real packets, and a page a
 
 bench: venv ## how long a failover takes, measured
 	@$(BIN)/natlab bench $(ARGS)
+
+sim: venv ## random schedules of failures under one clock (SEEDS=number of them, SEED=one to tell)
+	@$(BIN)/python -m tests.simulation $(if $(SEED),--seed $(SEED),--seeds $(or $(SEEDS),1000)) $(ARGS)
+
+mutate: venv ## plant small faults in the judgement, see which the tests notice (hours; ARGS="decide follow" for some)
+	@nice $(BIN)/python -m tests.mutation $(ARGS)
 
 bundle: venv ## what `s deploy` uploads: build/bundle/*.zip from natkeeper.yaml (CONFIG=file for another)
 	@$(BIN)/python -m natkeeper.packaging $(if $(CONFIG),--config $(CONFIG)) $(ARGS)

@@ -81,6 +81,11 @@ class Account:
         hops = _hops(world)
         looks = [world.egress(hop) for hop in hops.values() if belongs(hop, errand.group)]
         verified = _verified([look for look in looks if look is not None])
+        moves = {str(to): world.egress(to) for to in world.so_far.moved.values() if belongs(to, errand.group)}
+        unproven = [to for to, egress in moves.items() if egress is None]
+        if unproven:  # what was seen before the move is no proof
+            verified = None
+            self.problems.append(f"not verified: the run ended before a look through {', '.join(unproven)}")
         at = {"observed": self.observed, "written": self.written, "total": now}
         ms = {name: _ms(self.began, when) for name, when in at.items() if when is not None}
         ip = next((look.public_ip for look in looks if isinstance(look, EgressSeen) and look.public_ip), None)

@@ -17,12 +17,12 @@ from natkeeper.apply import Write, apply, in_words, moved, shown, subject, write
 from natkeeper.domain.config import Follow
 from natkeeper.domain.decide import decide
 from natkeeper.domain.decision import Await, Bridge, Create, Decision, EipAwait, Hold, Keep, Move, Verify
-from natkeeper.domain.egress import EgressLost, EgressSeen
+from natkeeper.domain.egress import EgressLost
 from natkeeper.domain.health import Unknown
 from natkeeper.domain.observed import Instance, Unseen
 from natkeeper.domain.suspicion import PROMPT, believe, watched
 from natkeeper.domain.world import RouteView, SoFar, World, belongs
-from natkeeper.looks import look
+from natkeeper.looks import PATIENCE, look
 from natkeeper.observe import Question, Seen, observe
 from natkeeper.ports import (
     Batch,
@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime
 
-    from natkeeper.domain.config import Group
+    from natkeeper.domain.config import Group, Route
     from natkeeper.domain.observed import NextHop
     from natkeeper.domain.signals import ProbeReport
     from natkeeper.errands import Errand
@@ -142,7 +142,8 @@ def _suspect(
     """Take the probe's report for what it is: something seen, at a time, through the route as it was then.
 
     It is judged once, by the first world that shows what it is about: what is mended later proves nothing any more. An
-    old report makes us look, nothing else. The report is given back while it cannot be judged.
+    old report makes us look, nothing else; and it is old sooner where an EIP follows, which may have arrived since. The
+    report is given back while it cannot be judged.
     """
     if seen.egress or world.so_far.moved:
         return world, None
@@ -154,7 +155,8 @@ def _suspect(
         return world, None
     hop, lost = belief
     looked = timedelta(seconds=policy.probe.timeout * report.failures)
-    if now - report.since > looked + PROMPT:
+    prompt = PROMPT / 2 if isinstance(policy.address, Follow) else PROMPT
+    if now - report.since > looked + prompt:
         return replace(world, so_far=replace(world.so_far, doubted=frozenset({hop.id}))), None
     seen.egress[hop.id] = lost
     return _with_egress(world, policy, hop, lost), None
@@ -204,8 +206,8 @@ def _act(
     for write in writes:
         if isinstance(write.step, (Move, Create, Bridge)):
             seen.unanswered.pop(write.step.route, None)
-            if isinstance(seen.egress.get(write.step.to.id), EgressSeen):
-                del seen.egress[write.step.to.id]  # it was seen to work before the route left it: look again
+            if not isinstance(seen.egress.get(write.step.to.id), EgressLost):
+                seen.egress.pop(write.step.to.id, None)  # a look from before the route left it: look again
     seen.unanswered.update({step.route: step for step in applied.unanswered})
     again = any(failure.kind is not FailureKind.NOT_IN_PLACE for failure in applied.failed)
     for call in applied.accepted:
@@ -215,14 +217,23 @@ def _act(
     for step in decision.steps:
         if isinstance(step, Verify) and step.hop.id not in seen.egress:
             others = _others(world, policy, step.hop)
-            found = yield from look(policy, step.route, step.hop, others, clock, deadline)
+            patience = timedelta(0) if world.so_far.doubted and not world.so_far.moved else PATIENCE
+            way = _way(world, policy, step)
+            found = yield from look(policy, way, step.hop, others, clock, deadline, patience)
             seen.egress[step.hop.id] = found
-            view = world.routes[step.route]
+            view = world.routes[way]
             if isinstance(view, RouteView) and view.whole is not None:
                 seen.looked[step.hop.id] = view.whole.id
             if isinstance(found, Unseen):
                 account.problems.append(f"not verified: {found.reason}")
     return applied.so_far
+
+
+def _way(world: World, policy: Group, step: Verify) -> Route:
+    """Name the route to look along: the probe's where it leads to the same hop, for it sees more than the hop does."""
+    view = world.routes[watched(policy)]
+    same = isinstance(view, RouteView) and view.carries == step.hop and policy.looked_at_by_probe(watched(policy))
+    return watched(policy) if same else step.route
 
 
 def _lags(world: World, write: Write, seen: Seen, now: datetime) -> bool:

@@ -27,7 +27,13 @@ ASSISTANT_WITHIN = timedelta(seconds=15)
 
 
 def look(
-    policy: Group, route: Route, hop: NextHop, others: frozenset[str], clock: Clock, deadline: datetime
+    policy: Group,
+    route: Route,
+    hop: NextHop,
+    others: frozenset[str],
+    clock: Clock,
+    deadline: datetime,
+    patience: timedelta = PATIENCE,
 ) -> Run[Egress | Unseen]:
     """Look through `hop` until the internet is seen, or patience or the deadline ends.
 
@@ -35,7 +41,8 @@ def look(
     the route has left, and proves nothing about `hop`.
     """
     if policy.looked_at_by_probe(route) and policy.probe.function is not None:
-        seen = yield from _through_probe(policy.probe.function, others, clock, deadline)
+        until = min(clock() + patience, deadline)
+        seen = yield from _through_probe(policy.probe.function, others, clock, until)
         if not isinstance(seen, Unseen):
             return seen
     if hop.kind is HopKind.INSTANCE:
@@ -43,8 +50,7 @@ def look(
     return Unseen(f"no probe takes {route}, so egress through {hop} cannot be seen")
 
 
-def _through_probe(function: str, others: frozenset[str], clock: Clock, deadline: datetime) -> Run[Egress | Unseen]:
-    until = min(clock() + PATIENCE, deadline)
+def _through_probe(function: str, others: frozenset[str], clock: Clock, until: datetime) -> Run[Egress | Unseen]:
     while True:
         answer = yield from ask(LookThroughProbe(function))
         if isinstance(answer, Failure):

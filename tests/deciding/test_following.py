@@ -160,6 +160,12 @@ def test_the_eip_comes_along_from_a_gateway_that_drains() -> None:
     assert (type(stays.steps[0]), stays.eip) == (Hold, EipSettled())
 
 
+def test_a_gateway_that_drains_gets_a_lost_eip_back_when_nothing_better_is_there() -> None:
+    """The route stays on it until the last moment, and leads nowhere without the EIP."""
+    found = decision(world(a=spot(), b="Stopped", eip=eip(None)), FOLLOW)
+    assert (type(found.steps[0]), type(found.eip)) == (Hold, EipGive)
+
+
 def test_the_eip_waits_for_an_entry_that_others_are_changing() -> None:
     """The table may still show the next hop that it leaves."""
     assert step_for(eip(B), on=entry(A, status=EntryStatus.MODIFYING)) == EipSettled()

@@ -16,6 +16,7 @@ from typing import Any
 from natkeeper.attend import Answer, Told, attend
 from natkeeper.domain.config import Config
 from natkeeper.domain.egress import EgressSeen
+from natkeeper.domain.observed import NextHop
 from natkeeper.ports import Batch, Failure, FailureKind, Result, Wait
 from tests.simulation.region import Region, draws
 from tests.simulation.rules import Rules
@@ -44,6 +45,8 @@ class Invocation:
         self.saw: list[datetime] = []
         self.noted: set[int] = set()
         self.moved_at: dict[str, datetime] = {}
+        self.pointed: dict[str, NextHop] = {}
+        """Where it last pointed each table's route."""
         self.action = _action(payload)
         self.alive = True
         self.stalled = False

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.simulation.simulation import play
-from tests.simulation.story import Happening, Story
+from tests.simulation.story import Happening, Noise, Story
 
 FOUND = {
     "a look from before the route left and came back counted as verification": Story(
@@ -78,6 +78,53 @@ FOUND = {
             Happening(1384, "stops", ("i-alpha", False)),
             Happening(1384, "stops", ("i-charlie", False)),
             Happening(1387, "is deleted", ("i-bravo",)),
+        ),
+        retries=0,
+    ),
+    "a report of ten seconds ago was believed although the EIP had come back": Story(
+        1015777,
+        "follow",
+        4.9,
+        (
+            Happening(181.52, "is reclaimed", ("i-bravo",)),
+            Happening(233.27, "EIP is taken off", ("eip-walks",)),
+            Happening(233.27, "fails", ("i-charlie",)),
+        ),
+        retries=0,
+    ),
+    "a move counted as verified by a look at the gateway that it left": Story(
+        1004800,
+        "zones",
+        10,
+        (
+            Happening(123, "stops", ("i-alpha", True)),
+            Happening(129, "starts", ("i-alpha", True)),
+            Happening(540, "is reclaimed", ("i-alpha",)),
+            Happening(542.19, "pause", ("prod", "1m")),
+        ),
+        noise=Noise(slow=0.1),
+        runs=3,
+        retries=0,
+    ),
+    "a look on the gateway and a look through it took turns in saying what the entry remembers": Story(
+        5002140,
+        "zones",
+        2.4,
+        (
+            Happening(83, "stops", ("i-bravo", True)),
+            Happening(85, "loses its rules", ("i-alpha",)),
+        ),
+        runs=3,
+        retries=0,
+    ),
+    "a gateway that drained, with nothing better there, never got its lost EIP back": Story(
+        5007376,
+        "follow, set up",
+        22,
+        (
+            Happening(440.03, "hangs", ("i-alpha",)),
+            Happening(1019.55, "EIP is taken off", ("eip-walks",)),
+            Happening(1019.55, "is maintained", ("i-bravo", 900.0)),
         ),
         retries=0,
     ),

@@ -35,6 +35,10 @@ class Town(World):
         self._due: list[tuple[datetime, int, bool, Callable[[], None]]] = []
         self._turn = 0
         self._power: dict[str, int] = {}
+        self.dropped: dict[str, datetime] = {}
+        """When somebody last deleted a table's default route."""
+        self.repointed: dict[str, datetime] = {}
+        """When somebody last pointed a table's default route elsewhere."""
 
     # ---- time --------------------------------------------------------------------------------------------
 
@@ -203,6 +207,7 @@ class Town(World):
     def drop_route(self, table: str) -> None:
         """Somebody deletes the default route."""
         self.tables[TableId(table)] = [e for e in self.tables[TableId(table)] if e.destination != DEFAULT]
+        self.dropped[table] = self.now
         self.touched("DeleteRouteEntry", table)
 
     def point_route(self, table: str, hop: NextHop) -> None:
@@ -210,6 +215,7 @@ class Town(World):
         entry = self.entry(TableId(table), DEFAULT)
         if entry is not None:
             entry.hop = entry.carries = hop
+            self.repointed[table] = self.now
             self.touched("ModifyRouteEntry", table)
 
     def halve(self, table: str, hop: NextHop) -> None:

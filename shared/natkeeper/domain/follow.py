@@ -68,11 +68,13 @@ def decide_eip(world: World, policy: Group, steps: tuple[Step, ...], now: dateti
 def _owner(world: World, policy: Group, steps: tuple[Step, ...], now: datetime) -> InstanceId | None:
     """Name the gateway that the routes are on or are going to; None where there is none, or none can be told yet."""
     for step in steps:
-        if isinstance(step, Hold) or (isinstance(step, Await) and step.route not in world.so_far.moved):
+        if isinstance(step, Await) and step.route not in world.so_far.moved:
             return None
         hop = _heading(world, policy, step, now)
         if hop is not None and hop.kind is HopKind.INSTANCE:
             return InstanceId(hop.id)
+        if isinstance(step, Hold):
+            return None  # what cannot be told of one route is not to be guessed from another
     return None
 
 
@@ -89,7 +91,8 @@ def _heading(world: World, policy: Group, step: Step, now: datetime) -> NextHop 
 def _there(world: World, policy: Group, step: Step, now: datetime) -> NextHop | None:
     """Find the next hop that carries a route now, if the EIP may be brought to it.
 
-    What was seen of its egress is no reason against that: without the EIP nobody reaches the internet through it.
+    What was seen of its egress is no reason against that: without the EIP nobody reaches the internet through it. But
+    while the route is held because of it, where the route goes next is not known.
     """
     view = world.routes[step.route]
     hop = view.carries if isinstance(view, RouteView) else None
@@ -97,7 +100,8 @@ def _there(world: World, policy: Group, step: Step, now: datetime) -> NextHop | 
         return None
     if world.paused_until(now) is not None and not _just_moved(world, step, now):
         return None
-    return hop if isinstance(without_looks(world, hop).health(hop, policy), (Healthy, Draining)) else None
+    seen = world if isinstance(step, Hold) else without_looks(world, hop)
+    return hop if isinstance(seen.health(hop, policy), (Healthy, Draining)) else None
 
 
 def _just_moved(world: World, step: Step, now: datetime) -> bool:
