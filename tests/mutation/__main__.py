@@ -1,0 +1,120 @@
+"""Plant small faults in the judgement of natkeeper, one at a time, and see whether the tests notice.
+
+For the libraries that do this: mutmut rewrites whole packages and mutates every sentence; cosmic-ray changes files in
+place and starts pytest anew for each fault, some seconds for each of 1,800. Here a fault costs a fork and the few
+tests that run its line; the whole takes minutes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import json
+import os
+import random
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Column, Table
+
+from tests.mutation.campaign import Unsound, examine, path_of
+from tests.mutation.explained import EXPLAINED
+from tests.mutation.mutants import Mutant, mutants_of
+from tests.mutation.reach import PACKAGE
+from tests.mutation.trying import Verdict
+
+MODULES = (*sorted(p.stem for p in (PACKAGE / "domain").glob("*.py") if p.stem != "__init__"), "controller")
+TESTS = (
+    *(f"tests/{folder}" for folder in ("deciding", "memory", "config", "events", "controlling", "observing")),
+    *(f"tests/{folder}" for folder in ("receipts", "hostile")),
+    *(f"tests/simulation/test_{name}.py" for name in ("found", "storms", "stories")),
+)
+BEFORE = ("hypothesis.strategies", "hypothesis.stateful", "msgspec.json", "natlab.cloud.cloud", "yaml", "click")
+"""What no child need import anew: nothing of it may import natkeeper."""
+DOMAIN = "natkeeper.domain."
+SEED = "17"
+"""Of the fresh stories: the same for every fault."""
+RECORD = Path("build/mutation.json")
+
+
+def main() -> int:
+    """Examine all modules, or those that are named; 1 when a fault survives unexplained."""
+    parser = argparse.ArgumentParser(prog="make mutate ARGS=…", description=__doc__)
+    parser.add_argument("modules", nargs="*", metavar="module", help=f"of {', '.join(MODULES)} (default: all)")
+    parser.add_argument("--list", action="store_true", help="name the faults, plant none")
+    parser.add_argument("--sample", type=int, metavar="N", help="plant only N faults, taken at random")
+    parser.add_argument("--seed", type=int, default=0, help="which sample (default: 0)")
+    parser.add_argument("--only", metavar="TEXT", help="plant only faults whose name has this in it")
+    parser.add_argument(
+        "--workers", type=int, default=os.cpu_count() or 1, help="processes (default: as many as there are)"
+    )
+    asked = parser.parse_args()
+    if unknown := set(asked.modules) - set(MODULES):
+        parser.error(f"unknown: {', '.join(sorted(unknown))}")
+    names = [f"natkeeper.{m}" if m == "controller" else DOMAIN + m for m in asked.modules or MODULES]
+    mutants = [m for name in names for m in mutants_of(name, path_of(name).read_text(encoding="utf-8"))]
+    mutants = [mutant for mutant in mutants if asked.only is None or asked.only in str(mutant)]
+    if asked.sample is not None:
+        mutants = random.Random(asked.seed).sample(mutants, min(asked.sample, len(mutants)))
+    console = Console(file=sys.stdout, highlight=False)
+    if asked.list:
+        console.print(*mutants, f"{len(mutants)} faults", sep="\n", markup=False, soft_wrap=True)
+        return 0
+    os.environ |= {"CI": "1", "NATKEEPER_SEED": SEED}
+    for name in BEFORE:
+        importlib.import_module(name)
+    early = [name for name in sys.modules if name.partition(".")[0] == "natkeeper"]
+    assert not early, f"imported too early: {early}"
+    began = time.monotonic()
+    try:
+        verdicts = examine(mutants, TESTS, asked.workers, console)
+    except Unsound as problem:
+        console.print(problem, style="red", markup=False)
+        return 2
+    return _report(mutants, verdicts, time.monotonic() - began, console)
+
+
+def _report(mutants: list[Mutant], verdicts: Mapping[str, Verdict], seconds: float, console: Console) -> int:
+    """Tell how many were noticed and name the others; 1 when some are not explained."""
+    survivors = [name for name, verdict in verdicts.items() if verdict.by is None]
+    left = [name for name in survivors if name not in EXPLAINED]
+    idle = [name for name, verdict in verdicts.items() if verdict.by is not None and name in EXPLAINED]
+    table = Table(
+        "module", *(Column(name, justify="right") for name in ("faults", "noticed", "explained", "left", "score"))
+    )
+    record: dict[str, dict[str, object]] = {}
+    for title, start in _rows(mutants):
+        faults = [str(mutant) for mutant in mutants if f"{mutant.module}.".startswith(start)]
+        noticed, explained = (
+            len([f for f in faults if f not in survivors]),
+            [f for f in faults if f in survivors and f in EXPLAINED],
+        )
+        open_ones = [fault for fault in faults if fault in left]
+        score = noticed / len(faults)
+        table.add_row(title, *map(str, (len(faults), noticed, len(explained), len(open_ones))), f"{score:.1%}")
+        record[title] = {"faults": len(faults), "noticed": noticed, "score": round(score, 4), "left": open_ones}
+    record["noticed by"] = {name: verdict.by for name, verdict in verdicts.items()}
+    record["took"] = {n: round(v.seconds, 2) for n, v in verdicts.items()}
+    console.print(table)
+    for title, names in (("survives unexplained", left), ("explained, but noticed", idle)):
+        for name in sorted(names):
+            console.print(f"{title}: {name}", markup=False, soft_wrap=True)
+    console.print(f"{len(mutants)} faults in {seconds:.0f} s")
+    RECORD.parent.mkdir(exist_ok=True)
+    RECORD.write_text(json.dumps({"seconds": round(seconds), **record}, indent=1) + "\n", encoding="utf-8")
+    return 1 if left or idle else 0
+
+
+def _rows(mutants: list[Mutant]) -> Iterator[tuple[str, str]]:
+    """Give each row of the table its title, and how the modules begin that it is about."""
+    modules = dict.fromkeys(mutant.module for mutant in mutants)
+    yield from ((module.removeprefix("natkeeper."), f"{module}.") for module in modules)
+    if len([module for module in modules if module.startswith(DOMAIN)]) > 1:
+        yield "domain/", DOMAIN
+
+
+if __name__ == "__main__":
+    sys.exit(main())
