@@ -142,8 +142,8 @@ def _suspect(
     """Take the probe's report for what it is: something seen, at a time, through the route as it was then.
 
     It is judged once, by the first world that shows what it is about: what is mended later proves nothing any more. An
-    old report makes us look, nothing else; and it is old sooner where an EIP follows, which may have arrived since. The
-    report is given back while it cannot be judged.
+    old report makes us look, nothing else: the EIP may have arrived since. The report is given back while it cannot be
+    judged.
     """
     if seen.egress or world.so_far.moved:
         return world, None
@@ -155,8 +155,7 @@ def _suspect(
         return world, None
     hop, lost = belief
     looked = timedelta(seconds=policy.probe.timeout * report.failures)
-    prompt = PROMPT / 2 if isinstance(policy.address, Follow) else PROMPT
-    if now - report.since > looked + prompt:
+    if now - report.since > looked + PROMPT:
         return replace(world, so_far=replace(world.so_far, doubted=frozenset({hop.id}))), None
     seen.egress[hop.id] = lost
     return _with_egress(world, policy, hop, lost), None
@@ -206,8 +205,10 @@ def _act(
     for write in writes:
         if isinstance(write.step, (Move, Create, Bridge)):
             seen.unanswered.pop(write.step.route, None)
-            if not isinstance(seen.egress.get(write.step.to.id), EgressLost):
-                seen.egress.pop(write.step.to.id, None)  # a look from before the route left it: look again
+            left = None if isinstance(write.step, Create) else write.step.came_from
+            for hop in filter(None, (write.step.to, left)):
+                if not isinstance(seen.egress.get(hop.id), EgressLost):
+                    seen.egress.pop(hop.id, None)  # a look from before the route left it: look again
     seen.unanswered.update({step.route: step for step in applied.unanswered})
     again = any(failure.kind is not FailureKind.NOT_IN_PLACE for failure in applied.failed)
     for call in applied.accepted:
@@ -223,7 +224,7 @@ def _act(
             seen.egress[step.hop.id] = found
             view = world.routes[way]
             if isinstance(view, RouteView) and view.whole is not None:
-                seen.looked[step.hop.id] = view.whole.id
+                seen.looked[step.hop.id] = view.whole
             if isinstance(found, Unseen):
                 account.problems.append(f"not verified: {found.reason}")
     return applied.so_far

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 from natkeeper.domain.config import Follow, Group, Route
 from natkeeper.domain.decision import Bridge, Create, Move
 from natkeeper.domain.detour import halves_of
-from natkeeper.domain.egress import Egress, EgressLost
+from natkeeper.domain.egress import Egress
 from natkeeper.domain.health import Sight
-from natkeeper.domain.observed import Eip, NatGateway, RouteEntry, Unseen
+from natkeeper.domain.observed import Eip, EntryStatus, NatGateway, RouteEntry, Unseen
 from natkeeper.domain.world import RouteView, SoFar, World
 from natkeeper.ports import (
     Batch,
@@ -32,7 +32,7 @@ from natkeeper.ports import (
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from natkeeper.domain.ids import EntryId, InstanceId, TableId
+    from natkeeper.domain.ids import InstanceId, TableId
     from natkeeper.domain.observed import Condition, Instance
 
 T = TypeVar("T")
@@ -60,8 +60,8 @@ class Seen:
 
     `trouble`: every read that failed, by what was asked; a trouble that repeats is kept once. `unanswered`: moves of
     which it is not known whether they were carried out. `refused`: calls that need not be made again. `written`: what
-    the world showed of a thing when a write to it was accepted, and when that was. `looked`: the entry that a look
-    went through, by next hop.
+    the world showed of a thing when a write to it was accepted, and when that was. `looked`: the entry that the
+    latest look went through, as it was then, by next hop.
     """
 
     conditions: Mapping[InstanceId, Condition] | Unseen | None = None
@@ -72,7 +72,7 @@ class Seen:
     trouble: dict[str, str] = field(default_factory=dict)
     unanswered: dict[Route, Move | Create | Bridge] = field(default_factory=dict)
     refused: set[Call[None]] = field(default_factory=set)
-    looked: dict[str, EntryId] = field(default_factory=dict)
+    looked: dict[str, RouteEntry] = field(default_factory=dict)
     written: dict[str, tuple[RouteEntry | Eip | Unseen | None, datetime]] = field(default_factory=dict)
 
     @property
@@ -121,16 +121,17 @@ def _learn(seen: Seen, found: Mapping[str, Any]) -> None:
 
 
 def _forget_looks(seen: Seen, tables: Sequence[Sequence[RouteEntry] | Failure]) -> None:
-    """Forget a loss that was seen through an entry that somebody has deleted meanwhile: it need not be the hop's."""
-    there: set[EntryId] = set()
-    for entries in tables:
-        if isinstance(entries, Failure):
-            return
-        there.update(entry.id for entry in entries)
-    for hop in [hop for hop, entry in seen.looked.items() if entry not in there]:
-        del seen.looked[hop]
-        if isinstance(seen.egress.get(hop), EgressLost):
-            del seen.egress[hop]
+    """Forget a look if somebody deleted or changed the entry while it was taken: it need not be the hop's."""
+    if any(isinstance(entries, Failure) for entries in tables):
+        return
+    there = {entry.id: entry for entries in tables if not isinstance(entries, Failure) for entry in entries}
+    for hop, before in list(seen.looked.items()):
+        entry = there.get(before.id)
+        if entry is None or entry.next_hop != before.next_hop:
+            del seen.looked[hop]
+            seen.egress.pop(hop, None)
+        elif entry.status is EntryStatus.AVAILABLE:
+            del seen.looked[hop]  # what happens to the entry from now on does not touch the look
 
 
 def _world(policy: Group, found: Mapping[str, Any], seen: Seen, so_far: SoFar, now: datetime) -> World:

@@ -404,13 +404,13 @@ class Rules:
 
     def _point_arrived(self, run: Invocation, call: PointRoute | CreateRoute) -> None:
         here = self._before[0]
+        run.pointed[call.table] = call.to
         changed = len(self.town.moves) > self._moves_before if isinstance(call, PointRoute) else True
         if not changed or here == call.to:
             return
         self.moves += 1
         group = self.group_of[call.table]
         run.moved_at[group.name] = self.town.now
-        run.pointed[call.table] = call.to
         origin = f" from {here}" if here is not None else ""
         self.tell(f"{run.name} points {call.destination} in {call.table}{origin} to {call.to}")
         if run.action.get("action") == "switch":

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 FRESH = timedelta(minutes=2)
 """How old a report may be; the function may have been busy or throttled meanwhile."""
-PROMPT = timedelta(seconds=6)
+PROMPT = timedelta(seconds=1.5)
 """How long after its last look a report is as good as a look; an older one makes us look again: things were mended."""
 AFTER_MOVE = timedelta(seconds=30)
 """How long after a move the probe may still be telling of the way there: then a look decides, not the report."""
