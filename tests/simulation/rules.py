@@ -298,8 +298,10 @@ class Rules:
             remembers = isinstance(call, NoteRoute) and is_ours(there.description)
             if not remembers and not self._by_force(run):
                 self._break("rule 5", f"{run.name} changes {there.next_hop}, which is not ours")
-        if not isinstance(call, NoteRoute) and not belongs(call.to, group):
-            self._break("only ours", f"{run.name} points a route to {call.to}")
+        if not isinstance(call, NoteRoute):
+            run.pointed[call.table] = call.to
+            if not belongs(call.to, group):
+                self._break("only ours", f"{run.name} points a route to {call.to}")
 
     def _eip_sent(self, run: Invocation, call: UnassociateEip | AssociateEip) -> None:
         group = next(
@@ -404,7 +406,6 @@ class Rules:
 
     def _point_arrived(self, run: Invocation, call: PointRoute | CreateRoute) -> None:
         here = self._before[0]
-        run.pointed[call.table] = call.to
         changed = len(self.town.moves) > self._moves_before if isinstance(call, PointRoute) else True
         if not changed or here == call.to:
             return
