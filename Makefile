@@ -32,7 +32,7 @@ bench: venv ## how long a failover takes, measured
 sim: venv ## random schedules of failures under one clock (SEEDS=number of them, SEED=one to tell)
 	@$(BIN)/python -m tests.simulation $(if $(SEED),--seed $(SEED),--seeds $(or $(SEEDS),1000)) $(ARGS)
 
-mutate: venv ## plant small faults in the judgement, see which the tests notice (hours; ARGS="decide follow" for some)
+mutate: venv ## plant small faults in the judgement, see which the tests notice (ARGS="decide follow" for some, --help for more)
 	@nice $(BIN)/python -m tests.mutation $(ARGS)
 
 bundle: venv ## what `s deploy` uploads: build/bundle/*.zip from natkeeper.yaml (CONFIG=file for another)

@@ -47,7 +47,8 @@ def main() -> int:
     parser.add_argument("--list", action="store_true", help="name the faults, plant none")
     parser.add_argument("--sample", type=int, metavar="N", help="plant only N faults, taken at random")
     parser.add_argument("--seed", type=int, default=0, help="which sample (default: 0)")
-    parser.add_argument("--only", metavar="TEXT", help="plant only faults whose name has this in it")
+    parser.add_argument("--only", metavar="TEXT", action="append", help="plant only faults whose name has this in it")
+    parser.add_argument("--tests", metavar="PATH", action="append", help="run only these tests")
     parser.add_argument(
         "--workers", type=int, default=os.cpu_count() or 1, help="processes (default: as many as there are)"
     )
@@ -56,7 +57,7 @@ def main() -> int:
         parser.error(f"unknown: {', '.join(sorted(unknown))}")
     names = [f"natkeeper.{m}" if m == "controller" else DOMAIN + m for m in asked.modules or MODULES]
     mutants = [m for name in names for m in mutants_of(name, path_of(name).read_text(encoding="utf-8"))]
-    mutants = [mutant for mutant in mutants if asked.only is None or asked.only in str(mutant)]
+    mutants = [mutant for mutant in mutants if not asked.only or any(text in str(mutant) for text in asked.only)]
     if asked.sample is not None:
         mutants = random.Random(asked.seed).sample(mutants, min(asked.sample, len(mutants)))
     console = Console(file=sys.stdout, highlight=False)
@@ -70,14 +71,18 @@ def main() -> int:
     assert not early, f"imported too early: {early}"
     began = time.monotonic()
     try:
-        verdicts = examine(mutants, TESTS, asked.workers, console)
+        verdicts = examine(mutants, asked.tests or TESTS, asked.workers, console)
     except Unsound as problem:
         console.print(problem, style="red", markup=False)
         return 2
-    return _report(mutants, verdicts, time.monotonic() - began, console)
+    return _report(
+        mutants, verdicts, time.monotonic() - began, console, keep=not (asked.only or asked.sample or asked.tests)
+    )
 
 
-def _report(mutants: list[Mutant], verdicts: Mapping[str, Verdict], seconds: float, console: Console) -> int:
+def _report(
+    mutants: list[Mutant], verdicts: Mapping[str, Verdict], seconds: float, console: Console, *, keep: bool
+) -> int:
     """Tell how many were noticed and name the others; 1 when some are not explained."""
     survivors = [name for name, verdict in verdicts.items() if verdict.by is None]
     left = [name for name in survivors if name not in EXPLAINED]
@@ -85,26 +90,26 @@ def _report(mutants: list[Mutant], verdicts: Mapping[str, Verdict], seconds: flo
     table = Table(
         "module", *(Column(name, justify="right") for name in ("faults", "noticed", "explained", "left", "score"))
     )
-    record: dict[str, dict[str, object]] = {}
+    record: dict[str, object] = {}
     for title, start in _rows(mutants):
         faults = [str(mutant) for mutant in mutants if f"{mutant.module}.".startswith(start)]
-        noticed, explained = (
-            len([f for f in faults if f not in survivors]),
-            [f for f in faults if f in survivors and f in EXPLAINED],
-        )
-        open_ones = [fault for fault in faults if fault in left]
-        score = noticed / len(faults)
-        table.add_row(title, *map(str, (len(faults), noticed, len(explained), len(open_ones))), f"{score:.1%}")
-        record[title] = {"faults": len(faults), "noticed": noticed, "score": round(score, 4), "left": open_ones}
+        survive = [fault for fault in faults if fault in survivors]
+        explained = [fault for fault in survive if fault in EXPLAINED]
+        figures = {"faults": len(faults), "noticed": len(faults) - len(survive), "explained": len(explained)}
+        figures["left"] = len(survive) - len(explained)
+        score = figures["noticed"] / figures["faults"]
+        table.add_row(title, *map(str, figures.values()), f"{score:.1%}")
+        record[title] = {**figures, "score": round(score, 4)}
     record["noticed by"] = {name: verdict.by for name, verdict in verdicts.items()}
-    record["took"] = {n: round(v.seconds, 2) for n, v in verdicts.items()}
+    record["left"] = left
     console.print(table)
     for title, names in (("survives unexplained", left), ("explained, but noticed", idle)):
         for name in sorted(names):
             console.print(f"{title}: {name}", markup=False, soft_wrap=True)
     console.print(f"{len(mutants)} faults in {seconds:.0f} s")
-    RECORD.parent.mkdir(exist_ok=True)
-    RECORD.write_text(json.dumps({"seconds": round(seconds), **record}, indent=1) + "\n", encoding="utf-8")
+    if keep:
+        RECORD.parent.mkdir(exist_ok=True)
+        RECORD.write_text(json.dumps({"seconds": round(seconds), **record}, indent=1) + "\n", encoding="utf-8")
     return 1 if left or idle else 0
 
 

@@ -6,7 +6,7 @@ import os
 import pickle
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import FrameType
@@ -18,7 +18,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from tests.mutation.mutants import NOTHING, Mutant
 from tests.mutation.reach import PACKAGE, ROOT, Mentions, Reach, learn
-from tests.mutation.session import PYTEST, Plugin
+from tests.mutation.session import Plugin, collect
 from tests.mutation.trying import Attempt, Chance, Verdict, importing, swapping, try_all
 
 FIRST = 40
@@ -46,7 +46,7 @@ def path_of(name: str) -> Path:
     return (ROOT / "shared" / Path(*name.split("."))).with_suffix(".py")
 
 
-def examine(mutants: list[Mutant], tests: tuple[str, ...], workers: int, console: Console) -> dict[str, Verdict]:
+def examine(mutants: list[Mutant], tests: Sequence[str], workers: int, console: Console) -> dict[str, Verdict]:
     """Try `mutants`; the verdict on each, by its name. Natkeeper must not have been imported."""
     began = time.monotonic()
     learnt = in_child(lambda: _swap_all(mutants, tests, workers, console))
@@ -64,7 +64,7 @@ def examine(mutants: list[Mutant], tests: tuple[str, ...], workers: int, console
     return verdicts | _try("imported, all tests", again, attempt, workers, console, tell=True)
 
 
-def _swap_all(mutants: list[Mutant], tests: tuple[str, ...], workers: int, console: Console) -> Learnt:
+def _swap_all(mutants: list[Mutant], tests: Sequence[str], workers: int, console: Console) -> Learnt:
     """Collect the tests, learn what they reach, and try the mutants of functions that have not run before."""
     learnt = Learnt()
 
@@ -85,7 +85,7 @@ def _swap_all(mutants: list[Mutant], tests: tuple[str, ...], workers: int, conso
 
     plugin = Plugin(work)
     sys.setprofile(note)
-    pytest.main([*PYTEST, *tests], plugins=[plugin])
+    collect(tests, plugin)
     return learnt
 
 
@@ -122,10 +122,15 @@ def _try(
             if verdict.by is None and tell:
                 console.print(f"survives: {verdict.mutant}", highlight=False, markup=False, soft_wrap=True)
 
-        try_all([_without_fault(chances[0])], attempt, 1, sound.append)
+        reached = [chance for chance in chances if chance.tests]
+        for mutant in (chance.mutant for chance in chances if not chance.tests):
+            done(Verdict(mutant, None, 0.0))
+        if not reached:
+            return verdicts
+        try_all([_without_fault(reached[0])], attempt, 1, sound.append)
         if sound[0].by is not None:
             raise Unsound(f"fails without any fault, when faults are {how}: {sound[0].by}")
-        try_all(chances, attempt, workers, done)
+        try_all(reached, attempt, workers, done)
     return verdicts
 
 

@@ -39,7 +39,7 @@ class Place:
     """Where a node is: the names around it, the outermost function, and the lines of its statement.
 
     `function` is the name and first line of the function that runs the node, None for what runs with the import.
-    `binds` are the names that such a statement gives a value to.
+    `binds` are the names that such a statement gives a value to. `prose` are the texts (by identity) that are prose.
     """
 
     names: tuple[str, ...] = ()
@@ -47,6 +47,7 @@ class Place:
     lines: range = range(0)
     binds: frozenset[str] = frozenset()
     prose: frozenset[int] = frozenset()
+    pattern: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +60,7 @@ class Mutant:
     place: Place = field(compare=False)
     node: int = field(compare=False)
     change: int = field(compare=False)
+    source: str = field(compare=False, repr=False)
     twin: int = 1
 
     def __str__(self) -> str:
@@ -74,14 +76,14 @@ def mutants_of(module: str, source: str) -> Iterator[Mutant]:
     for number, (node, place) in enumerate(code_of(source)):
         for change, (what, _) in enumerate(_changes(node, place)):
             text = lines[getattr(node, "lineno", place.lines.start) - 1].strip()
-            mutant = Mutant(module, what, text, place, number, change)
+            mutant = Mutant(module, what, text, place, number, change, source)
             twins[str(mutant)] += 1
             yield replace(mutant, twin=twins[str(mutant)])
 
 
-def plant(mutant: Mutant, source: str) -> ast.Module:
-    """Plant the fault: the tree of `source` with that one difference."""
-    tree = ast.parse(source)
+def plant(mutant: Mutant) -> ast.Module:
+    """Plant the fault: the tree of the module with that one difference."""
+    tree = ast.parse(mutant.source)
     if mutant.what == NOTHING:
         return tree
     node, place = list(_code(tree, Place()))[mutant.node]
@@ -133,8 +135,8 @@ def _at(node: ast.AST, place: Place) -> Place:
             said = "".join(str(part.value) for part in parts if isinstance(part, ast.Constant))
             return replace(place, prose=frozenset(map(id, parts))) if _PROSE.search(said) else place
         case ast.Call(func=ast.Attribute(value=ast.Name(id="re"))):
-            return place
-        case ast.Constant(value=str() as said) if _PROSE.search(said):
+            return replace(place, pattern=True)
+        case ast.Constant(value=str() as said) if _PROSE.search(said) and not place.pattern:
             return replace(place, prose=place.prose | {id(node)})
     if isinstance(node, ast.stmt):
         body = getattr(node, "body", [])

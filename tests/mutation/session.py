@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import pytest
 from hypothesis import Phase, settings
@@ -20,6 +20,7 @@ class Plugin:
 
     def __init__(self, work: Callable[[list[pytest.Item]], None]) -> None:
         self.work = work
+        self.broken: Exception | None = None
         self.on_failure: Callable[[str], None] = lambda _test: None
 
     @pytest.hookimpl(trylast=True)
@@ -34,7 +35,10 @@ class Plugin:
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
         """Do the work, unless a test could not even be collected."""
         if not session.testsfailed:
-            self.work([item for item in session.items if _wanted(item.nodeid)])
+            try:
+                self.work([item for item in session.items if _wanted(item.nodeid)])
+            except Exception as problem:  # noqa: BLE001  pytest would only print it
+                self.broken = problem
         return True
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
@@ -45,6 +49,13 @@ class Plugin:
 
 def _wanted(test: str) -> bool:
     return _STORIES not in test or int(test.partition(_STORIES)[2].rstrip("]")) < SHARES
+
+
+def collect(paths: Iterable[str], plugin: Plugin) -> None:
+    """Have pytest collect the tests in `paths`, and do the plugin's work."""
+    pytest.main([*PYTEST, *paths], plugins=[plugin])
+    if plugin.broken is not None:
+        raise plugin.broken
 
 
 def run(items: Sequence[pytest.Item], before: Callable[[pytest.Item], object]) -> Iterator[pytest.Item]:

@@ -25,7 +25,7 @@ from types import CodeType, FunctionType, ModuleType
 import pytest
 
 from tests.mutation.mutants import Mutant, plant
-from tests.mutation.session import PYTEST, Plugin, run
+from tests.mutation.session import Plugin, collect, run
 
 MEMORY = 3 << 30
 _BROKEN = 2
@@ -145,7 +145,7 @@ def swap(mutant: Mutant, path: Path, live: Functions) -> None:
     """Give a live function the code with the fault."""
     assert mutant.place.function is not None, f"{mutant} is in no function"
     name, line = mutant.place.function
-    module = compile(plant(mutant, path.read_text(encoding="utf-8")), str(path), "exec", dont_inherit=True)
+    module = compile(plant(mutant), str(path), "exec", dont_inherit=True)
     new = next(code for code in _codes(module) if (code.co_name, code.co_firstlineno) == (name, line))
     for function in live[name, line, str(path)]:
         # Code that no longer uses its closure (`super()` is left out) must keep it: Python insists on the number.
@@ -176,8 +176,7 @@ class Planted(importlib.abc.MetaPathFinder, importlib.abc.Loader):
 
     def exec_module(self, module: ModuleType) -> None:
         """Run the planted tree."""
-        tree = plant(self.mutant, self.path.read_text(encoding="utf-8"))
-        exec(compile(tree, str(self.path), "exec", dont_inherit=True), vars(module))  # noqa: S102
+        exec(compile(plant(self.mutant), str(self.path), "exec", dont_inherit=True), vars(module))  # noqa: S102
 
 
 def importing(path_of: Callable[[str], Path]) -> Attempt:
@@ -195,8 +194,7 @@ def importing(path_of: Callable[[str], Path]) -> Attempt:
 
         plugin = Plugin(work)
         files = dict.fromkeys(test.partition("::")[0] for test in chance.tests)
-        if pytest.main([*PYTEST, *files], plugins=[plugin]) == pytest.ExitCode.INTERNAL_ERROR:
-            raise RuntimeError("pytest failed")
+        collect(files, plugin)
         return survived
 
     return attempt
