@@ -9,13 +9,12 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from datetime import timedelta
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from natkeeper.domain.config import Config, Follow, Group, Route
 from natkeeper.domain.egress import EgressLost
-from natkeeper.domain.ids import InstanceId, NatGatewayId
-from natkeeper.domain.memory import Memory, decode, is_ours
+from natkeeper.domain.ids import InstanceId
+from natkeeper.domain.memory import Memory, is_ours
 from natkeeper.domain.observed import HopKind, NextHop, PowerState
 from natkeeper.domain.world import belongs
 from natkeeper.ports import (
@@ -39,6 +38,7 @@ from natkeeper.ports import (
 from tests.simulation.region import EIP_WRITES, ROUTE_WRITES, WRITES, Region
 from tests.simulation.story import Story
 from tests.simulation.town import DEFAULT, HALVES, Town
+from tests.simulation.truth import Truth, memory_of
 
 if TYPE_CHECKING:
     from natkeeper.attend import Answer
@@ -48,16 +48,11 @@ BOUND_S = 120.0
 """From 'a fit candidate exists, the API answers, nobody disturbs' to 'the route leads to the internet'."""
 FRESH_S = 8.0
 """How old what a run has read may be when it sends a write."""
-MARK_S = 3600.0 + 60.0
-TRY_AGAIN_S = 660.0
-"""How long a mark keeps a gateway from being tried by a route that leads nowhere."""
 REPORT_S = 25.0
 """How long after a loss a probe's report may still be acted on: its looks, its way, and the run."""
 SECOND_TRY_S = 590.0
 """How soon what failed may be tried again while nothing works."""
 FINISH_S = 125.0
-
-memory_of = lru_cache(maxsize=4096)(decode)
 
 
 class Violation(AssertionError):
@@ -70,8 +65,7 @@ class Rules:
     def __init__(self, story: Story, town: Town, region: Region, config: Config) -> None:
         self.story, self.town, self.region, self.config = story, town, region, config
         self.group_of = {route.table: group for group in config.groups for route in group.routes}
-        self.hops = {g: NextHop.gateway(g) for group in config.groups for g in group.gateways}
-        self.hops.update({g.fallback: NextHop.nat_gateway(g.fallback) for g in config.groups if g.fallback})  # type: ignore[misc]
+        self.truth = Truth(town, region, config)
         self.bad_since: dict[str, float] = {}
         self.last_bad: dict[str, float] = {}
         self.last_lost: dict[str, float] = {}
@@ -113,8 +107,8 @@ class Rules:
             self.internet_until, self.offline = now, not self.town.internet
         for group in self.config.groups:
             for name in (*group.gateways, *((group.fallback,) if group.fallback else ())):
-                hop = self.hops[InstanceId(name)]
-                if not self.visible(hop, group):
+                hop = self.truth.hop_of[InstanceId(name)]
+                if not self.truth.visible(hop, group):
                     self.bad_since.setdefault(name, now)
                     self.last_bad[name] = now
                     self.ever_bad.add(name)
@@ -122,7 +116,7 @@ class Rules:
                     if name in self.bad_since:
                         self.last_bad[name] = now
                         del self.bad_since[name]
-                    if not self.works(hop, group):
+                    if not self.truth.works(hop, group):
                         self.ever_bad.add(name)
             for route in group.routes:
                 self._look_at(route, group, now)
@@ -136,14 +130,14 @@ class Rules:
             self.losing[table] = carries.id
         elif table in self.losing:
             self.last_lost[self.losing.pop(table)] = now
-        if lost and self.fixable(route, group, carries):
+        if lost and self.truth.fixable(route, group, carries):
             self.fixable_since.setdefault(table, now)
         elif table in self.fixable_since:
             waited = now - self.fixable_since.pop(table)
             if not lost:
                 self.waits.append(waited)
         halves = [e for e in town.tables[table] if e.destination in HALVES and is_ours(e.description)]
-        if halves and not self._paused(group) and not self._foreign(group, route):
+        if halves and not self.truth.paused(group) and not self.truth.foreign(group, route):
             self.halved_since.setdefault(table, now)
         else:
             self.halved_since.pop(table, None)
@@ -156,7 +150,9 @@ class Rules:
             return
         for group in self.config.groups:
             for route in group.routes:
-                if route.table in self.fixable_since and not self.fixable(route, group, self.town.hop_of(route.table)):
+                if route.table in self.fixable_since and not self.truth.fixable(
+                    route, group, self.town.hop_of(route.table)
+                ):
                     del self.fixable_since[route.table]
         for table, since in self.fixable_since.items():
             if now - since > BOUND_S:
@@ -164,87 +160,6 @@ class Rules:
         for table, since in self.halved_since.items():
             if now - since > BOUND_S + 60:
                 self._break("rule 8", f"halves of {table} have been left over for {now - since:.0f} s")
-
-    def visible(self, hop: NextHop, group: Group) -> bool:
-        """Whether ECS shows nothing wrong with `hop`."""
-        if hop.kind is HopKind.NAT_GATEWAY:
-            return self.town.nat.get(NatGatewayId(hop.id), False)
-        machine = self.town.machines.get(InstanceId(hop.id))
-        if machine is None or machine.status is not PowerState.RUNNING or machine.locks or machine.events:
-            return False
-        return isinstance(group.address, Follow) or machine.own_ip is not None
-
-    def works(self, hop: NextHop, group: Group) -> bool:
-        """Whether packets would get through `hop`, were the route (and the EIP) there."""
-        if not self.visible(hop, group):
-            return False
-        if hop.kind is HopKind.NAT_GATEWAY:
-            return True
-        machine = self.town.machines[InstanceId(hop.id)]
-        return machine.works and machine.rules
-
-    def fixable(self, route: Route, group: Group, carries: NextHop | None) -> bool:
-        """Whether natkeeper can and may see and mend that `route` leads nowhere."""
-        town = self.town
-        if not town.internet or self.region.troubled or self._paused(group) or self._foreign(group, route):
-            return False
-        entry = town.entry(route.table, DEFAULT)
-        current = carries if carries is not None else (entry.hop if entry is not None else None)
-        seen = current is None or not self.visible(current, group)
-        if not seen and not group.looked_at_by_probe(route):
-            return False
-        if isinstance(group.address, Follow):
-            address = town.addresses[group.address.follow]
-            if address.holder is not None and address.holder not in group.gateways:
-                return False
-        dead = current is None or self._dead(current, group)
-        return any(self._candidate(hop, group, current, dead=dead) for hop in self._hops(group))
-
-    def _dead(self, hop: NextHop, group: Group) -> bool:
-        """Whether ECS itself shows that `hop` is dead, and not only that it will go."""
-        machine = self.town.machines.get(InstanceId(hop.id))
-        if hop.kind is HopKind.NAT_GATEWAY or machine is None or machine.status is not PowerState.RUNNING:
-            return not self.visible(hop, group)
-        failed = any(event.type.startswith("SystemFailure.") for event in machine.events)
-        return failed or (machine.own_ip is None and not isinstance(group.address, Follow))
-
-    def _hops(self, group: Group) -> list[NextHop]:
-        return [self.hops[InstanceId(n)] for n in (*group.gateways, *((group.fallback,) if group.fallback else ()))]
-
-    def _candidate(self, hop: NextHop, group: Group, current: NextHop | None, *, dead: bool) -> bool:
-        """Whether `hop` would do, and natkeeper has no reason to doubt it."""
-        if not self.works(hop, group):
-            return False
-        if dead and hop != current:
-            return True
-        if hop == current and not isinstance(group.address, Follow):
-            return False
-        return not self._marked(group, hop.id, TRY_AGAIN_S) and not self._unready(hop.id)
-
-    def _unready(self, name: str) -> bool:
-        runs = [run for run in self.region.setups if run.gateway == name and run.report is not None]
-        return bool(runs) and not getattr(max(runs, key=lambda run: run.started).report, "ready", False)
-
-    def _memories(self, group: Group) -> list[Memory]:
-        texts = (entry.description for route in group.routes for entry in self.town.tables[route.table])
-        return [memory for text in texts if isinstance(memory := memory_of(text), Memory)]
-
-    def _paused(self, group: Group) -> bool:
-        return any(memory.paused(self.town.now) for memory in self._memories(group))
-
-    def _marked(self, group: Group, name: str, within: float = MARK_S) -> bool:
-        now = self.town.now
-        marks = (memory.marks[name] for memory in self._memories(group) if name in memory.marks)
-        return any((now - at).total_seconds() < within for at in marks)
-
-    def _foreign(self, group: Group, route: Route) -> bool:
-        """Whether somebody else's entry has a say in the route."""
-        for entry in self.town.tables[route.table]:
-            if entry.destination in HALVES and not is_ours(entry.description):
-                return True
-            if entry.destination == DEFAULT and (entry.hop is None or not belongs(entry.hop, group)):
-                return True
-        return False
 
     # ---- a call is sent ----------------------------------------------------------------------------------
 
@@ -314,7 +229,7 @@ class Rules:
         if gateway not in group.gateways:
             self._break("rule 5", f"{run.name} takes the EIP from {gateway} or gives it there")
         if self._known_pause(run, group) and not self._by_force(run):
-            moved = max((m.since for m in self._memories(group) if m.since), default=None)
+            moved = max((m.since for m in self.truth.memories(group) if m.since), default=None)
             finishes = group.name in run.moved_at
             if not finishes and (moved is None or (self.town.now - moved).total_seconds() > FINISH_S):
                 self._break("pause", f"{run.name} sends {call} in a paused group")
@@ -439,8 +354,8 @@ class Rules:
         if isinstance(memory, Memory) and memory.by == "person":
             return  # a person began it
         blind = group.fallback is not None and not any(isinstance(asked, ReadNatGateway) for asked in run.known)
-        hops = [hop for hop in self._hops(group) if hop.kind is HopKind.INSTANCE or not blind]
-        best = [hop for hop in hops if hop.id not in self.ever_bad and not self._marked(group, hop.id)]
+        hops = [hop for hop in self.truth.hops(group) if hop.kind is HopKind.INSTANCE or not blind]
+        best = [hop for hop in hops if hop.id not in self.ever_bad and not self.truth.marked(group, hop.id)]
         if best:
             self._break(
                 "rule 2", f"{run.name} points {call.table} to {call.to}, bad for {self.town.second - since:.0f} s"
@@ -455,7 +370,11 @@ class Rules:
         if here.id in self.bad_since or self.last_bad.get(here.id, -1e9) >= known or self._stale_lately():
             return
         lost_now = self.town.hop_of(call.table) == here and self.town.egress(call.table) is None
-        if lost_now or self.last_lost.get(here.id, -1e9) >= min(now - REPORT_S, known) or self._marked(group, here.id):
+        if (
+            lost_now
+            or self.last_lost.get(here.id, -1e9) >= min(now - REPORT_S, known)
+            or self.truth.marked(group, here.id)
+        ):
             return
         lost = (answer for asked, (_, answer) in run.known.items() if isinstance(asked, (LookThroughProbe, ReadLook)))
         if any(isinstance(answer, EgressLost) for answer in lost):
@@ -520,4 +439,4 @@ class Rules:
         late = (self.town.now - run.began).total_seconds() > 40
         trouble = self.region.troubled_lately or bool(self.story.noise.fails or self.story.noise.slow)
         watched = group.probe.function is not None and len(group.routes) == 1
-        return late or trouble or not watched or self._paused(group) or self._known_pause(run, group)
+        return late or trouble or not watched or self.truth.paused(group) or self._known_pause(run, group)

@@ -1,0 +1,109 @@
+"""What is true of the simulated town, whatever anybody has read of it: which hops work, and what could be mended."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+from natkeeper.domain.config import Config, Follow, Group, Route
+from natkeeper.domain.ids import InstanceId, NatGatewayId
+from natkeeper.domain.memory import Memory, decode, is_ours
+from natkeeper.domain.observed import HopKind, NextHop, PowerState
+from natkeeper.domain.world import belongs
+from tests.simulation.region import Region
+from tests.simulation.town import DEFAULT, HALVES, Town
+
+MARK_S = 3600.0 + 60.0
+TRY_AGAIN_S = 660.0
+"""How long a mark keeps a gateway from being tried by a route that leads nowhere."""
+
+memory_of = lru_cache(maxsize=4096)(decode)
+
+
+class Truth:
+    """Answers what is true now."""
+
+    def __init__(self, town: Town, region: Region, config: Config) -> None:
+        self.town, self.region = town, region
+        self.hop_of = {g: NextHop.gateway(g) for group in config.groups for g in group.gateways}
+        self.hop_of.update({g.fallback: NextHop.nat_gateway(g.fallback) for g in config.groups if g.fallback})  # type: ignore[misc]
+
+    def visible(self, hop: NextHop, group: Group) -> bool:
+        """Whether ECS shows nothing wrong with `hop`."""
+        if hop.kind is HopKind.NAT_GATEWAY:
+            return self.town.nat.get(NatGatewayId(hop.id), False)
+        machine = self.town.machines.get(InstanceId(hop.id))
+        if machine is None or machine.status is not PowerState.RUNNING or machine.locks or machine.events:
+            return False
+        return isinstance(group.address, Follow) or machine.own_ip is not None
+
+    def works(self, hop: NextHop, group: Group) -> bool:
+        """Whether packets would get through `hop`, were the route (and the EIP) there."""
+        if not self.visible(hop, group):
+            return False
+        if hop.kind is HopKind.NAT_GATEWAY:
+            return True
+        machine = self.town.machines[InstanceId(hop.id)]
+        return machine.works and machine.rules
+
+    def fixable(self, route: Route, group: Group, carries: NextHop | None) -> bool:
+        """Whether natkeeper can and may see and mend that `route` leads nowhere."""
+        town = self.town
+        if not town.internet or self.region.troubled or self.paused(group) or self.foreign(group, route):
+            return False
+        entry = town.entry(route.table, DEFAULT)
+        current = carries if carries is not None else (entry.hop if entry is not None else None)
+        seen = current is None or not self.visible(current, group)
+        if not seen and not group.looked_at_by_probe(route):
+            return False
+        if isinstance(group.address, Follow):
+            address = town.addresses[group.address.follow]
+            if address.holder is not None and address.holder not in group.gateways:
+                return False
+        dead = current is None or self._dead(current, group)
+        return any(self._candidate(hop, group, current, dead=dead) for hop in self.hops(group))
+
+    def _dead(self, hop: NextHop, group: Group) -> bool:
+        """Whether ECS itself shows that `hop` is dead, and not only that it will go."""
+        machine = self.town.machines.get(InstanceId(hop.id))
+        if hop.kind is HopKind.NAT_GATEWAY or machine is None or machine.status is not PowerState.RUNNING:
+            return not self.visible(hop, group)
+        failed = any(event.type.startswith("SystemFailure.") for event in machine.events)
+        return failed or (machine.own_ip is None and not isinstance(group.address, Follow))
+
+    def hops(self, group: Group) -> list[NextHop]:
+        return [self.hop_of[InstanceId(n)] for n in (*group.gateways, *((group.fallback,) if group.fallback else ()))]
+
+    def _candidate(self, hop: NextHop, group: Group, current: NextHop | None, *, dead: bool) -> bool:
+        """Whether `hop` would do, and natkeeper has no reason to doubt it."""
+        if not self.works(hop, group):
+            return False
+        if dead and hop != current:
+            return True
+        if hop == current and not isinstance(group.address, Follow):
+            return False
+        return not self.marked(group, hop.id, TRY_AGAIN_S) and not self._unready(hop.id)
+
+    def _unready(self, name: str) -> bool:
+        runs = [run for run in self.region.setups if run.gateway == name and run.report is not None]
+        return bool(runs) and not getattr(max(runs, key=lambda run: run.started).report, "ready", False)
+
+    def memories(self, group: Group) -> list[Memory]:
+        texts = (entry.description for route in group.routes for entry in self.town.tables[route.table])
+        return [memory for text in texts if isinstance(memory := memory_of(text), Memory)]
+
+    def paused(self, group: Group) -> bool:
+        return any(memory.paused(self.town.now) for memory in self.memories(group))
+
+    def marked(self, group: Group, name: str, within: float = MARK_S) -> bool:
+        now = self.town.now
+        marks = (memory.marks[name] for memory in self.memories(group) if name in memory.marks)
+        return any((now - at).total_seconds() < within for at in marks)
+
+    def foreign(self, group: Group, route: Route) -> bool:
+        """Whether somebody else's entry has a say in the route."""
+        for entry in self.town.tables[route.table]:
+            if entry.destination in HALVES and not is_ours(entry.description):
+                return True
+            if entry.destination == DEFAULT and (entry.hop is None or not belongs(entry.hop, group)):
+                return True
+        return False
