@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 
 GROUP = "NATKEEPER_GROUP"
 SETTINGS_FILE = "probe.json"
-WATCH_S = 55.0
-"""The next timer event comes after 60 s; two probes at once would only be in each other's way."""
+WATCH_S = 60.0
+"""Until the next timer event comes: no pause for a loss to hide in. Two watches at once, for a moment, do no harm."""
 LEAST_REST_S = 3.0
 """Of the function's own timeout, so that a watch ends by itself and a late report is not cut off."""
 
@@ -114,7 +114,8 @@ class Probe:
         if asked.get("action") == "look":
             return self.look_once()
         if asked.get("action") == "watch" or "triggerName" in asked or "triggerTime" in asked:
-            return self.watch(min(WATCH_S, _allowed(context) - LEAST_REST_S))
+            at_most = _allowed(context) - LEAST_REST_S
+            return self.watch(min(WATCH_S, at_most), at_most)
         return {"ignored": 'neither a timer event nor {"action": "look"}'}
 
     def look_once(self) -> dict[str, Any]:
@@ -126,18 +127,18 @@ class Probe:
             return {"ok": True, "ip": seen.public_ip, "reason": ""}
         return {"ok": False, "ip": None, "reason": seen.reason}
 
-    def watch(self, seconds: float) -> dict[str, Any]:
+    def watch(self, seconds: float, at_most: float) -> dict[str, Any]:
         """Look every `interval` for `seconds`; raise EgressLostError after `failures` lost looks in a row.
 
         The interval counts from the beginning of a look. After a lost look the next begins when the time-out of
         that one is over: at once, where it was waited out; but an error that came at once is not asked again and
-        again within the same hiccup.
+        again within the same hiccup. A loss that has begun is looked at to its end, unless that takes more than
+        `at_most` seconds: the next watch would have to begin with it anew.
         """
         settings, started = self.settings, self.clock()
         looks = lost = in_a_row = 0
         since, ip = started, None
-        while self.clock() - started < seconds:
-            began = self.clock()
+        while (began := self.clock()) - started < (at_most if in_a_row else seconds):
             seen = self._look()
             looks += 1
             if isinstance(seen, EgressSeen):

@@ -76,18 +76,18 @@ def test_a_silent_death_is_seen_within_an_interval_and_so_many_time_outs(
 
 
 def test_a_death_in_the_pause_is_seen_by_the_next_watch() -> None:
-    """Nobody looks in the last five seconds of a minute."""
+    """With watches of 55 s nobody would look in the last five seconds of a minute."""
     settings = Settings("prod", ("http://www.internet.test/",), *shipped())
     assert seen_after(settings, 55.5, settings.timeout, 55.0) == pytest.approx(4.5 + 3 * 0.8)
 
 
 def test_the_figures_of_detection_are_those_of_the_shipped_setting() -> None:
-    """First in the table; the last row has no pause."""
-    ours, gapless = row(*shipped(), 55.0), row(*shipped(), 60.0)
-    found = {figure.key: figure.value for figure in detection([ours, gapless])}
+    """First in the table; the last row leaves a pause."""
+    ours, saving = row(*shipped(), 60.0), row(*shipped(), 55.0)
+    found = {figure.key: figure.value for figure in detection([ours, saving])}
     assert found["detection_s"] == pytest.approx(mean(ours.silent.values), abs=0.001)
     assert found["detection_worst_s"] == pytest.approx(ours.silent.high, abs=0.001)
-    assert found["probe_usd"] == pytest.approx(usd_a_month(55.0), abs=0.01)
+    assert found["probe_usd"] == pytest.approx(usd_a_month(60.0), abs=0.01)
     assert usd_a_month(60.0) > usd_a_month(55.0)
 
 

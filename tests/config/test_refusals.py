@@ -155,7 +155,7 @@ def forward(**settings: Any) -> list[dict[str, Any]]:
             {"probe": {"failures": 20, "timeout": "3s"}},
             (
                 "probe.failures: got '20 of 3s each'; allowed: so many that, with timeout, they take 40 s at most: "
-                "a watch lasts for 55 s"
+                "a watch lasts for 60 s"
             ),
         ),
         (

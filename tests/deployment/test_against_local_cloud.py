@@ -94,7 +94,7 @@ def test_everything_new_is_created_in_order(first: list[Step]) -> None:
 def test_functions_are_there_as_they_were_written(client: Client) -> None:
     """Size, time, environment, network and role arrive unchanged."""
     probe = client.get_function("natkeeper-probe", models.GetFunctionRequest()).body
-    assert (probe.cpu, probe.memory_size, probe.timeout) == (0.1, 128, 60)
+    assert (probe.cpu, probe.memory_size, probe.timeout) == (0.1, 128, 75)
     assert probe.internet_access is False
     assert probe.vpc_config.v_switch_ids == ["vsw-bp1example00000000000"]
     assert probe.environment_variables["NATKEEPER_GROUP"] == "prod"

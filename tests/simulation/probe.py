@@ -8,9 +8,8 @@ from datetime import timedelta
 from typing import Any
 
 from natkeeper.domain.config import Group
+from natkeeper.probe import WATCH_S
 from tests.simulation.town import Town
-
-WATCH_S = 55.0
 
 
 class Eye:

@@ -21,13 +21,15 @@ from natlab.bench.figures import Figure, Sample, counted
 from natlab.bench.worlds import PAPER_CONFIG
 from natlab.scenarios.functions import ROOT
 
-MINUTE_S = 60.0
+MINUTE_S, SAVING_S = 60.0, 55.0
 MINUTES_A_MONTH = 43_800
 USD_A_CU = 0.000020
 CU_A_GB_SECOND, CU_A_DISK_GB_SECOND, CU_AN_INVOCATION = 0.15, 0.05, 75 / 10_000
 """List prices of Function Compute, "Pay-as-you-go" (alibabacloud.com, found 2026-11): one CU for a vCPU-second."""
 _ANSWER_S, _REFUSAL_S = 0.02, 0.005
 _EVERY_S = 0.2
+ALLOWED_S = 12.0
+"""How much longer than a watch s.yaml lets the probe run."""
 OTHERS = (
     (0.5, 0.5, 2), (1.0, 0.5, 2), (1.0, 0.8, 2), (1.0, 0.8, 3), (1.0, 1.0, 3), (2.0, 0.8, 3), (5.0, 1.0, 2),
     (10.0, 2.0, 3),
@@ -69,24 +71,24 @@ def shipped() -> tuple[float, float, int]:
 
 
 def table() -> list[Row]:
-    """Every setting, the shipped one first, and last the shipped one with a watch that has no gap."""
+    """Every setting, the shipped one first, and last the shipped one with watches that leave a pause between them."""
     ours = shipped()
     rows = [row(*ours, WATCH_S)]
     rows += [row(*other, WATCH_S) for other in OTHERS if other != ours]
-    return [*rows, row(*ours, MINUTE_S)]
+    return [*rows, row(*ours, SAVING_S)]
 
 
 def detection(rows: Sequence[Row]) -> list[Figure]:
     """The figures of the shipped setting."""
-    ours, gapless = rows[0], rows[-1]
+    ours, saving = rows[0], rows[-1]
     least = f"{ours.failures} looks of {ours.timeout:g} s: {ours.failures * ours.timeout:.1f} s"
     return [
         Figure("detection_s", "a silent death is reported after (mean)", "s",
                Sample.of([mean(ours.silent.values)]), least),
-        Figure("detection_worst_s", "… at worst, in the pause between two watches", "s", Sample.of([ours.silent.high]),
-               f"without the pause {gapless.silent.high:.1f} s"),
+        Figure("detection_worst_s", "… at worst", "s", Sample.of([ours.silent.high]),
+               f"with a watch of {saving.watch_s:g} s in a minute {saving.silent.high:.1f} s"),
         counted("probe_usd", "what the probe's time costs a month", round(ours.usd, 2), "USD",
-                floor=f"without the pause {gapless.usd:.2f}"),
+                floor=f"with a watch of {saving.watch_s:g} s {saving.usd:.2f}"),
     ]  # fmt: skip
 
 
@@ -120,7 +122,7 @@ def seen_after(settings: Settings, death: float, fails_in_s: float, watch_s: flo
     while True:
         now = max(now, minute)
         try:
-            probe.watch(watch_s)
+            probe.watch(watch_s, watch_s + ALLOWED_S)
         except EgressLostError:
             return now - death
         minute += MINUTE_S

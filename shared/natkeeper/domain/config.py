@@ -138,7 +138,7 @@ class Probe(_Strict, frozen=True, kw_only=True):
         if not 0.1 <= self.timeout <= 10:  # noqa: PLR2004
             raise bad("timeout", f"{self.timeout:g}s", "100ms to 10s")
         if self.failures * self.timeout > _LONGEST_LOSS_S:
-            allowed = f"so many that, with timeout, they take {_LONGEST_LOSS_S:g} s at most: a watch lasts for 55 s"
+            allowed = f"so many that, with timeout, they take {_LONGEST_LOSS_S:g} s at most: a watch lasts for 60 s"
             raise bad("failures", f"{self.failures} of {self.timeout:g}s each", allowed)
 
 
