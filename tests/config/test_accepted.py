@@ -46,12 +46,20 @@ def test_gateways_and_routes_are_enough() -> None:
         (45, 45),
         (0.5, 0.5),
         (0, 0),
+        ("365d", 365 * 86400),
     ],
 )
 def test_times_are_written_with_a_unit_or_as_seconds(written: object, seconds: float) -> None:
     """The two ways of writing a time mean the same everywhere."""
     group = parse(hold_down=written, failback=written)
     assert (group.hold_down, group.failback) == (Seconds(seconds), Failback(seconds))
+
+
+@pytest.mark.parametrize("port", [1, 65535])
+def test_any_port_can_be_forwarded_and_forwarded_to(port: int) -> None:
+    """The first and the last there is."""
+    to = f"10.0.1.20:{port}"
+    assert parse(forwards=[{"port": port, "to": to}]).forwards == (Forward(port=port, to=to),)
 
 
 def test_a_manual_failback_never_comes() -> None:

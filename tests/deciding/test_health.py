@@ -85,6 +85,7 @@ def test_a_mark_stands_until_something_newer_shows_that_the_gateway_works() -> N
     marked = gateway(mark=ago(5))
     assert judged(marked) == Unhealthy("did not work at 11:55:00 UTC and has not been seen to work since")
     assert judged(replace(marked, ready_at=ago(6))) == judged(marked)
+    assert judged(replace(marked, ready_at=ago(5))) == judged(marked)
     assert judged(replace(marked, ready_at=ago(4))) == Healthy()
     assert judged(seen(mark=ago(5))) == Healthy()
 

@@ -164,6 +164,14 @@ def test_a_fallback_that_lost_the_internet_is_remembered_too() -> None:
     assert isinstance(step(works, policy), Note)
 
 
+def test_a_mark_of_the_fallback_is_believed_for_an_hour_too() -> None:
+    """After that it counts as healthy when a gateway has lost the internet and no other is there."""
+    policy = group(fallback=NAT)
+    for age, kind in ((59, Hold), (60, Move)):
+        marks = marked((A, ago(1)), (NAT, ago(age)))
+        assert isinstance(step(world(memory=marks, a=lost(), b="Stopped"), policy), kind)
+
+
 def test_marks_of_gateways_that_left_the_group_are_dropped_with_the_next_move() -> None:
     """They are nobody's business any more."""
     found = step(world(memory=marked((C, ago(5)), (B, ago(90))), a="Stopped"))

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
-from natkeeper.domain.config import Group
+from natkeeper.domain.config import Group, Route
 from natkeeper.domain.decision import Await, Create, Hold, Keep, Move, Step, Verify
 from natkeeper.domain.egress import EgressLost, EgressSeen
 from natkeeper.domain.health import Sight
+from natkeeper.domain.ids import TableId
 from natkeeper.domain.observed import EntryStatus
-from natkeeper.domain.world import World
+from natkeeper.domain.world import RouteView, World
 from tests.deciding.worlds import (
     BLIND,
     ELSEWHERE,
@@ -137,6 +140,14 @@ def test_where_nothing_is_better_the_route_is_held_and_shouted_about(
     assert (found.settled, found.quiet) == (True, False)
 
 
+def test_what_is_left_is_not_among_what_is_not_better() -> None:
+    """A fallback that dies is the problem, not one of the ways out."""
+    found = step(world(on=NAT, nat=False, a="Stopped", b="Stopped"), WITH_FALLBACK)
+    assert found == Hold(
+        ROUTE, "ngw-managed is not available, and nothing better is there: i-gwa is Stopped, i-gwb is Stopped"
+    )
+
+
 def test_from_what_is_certainly_dead_a_route_goes_even_to_what_may_not_work() -> None:
     """A standby that is not ready, or was seen to fail, can only be better than a stopped gateway."""
     goes(B, step(world(a="Stopped", b=unready())), because="i-gwa is Stopped")
@@ -174,6 +185,12 @@ def test_a_decision_about_several_tables_reads_as_one_sentence() -> None:
     assert decision(both_on_a, ZONES).sentence() == "i-gwa is Stopped"
     assert decision(world(elsewhere=B, b="Stopped"), ZONES).sentence() == (
         "vtb-private: i-gwa carries it; vtb-zoneb: i-gwb is Stopped"
+    )
+    third = Route(table=TableId("vtb-third"))
+    state = world(elsewhere=A, a="Stopped", memory=moved(ago(60)))
+    state = replace(state, routes={**state.routes, third: RouteView(entry(B, route=third))})
+    assert decision(state, group(routes=(*ZONES.routes, third))).sentence() == (
+        "vtb-private, vtb-zoneb: i-gwa is Stopped; vtb-third: i-gwb carries it; a person put it there"
     )
 
 
@@ -289,10 +306,10 @@ def test_of_two_draining_gateways_the_route_goes_to_the_one_that_stays_much_long
 
 @pytest.mark.parametrize(
     "b, to",
-    [(due(later(40)), B), (due(later(20)), NAT), (spot(), NAT), (gateway(unready="x", locks=("Recycling",)), NAT)],
+    [(due(later(40)), B), (due(later(20)), NAT), (spot(), NAT), (replace(due(later(40)), unready="no rules"), NAT)],
 )
 def test_from_a_dead_gateway_only_a_lasting_draining_one_beats_the_fallback(b: Sight, to: str) -> None:
-    """One that is about to go would mean a second move in a moment."""
+    """One that is about to go would mean a second move in a moment, one that is not ready might not work."""
     goes(to, step(world(a="Stopped", b=b), WITH_FALLBACK), because="i-gwa is Stopped")
 
 
@@ -345,6 +362,36 @@ def test_when_every_candidate_fails_alike_the_internet_is_what_is_broken() -> No
     found = step(_everything_lost(marked((C, NOON), since=NOON)), THREE)
     assert isinstance(found, Hold)
     assert found.reason.startswith("every way to the internet fails alike, so the internet is what is broken: i-gwa ")
+
+
+BROKEN = "every way to the internet fails alike, so the internet is what is broken"
+NO_WAY = "i-gwa does not reach the internet: no answer, and nothing better is there"
+
+
+@pytest.mark.parametrize(
+    "b, c, said",
+    [
+        (lost(), lost(), BROKEN),
+        (lost(), "Stopped", BROKEN),
+        ("Running", "Stopped", BROKEN),
+        ("Stopped", "Stopped", NO_WAY),
+        (lost(), unready(), NO_WAY),
+        (lost(), gateway(public_ip=None), NO_WAY),
+    ],
+)
+def test_only_gateways_that_run_are_witnesses_against_the_internet(b: Sight | str, c: Sight | str, said: str) -> None:
+    """Lost, or marked; one that is stopped or not ready proves nothing, and with no other that runs nobody can tell."""
+    found = step(world(memory=marked((A, NOON), (B, ago(5))), a=lost(), b=b, c=c), THREE)
+    assert isinstance(found, Hold)
+    assert found.reason.startswith(said)
+
+
+def test_a_gateway_that_stopped_is_no_witness_either() -> None:
+    """Why it carries nothing is known, whatever the others lost."""
+    found = step(world(a="Stopped", b=lost()))
+    assert found == Hold(
+        ROUTE, "i-gwa is Stopped, and nothing better is there: i-gwb does not reach the internet: no answer"
+    )
 
 
 def test_when_even_fc_does_not_reach_the_internet_nothing_is_moved() -> None:

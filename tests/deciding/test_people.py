@@ -215,6 +215,13 @@ def test_a_pause_that_is_written_is_not_written_again() -> None:
     assert step(world(memory=PAUSED, wish=PAUSE)) == Keep(ROUTE, UNTIL, hop(A))
 
 
+def test_a_pause_that_ends_about_when_the_written_one_does_is_the_same() -> None:
+    """A wish is carried out a little later each time a run looks at the world: less than a minute is no new pause."""
+    for seconds, kind in ((59.9, Keep), (-59.9, Keep), (60, Note), (-60, Note)):
+        wish = Pause(PROD, timedelta(hours=1, seconds=seconds), "kernel update")
+        assert isinstance(step(world(memory=PAUSED, wish=wish)), kind)
+
+
 def test_a_longer_pause_replaces_a_shorter_one() -> None:
     """And a shorter one a longer."""
     for hours in (2, 0.5):

@@ -11,7 +11,23 @@ from natkeeper.domain.decision import Hold, Move, Note, Verify
 from natkeeper.domain.egress import EgressLost, EgressSeen
 from natkeeper.domain.memory import Memory
 from natkeeper.domain.world import World
-from tests.deciding.worlds import NAT, NOON, ROUTE, A, B, ago, gateway, group, hop, lost, marked, step, unready, world
+from tests.deciding.worlds import (
+    BLIND,
+    NAT,
+    NOON,
+    ROUTE,
+    A,
+    B,
+    ago,
+    gateway,
+    group,
+    hop,
+    lost,
+    marked,
+    step,
+    unready,
+    world,
+)
 
 INTERNET = EgressSeen(NOON)
 
@@ -45,6 +61,8 @@ def test_a_route_that_was_not_seen_to_fail_stays() -> None:
     assert isinstance(step(world(memory=marked((A, ago(1)), (B, ago(20))), internet=INTERNET)), Verify)
     unseen = world(memory=marked((A, ago(1)), (B, ago(20))), a=gateway(egress=EgressSeen(NOON)), internet=INTERNET)
     assert isinstance(step(unseen), Note)
+    blind = world(memory=marked((A, ago(1)), (B, ago(20))), a=gateway(egress=BLIND), internet=INTERNET)
+    assert isinstance(step(blind), Hold)
 
 
 def test_what_its_setup_says_is_not_ready_is_not_tried() -> None:
