@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from natkeeper.domain.config import parse_config
-from natkeeper.domain.refusal import ConfigError, ConfigProblem, show
+from natkeeper.domain.refusal import ConfigError, ConfigProblem, explain, show
 
 WELL: dict[str, Any] = {
     "region": "cn-hangzhou",
@@ -277,6 +277,18 @@ def test_the_problems_of_all_groups_are_told_at_once() -> None:
         f"groups.prod.failback: got 'soon'; allowed: `manual`, or {A_TIME}",
         "groups.test.routes: got nothing; allowed: a value; this key is required",
     ]
+
+
+def test_a_value_of_eighty_characters_is_shown_whole_and_a_longer_one_is_cut() -> None:
+    """Quotes included."""
+    assert show("x" * 78) == f"'{'x' * 78}'"
+    assert show("x" * 79) == f"'{'x' * 78}…"
+
+
+def test_of_several_kinds_of_value_each_is_allowed() -> None:
+    """In our words, not msgspec's."""
+    said = explain("groups.prod", {"every": []}, "Expected `int | str | null`, got `array` - at `$.every`", {}, {})
+    assert str(said) == "groups.prod.every: got []; allowed: a whole number or a text"
 
 
 @pytest.mark.parametrize("value", [10**5000, [[]] * 100, "x" * 1000], ids=["number", "list", "text"])

@@ -57,6 +57,13 @@ def test_a_report_with_fractions_of_a_second_is_marked_once() -> None:
     assert isinstance(again, Keep)
 
 
+def test_everything_new_about_the_standbys_is_noted_at_once() -> None:
+    """One write, with all its reasons."""
+    state = world(memory=marked((C, ago(30))), b=unready(at=ago(3)), c=gateway(ready_at=ago(2)))
+    reason = "i-gwb is not ready: masquerade is off, i-gwc works again"
+    assert step(state, group(A, B, C)) == Note(ROUTE, "0.0.0.0/0", reason, marked((B, ago(3))))
+
+
 def test_a_report_without_a_time_is_not_marked() -> None:
     """It could never be told from a newer one."""
     assert isinstance(step(world(b=unready(at=None))), Keep)

@@ -162,6 +162,14 @@ def test_from_what_lost_the_internet_a_route_does_not_go_to_what_lost_it_too() -
     assert isinstance(found, Hold)
 
 
+def test_from_a_fallback_that_lost_the_internet_a_route_does_not_go_to_what_is_not_ready() -> None:
+    """It is there, and may be back in a moment."""
+    state = world(
+        on=NAT, memory=marked((NAT, NOON)), nat_egress=EgressLost(NOON, "no answer"), a=unready(), b=unready()
+    )
+    assert isinstance(step(state, WITH_FALLBACK), Hold)
+
+
 # ---- zones -----------------------------------------------------------------------------------------------
 
 ZONES = group(routes=(ROUTE, ELSEWHERE))

@@ -263,6 +263,17 @@ def test_a_forced_switch_during_a_pause_is_done_verified_and_stays_paused() -> N
     assert isinstance(step(there), Verify)
 
 
+def test_a_move_remembers_the_pause_of_the_group_wherever_it_stands() -> None:
+    """And forgets one that is over."""
+    state = world(elsewhere=entry(B, PAUSED, route=ELSEWHERE), wish=switch(B, force=True, table=ROUTE.table))
+    found = decision(state, TWO_TABLES).steps[0]
+    assert isinstance(found, Move)
+    assert found.memory.paused_until == later(60)
+    after = step(world(memory=PAUSED, a="Stopped"), now=later(60))
+    assert isinstance(after, Move)
+    assert after.memory.paused_until is None
+
+
 def test_a_switch_during_a_pause_to_where_the_route_is_changes_nothing() -> None:
     """Forced or not, and however dead the gateway is."""
     for force in (False, True):

@@ -86,6 +86,7 @@ def test_any_description_can_be_read(text: str) -> None:
         "[nk1 s=]",
         "[nk1 s=soon]",
         "[nk1 s=-5]",
+        "[nk1 s=1773489600=1]",
         "[nk1 s=999999999999]",
         "[nk1 s=9999999999999]",
         "[nk1 b=nobody]",
