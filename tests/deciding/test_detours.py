@@ -220,7 +220,7 @@ def test_a_detour_goes_through_all_its_steps_and_leaves_one_entry() -> None:
     assert [kind.__name__ for kind in steps] == ["Move", "Bridge", "Retire", "Create", "Retire", "Verify", "Keep"]
     assert list(land.tables[ROUTE]) == [ROUTE.destination]
     assert (land.carries(ROUTE), land.bare) == (hop(B), [])
-    assert land.view(ROUTE).memory == moved(NOON.replace(second=1))
+    assert land.view(ROUTE).remembered == moved(NOON.replace(second=1))
 
 
 @pytest.mark.parametrize("writes", range(10))

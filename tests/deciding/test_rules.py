@@ -15,7 +15,7 @@ from natkeeper.domain.decision import Bridge, Create, EipGive, EipTake, Hold, Ke
 from natkeeper.domain.egress import EgressSeen
 from natkeeper.domain.health import Draining, Healthy, Unhealthy, Unknown
 from natkeeper.domain.marks import with_marks, without_looks, without_mark
-from natkeeper.domain.memory import Memory, encode, is_ours
+from natkeeper.domain.memory import Memory, decode, encode, is_ours
 from natkeeper.domain.observed import NextHop, Unseen
 from natkeeper.domain.signals import Pause, Switch
 from natkeeper.domain.world import RouteView, SoFar, World, belongs, hops_of
@@ -329,6 +329,7 @@ def test_memory_survives_every_move(land: Land) -> None:
     land.run()
     for route, _, to in land.moves:
         view = land.view(route)
-        assert isinstance(view.memory, Memory)
+        entries = [entry for entry in (view.whole, *view.halves) if entry is not None]
+        assert all(isinstance(decode(entry.description), Memory) for entry in entries)
         if view.carries == to and not view.halves:
-            assert view.memory.since is not None
+            assert view.remembered.since is not None

@@ -27,6 +27,7 @@ _DURATION = re.compile(r"(\d{1,6})(s|m|h|d)")
 _UNIT_S = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _LONGEST_PAUSE = timedelta(days=30)
 _LONGEST_WHY = 120
+_LONGEST_QUOTE = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -296,7 +297,7 @@ def _failure_record(record: dict[str, Any]) -> Parsed:
         lost = datetime.fromtimestamp(since, timezone.utc)
     except (ValueError, OverflowError, OSError):
         return Ignored("the probe's report has an impossible time")
-    return ProbeReport(GroupName(group), lost, failures, as_text(report.get("reason"))[:200])
+    return ProbeReport(GroupName(group), lost, failures, as_text(report.get("reason")))
 
 
 # ---- a person --------------------------------------------------------------------------------------------
@@ -350,12 +351,12 @@ def _manual(data: dict[str, Any]) -> Parsed:
     if not isinstance(action, str):
         return Unclear(f"the action has to be a text; {known}")
     if action not in _REQUESTS:
-        return Unclear(f"unknown action {action[:40]!r}; {known}")
+        return Unclear(f"unknown action {_quoted(action)}; {known}")
     try:
         request = msgspec.convert(data, _REQUESTS[action])
     except msgspec.ValidationError as error:
         names = ", ".join(_REQUESTS[action].__struct_encode_fields__)
-        return Unclear(f"{action}: {str(error)[:200]}; this action takes {names}")
+        return Unclear(f"{action}: {as_text(str(error))}; this action takes {names}")
     match request:
         case _SwitchRequest():
             return _switch(request)
@@ -365,18 +366,23 @@ def _manual(data: dict[str, Any]) -> Parsed:
             return Resume(GroupName(request.group))
         case _SetupRequest(group=group, gateway=gateway):
             if gateway is not None and not _INSTANCE.fullmatch(gateway):
-                return Unclear(f"setup: gateway must be an instance id such as i-bp1…, not {gateway[:60]!r}")
+                return Unclear(f"setup: gateway must be an instance id such as i-bp1…, not {_quoted(gateway)}")
             return SetUp(GroupName(group), None if gateway is None else InstanceId(gateway))
     assert isinstance(request, _LookRequest)  # noqa: S101  the only one left
     group_name = None if request.group is None else GroupName(request.group)
     return Status(group_name) if request.action == "status" else Sweep(group_name)
 
 
+def _quoted(text: str) -> str:
+    """Say back what was not understood, as far as is needed to recognise it."""
+    return repr(text[:_LONGEST_QUOTE])
+
+
 def _switch(request: _SwitchRequest) -> Parsed:
     if request.to is not None and not _HOP.fullmatch(request.to):
-        return Unclear(f"switch: to must be an instance i-… or a NAT Gateway ngw-…, not {request.to[:60]!r}")
+        return Unclear(f"switch: to must be an instance i-… or a NAT Gateway ngw-…, not {_quoted(request.to)}")
     if request.table is not None and not _TABLE.fullmatch(request.table):
-        return Unclear(f"switch: table must be a route table id such as vtb-…, not {request.table[:60]!r}")
+        return Unclear(f"switch: table must be a route table id such as vtb-…, not {_quoted(request.table)}")
     table = None if request.table is None else TableId(request.table)
     return Switch(GroupName(request.group), request.to, table, request.force, request.dry_run)
 
@@ -384,7 +390,7 @@ def _switch(request: _SwitchRequest) -> Parsed:
 def _pause(request: _PauseRequest) -> Parsed:
     match = _DURATION.fullmatch(request.length)
     if match is None:
-        return Unclear(f"pause: for must be a time such as 30m or 2h, not {request.length[:40]!r}")
+        return Unclear(f"pause: for must be a time such as 30m or 2h, not {_quoted(request.length)}")
     length = timedelta(seconds=int(match[1]) * _UNIT_S[match[2]])
     if not timedelta(0) < length <= _LONGEST_PAUSE:
         return Unclear("pause: for must be more than nothing and at most 30d")

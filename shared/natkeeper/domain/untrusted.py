@@ -45,9 +45,8 @@ def as_moment(value: Any) -> datetime | None:  # noqa: ANN401
     if match is None:
         return None
     form = "%Y%m%dT%H%M%S.%f%z" if compact else "%Y-%m-%dT%H:%M:%S.%f%z"
-    zone = "+0000" if match[3] == "Z" else match[3].replace(":", "")
     fraction = (match[2] or "0").ljust(6, "0")
     try:
-        return datetime.strptime(f"{match[1]}.{fraction}{zone}", form)  # noqa: DTZ007  the form ends in %z
+        return datetime.strptime(f"{match[1]}.{fraction}{match[3]}", form)  # noqa: DTZ007  the form ends in %z
     except ValueError:
         return None

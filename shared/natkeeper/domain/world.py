@@ -9,7 +9,7 @@ from natkeeper.domain.config import Follow, Group, Route
 from natkeeper.domain.egress import Egress, EgressLost, EgressSeen
 from natkeeper.domain.health import Draining, Health, Healthy, Sight, Unhealthy, Unknown, assess, did_not_work
 from natkeeper.domain.ids import GroupName, InstanceId
-from natkeeper.domain.memory import NOTHING, Memory, Unreadable, decode
+from natkeeper.domain.memory import NOTHING, Memory, decode
 from natkeeper.domain.observed import Eip, HopKind, NatGateway, NextHop, RouteEntry, Unseen
 
 if TYPE_CHECKING:
@@ -33,19 +33,12 @@ class RouteView:
         return None if entry is None else entry.next_hop
 
     @property
-    def memory(self) -> Memory | Unreadable:
-        """What is remembered of this route; the halves speak while the whole is away."""
-        entries = ([self.whole] if self.whole is not None else []) + list(self.halves)
+    def remembered(self) -> Memory:
+        """What is known of the last move, be it from the entry or from a half; what cannot be read says nothing."""
+        entries = (*([] if self.whole is None else [self.whole]), *self.halves)
         read = [decode(entry.description) for entry in entries]
         known = [memory for memory in read if isinstance(memory, Memory) and memory != NOTHING]
-        if known:
-            return max(known, key=lambda memory: memory.since.timestamp() if memory.since else 0.0)
-        return next((memory for memory in read if isinstance(memory, Unreadable)), NOTHING)
-
-    @property
-    def remembered(self) -> Memory:
-        """The memory, or nothing where there is none that can be read."""
-        return self.memory if isinstance(self.memory, Memory) else NOTHING
+        return max(known, key=lambda memory: memory.since.timestamp() if memory.since else 0.0, default=NOTHING)
 
 
 @dataclass(frozen=True, slots=True)
