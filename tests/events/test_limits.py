@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from natkeeper.domain.signals import Pause, Unclear, parse
+from natkeeper.domain.signals import Ignored, Pause, Unclear, parse
 
 
 def asked(**payload: Any) -> Any:
@@ -45,3 +45,12 @@ def test_what_is_wrong_with_a_payload_is_told_in_two_hundred_characters() -> Non
     found = asked(action="status", **{"z" * 1000: 1})
     problem, _, rest = found.reason.removeprefix("status: ").partition("; this action takes ")
     assert (len(problem), rest) == (200, "action, group")
+
+
+@pytest.mark.parametrize(
+    "key",
+    ["specversion", "type", "triggerName", "triggerTime", "requestContext", "responsePayload", "product", "name"],
+)
+def test_half_of_a_shape_is_none(key: str) -> None:
+    """Each kind of payload is known by two of its keys."""
+    assert asked(**{key: "x"}) == Ignored("the payload has none of the shapes natkeeper knows")

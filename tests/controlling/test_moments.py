@@ -1,0 +1,91 @@
+"""What happens in between: at the very end of a run's time, between a write and its answer, between two reads."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from natkeeper.ports import FailureKind, LookThroughProbe, PointRoute, ReadInstances, ReadRoutes
+from tests.fakes.cloud import WRITES
+from tests.fakes.stage import TABLE, A, B, C, Stage, group, hop, person
+
+
+def test_a_run_whose_time_is_up_when_it_has_seen_the_world_writes_nothing(stage: Stage) -> None:
+    """Whatever it would begin could not be finished."""
+    stage.world.stop(A)
+    stage.send(stage.state(A, "Stopping"), run_for=timedelta(seconds=stage.cloud.round_trip))
+    assert len(stage.cloud.sent(ReadInstances)) == 1
+    assert stage.cloud.sent(WRITES) == []
+
+
+def test_what_was_read_two_seconds_ago_is_still_acted_on(stage: Stage) -> None:
+    """An API that is slow as a whole must not keep the run reading for ever."""
+    stage.world.stop(A)
+    stage.cloud.round_trip = 2.0
+    stage.one(stage.state(A, "Stopping"))
+    kinds = [type(entry.call) for entry in stage.cloud.log]
+    assert kinds[: kinds.index(PointRoute)].count(ReadRoutes) == 1
+
+
+def test_people_are_told_in_their_own_letters(stage: Stage) -> None:
+    """Escaped, a sentence in Chinese would take three times the room of a parcel that was measured without it."""
+    stage.one(person("pause", **{"for": "1h", "why": "内核更新"}))
+    assert any("内核更新".encode() in payload for _, _, payload in stage.cloud.handed)
+
+
+def test_a_move_whose_answer_was_lost_is_found_after_a_while_of_blindness(stage: Stage) -> None:
+    """The write was made, its answer and the next reads were not had: it is one move, verified and told."""
+    stage.world.stop(A)
+    stage.cloud.fail(PointRoute, FailureKind.UNREACHABLE, times=1, done=True, takes=9.0)
+
+    def cut() -> None:
+        if stage.cloud.log and isinstance(stage.cloud.log[-1].call, PointRoute):
+            fault = stage.cloud.fail(ReadRoutes, FailureKind.UNREACHABLE)
+            stage.world.after(16, lambda: setattr(fault, "times", 0))
+            stage.cloud.watch = lambda: None
+
+    stage.cloud.watch = cut
+    receipt = stage.one(stage.state(A, "Stopping"))
+    assert receipt.outcome == "changed"
+    assert receipt.verified is True
+    assert receipt.sentence.startswith(f"moved 0.0.0.0/0 in {TABLE} from {A} to {B}")
+    assert len(stage.cloud.sent(PointRoute)) == 1
+
+
+def test_a_move_that_somebody_undid_before_its_answer_is_not_claimed(stage: Stage) -> None:
+    """The entry says that natkeeper moved it, and leads elsewhere: it is theirs now."""
+    stage.world.add_machine("i-stranger", "198.51.100.77")
+    stage.world.stop(A)
+    stage.cloud.fail(PointRoute, FailureKind.UNREACHABLE, times=1, done=True, takes=9.0)
+    stage.world.after(5.0, lambda: stage.world.repoint(TABLE, hop("i-stranger")))
+    receipt = stage.one(stage.state(A, "Stopping"))
+    assert receipt.did == ()
+    assert receipt.outcome == "attention"
+    assert len(stage.cloud.sent(PointRoute)) == 1
+
+
+def test_the_first_of_several_writes_is_the_one_that_is_timed() -> None:
+    """How long a failover took does not depend on what was tried after it."""
+    stage = Stage({"prod": group(gateways=[A, B, C])})
+    stage.machine(B).rules = False
+    stage.world.stop(A)
+    receipt = stage.one(stage.state(A, "Stopping"))
+    first, second = (entry.at for entry in stage.cloud.log if isinstance(entry.call, PointRoute))
+    assert receipt.ms["written"] < 200 < (second - first).total_seconds() * 1000
+
+
+def test_nothing_is_timed_where_nothing_was_written(stage: Stage) -> None:
+    """A refused write is none."""
+    stage.world.stop(A)
+    stage.cloud.fail(PointRoute, FailureKind.DENIED)
+    assert "written" not in stage.one(stage.state(A, "Stopping")).ms
+
+
+def test_a_look_that_is_due_is_taken_at_once(stage: Stage) -> None:
+    """A run died after its move: the next one has nothing to write and nothing to wait for."""
+    stage.world.stop(A)
+    assert stage.killed(stage.state(A, "Stopping"), calls=4), "three reads and the write"
+    stage.world.advance(10)
+    stage.cloud.log.clear()
+    stage.sweep()
+    (looked,) = (entry.at for entry in stage.cloud.log if isinstance(entry.call, LookThroughProbe))
+    assert (looked - stage.cloud.log[0].at).total_seconds() < 0.2

@@ -1,0 +1,84 @@
+"""What the probe's report is worth: as much as a look while it is prompt, a reason to look when it is not."""
+
+from __future__ import annotations
+
+import pytest
+
+from natkeeper.ports import FailureKind, LookThroughProbe, PointRoute, ReadEip, ReadRoutes
+from tests.fakes.cloud import WRITES
+from tests.fakes.stage import EIP, FALLBACK, PROBE, TABLE, TABLE_2, A, B, Stage, group, hop
+
+READ_S = 0.15
+"""How long the stage takes to answer the reads after which the report is judged."""
+
+
+@pytest.mark.parametrize(
+    "probe, prompt",
+    [
+        ({}, 3 * 0.8 + 1.5),
+        ({"timeout": "2s", "failures": 4}, 4 * 2 + 1.5),
+    ],
+)
+def test_a_report_is_prompt_for_a_moment_after_its_last_look(probe: dict[str, object], prompt: float) -> None:
+    """Its looks take their time-outs one after another; what is older makes natkeeper look, and the look decides."""
+    for late, moves in ((0.0, 1), (0.001, 0)):
+        stage = Stage({"prod": group(probe={"function": PROBE, **probe})})
+        report = stage.report(age=prompt + late - READ_S)
+        report["responsePayload"]["errorMessage"] = report["responsePayload"]["errorMessage"].replace(
+            '"failures": 3', f'"failures": {probe.get("failures", 3)}'
+        )
+        stage.one(report)
+        assert len(stage.cloud.sent(PointRoute)) == moves
+        assert stage.cloud.sent(LookThroughProbe)
+
+
+def test_a_report_speaks_against_the_fallback_as_well() -> None:
+    """It is a next hop like any other: the route goes to a gateway."""
+    stage = Stage({"prod": group(fallback=FALLBACK)})
+    stage.world.repoint(TABLE, hop(FALLBACK))
+    stage.world.advance(60)
+    receipt = stage.one(stage.report())
+    assert receipt.outcome == "changed"
+    assert stage.next_hop() == A
+
+
+def test_a_report_waits_until_the_table_that_it_is_about_can_be_read(stage: Stage) -> None:
+    """Blind, nobody can tell which gateway it speaks against."""
+    stage.machine(A).rules = False
+    fault = stage.cloud.fail(ReadRoutes, FailureKind.UNREACHABLE)
+    stage.world.after(2.6, lambda: setattr(fault, "times", 0))
+    receipt = stage.one(stage.report(age=1.0))
+    assert receipt.outcome == "changed"
+    assert stage.next_hop() == B
+
+
+def test_a_report_waits_until_the_eip_can_be_read() -> None:
+    """Whether it is where the route is decides what the report means."""
+    stage = Stage({"prod": group(address={"follow": EIP})})
+    stage.machine(A).rules = False
+    fault = stage.cloud.fail(ReadEip, FailureKind.UNREACHABLE)
+    stage.world.after(2.6, lambda: setattr(fault, "times", 0))
+    receipt = stage.one(stage.report(age=1.0))
+    assert receipt.outcome == "changed"
+    assert stage.next_hop() == B
+
+
+def test_a_report_is_not_held_against_what_another_route_was_moved_to_meanwhile() -> None:
+    """While its table could not be read the run moved on: from then on its own looks decide."""
+    routes = [{"table": TABLE}, {"table": TABLE_2, "prefer": B}]
+    stage = Stage({"prod": group(routes=routes)})
+    stage.world.stop(B)
+    stage.world.advance(10)
+    fault = stage.cloud.fail(ReadRoutes, FailureKind.UNREACHABLE, where=lambda call: call.table == TABLE)
+    stage.world.after(2.6, lambda: setattr(fault, "times", 0))
+    receipt = stage.one(stage.report(age=1.0))
+    assert [call.table for call in stage.cloud.accepted(PointRoute)] == [TABLE_2]
+    assert receipt.verified is True
+    assert stage.next_hop(TABLE) == A
+
+
+def test_a_report_about_a_gateway_that_works_again_moves_nothing(stage: Stage) -> None:
+    """It came late: a look shows that all is well."""
+    receipt = stage.one(stage.report(age=20))
+    assert receipt.verified is True
+    assert stage.cloud.sent(WRITES) == []
