@@ -12,6 +12,7 @@ import yaml
 
 from natkeeper.domain.config import MANUAL, Failback, Follow, Forward, Probe, Route, Seconds, Setup, parse_config
 from natkeeper.domain.ids import EipId, InstanceId, NatGatewayId, TableId
+from natkeeper.domain.refusal import ConfigError
 
 EXAMPLE = Path(__file__).resolve().parents[2] / "natkeeper.example.yaml"
 A, B = InstanceId("i-gwa"), InstanceId("i-gwb")
@@ -30,8 +31,11 @@ def test_gateways_and_routes_are_enough() -> None:
     assert (group.name, group.gateways, group.routes) == ("prod", (A, B), (Route(table=MAIN, destination="0.0.0.0/0"),))
     assert (group.address, group.fallback, group.failback, group.hold_down) == ("own", None, MANUAL, 300)
     assert (group.sources, group.forwards, group.probe, group.setup) == ((), (), Probe(), Setup())
-    assert group.probe.function is None
-    assert (group.setup.mode, group.setup.via, group.setup.every) == ("apply", "oos", 600)
+    probe, setup = group.probe, group.setup
+    assert (probe.function, probe.interval, probe.timeout, probe.failures, probe.table) == (None, 1.0, 0.8, 3, None)
+    assert probe.targets == ("http://www.aliyun.com/", "223.5.5.5:53")
+    assert (setup.mode, setup.via, setup.every, setup.foreign_rules) == ("apply", "oos", 600, "remove")
+    assert (setup.template, setup.role) == ("natkeeper-gateway-setup", "natkeeper-oos")
 
 
 @pytest.mark.parametrize(
@@ -60,6 +64,39 @@ def test_any_port_can_be_forwarded_and_forwarded_to(port: int) -> None:
     """The first and the last there is."""
     to = f"10.0.1.20:{port}"
     assert parse(forwards=[{"port": port, "to": to}]).forwards == (Forward(port=port, to=to),)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"probe": {"failures": 2}},
+        {"probe": {"failures": 20, "timeout": "2s"}},
+        {"probe": {"failures": 4, "timeout": "10s"}},
+        {"probe": {"timeout": "100ms"}},
+        {"probe": {"interval": "200ms"}},
+        {"probe": {"interval": "30s"}},
+        {"probe": {"targets": ["example.com:1", "example.com:65535", "http://example.com:65535/"]}},
+        {"setup": {"every": "1m"}},
+        {"setup": {"every": "1h"}},
+        {"routes": [{"table": MAIN, "destination": "203.0.113.8/31"}]},
+    ],
+)
+def test_a_limit_itself_is_allowed(settings: dict[str, Any]) -> None:
+    """What a refusal says is allowed is accepted to the last."""
+    assert parse(**settings)
+
+
+@pytest.mark.parametrize("length, accepted", [(15, True), (16, False)])
+def test_a_setup_holds_720_characters_of_targets_and_sources(length: int, *, accepted: bool) -> None:
+    """One more, and the order would not fit into a command."""
+    target = "http://example.com/" + "x" * 181
+    last = "10.100.100.0/24" if length == len("10.100.100.0/24") else "100.100.100.0/24"
+    settings = {"probe": {"targets": [target]}, "sources": ["10.100.100.0/24"] * 10 + ["100.100.100.0/24"] * 2 + [last]}
+    if accepted:
+        assert parse(**settings)
+    else:
+        with pytest.raises(ConfigError, match="721 characters"):
+            parse(**settings)
 
 
 def test_a_manual_failback_never_comes() -> None:

@@ -150,7 +150,24 @@ def forward(**settings: Any) -> list[dict[str, Any]]:
         ({"probe": {"targets": ["host:99999"]}}, f"probe.targets: got 'host:99999'; allowed: {A_TARGET}"),
         ({"probe": {"targets": ["http://host:0/"]}}, f"probe.targets: got 'http://host:0/'; allowed: {A_TARGET}"),
         ({"probe": {"failures": 1}}, "probe.failures: got 1; allowed: 2 to 20: a single lost packet must move nothing"),
+        (
+            {"probe": {"failures": 21}},
+            "probe.failures: got 21; allowed: 2 to 20: a single lost packet must move nothing",
+        ),
         ({"probe": {"interval": "50ms"}}, "probe.interval: got '0.05s'; allowed: 200ms to 30s"),
+        ({"probe": {"interval": "31s"}}, "probe.interval: got '31s'; allowed: 200ms to 30s"),
+        ({"probe": {"timeout": "90ms"}}, "probe.timeout: got '0.09s'; allowed: 100ms to 10s"),
+        (
+            {"probe": {"failures": 5, "timeout": "8.1s"}},
+            (
+                "probe.failures: got '5 of 8.1s each'; allowed: so many that, with timeout, they take 40 s at most: "
+                "a watch lasts for 60 s"
+            ),
+        ),
+        ({"setup": {"every": "59s"}}, "setup.every: got '59s'; allowed: 1m to 1h"),
+        ({"setup": {"every": "61m"}}, "setup.every: got '3660s'; allowed: 1m to 1h"),
+        ({"forwards": forward(port=65536)}, "forwards[0].port: got 65536; allowed: a port from 1 to 65535"),
+        ({"probe": {"targets": ["host:0"]}}, f"probe.targets: got 'host:0'; allowed: {A_TARGET}"),
         (
             {"probe": {"failures": 20, "timeout": "3s"}},
             (
