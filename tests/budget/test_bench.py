@@ -11,7 +11,7 @@ import pytest
 from rich.console import Console
 
 from natkeeper.probe import Settings
-from natlab.bench import cold, command, packets
+from natlab.bench import cold, command
 from natlab.bench.detection import detection, row, seen_after, shipped, usd_a_month
 from natlab.bench.figures import Figure, Sample, absent
 from natlab.bench.place import Place
@@ -59,7 +59,7 @@ def test_a_figure_knows_its_median_its_spread_and_whether_its_aim_is_met() -> No
 
 def test_what_could_not_be_measured_is_null_with_its_reason() -> None:
     """A missing figure is not a good one."""
-    told = as_json([absent(*packets.STOP, "no root")], [], MACHINE)
+    told = as_json([absent("stop_outage_s", "outage", "s", "no root")], [], MACHINE)
     assert told["stop_outage_s"] is None
     assert told["figures"]["stop_outage_s"]["missing"] == "no root"
 

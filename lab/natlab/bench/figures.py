@@ -48,8 +48,8 @@ class Sample:
 class Figure:
     """One line of the table.
 
-    `key` is its name in bench.json. `target` is what it must not exceed. `floor` says what the least possible is,
-    in words with its number. `missing` says why there is nothing to show.
+    `key` is its name in bench.json. `target` is what it must not exceed, `least` what it must reach. `floor` says what
+    the least possible is, in words with its number. `missing` says why there is nothing to show.
     """
 
     key: str
@@ -59,6 +59,7 @@ class Figure:
     floor: str = ""
     target: float | None = None
     missing: str = ""
+    least: float | None = None
 
     @property
     def value(self) -> float | None:
@@ -67,10 +68,11 @@ class Figure:
 
     @property
     def met(self) -> bool | None:
-        """Whether the target is met; None where there is none, or nothing was measured."""
-        if self.target is None or self.sample is None:
+        """Whether the aim is met; None where there is none, or nothing was measured."""
+        if self.sample is None or (self.target is None and self.least is None):
             return None
-        return self.sample.median <= self.target
+        enough = self.least is None or self.sample.median >= self.least
+        return enough and (self.target is None or self.sample.median <= self.target)
 
 
 def counted(key: str, what: str, count: float, unit: str = "", **more: Any) -> Figure:

@@ -1,98 +1,211 @@
 """What private hosts feel, with real gateways and real packets: scenarios played in the lab, from fault to recovery.
 
-Where there can be no lab (no root, no namespaces) the figures are missing, with the reason.
+Two stages are set, one with addresses of the gateways' own and one with an EIP that follows; all runs of a kind are
+played on one of them, and what one breaks is mended before the next. Where there can be no lab (no root, no
+namespaces) the figures are missing, with the reason.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from natlab.bench.figures import Figure, Sample, absent
+from natlab.bench.figures import Figure, Sample, absent, counted
 
 if TYPE_CHECKING:
-    from natkeeper.drill import Figures
+    from natkeeper.drill import Observed
+    from natlab.drill.command import Drills
+    from natlab.scenarios.scenario import Scenario
 
-Key = tuple[str, str, str]
-STOP: Key = "stop_outage_s", "lab: outage when the gateway is stopped", "s"
-HUNG: Key = "stop_hung_s", "lab: how long connections hang after the move, each gateway its own address", "s"
-FREEZE: Key = "freeze_outage_s", "lab: outage when the gateway hangs", "s"
-MANUAL: Key = "manual_lost", "lab: new connections that fail when a person switches", ""
-FOLLOW: Key = "follow_survived", "lab: connections that outlive their gateway, with an EIP that follows", "%"
-KEYS = (STOP, HUNG, FREEZE, MANUAL, FOLLOW)
-_BUSY, _IDLE = 100, 100
-"""Established connections through the gateway that is about to die, with an EIP that follows."""
-_EVENT_S, _ROUTE_S = 1.0, 1.0
-"""What the table of latencies assumes of the event's way to the bus and of the route write."""
-_ASIDE = {
-    STOP: "the event, two round trips, and the platform's data plane",
-    HUNG: "TCP asks again after ever longer pauses; the answer is a reset",
-    FREEZE: "the same, and the probe's looks instead of an event",
-    MANUAL: "none: the route moves between two gateways that work",
-    FOLLOW: "none survives with addresses of their own",
-}
-_MOST = {STOP: 1.0 + _EVENT_S + _ROUTE_S, HUNG: 1.0, FREEZE: 5.0, MANUAL: 0.0}
+_FEW, _MANY, _NONE = 25, 100, 0
+"""Busy connections, and as many idle ones, that a private host keeps meanwhile."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One figure of a scenario: how it is read from what was observed, its aim, and what it is made of."""
+
+    key: str
+    what: str
+    unit: str
+    read: Callable[[Observed], float]
+    aside: str
+    most: float | None = None
+    least: float | None = None
+
+    def figure(self, seen: list[Observed]) -> Figure:
+        """The median of all runs. Raises WentBadlyError."""
+        values = Sample.of([self.read(each) for each in seen])
+        return Figure(self.key, self.what, self.unit, values, self.aside, self.most, least=self.least)
+
+    def absent(self, why: str) -> Figure:
+        """There is none, and why."""
+        return absent(self.key, self.what, self.unit, why)
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One scenario, the connections that are kept meanwhile, and its figures."""
+
+    scenario: str
+    flows: int
+    rows: tuple[Row, ...]
 
 
 class WentBadlyError(Exception):
     """A scenario in the lab had another end than its verdict asks for; the message says which."""
 
 
+# ---- how figures are read ----------------------------------------------------------------------------------
+
+
+def _outage(seen: Observed) -> float:
+    from natkeeper.drill import figures
+
+    return figures(seen).outage_s
+
+
+def _after_event(seen: Observed) -> float:
+    """From the event's arrival at the bus until connections work again, less what the route task is assumed to take."""
+    from natkeeper.drill import figures
+
+    works = figures(seen).moments["first_packet"]
+    heard = [m.at for m in seen.moments if m.who == "event bus" and "matches" in m.what and m.at >= seen.fault_at]
+    if works is None or not heard:
+        raise WentBadlyError("no event, or no end of the outage")
+    return works - (min(heard) - seen.fault_at) - _assumed("vpc.modify_route_entry.task")
+
+
+def _beside_eip(seen: Observed) -> float:
+    """The outage, less what it is assumed to take to free the EIP and to bind it again."""
+    return _outage(seen) - _assumed("vpc.unassociate_eip.task") - _assumed("vpc.associate_eip.task")
+
+
+def _lost(seen: Observed) -> float:
+    from natkeeper.drill import figures
+
+    return float(figures(seen).lost_connections)
+
+
+def _hung(seen: Observed) -> float:
+    """How long after the move the last connection noticed that it was over, in seconds."""
+    from natkeeper.drill import figures
+
+    return max((each.hung_s for each in figures(seen).flows if each.hung_s is not None), default=0.0)
+
+
+def _survivors(seen: Observed) -> float:
+    return float(sum(flow.survived for flow in seen.flows if flow.kind != "udp"))
+
+
+def _assumed(latency: str) -> float:
+    from natlab.cloud.kernel.latencies import Latencies
+
+    return Latencies().of(latency)
+
+
+# ---- what is played ----------------------------------------------------------------------------------------
+
+_ONCE_MORE = "until TCP tries again by itself; its pauses double"
+_AT_ONCE = "until the next segment; ten are sent in a second"
+
+
+def _hang(scenario: str, when: str, aside: str) -> Row:
+    what = f"lab: {when}: until the last connection was reset, after the move"
+    return Row(f"{scenario}_hung_s", what, "s", _hung, aside, most=1.0)
+
+
+def _planned(scenario: str, when: str) -> Part:
+    row = Row(f"{scenario}_lost", f"lab: {when}: new connections that fail", "", _lost, "both gateways work", most=0.0)
+    return Part(scenario, _FEW, (row, _hang(scenario, when, _AT_ONCE)))
+
+
+OWN = (
+    _planned("manual", "a person switches"),
+    _planned("maintenance", "maintenance is announced"),
+    Part("stop", _FEW, (
+        Row("stop_outage_s", "lab: gateway stopped: outage", "s", _outage,
+            "assumed: event 1 s, delivery 0.25 s, route task 1 s"),
+        Row("stop_after_event_s", "lab: the same, from event to connection, less the route task's 1 s", "s",
+            _after_event, "assumed: delivery 0.25 s", most=1.0),
+        _hang("stop", "gateway stopped", _ONCE_MORE),
+    )),
+    Part("freeze", _FEW, (
+        Row("freeze_outage_s", "lab: gateway hangs, no event: outage", "s", _outage,
+            "three looks that wait 0.8 s, route task 1 s", most=5.0),
+        _hang("freeze", "gateway hangs", _ONCE_MORE),
+    )),
+    _planned("spot", "spot instance reclaimed"),
+)  # fmt: skip
+FOLLOWING = (
+    Part("follow", _MANY, (
+        Row("follow_survived", "lab: host fails, the EIP follows: TCP connections of 200 that go on", "", _survivors,
+            "with addresses of the gateways' own none does", least=2.0 * _MANY),
+        Row("follow_outage_s", "lab: the same: outage", "s", _outage, "assumed: event 1 s, EIP 7 s + 7 s"),
+    )),
+    Part("freeze-follow", _NONE, (
+        Row("freeze_follow_s", "lab: gateway hangs, the EIP follows: outage less the EIP's 14 s", "s", _beside_eip,
+            "the same looks; the EIP waits for no route task", most=5.0),
+    )),
+)  # fmt: skip
+SWEEP = "sweep_writes", "lab: writes of a sweep of two healthy gateways", ""
+
+
 def packets(runs: int, say: Callable[[str], None]) -> list[Figure]:
-    """Drill each scenario `runs` times, in a lab of its own, so that none inherits anything."""
+    """Play every scenario `runs` times."""
     from natlab.lab.preflight import preflight
 
     why = "not asked for (--lab-runs)" if runs < 1 else " ".join(preflight())
     if why:
-        return [absent(*key, why) for key in KEYS]
-    return [
-        *_repeated("stop", {STOP: lambda found: found.outage_s, HUNG: _hung}, runs, say),
-        *_repeated("freeze", {FREEZE: lambda found: found.outage_s}, runs, say),
-        *_repeated("manual", {MANUAL: lambda found: float(found.lost_connections)}, runs, say),
-        *_repeated("follow", {FOLLOW: _survivors}, runs, say, (_BUSY, _IDLE)),
-    ]
+        return [absent(*SWEEP, why), *(row.absent(why) for part in (*OWN, *FOLLOWING) for row in part.rows)]
+    return [*_on_a_stage(OWN, runs, say), *_on_a_stage(FOLLOWING, runs, say)]
 
 
-def _repeated(
-    name: str,
-    wanted: dict[Key, Callable[[Figures], float]],
-    runs: int,
-    say: Callable[[str], None],
-    flows: tuple[int, int] = (25, 25),
-) -> list[Figure]:
-    taken: list[Figures] = []
-    for number in range(runs):
-        say(f"lab: {name}, {number + 1} of {runs}")
-        try:
-            taken.append(_drill(name, flows))
-        except WentBadlyError as bad:
-            why = f"run {number + 1} of {runs} went badly: {bad}"
-            return [absent(*key, why) for key in wanted]
-    return [
-        Figure(*key, Sample.of([read(each) for each in taken]), _ASIDE[key], _MOST.get(key))
-        for key, read in wanted.items()
-    ]
+def _on_a_stage(parts: tuple[Part, ...], runs: int, say: Callable[[str], None]) -> list[Figure]:
+    from natlab.scenarios.play import InVain
+
+    made: list[Figure] = []
+    say(f"lab: setting a stage for {', '.join(part.scenario for part in parts)}")
+    with _stage("stop" if parts is OWN else "follow") as stage:
+        if parts is OWN:
+            made.append(counted(*SWEEP[:2], stage.sweep(), target=0.0))
+        for part in parts:
+            try:
+                made += _repeated(stage, part, runs, say)
+            except (WentBadlyError, InVain) as bad:
+                made += [row.absent(str(bad)) for row in part.rows]
+    return made
 
 
-def _drill(name: str, flows: tuple[int, int]) -> Figures:
-    """Play a scenario in the lab and compute what its report would show."""
-    from natkeeper.drill import figures
-    from natlab.drill.command import drill
+def _repeated(stage: Drills, part: Part, runs: int, say: Callable[[str], None]) -> list[Figure]:
     from natlab.drill.felt import Flows
+
+    seen: list[Observed] = []
+    for number in range(runs):
+        say(f"lab: {part.scenario}, {number + 1} of {runs}")
+        flows = Flows(part.flows, part.flows, udp=0, inward=0)
+        observed = stage.drill(_scenario(part.scenario), flows).observed
+        if observed.reasons:
+            raise WentBadlyError(f"run {number + 1} of {runs} went badly: {'; '.join(observed.reasons)}")
+        seen.append(observed)
+    return [row.figure(seen) for row in part.rows]
+
+
+def _scenario(name: str) -> Scenario:
     from natlab.scenarios.catalogue import scenario
 
-    found = figures(drill(scenario(name), Flows(*flows)).observed)
-    if not found.ok:
-        raise WentBadlyError("; ".join(found.reasons))
-    return found
+    if name != "freeze-follow":
+        return scenario(name)
+    stands_still, follow = scenario("freeze").script[0], scenario("follow")
+    return replace(follow, name=name, script=(stands_still, *follow.script[1:]))
 
 
-def _hung(found: Figures) -> float:
-    """Say how long after the move the last connection noticed that it was over, in seconds."""
-    return max((each.hung_s for each in found.flows if each.way == "out" and each.hung_s is not None), default=0.0)
+@contextlib.contextmanager
+def _stage(fits: str) -> Iterator[Drills]:
+    from natlab.drill.command import drills
+    from natlab.scenarios.catalogue import scenario
 
-
-def _survivors(found: Figures) -> float:
-    """Say how many percent of the established TCP connections live on."""
-    tcp = [each for each in found.flows if each.way == "out" and each.kind != "udp"]
-    return 100.0 * sum(each.survived for each in tcp) / sum(each.total for each in tcp)
+    with drills(scenario(fits)) as stage:
+        yield stage

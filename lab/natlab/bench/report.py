@@ -71,6 +71,8 @@ def _about(figure: Figure) -> dict[str, Any]:
         told["floor"] = figure.floor
     if figure.target is not None:
         told |= {"target": figure.target, "met": figure.met}
+    if figure.least is not None:
+        told |= {"least": figure.least, "met": figure.met}
     if figure.missing:
         told["missing"] = figure.missing
     return told
@@ -81,7 +83,9 @@ def _cells(figure: Figure) -> tuple[str, ...]:
         return figure.what, "-", "", "", "", figure.missing
     sample, unit = figure.sample, f" {figure.unit}" if figure.unit else ""
     several = len(sample.values) > 1
-    aim = "" if figure.target is None else f"≤ {_number(figure.target)}{'' if figure.met else ' missed'}"
+    most, least = figure.target, figure.least
+    aim = f"≤ {_number(most)}" if most is not None else f"≥ {_number(least)}" if least is not None else ""
+    aim += " missed" if figure.met is False else ""
     return (
         figure.what,
         f"{_number(sample.median)}{unit}",

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
@@ -16,6 +17,7 @@ from natlab.drill.felt import Felt, Flows, forwarding
 from natlab.lab.ground import LabGround
 from natlab.lab.preflight import require
 from natlab.scenarios import record
+from natlab.scenarios.again import Stage, kept
 from natlab.scenarios.catalogue import scenario
 from natlab.scenarios.play import Result, Setting, play
 from natlab.scenarios.scenario import Scenario
@@ -79,9 +81,40 @@ def _say(text: str) -> None:
 
 def drill(scenario: Scenario, flows: Flows | None = None, phase: Callable[[str], None] = lambda _: None) -> Drilled:
     """Play a scenario in the lab and observe it. Raises NoLab, DeployError, InVain."""
+    return _observed(scenario, flows, phase, play)
+
+
+class Drills:
+    """Several drills on one stage of the lab; see natlab.scenarios.again for what scenarios these may be."""
+
+    def __init__(self, on: Stage) -> None:
+        self.stage = on
+
+    def drill(self, scenario: Scenario, flows: Flows | None = None) -> Drilled:
+        """Play a scenario and observe it. Raises InVain."""
+        return _observed(scenario, flows, lambda _: None, self.stage.play)
+
+    def sweep(self) -> int:
+        """Let a sweep look after gateways that are well; how many writes it sent."""
+        return self.stage.sweep()
+
+
+@contextlib.contextmanager
+def drills(scenario: Scenario) -> Iterator[Drills]:
+    """Set a stage in the lab that fits a scenario, for it and others. Raises NoLab, DeployError, InVain."""
+    with kept(forwarding(scenario), Setting(ground=LabGround)) as on:
+        yield Drills(on)
+
+
+def _observed(
+    scenario: Scenario,
+    flows: Flows | None,
+    phase: Callable[[str], None],
+    playing: Callable[[Scenario, Setting], Result],
+) -> Drilled:
     felt, heard, names = Felt(flows or Flows()), list[record.Moment](), dict[str, str]()
     setting = Setting(ground=LabGround, beside=felt.beside, hear=heard.append, phase=phase, named=names.update)
-    result = play(forwarding(scenario), setting)
+    result = playing(forwarding(scenario), setting)
     fault_at = result.evidence.fault_at
     observed = Observed(
         scenario=scenario.name,

@@ -35,7 +35,7 @@ FORWARDS: Final[tuple[dict[str, Any], ...]] = (
 
 @dataclass(frozen=True, slots=True)
 class Flows:
-    """How many lasting flows of each kind a host keeps outwards, and a visitor inwards."""
+    """How many lasting flows of each kind a host keeps outwards, and a visitor inwards; none: nobody visits."""
 
     busy: int = 25
     idle: int = 25
@@ -80,7 +80,7 @@ class Felt:
             way = OUT if number == 0 else f"{OUT} {table}"
             name = f"out, behind {table}" if several else "out"
             orders.append((way, name, lab.private_host(vswitch), outward))
-        for number, (name, address) in enumerate(_addresses(play).items()):
+        for number, (name, address) in enumerate(_addresses(play).items() if flows.inward else ()):
             # A flow can only be opened through the gateway that the private host's answers take.
             lasting = flows.inward if number == 0 else 0
             order = Order((address, INWARD_HTTP), (address, INWARD_ECHO), busy=lasting, idle=lasting)

@@ -40,6 +40,9 @@ class LabGround:
     def freeze(self, instance_id: str) -> None:
         self.lab.guests[instance_id].freeze()
 
+    def thaw(self, instance_id: str) -> None:
+        self.lab.guests[instance_id].thaw()
+
     def internet(self, *, up: bool) -> None:
         if up:
             self.lab.internet_up()

@@ -77,6 +77,10 @@ class Ground(Protocol):
         """The whole machine stands still: no packet, no heartbeat, no event."""
         ...
 
+    def thaw(self, instance_id: str) -> None:
+        """It goes on where it stood; nothing happens to one that runs."""
+        ...
+
     def internet(self, *, up: bool) -> None:
         """Nothing out there answers anybody, or it does again."""
         ...
@@ -127,6 +131,9 @@ class SimulatedGround:
 
     def freeze(self, instance_id: str) -> None:
         self._machines.guests[instance_id].hang()
+
+    def thaw(self, instance_id: str) -> None:
+        self._machines.guests[instance_id].resume()
 
     def internet(self, *, up: bool) -> None:
         if up:

@@ -37,8 +37,8 @@ BUILDING, BUNDLING, DEPLOYING = "building", "bundling", "deploying"
 SETTING_UP, WATCHING, RUNNING = "setting up", "watching", "running"
 """What a play goes through, one phase after the other."""
 HURRY = 0.1
-"""What the setup of the gateways before the fault is made to wait for, of what it would: no figure comes from it."""
-_SET_UP_BY = ("oos.", "ecs.assistant.")
+"""Of what the platform would take where nothing is measured, as for the setup of the gateways before the fault."""
+_HURRIED = "oos.", "ecs.assistant.", "ecs.instance.", "event.ecs."
 CALM_S = 0.5
 """How long traffic is watched before anything is broken, and after the script has ended."""
 READY_WITHIN_S = 60.0
@@ -119,6 +119,8 @@ class Play:
     record: Record
     traffic: Traffic
     account: Account
+    haste: dict[str, float] = field(default_factory=dict)
+    """What the local cloud waits instead of the table's seconds; empty while a script is played."""
     patience: float = 1.0
     fault_at: float = 0.0
     marks: dict[str, float] = field(default_factory=dict)
@@ -175,26 +177,23 @@ class Play:
 def play(scenario: Scenario, setting: Setting | None = None) -> Result:
     """Play a scenario from an empty cloud to its verdict. Raises DeployError, and InVain when it cannot even begin."""
     setting = setting or Setting()
-    with _stage(scenario, setting) as stage:
-        in_vain = _perform(stage, scenario)
-        evidence = _evidence(stage, in_vain)
-    measured = figures(evidence)
-    return Result(scenario.name, measured, evidence, judge(scenario.verdict, evidence, measured))
+    with stage(scenario, setting) as ready:
+        return perform(ready, scenario, setting)
 
 
 @contextlib.contextmanager
-def _stage(scenario: Scenario, setting: Setting) -> Iterator[Play]:
-    """Build the world, deploy into it, and leave nothing behind."""
+def stage(scenario: Scenario, setting: Setting) -> Iterator[Play]:
+    """Build a scenario's world, deploy into it, set the gateways up, and leave nothing behind."""
     setting.phase(BUILDING)
     with contextlib.ExitStack() as ending:
         ground = setting.ground()
         ending.callback(ground.close)
         observed = Observed(ground.substrate)
-        hurried = {row.name: row.seconds * setting.pace * HURRY for row in TABLE if row.name.startswith(_SET_UP_BY)}
+        haste = hasty(setting)
         cloud = Cloud(
             region=REGION,
             substrate=observed,
-            latencies=Latencies(setting.pace, hurried),
+            latencies=Latencies(setting.pace, haste),
             runtime=ProcessRuntime(shared=setting.unpacked),
         )
         ending.callback(cloud.close)
@@ -212,22 +211,34 @@ def _stage(scenario: Scenario, setting: Setting) -> Iterator[Play]:
         ending.callback(webhook.close)
         notify = webhook.url if NOTIFIES in scenario.policy else ""
         account = functions.install(cloud, world, code, amend=setting.amend, notify=notify)
-        traffic = Traffic(
-            {table: _host(ground, vswitch) for table, vswitch in world.vswitches.items()},
-            lambda table, attempt: _noticed(record, world, table, attempt),
-        )
-        ending.callback(traffic.stop)
-        stage = Play(cloud, ground, world, record, traffic, account)
+        made = Play(cloud, ground, world, record, _traffic(ground, world, record), account, haste)
         setting.phase(SETTING_UP)
-        _set_up(stage)
+        _set_up(made)
         with cloud.lock:
-            hurried.clear()
+            haste.clear()
         setting.phase(WATCHING)
-        _watch(stage)
-        ending.enter_context(setting.beside(stage))
+        watch(made)
+        yield made
+
+
+def hasty(setting: Setting) -> dict[str, float]:
+    """What gateways are made to wait for while nothing is measured."""
+    return {row.name: row.seconds * setting.pace * HURRY for row in TABLE if row.name.startswith(_HURRIED)}
+
+
+def perform(ready: Play, scenario: Scenario, setting: Setting) -> Result:
+    """Play a scenario's script on a stage where its world is up and well."""
+    ready.traffic = _traffic(ready.ground, ready.world, ready.record)
+    ready.marks, ready.fault_at = {}, 0.0
+    with contextlib.ExitStack() as ending:
+        ending.callback(ready.traffic.stop)
+        ending.enter_context(setting.beside(ready))
         setting.phase(RUNNING)
-        stage.patience = setting.patience
-        yield stage
+        ready.patience = setting.patience
+        in_vain = _perform(ready, scenario)
+        evidence = _evidence(ready, in_vain)
+    measured = figures(evidence)
+    return Result(scenario.name, measured, evidence, judge(scenario.verdict, evidence, measured))
 
 
 def _set_up(stage: Play) -> None:
@@ -238,17 +249,19 @@ def _set_up(stage: Play) -> None:
     stage.until("the first sweep had set up all gateways", stage.set_up, READY_WITHIN_S)
     began = time.time()
     stage.poke(FAILOVER, "sweep")
-    stage.until("a sweep found nothing more to do", lambda: _quiet_since(stage, began), READY_WITHIN_S)
+    stage.until("a sweep found nothing more to do", lambda: quiet_since(stage, began), READY_WITHIN_S)
 
 
-def _watch(stage: Play) -> None:
+def watch(stage: Play) -> None:
     """Let the probe begin the minute."""
-    stage.poke(PROBE, "look")
     watched = next(iter(stage.world.vswitches.values()))
-    stage.until("the probe was watching", lambda: stage.ground.watched_from(watched) > 0, READY_WITHIN_S)
+    before = stage.ground.watched_from(watched)
+    stage.poke(PROBE, "look")
+    stage.until("the probe was watching", lambda: stage.ground.watched_from(watched) > before, READY_WITHIN_S)
 
 
-def _quiet_since(stage: Play, began: float) -> bool:
+def quiet_since(stage: Play, began: float) -> bool:
+    """Whether a run that began since then found nothing to do and nothing wrong."""
     runs = [run for run in stage.record.runs() if run.started >= began and run.receipts]
     return any(not run.news and not run.receipts[0].get("problems") for run in runs)
 
@@ -296,6 +309,11 @@ def _evidence(stage: Play, in_vain: tuple[str, ...]) -> Evidence:
             in_vain=in_vain,
             addresses=seen,
         )
+
+
+def _traffic(ground: Ground, world: World, record: Record) -> Traffic:
+    hosts = {table: _host(ground, vswitch) for table, vswitch in world.vswitches.items()}
+    return Traffic(hosts, lambda table, attempt: _noticed(record, world, table, attempt))
 
 
 def _host(ground: Ground, vswitch: str) -> Callable[[], Any]:

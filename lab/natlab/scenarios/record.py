@@ -39,7 +39,7 @@ class Record:
 
     def __init__(self, cloud: Cloud, world: World) -> None:
         self._cloud = cloud
-        self._world = world
+        self.world = world
         self.hops: list[Hop] = []
         self.writes: list[Write] = []
         self.messages: list[str] = []
@@ -61,7 +61,7 @@ class Record:
 
     def hear(self, what: str, subject: str, target: str) -> None:
         """Hear what the cloud does to machines and cables (`ground.Observed`)."""
-        name = self._world.name_of
+        name = self.world.name_of
         if what.startswith("route "):
             self.hops.append(Hop(time.time(), name(subject), name(target) if target else ""))
             where = f"{what.removeprefix('route ')} of {name(subject)} leads to {name(target)}"
@@ -100,7 +100,7 @@ class Record:
         if not is_write:
             self.say("read", call.product, call.action + refused, call.at)
             return
-        name = self._world.name_of
+        name = self.world.name_of
         table, to = (
             call.params.get("RouteTableId", ""),
             call.params.get("NewNextHopId", call.params.get("NextHopId", "")),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from natlab.cloud.cloud import Cloud
@@ -34,6 +34,10 @@ class World:
     def name_of(self, resource_id: str) -> str:
         """What the scenario calls a resource; the id itself where it has no name."""
         return next((name for name, each in self.ids.items() if each == resource_id), resource_id)
+
+    def exchanged(self, one: str, other: str) -> World:
+        """The same world, where each of two has the other's name."""
+        return replace(self, ids={**self.ids, one: self.ids[other], other: self.ids[one]})
 
 
 def build(cloud: Cloud, topology: Topology) -> World:

@@ -44,7 +44,7 @@ class Ecs(Machines):
         )
 
     def _reclaim_now(self, instance_id: str) -> None:
-        if instance_id not in self._state.instances:
+        if instance_id not in self._state.instances or RECYCLING not in self.instance(instance_id).locks:
             return
 
         def stopped() -> None:
@@ -90,6 +90,14 @@ class Ecs(Machines):
         if event is None or event.status not in OPEN_EVENTS:
             raise exceptions.no_such_event()
         self._set_event(replace(event, status=EventStatus.CANCELED, finished=self._cloud.clock.now()))
+
+    @locked
+    def call_off(self, instance_id: str) -> None:
+        """Nothing that was announced will happen: events are cancelled, spot capacity is not taken back."""
+        self._state.instances.put(instance_id, replace(self.instance(instance_id), locks=()))
+        for event in list(self._state.events.values()):
+            if event.instance_id == instance_id and event.status is EventStatus.SCHEDULED:
+                self.cancel_event(event.id)
 
     @locked
     def system_failure(self, instance_id: str, kind: str = "SystemFailure.Reboot") -> str:
