@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from natkeeper.controller import guard, hand_over, together
-from natkeeper.domain.signals import parse
+from natkeeper.domain.signals import InstanceEvent, InstancesTouched, RouteTouched, parse
 from natkeeper.errands import Errand, plan
 from natkeeper.receipts import Receipt
 
@@ -27,14 +27,28 @@ LONGEST_PARCEL = 100_000
 """Bytes of receipts in one hand-over; an asynchronous invocation of Function Compute takes 128 KB."""
 TELL_AGAIN = timedelta(minutes=30)
 """How soon the same sentence about the same group is told to people again while nothing changes."""
+NOTHING_NEW = timedelta(seconds=10)
+"""How long an event that was attended to has nothing new to say when the bus repeats it: a storm of copies must not
+cost a read each, which would eat up the API's rate and keep other groups waiting."""
+
+_OF_THE_BUS = (InstanceEvent, InstancesTouched, RouteTouched)
 
 
 @dataclass(slots=True)
 class Told:
-    """What people were told lately, as far as this process remembers: a trouble that lasts is told now and then."""
+    """What people were told lately, as far as this process remembers: a trouble that lasts is told now and then.
+
+    `events`: payloads that runs of this process attended to, each leaving nothing undone, and when.
+    """
 
     sentences: dict[str, tuple[str, datetime]] = field(default_factory=dict)
     repairs: dict[tuple[str, str], datetime] = field(default_factory=dict)
+    events: dict[bytes | str, datetime] = field(default_factory=dict)
+
+    def attended(self, payload: bytes | str, now: datetime) -> bool:
+        """Say whether this very event was attended to a moment ago."""
+        self.events = {event: at for event, at in self.events.items() if now - at < NOTHING_NEW}
+        return payload in self.events
 
     def repaired(self, receipt: Receipt) -> Receipt:
         """Make a change of what was repaired and not told yet; what was told is no part of the receipt any more.
@@ -96,9 +110,15 @@ class Answer:
 
 def attend(payload: bytes | str, config: Config, run: str, clock: Clock, deadline: datetime, told: Told) -> Run[Answer]:
     """Attend to `payload`. `run` is the id that receipts carry; the run ends itself by `deadline`."""
-    todo = plan(parse(payload), config, clock())
+    signals = tuple(parse(payload))
+    if told.attended(payload, clock()):
+        return Answer(ignored=("the bus repeats an event that was attended to a moment ago",))
+    todo = plan(signals, config, clock())
     runs: dict[str, Run[Receipt]] = {e.group.name: _guarded(e, run, clock, deadline) for e in todo.errands}
     receipts = tuple(map(told.repaired, (yield from together(runs)).values())) if runs else ()
+    of_the_bus = receipts and all(isinstance(signal, _OF_THE_BUS) for signal in signals)
+    if of_the_bus and all(receipt.outcome in ("quiet", "changed") for receipt in receipts):
+        told.events[payload] = clock()
     reading = {errand.group.name for errand in todo.errands if errand.read_only}
     news = told.news(tuple(receipt for receipt in receipts if receipt.group not in reading))
     if config.notify is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import random
 from collections.abc import Callable
@@ -91,6 +92,7 @@ class Simulation:
         if tell:
             self.function.tell = self.rules.tell = self.say
         self._skip_timer = 0
+        self._numbers = itertools.count(1)
         self._acts = Acts(self)
 
     def say(self, line: str) -> None:
@@ -169,7 +171,7 @@ class Simulation:
         if "ActionTrail" not in kind:
             self.rules.disturbed(kind)
         event = {
-            "id": "e-1",
+            "id": f"e-{next(self._numbers)}",
             "source": f"acs.{product}",
             "specversion": "1.0",
             "type": kind,
@@ -360,7 +362,14 @@ class Acts:
 
     def _event(self, kind: str, data: dict[str, Any]) -> dict[str, Any]:
         when = f"{self.town.now:%Y-%m-%dT%H:%M:%SZ}"
-        return {"id": "e", "source": "acs.ecs", "specversion": "1.0", "type": kind, "time": when, "data": data}
+        return {
+            "id": f"forged-{next(self.simulation._numbers)}",
+            "source": "acs.ecs",
+            "specversion": "1.0",
+            "type": kind,
+            "time": when,
+            "data": data,
+        }
 
     def _call(self, call: str, table: str) -> dict[str, Any]:
         data = {"eventName": call, "requestParameters": {"RouteTableId": table}}

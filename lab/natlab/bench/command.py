@@ -17,6 +17,7 @@ from natlab.bench.packets import packets
 from natlab.bench.place import Place, machine
 from natlab.bench.scale import GROUPS, scale
 from natlab.bench.size import size
+from natlab.bench.storm import storm
 from natlab.bench.warm import warm
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ class Order:
     only: tuple[str, ...] = ()
 
 
-PARTS = ("size", "cold", "warm", "scale", "detection", "lab")
+PARTS = ("size", "cold", "warm", "scale", "storm", "detection", "lab")
 
 
 def measure(order: Order, console: Console, out: Path, *, as_json: bool, say: Callable[[str], None]) -> None:
@@ -47,6 +48,7 @@ def measure(order: Order, console: Console, out: Path, *, as_json: bool, say: Ca
         "cold": lambda: cold(place, order.runs),
         "warm": lambda: warm(order.runs),
         "scale": lambda: scale(order.sweeps, order.groups),
+        "storm": storm,
         "detection": lambda: detection(rows),
         "lab": lambda: packets(order.lab_runs, say),
     }

@@ -70,7 +70,7 @@ class Failover:
 
 def warm(runs: int) -> list[Figure]:
     """Measure failovers of a warm function, and one cold one for its memory."""
-    with _prepared(1) as (here, watch):
+    with prepared(1) as (here, watch):
         group = here.groups[0]
         settle(here)
         here.cool_down()
@@ -96,7 +96,7 @@ def warm(runs: int) -> list[Figure]:
 
 
 @contextmanager
-def _prepared(groups: int) -> Iterator[tuple[World, Watch]]:
+def prepared(groups: int) -> Iterator[tuple[World, Watch]]:
     """A world with the functions deployed and a watch over it."""
     latencies = {"api__round_trip": ROUND_TRIP_S, "eventbridge__delivery": 0.0, "fc__async__dispatch": 0.0,
                  "fc__cold_start__platform": 0.0, "event__ecs__publish": 0.0}  # fmt: skip
@@ -130,9 +130,9 @@ def fail_over(here: World, group: Guarded, watch: Watch) -> Failover:
     return Failover(1000 * (watch.at - watch.taken), calls, moving)
 
 
-def settle(here: World) -> None:
+def settle(here: World, longest_s: float = _LONGEST_S) -> None:
     """Wait until machines have changed their state and every invocation is over. Raises NotMeasuredError."""
-    cloud, quiet, until = here.cloud, 0, time.monotonic() + _LONGEST_S
+    cloud, quiet, until = here.cloud, 0, time.monotonic() + longest_s
     while quiet < 3:  # noqa: PLR2004  looks in a row, so that what one thing leads to is seen as well
         if time.monotonic() > until:
             raise NotMeasuredError(f"something never ends; {_log(here)}")
