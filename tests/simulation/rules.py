@@ -38,7 +38,7 @@ from natkeeper.ports import (
 from tests.simulation.region import EIP_WRITES, ROUTE_WRITES, WRITES, Region
 from tests.simulation.story import Story
 from tests.simulation.town import DEFAULT, HALVES, Town
-from tests.simulation.truth import Truth, memory_of
+from tests.simulation.truth import Truth, memory_of, paused
 
 if TYPE_CHECKING:
     from natkeeper.attend import Answer
@@ -273,10 +273,8 @@ class Rules:
     def _known_pause(self, run: Invocation, group: Group) -> bool:
         tables = {route.table for route in group.routes}
         for asked, (_, answer) in run.known.items():
-            if isinstance(asked, ReadRoutes) and asked.table in tables:
-                memories = (memory_of(entry.description) for entry in answer)
-                if any(isinstance(memory, Memory) and memory.paused(self.town.now) for memory in memories):
-                    return True
+            if isinstance(asked, ReadRoutes) and asked.table in tables and paused(answer, self.town.now):
+                return True
         return False
 
     def _group_of_gateways(self, run: Invocation, gateways: tuple[InstanceId, ...]) -> Group:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from datetime import datetime
 from functools import lru_cache
 
 from natkeeper.domain.config import Config, Follow, Group, Route
 from natkeeper.domain.ids import InstanceId, NatGatewayId
 from natkeeper.domain.memory import Memory, decode, is_ours
-from natkeeper.domain.observed import HopKind, NextHop, PowerState
+from natkeeper.domain.observed import HopKind, NextHop, PowerState, RouteEntry
 from natkeeper.domain.world import belongs
+from tests.fakes.world import Entry
 from tests.simulation.region import Region
 from tests.simulation.town import DEFAULT, HALVES, Town
 
@@ -17,6 +20,14 @@ TRY_AGAIN_S = 660.0
 """How long a mark keeps a gateway from being tried by a route that leads nowhere."""
 
 memory_of = lru_cache(maxsize=4096)(decode)
+
+
+def paused(entries: Iterable[Entry | RouteEntry], now: datetime) -> bool:
+    """Whether a route's entries say that it is paused: the one of the latest move, and the whole before its halves."""
+    texts = [e.description for e in sorted(entries, key=lambda e: e.destination != DEFAULT) if is_ours(e.description)]
+    known = [memory for text in texts if isinstance(memory := memory_of(text), Memory)]
+    latest = max(known, key=lambda memory: memory.since.timestamp() if memory.since else 0.0, default=None)
+    return latest is not None and latest.paused(now)
 
 
 class Truth:
@@ -92,7 +103,7 @@ class Truth:
         return [memory for text in texts if isinstance(memory := memory_of(text), Memory)]
 
     def paused(self, group: Group) -> bool:
-        return any(memory.paused(self.town.now) for memory in self.memories(group))
+        return any(paused(self.town.tables[route.table], self.town.now) for route in group.routes)
 
     def marked(self, group: Group, name: str, within: float = MARK_S) -> bool:
         now = self.town.now

@@ -51,15 +51,15 @@ def play(copies: int) -> Storm:
     """Play one storm. Raises NotMeasuredError when a route does not move or an event is lost."""
     with prepared(2) as (here, watch):
         cloud, (one, other) = here.cloud, here.groups
-        first: list[Event] = []
-        cloud.subscribers.append(lambda event: first.append(event) if event["type"].endswith("StateChange") else None)
+        told: list[Event] = []
+        cloud.subscribers.append(told.append)
         settle(here)
         began = cloud.clock.now()
         watch.expect()
         cloud.ecs.stop(here.hop(one))
-        while not first:
+        while not (stops := [event for event in told if event["type"] == "ecs:Instance:StateChange"]):
             time.sleep(_POLL_S)
-        _rain(here, other, copy.deepcopy(first[0]), copies)
+        _rain(here, other, stops[0], copies)
         if not watch.answered.wait(_LONGEST_S):
             raise NotMeasuredError(f"the route still goes to {here.hop(one)}")
         settle(here, _LONGEST_S)
