@@ -11,6 +11,7 @@ from __future__ import annotations
 import gc
 import importlib.abc
 import importlib.util
+import mmap
 import os
 import resource
 import signal
@@ -28,6 +29,7 @@ from tests.mutation.mutants import Mutant, plant
 from tests.mutation.session import Plugin, collect, run
 
 MEMORY = 3 << 30
+_COUNT = 8
 _BROKEN = 2
 """How a child ends when it is the tool that failed."""
 
@@ -49,46 +51,44 @@ class Verdict:
     seconds: float
 
 
-Attempt = Callable[[Chance, int], bool]
-"""Whether a mutant survives its tests; tells on a pipe which of them it runs."""
+Attempt = Callable[[Chance, mmap.mmap], bool]
+"""Whether a mutant survives its tests; tells in shared memory how many of them it has begun."""
 
 
 def try_all(chances: Iterable[Chance], attempt: Attempt, workers: int, done: Callable[[Verdict], None]) -> None:
     """Try mutants side by side, each in a child; a child that dies has noticed its fault."""
-    running: dict[int, tuple[Chance, int, float]] = {}
+    running: dict[int, tuple[Chance, mmap.mmap, float]] = {}
 
     def finish() -> None:
         child, status = os.wait()
-        chance, pipe, began = running.pop(child)
-        with os.fdopen(pipe) as reading:
-            last = reading.read().rpartition("\n")[2]
+        chance, begun, began = running.pop(child)
         code = os.waitstatus_to_exitcode(status)
         if code == _BROKEN:
             raise RuntimeError(f"{chance.mutant} could not be tried")
-        by = None if code == 0 else last or "(the import)"
-        done(Verdict(chance.mutant, by, time.monotonic() - began))
+        last = ["(the import)", *chance.tests][int.from_bytes(begun[:], "big")]
+        by = last if code > 0 else f"{last} (ended by signal {-code})"
+        done(Verdict(chance.mutant, None if code == 0 else by, time.monotonic() - began))
 
     for chance in chances:
         if len(running) >= workers:
             finish()
-        reading, writing = os.pipe()
+        begun = mmap.mmap(-1, _COUNT)
         child = os.fork()
         if not child:
-            os._exit(_try(chance, attempt, writing))
-        os.close(writing)
-        running[child] = chance, reading, time.monotonic()
+            os._exit(_try(chance, attempt, begun))
+        running[child] = chance, begun, time.monotonic()
     while running:
         finish()
 
 
-def _try(chance: Chance, attempt: Attempt, pipe: int) -> int:
+def _try(chance: Chance, attempt: Attempt, begun: mmap.mmap) -> int:
     nothing = os.open(os.devnull, os.O_RDWR)
     for number in (0, 1, 2):
         os.dup2(nothing, number)
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
     _limit(10.0)
     try:
-        return 0 if attempt(chance, pipe) else 1
+        return 0 if attempt(chance, begun) else 1
     except BaseException:  # noqa: BLE001  must not pass for a fault that was noticed
         return _BROKEN
 
@@ -99,11 +99,12 @@ def _limit(seconds: float) -> None:
     signal.setitimer(signal.ITIMER_REAL, 60 + 100 * seconds)
 
 
-def _hunt(items: Sequence[pytest.Item], plugin: Plugin, chance: Chance, pipe: int) -> None:
+def _hunt(items: Sequence[pytest.Item], plugin: Plugin, chance: Chance, begun: mmap.mmap) -> None:
     """Run tests until one fails, which ends this process."""
+    numbers = {test: number for number, test in enumerate(chance.tests, start=1)}
 
     def before(item: pytest.Item) -> None:
-        os.write(pipe, f"\n{item.nodeid}".encode())
+        begun[:] = numbers[item.nodeid].to_bytes(_COUNT, "big")
         _limit(chance.tests[item.nodeid])
 
     plugin.on_failure = lambda _test: os._exit(1)
@@ -120,9 +121,9 @@ def swapping(items: Sequence[pytest.Item], plugin: Plugin, path_of: Callable[[st
     live = functions()
     gc.freeze()  # a child that looks at everything would copy everything
 
-    def attempt(chance: Chance, pipe: int) -> bool:
+    def attempt(chance: Chance, begun: mmap.mmap) -> bool:
         swap(chance.mutant, path_of(chance.mutant.module), live)
-        _hunt([by_name[test] for test in chance.tests], plugin, chance, pipe)
+        _hunt([by_name[test] for test in chance.tests], plugin, chance, begun)
         return True
 
     return attempt
@@ -182,14 +183,14 @@ class Planted(importlib.abc.MetaPathFinder, importlib.abc.Loader):
 def importing(path_of: Callable[[str], Path]) -> Attempt:
     """Try mutants by importing natkeeper anew, and the tests' own files after it."""
 
-    def attempt(chance: Chance, pipe: int) -> bool:
+    def attempt(chance: Chance, begun: mmap.mmap) -> bool:
         sys.meta_path.insert(0, Planted(chance.mutant, path_of(chance.mutant.module)))
         survived = False
 
         def work(items: list[pytest.Item]) -> None:
             nonlocal survived
             by_name = {item.nodeid: item for item in items}
-            _hunt([by_name[test] for test in chance.tests if test in by_name], plugin, chance, pipe)
+            _hunt([by_name[test] for test in chance.tests if test in by_name], plugin, chance, begun)
             survived = True
 
         plugin = Plugin(work)
