@@ -1,8 +1,10 @@
 """Where does a machine's system come from?  debootstrap, once; later runs find it in the cache.
 
-What is built is a Debian as a cloud image would bring it, with firewalld installed and not configured. The
-mirror is the one that this machine's apt uses for the same release, else debootstrap's own choice;
-NATLAB_MIRROR names another, NATLAB_CACHE another place than /var/cache/natlab.
+What is built is a Debian as a cloud image would bring it, with firewalld installed and not configured. The packages
+of firewalld, and all that it needs, are kept in it as a repository (MIRROR), so that a machine can be without them
+and install them where there is no internet. The mirror they come from is the one that this machine's apt uses for
+the same release, else debootstrap's own choice; NATLAB_MIRROR names another, NATLAB_CACHE another place than
+/var/cache/natlab.
 """
 
 from __future__ import annotations
@@ -21,10 +23,12 @@ from natlab.lab.commands import CommandFailed, run
 
 SUITE = "bookworm"
 PACKAGES = (
-    "systemd", "systemd-sysv", "dbus", "libpam-systemd", "netbase", "iproute2", "firewalld", "nftables", "iptables",
-    "procps", "curl", "conntrack", "iputils-ping", "openssh-server",
+    "systemd", "systemd-sysv", "dbus", "libpam-systemd", "netbase", "iproute2", "procps", "curl", "iputils-ping",
+    "openssh-server",
 )  # fmt: skip
 # netbase: without it firewalld stops at INVALID_PROTOCOL. libpam-systemd: without it polkit stays half configured.
+FIREWALL = "firewalld", "nftables", "iptables", "conntrack"
+MIRROR = "/srv/mirror"
 
 _NOT_NEEDED = (
     "e2scrub_reap.service", "console-getty.service", "apt-daily.timer", "apt-daily-upgrade.timer",
@@ -32,8 +36,23 @@ _NOT_NEEDED = (
     "sys-kernel-debug.mount", "sys-kernel-tracing.mount",
     "dev-hugepages.mount",
 )  # fmt: skip
-_RECIPE = 1
+_RECIPE = 2
 """Counted up when `_furnish` changes, so that caches made before are not taken for new ones."""
+
+_KEEP = rf"""
+mkdir -p {MIRROR}
+cd {MIRROR}
+mv /var/cache/apt/archives/*.deb .
+for archive in *.deb; do
+    file=$(dpkg-deb --field "$archive" Package).deb
+    mv "$archive" "$file"
+    dpkg-deb --field "$file"
+    stat --printf 'Filename: ./%n\nSize: %s\n' "$file"
+    sha256sum "$file" | sed 's/ .*//; s/^/SHA256: /'
+    echo
+done >Packages
+"""
+"""What apt has just fetched becomes a repository."""
 
 _OWN_MOUNTS = ("unshare", "--mount", "--propagation", "private")
 """What a build mounts goes away with it, however it ends."""
@@ -59,7 +78,7 @@ def provide(suite: str = SUITE, say: Say = lambda _: None) -> Path:
 
 
 def _place(suite: str) -> Path:
-    recipe = hashlib.sha256(repr((_RECIPE, PACKAGES, _NOT_NEEDED)).encode()).hexdigest()[:8]
+    recipe = hashlib.sha256(repr((_RECIPE, PACKAGES, FIREWALL, _NOT_NEEDED)).encode()).hexdigest()[:8]
     return Path(os.environ.get("NATLAB_CACHE") or "/var/cache/natlab") / f"{suite}-{recipe}"
 
 
@@ -129,11 +148,17 @@ def _install(root: Path, say: Say) -> None:
     (root / "usr/sbin/policy-rc.d").chmod(0o755)
     excludes = "".join(f"path-exclude=/usr/share/{what}/*\n" for what in ("doc", "man", "locale"))
     (root / "etc/dpkg/dpkg.cfg.d/natlab").write_text(f"force-unsafe-io\n{excludes}")
-    say(f"  installing {', '.join(PACKAGES[:7])} and {len(PACKAGES) - 7} more")
-    environment = ["env", "DEBIAN_FRONTEND=noninteractive", "LC_ALL=C"]
-    install = ["apt-get", "-q", "-y", "install", "--no-install-recommends", *PACKAGES]
-    _follow(["chroot", str(root), *environment, *install], "Setting up ", say)
-    run(["chroot", str(root), "apt-get", "clean"])
+    for packages in (PACKAGES, FIREWALL):
+        _in(root, "apt-get", "clean")
+        say(f"  installing {', '.join(packages)}")
+        environment = ["env", "DEBIAN_FRONTEND=noninteractive", "LC_ALL=C"]
+        install = ["apt-get", "-q", "-y", "install", "--no-install-recommends", *packages]
+        _follow(["chroot", str(root), *environment, *install], "Setting up ", say)
+    _in(root, "sh", "-ec", _KEEP)
+
+
+def _in(root: Path, *command: str) -> None:
+    run(["chroot", str(root), *command])
 
 
 def _furnish(root: Path) -> None:
