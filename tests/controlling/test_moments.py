@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from natkeeper.ports import FailureKind, LookThroughProbe, PointRoute, ReadInstances, ReadRoutes
+from natkeeper.ports import CreateRoute, FailureKind, LookThroughProbe, PointRoute, ReadInstances, ReadRoutes, StartLook
 from tests.fakes.cloud import WRITES
-from tests.fakes.stage import TABLE, A, B, C, Stage, group, hop, person
+from tests.fakes.stage import TABLE, TABLE_2, A, B, C, Stage, group, hop, person
 
 
 def test_a_run_whose_time_is_up_when_it_has_seen_the_world_writes_nothing(stage: Stage) -> None:
@@ -56,7 +56,7 @@ def test_a_move_that_somebody_undid_before_its_answer_is_not_claimed(stage: Stag
     stage.world.add_machine("i-stranger", "198.51.100.77")
     stage.world.stop(A)
     stage.cloud.fail(PointRoute, FailureKind.UNREACHABLE, times=1, done=True, takes=9.0)
-    stage.world.after(5.0, lambda: stage.world.repoint(TABLE, hop("i-stranger")))
+    stage.world.after(5.0, lambda: stage.world.repoint(TABLE, hop("i-stranger"), stage.description()))
     receipt = stage.one(stage.state(A, "Stopping"))
     assert receipt.did == ()
     assert receipt.outcome == "attention"
@@ -78,6 +78,53 @@ def test_nothing_is_timed_where_nothing_was_written(stage: Stage) -> None:
     stage.world.stop(A)
     stage.cloud.fail(PointRoute, FailureKind.DENIED)
     assert "written" not in stage.one(stage.state(A, "Stopping")).ms
+
+
+def test_the_next_candidate_does_not_wait_for_the_first_to_become_visible(stage: Stage) -> None:
+    """The table shows the first move, so nothing lags: looks may fail for five seconds, then the route goes on."""
+    three = Stage({"prod": group(gateways=[A, B, C])})
+    three.machine(B).rules = False
+    three.world.stop(A)
+    three.one(three.state(A, "Stopping"))
+    first, second = (entry.at for entry in three.cloud.log if isinstance(entry.call, PointRoute))
+    assert (second - first).total_seconds() < 8
+
+
+def test_a_write_that_stays_invisible_is_made_once_more_after_ten_seconds(stage: Stage) -> None:
+    """Reads may lag for some seconds behind a write that was accepted; what lags for longer was lost."""
+    stage.world.stop(A)
+    stage.cloud.freeze(ReadRoutes(stage.config.groups[0].routes[0].table), 15.0)
+    assert stage.one(stage.state(A, "Stopping")).outcome == "changed"
+    first, second = (entry.at for entry in stage.cloud.log if isinstance(entry.call, PointRoute))
+    assert 10 <= (second - first).total_seconds() < 11
+
+
+def test_a_look_through_an_entry_that_somebody_deleted_says_nothing_of_the_gateway(stage: Stage) -> None:
+    """The packets went nowhere: the entry is created again, to the same gateway, and looked through again."""
+    stage.world.stop(A)
+
+    def delete() -> None:
+        if stage.cloud.log and isinstance(stage.cloud.log[-1].call, PointRoute):
+            stage.world.after(1.5, lambda: stage.world.remove_route(TABLE))
+            stage.cloud.fail(LookThroughProbe, FailureKind.UNREACHABLE, times=1, takes=1.0)
+            stage.cloud.watch = lambda: None
+
+    stage.cloud.watch = delete
+    receipt = stage.one(stage.state(A, "Stopping"))
+    assert [call.to.id for call in stage.cloud.accepted(CreateRoute)] == [B]
+    assert receipt.verified is True
+    stage.whole()
+
+
+def test_the_probe_is_asked_only_about_the_next_hop_that_its_own_route_takes() -> None:
+    """It would see the other gateway, and tell nothing of this one: Cloud Assistant looks on it instead."""
+    routes = [{"table": TABLE, "prefer": C}, {"table": TABLE_2, "prefer": B}]
+    stage = Stage({"prod": group(gateways=[A, B, C], routes=routes)})
+    stage.world.stop(B)
+    assert stage.one(stage.state(B, "Stopping")).verified is True
+    assert (stage.next_hop(TABLE), stage.next_hop(TABLE_2)) == (C, A)
+    assert [call.gateway for call in stage.cloud.accepted(StartLook)] == [A]
+    assert stage.cloud.sent(LookThroughProbe) == []
 
 
 def test_a_look_that_is_due_is_taken_at_once(stage: Stage) -> None:
