@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from natkeeper.ports import CreateRoute, FailureKind, LookThroughProbe, PointRoute, ReadInstances, ReadRoutes, StartLook
 from tests.fakes.cloud import WRITES
-from tests.fakes.stage import TABLE, TABLE_2, A, B, C, Stage, group, hop, person
+from tests.fakes.stage import PROBE, TABLE, TABLE_2, A, B, C, Stage, group, hop, person
 
 
 def test_a_run_whose_time_is_up_when_it_has_seen_the_world_writes_nothing(stage: Stage) -> None:
@@ -15,6 +15,12 @@ def test_a_run_whose_time_is_up_when_it_has_seen_the_world_writes_nothing(stage:
     stage.send(stage.state(A, "Stopping"), run_for=timedelta(seconds=stage.cloud.round_trip))
     assert len(stage.cloud.sent(ReadInstances)) == 1
     assert stage.cloud.sent(WRITES) == []
+
+
+def test_a_run_whose_time_is_up_leaves_the_probe_to_the_next(stage: Stage) -> None:
+    """Nothing is begun any more, not even what is quick."""
+    stage.send(stage.report(), run_for=timedelta(seconds=0.15))
+    assert PROBE not in [function for _, function, _ in stage.cloud.handed]
 
 
 def test_what_was_read_two_seconds_ago_is_still_acted_on(stage: Stage) -> None:
@@ -78,6 +84,24 @@ def test_nothing_is_timed_where_nothing_was_written(stage: Stage) -> None:
     stage.world.stop(A)
     stage.cloud.fail(PointRoute, FailureKind.DENIED)
     assert "written" not in stage.one(stage.state(A, "Stopping")).ms
+
+
+def test_gateways_that_cannot_be_seen_for_a_while_are_left_by_the_same_run(stage: Stage) -> None:
+    """A gateway is said to stop, and ECS does not answer for longer than a read is tried: look again, then move."""
+    stage.world.stop(A)
+    fault = stage.cloud.fail(ReadInstances, FailureKind.UNREACHABLE)
+    stage.world.after(8, lambda: setattr(fault, "times", 0))
+    assert stage.one(stage.state(A, "Stopping")).outcome == "changed"
+    assert stage.next_hop() == B
+
+
+def test_a_table_that_cannot_be_read_does_not_keep_the_other_waiting_twice() -> None:
+    """What was read while it was tried is old, and reading it again would take as long again."""
+    stage = Stage({"prod": group(routes=[{"table": TABLE}, {"table": TABLE_2}])})
+    stage.cloud.fail(ReadRoutes, FailureKind.UNREACHABLE, where=lambda call: call.table == TABLE_2)
+    stage.world.stop(A)
+    stage.one(stage.state(A, "Stopping"))
+    assert (stage.cloud.sent(PointRoute)[0].at - stage.cloud.log[0].at).total_seconds() < 6
 
 
 def test_the_next_candidate_does_not_wait_for_the_first_to_become_visible(stage: Stage) -> None:
