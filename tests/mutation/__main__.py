@@ -23,7 +23,7 @@ from rich.table import Column, Table
 from tests.mutation.campaign import Unsound, examine, path_of
 from tests.mutation.explained import EXPLAINED
 from tests.mutation.mutants import Mutant, mutants_of
-from tests.mutation.reach import PACKAGE
+from tests.mutation.reach import PACKAGE, ROOT
 from tests.mutation.trying import Verdict
 
 MODULES = (*sorted(p.stem for p in (PACKAGE / "domain").glob("*.py") if p.stem != "__init__"), "controller")
@@ -62,22 +62,30 @@ def main() -> int:
         mutants = random.Random(asked.seed).sample(mutants, min(asked.sample, len(mutants)))
     console = Console(file=sys.stdout, highlight=False)
     if asked.list:
-        console.print(*mutants, f"{len(mutants)} faults", sep="\n", markup=False, soft_wrap=True)
+        console.print(*map(str, mutants), f"{len(mutants)} faults", sep="\n", markup=False, soft_wrap=True)
         return 0
     os.environ |= {"CI": "1", "NATKEEPER_SEED": SEED}
     for name in BEFORE:
         importlib.import_module(name)
     early = [name for name in sys.modules if name.partition(".")[0] == "natkeeper"]
     assert not early, f"imported too early: {early}"
-    began = time.monotonic()
+    began, tree = time.monotonic(), _tree()
     try:
         verdicts = examine(mutants, asked.tests or TESTS, asked.workers, console)
     except Unsound as problem:
         console.print(problem, style="red", markup=False)
         return 2
+    if _tree() != tree:
+        console.print("files were changed meanwhile: some verdicts are of one tree, some of the other", style="red")
+        return 2
     return _report(
         mutants, verdicts, time.monotonic() - began, console, keep=not (asked.only or asked.sample or asked.tests)
     )
+
+
+def _tree() -> dict[Path, float]:
+    """When each file was changed that a verdict depends on."""
+    return {path: path.stat().st_mtime for folder in (PACKAGE, ROOT / "tests") for path in folder.rglob("*.py")}
 
 
 def _report(

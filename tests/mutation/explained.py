@@ -15,5 +15,22 @@ EXPLAINED: dict[str, str] = {
         "natkeeper.domain.world.RouteView.remembered: 0.0 becomes 1.0: return max(known, "
         "key=lambda memory: memory.since.timestamp() if memory.since else 0.0, default=NOTHING)"
     ): "what never moved is sorted behind every move; one second into 1970 is as far behind",
+    "natkeeper.controller._recognise: continue becomes break: continue": (
+        "routes after one whose table cannot be read are recognised by the next look at the world instead"
+    ),
+    "natkeeper.controller._lags: Lt becomes LtE: return now - at < LAG and before == shown(world, write.call)": (
+        "at the very microsecond: a write is made once more 0.3 s later"
+    ),
+    (
+        "natkeeper.controller._worth_watching: Lt becomes LtE: "
+        "if (errand.patience or account.did) and waited < BLIND_FOR and _blind(world, errand.group, decision):"
+    ): "at the very microsecond: one more look",
+    "natkeeper.controller._worth_watching: GtE becomes Gt: if account.did or waited >= errand.patience:": (
+        "at the very microsecond: one more look"
+    ),
+    (
+        "natkeeper.controller._resume_probe: the filter is left out: "
+        "hops = [view.whole.next_hop for view in views if view.whole is not None]"
+    ): "says to the type checker once more what the line above has seen to",
 }
 """What a surviving fault is called, and why it may survive; one that is noticed after all is to be taken out."""
