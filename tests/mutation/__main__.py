@@ -75,12 +75,12 @@ def main() -> int:
     except Unsound as problem:
         console.print(problem, style="red", markup=False)
         return 2
+    partly = asked.only or asked.sample is not None or asked.tests
+    left = _report(mutants, verdicts, time.monotonic() - began, console, keep=not partly)
     if _tree() != tree:
         console.print("files were changed meanwhile: some verdicts are of one tree, some of the other", style="red")
         return 2
-    return _report(
-        mutants, verdicts, time.monotonic() - began, console, keep=not (asked.only or asked.sample or asked.tests)
-    )
+    return left
 
 
 def _tree() -> dict[Path, float]:
@@ -94,7 +94,9 @@ def _report(
     """Tell how many were noticed and name the others; 1 when some are not explained."""
     survivors = [name for name, verdict in verdicts.items() if verdict.by is None]
     left = [name for name in survivors if name not in EXPLAINED]
-    idle = [name for name, verdict in verdicts.items() if verdict.by is not None and name in EXPLAINED]
+    modules = {mutant.module for mutant in mutants}
+    known = [name for name in EXPLAINED if keep and name.partition(": ")[0].startswith(tuple(modules))]
+    idle = [name for name in known if name not in survivors]
     table = Table(
         "module", *(Column(name, justify="right") for name in ("faults", "noticed", "explained", "left", "score"))
     )
@@ -111,7 +113,7 @@ def _report(
     record["noticed by"] = {name: verdict.by for name, verdict in verdicts.items()}
     record["left"] = left
     console.print(table)
-    for title, names in (("survives unexplained", left), ("explained, but noticed", idle)):
+    for title, names in (("survives unexplained", left), ("explained, but noticed or gone", idle)):
         for name in sorted(names):
             console.print(f"{title}: {name}", markup=False, soft_wrap=True)
     console.print(f"{len(mutants)} faults in {seconds:.0f} s")
