@@ -47,7 +47,7 @@ def detour(whole: RouteEntry | None, *halves: RouteEntry) -> RouteView:
 def test_a_move_that_was_refused_in_place_is_made_by_two_halves() -> None:
     """The same next hop, reason and memory as the move would have had."""
     found = step(world(a="Stopped", not_in_place=frozenset({ROUTE})))
-    assert found == Bridge(ROUTE, BOTH, hop(B), "i-gwa is Stopped", moved(NOON), hop(A))
+    assert found == Bridge(ROUTE, BOTH, hop(B), "i-gwa is Stopped", moved(NOON, to=B), hop(A))
 
 
 def test_when_both_halves_carry_the_traffic_the_old_entry_goes() -> None:
@@ -75,7 +75,7 @@ def test_halves_with_garbled_memory_still_lead_to_an_entry_that_remembers() -> N
     """A new entry always says when and by what it was made."""
     found = step(world(on=detour(None, half(B, 0, "[nk1 s=x"), half(B, 1, "[nk1 s=x")), a="Stopped"))
     assert isinstance(found, Create)
-    assert found.memory == moved(NOON)
+    assert found.memory == moved(NOON, to=B)
 
 
 def test_when_the_new_entry_carries_the_traffic_the_halves_go() -> None:
@@ -124,7 +124,7 @@ def test_a_detour_to_a_gateway_that_dies_meanwhile_turns_back_where_there_is_som
     assert step(state, group(A, B, C)).entries == (HALVES[0].id, HALVES[1].id)  # type: ignore[union-attr]
     gone = world(on=detour(None, *HALVES), a="Stopped", b="Stopped", c="Running")
     assert step(gone, group(A, B, C)) == Create(
-        ROUTE, hop(C), "the entry is replaced: its halves lead nowhere", moved(NOON)
+        ROUTE, hop(C), "the entry is replaced: its halves lead nowhere", moved(NOON, to=C)
     )
 
 
@@ -220,7 +220,7 @@ def test_a_detour_goes_through_all_its_steps_and_leaves_one_entry() -> None:
     assert [kind.__name__ for kind in steps] == ["Move", "Bridge", "Retire", "Create", "Retire", "Verify", "Keep"]
     assert list(land.tables[ROUTE]) == [ROUTE.destination]
     assert (land.carries(ROUTE), land.bare) == (hop(B), [])
-    assert land.view(ROUTE).remembered == moved(NOON.replace(second=1))
+    assert land.view(ROUTE).remembered == moved(NOON.replace(second=1), to=B)
 
 
 @pytest.mark.parametrize("writes", range(10))

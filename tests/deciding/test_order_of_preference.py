@@ -66,7 +66,7 @@ def test_a_move_remembers_when_by_what_and_what_home_was() -> None:
     """Rule 9: all of it goes into the same call."""
     found = step(world(a="Stopped"))
     assert isinstance(found, Move)
-    assert (found.memory, found.came_from) == (moved(NOON), hop(A))
+    assert (found.memory, found.came_from) == (moved(NOON, to=B), hop(A))
 
 
 def test_the_next_in_order_of_preference_takes_over() -> None:
@@ -252,7 +252,7 @@ def test_an_entry_in_an_unknown_state_is_held() -> None:
 def test_a_missing_route_is_created_to_its_home() -> None:
     """Somebody deleted it: nothing else carries the traffic."""
     found = step(world(on=None))
-    assert found == Create(ROUTE, hop(A), "the route entry was missing", moved(NOON))
+    assert found == Create(ROUTE, hop(A), "the route entry was missing", moved(NOON, to=A))
 
 
 def test_a_missing_route_is_created_to_whatever_is_best() -> None:

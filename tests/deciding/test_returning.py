@@ -8,12 +8,16 @@ from natkeeper.domain.config import Failback, Seconds
 from natkeeper.domain.decision import Hold, Keep, Move
 from natkeeper.domain.health import Sight
 from natkeeper.domain.memory import NOTHING, Memory
+from natkeeper.domain.observed import EntryStatus
+from natkeeper.domain.world import RouteView
 from tests.deciding.worlds import (
     NAT,
     ROUTE,
     A,
     B,
+    C,
     ago,
+    entry,
     gateway,
     group,
     hop,
@@ -102,6 +106,20 @@ def test_where_a_person_put_it_a_route_stays(memory: Memory) -> None:
     """By natkeeper or in the console: what natkeeper does not remember moving, it does not move back."""
     found = step(world(on=B, memory=memory), AFTER_HALF_AN_HOUR)
     assert found == Keep(ROUTE, "i-gwb carries it; a person put it there", hop(B))
+
+
+def test_where_a_person_put_it_in_the_console_a_route_stays_though_the_entry_remembers_our_own_move() -> None:
+    """The console changes the next hop and leaves the description: what it tells of is no longer there."""
+    ours = moved(ago(300), to=B)
+    assert isinstance(step(world(on=B, memory=ours), AFTER_HALF_AN_HOUR), Move)
+    theirs = step(world(on=C, memory=ours, c="Running"), group(A, B, C, failback="30m"))
+    assert theirs == Keep(ROUTE, "i-gwc carries it; a person put it there", hop(C))
+
+
+def test_an_entry_that_changes_need_not_show_its_new_next_hop_yet() -> None:
+    """Whichever of the two the platform shows first, the move is still ours."""
+    changing = entry(A, moved(ago(300), to=B), status=EntryStatus.MODIFYING)
+    assert RouteView(changing).remembered.since == ago(300)
 
 
 def test_garbled_memory_is_reported_and_moves_nothing() -> None:

@@ -23,6 +23,7 @@ memories = st.builds(
     since=st.none() | times,
     by=st.sampled_from(["", "auto", "person"]),
     home=st.none() | gateways,
+    to=st.just("") | gateways,
     paused_until=st.none() | times,
     marks=st.dictionaries(gateways, times, max_size=8).map(MappingProxyType),
 )
@@ -30,10 +31,11 @@ memories = st.builds(
 
 def test_a_move_reads_as_a_sentence_with_a_machine_part() -> None:
     """The console shows people what happened; the part in brackets is for the next run."""
-    memory = Memory(since=NOON, by="auto", home=A, paused_until=NOON + timedelta(hours=2)).marked(A, NOON)
+    memory = Memory(since=NOON, by="auto", home=A, to=B, paused_until=NOON + timedelta(hours=2)).marked(A, NOON)
     assert encode(memory, f"{B} since 2026-03-14T12:00:00Z: {A} is Stopping") == (
         "natkeeper: i-bp19c5d1rwn6y2u7k3sb since 2026-03-14T12:00:00Z: i-bp12f7k3qzm8x0v4w9ta is Stopping "
-        "[nk1 s=1773489600 b=auto h=i-bp12f7k3qzm8x0v4w9ta p=1773496800 x=i-bp12f7k3qzm8x0v4w9ta@1773489600]"
+        "[nk1 s=1773489600 b=auto h=i-bp12f7k3qzm8x0v4w9ta g=i-bp19c5d1rwn6y2u7k3sb p=1773496800 "
+        "x=i-bp12f7k3qzm8x0v4w9ta@1773489600]"
     )
 
 
@@ -153,6 +155,15 @@ def test_marks_of_long_ids_give_way_to_the_sentence() -> None:
     text = encode(memory, "a sentence of some length that says what happened to the route and why")
     assert len(text) <= LONGEST
     assert text.startswith("natkeeper: a sentence of some length that says what happened")
+
+
+def test_a_move_elsewhere_than_the_entry_leads_is_forgotten_and_nothing_else() -> None:
+    """A pause and marks hold, whoever points the entry where."""
+    memory = Memory(since=NOON, by="auto", home=A, to=B, paused_until=NOON).marked(A, NOON)
+    assert memory.of_an_entry_to(B) == memory
+    assert memory.of_an_entry_to(A) == Memory(paused_until=NOON).marked(A, NOON)
+    older = Memory(since=NOON, by="auto", home=A)
+    assert older.of_an_entry_to(B) == older
 
 
 def test_a_mark_can_be_cleared() -> None:

@@ -383,7 +383,8 @@ class Rules:
         home = next(group.home(route) for route in group.routes if route.table == call.table)
         if isinstance(memory, Memory) and memory.since is not None and memory.by == "auto":
             rested = (self.town.now - memory.since).total_seconds() >= group.hold_down - 1
-            if rested and (call.to.id == home or here.id == group.fallback):
+            ours = repointed is None or repointed < memory.since or memory.to == here.id
+            if rested and ours and (call.to.id == home or here.id == group.fallback):
                 return
         self._break("rule 6", f"{run.name} leaves {here}, which is healthy, for {call.to}: {call.description}")
 

@@ -72,6 +72,7 @@ def remember(here: Here, to: NextHop, by: str) -> Memory:
         since=here.now,
         by=by,
         home=here.policy.home(here.route),
+        to=to.id,
         paused_until=here.world.paused_until(here.now),
         marks=MappingProxyType({hop.id: here.memory.marks[hop.id] for hop in hops if hop.id in here.memory.marks}),
     )

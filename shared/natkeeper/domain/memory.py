@@ -1,7 +1,7 @@
 """What outlives a run is written in the route entry itself: its description (rule 9 of the design).
 
 A description reads as a sentence in the console and ends in a machine part, e.g.
-`natkeeper: i-bp1b since 2026-11-23T06:20:07Z: i-bp1a is Stopping [nk1 s=1795760407 b=auto h=i-bp1a]`.
+`natkeeper: i-bp1b since 2026-11-23T06:20:07Z: i-bp1a is Stopping [nk1 s=1795760407 b=auto h=i-bp1a g=i-bp1b]`.
 256 characters are all there is (ModifyRouteEntry, VPC 2016-04-28): the sentence is cut first, then the oldest
 mark. A machine part that cannot be read is `Unreadable`, which is a state to report and not an error.
 """
@@ -35,7 +35,8 @@ _SENTENCE_AT_LEAST = 60
 class Memory:
     """The remembered state of one route.
 
-    `since`: when natkeeper last moved it. `by`: `auto` or `person`. `home`: the gateway it belonged to then.
+    `since`: when natkeeper last moved it. `by`: `auto` or `person`. `home`: the gateway it belonged to then. `to`: the
+    id of the next hop that it was moved to; nothing where an older natkeeper wrote.
     `paused_until`: no automatic act before this. `marks`: next hops (by id) seen to be bad in a way that no ECS read
     shows (egress lost, setup not ready), each with the time of that sight.
     """
@@ -43,6 +44,7 @@ class Memory:
     since: datetime | None = None
     by: str = ""
     home: InstanceId | None = None
+    to: str = ""
     paused_until: datetime | None = None
     marks: Mapping[str, datetime] = field(default_factory=lambda: MappingProxyType({}))
 
@@ -55,6 +57,10 @@ class Memory:
         marks = {**self.marks, hop: at.replace(microsecond=0)}
         newest = sorted(marks.items(), key=lambda mark: mark[1])[-_MARKS_PER_ROUTE:]
         return replace(self, marks=MappingProxyType(dict(newest)))
+
+    def of_an_entry_to(self, hop: str) -> Memory:
+        """Forget the last move if the entry leads elsewhere now: somebody pointed it there, and told nobody."""
+        return self if self.to in ("", hop) else replace(self, since=None, by="", home=None, to="")
 
     def cleared(self, hop: str) -> Memory:
         """Forget the mark of `hop`."""
@@ -100,6 +106,7 @@ def decode(description: str) -> Memory | Unreadable:
             since=_time(fields["s"]) if "s" in fields else None,
             by=_by(fields.get("b", "")),
             home=_gateway(fields["h"]) if "h" in fields else None,
+            to=_hop(fields["g"]) if "g" in fields else "",
             paused_until=_time(fields["p"]) if "p" in fields else None,
             marks=MappingProxyType(_marks(fields.get("x", ""))),
         )
@@ -120,6 +127,8 @@ def _machine(memory: Memory) -> str:
         fields.append(f"b={memory.by}")
     if memory.home is not None:
         fields.append(f"h={memory.home}")
+    if memory.to:
+        fields.append(f"g={memory.to}")
     if memory.paused_until is not None:
         fields.append(f"p={int(memory.paused_until.timestamp())}")
     if memory.marks:
@@ -146,8 +155,12 @@ def _gateway(text: str) -> InstanceId:
     return InstanceId(text)
 
 
+def _hop(text: str) -> str:
+    if not _HOP.fullmatch(text):
+        raise ValueError(text)
+    return text
+
+
 def _marks(text: str) -> dict[str, datetime]:
     marks = [mark.partition("@") for mark in text.split(",") if mark]
-    if not all(_HOP.fullmatch(hop) for hop, _, _ in marks):
-        raise ValueError(text)
-    return {hop: _time(seconds) for hop, _, seconds in marks}
+    return {_hop(hop): _time(seconds) for hop, _, seconds in marks}

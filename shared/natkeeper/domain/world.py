@@ -9,8 +9,8 @@ from natkeeper.domain.config import Follow, Group, Route
 from natkeeper.domain.egress import Egress, EgressLost, EgressSeen
 from natkeeper.domain.health import Draining, Health, Healthy, Sight, Unhealthy, Unknown, assess, did_not_work
 from natkeeper.domain.ids import GroupName, InstanceId
-from natkeeper.domain.memory import NOTHING, Memory, decode
-from natkeeper.domain.observed import Eip, HopKind, NatGateway, NextHop, RouteEntry, Unseen
+from natkeeper.domain.memory import NOTHING, Memory, Unreadable, decode
+from natkeeper.domain.observed import Eip, EntryStatus, HopKind, NatGateway, NextHop, RouteEntry, Unseen
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -36,9 +36,17 @@ class RouteView:
     def remembered(self) -> Memory:
         """What is known of the last move, be it from the entry or from a half; what cannot be read says nothing."""
         entries = (*([] if self.whole is None else [self.whole]), *self.halves)
-        read = [decode(entry.description) for entry in entries]
+        read = [_remembered(entry) for entry in entries]
         known = [memory for memory in read if isinstance(memory, Memory) and memory != NOTHING]
         return max(known, key=lambda memory: memory.since.timestamp() if memory.since else 0.0, default=NOTHING)
+
+
+def _remembered(entry: RouteEntry) -> Memory | Unreadable:
+    """Read what an entry remembers; while it changes, it need not show its new next hop yet."""
+    memory = decode(entry.description)
+    if isinstance(memory, Unreadable) or entry.next_hop is None or entry.status is not EntryStatus.AVAILABLE:
+        return memory
+    return memory.of_an_entry_to(entry.next_hop.id)
 
 
 @dataclass(frozen=True, slots=True)
