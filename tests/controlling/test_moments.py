@@ -4,9 +4,20 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from natkeeper.ports import CreateRoute, FailureKind, LookThroughProbe, PointRoute, ReadInstances, ReadRoutes, StartLook
+from natkeeper.domain.ids import TableId
+from natkeeper.domain.memory import Memory, encode
+from natkeeper.ports import (
+    CreateRoute,
+    FailureKind,
+    LookThroughProbe,
+    PointRoute,
+    ReadInstances,
+    ReadRoutes,
+    StartLook,
+    StartSetup,
+)
 from tests.fakes.cloud import WRITES
-from tests.fakes.stage import PROBE, TABLE, TABLE_2, A, B, C, Stage, group, hop, person
+from tests.fakes.stage import TABLE, TABLE_2, A, B, C, Stage, group, hop, person, timer
 
 
 def test_a_run_whose_time_is_up_when_it_has_seen_the_world_writes_nothing(stage: Stage) -> None:
@@ -17,10 +28,13 @@ def test_a_run_whose_time_is_up_when_it_has_seen_the_world_writes_nothing(stage:
     assert stage.cloud.sent(WRITES) == []
 
 
-def test_a_run_whose_time_is_up_leaves_the_probe_to_the_next(stage: Stage) -> None:
-    """Nothing is begun any more, not even what is quick."""
-    stage.send(stage.report(), run_for=timedelta(seconds=0.15))
-    assert PROBE not in [function for _, function, _ in stage.cloud.handed]
+def test_a_run_whose_time_is_up_starts_no_setup() -> None:
+    """The next sweep has the time."""
+    stage = Stage({"prod": group(setup={"mode": "apply"})})
+    stage.send(timer(), run_for=timedelta(seconds=stage.cloud.round_trip))
+    assert stage.cloud.sent(StartSetup) == []
+    stage.send(timer())
+    assert len(stage.cloud.sent(StartSetup)) == 1
 
 
 def test_what_was_read_two_seconds_ago_is_still_acted_on(stage: Stage) -> None:
@@ -160,3 +174,33 @@ def test_a_look_that_is_due_is_taken_at_once(stage: Stage) -> None:
     stage.sweep()
     (looked,) = (entry.at for entry in stage.cloud.log if isinstance(entry.call, LookThroughProbe))
     assert (looked - stage.cloud.log[0].at).total_seconds() < 0.2
+
+
+def test_a_look_may_go_along_halves_alone() -> None:
+    """The probe's own route is half-way through a detour, another one has just been moved to the same gateway."""
+    stage = Stage({"prod": group(routes=[{"table": TABLE}, {"table": TABLE_2}])})
+    known = encode(Memory(since=stage.world.now, by="auto"), "i-alpha is Stopped")
+    stage.world.repoint(TABLE_2, hop(B), known)
+    stage.world.remove_route(TABLE)
+    for half in ("0.0.0.0/1", "128.0.0.0/1"):
+        stage.world.create(TableId(TABLE), half, hop(B), known)
+    stage.world.stop(A)
+    stage.world.advance(10)
+    receipt = stage.sweep()
+    assert receipt.verified is True
+    assert len(stage.cloud.sent(LookThroughProbe)) == 1
+    stage.whole()
+
+
+def test_of_many_groups_some_start_setups_in_one_sweep_and_the_others_in_the_next() -> None:
+    """Hundreds of setups at once would be more than OOS takes."""
+    names = [f"g{number}" for number in range(60)]
+    settings = {"probe": None, "setup": {"mode": "apply"}}
+    groups = {n: group(gateways=[f"i-{n}00"], routes=[{"table": f"vtb-{n}00"}], **settings) for n in names}
+    stage = Stage(groups)
+    started = []
+    for _ in range(2):
+        stage.send(timer())
+        started.append({call.gateways[0] for call in stage.cloud.accepted(StartSetup)})
+        stage.world.advance(60)
+    assert [len(gateways) for gateways in started] == [30, 60]

@@ -29,7 +29,7 @@ from tests.mutation.trying import Verdict
 MODULES = (*sorted(p.stem for p in (PACKAGE / "domain").glob("*.py") if p.stem != "__init__"), "controller")
 TESTS = (
     *(f"tests/{folder}" for folder in ("deciding", "memory", "config", "events", "controlling", "observing")),
-    *(f"tests/{folder}" for folder in ("receipts", "hostile", "budget/test_calls.py")),
+    *(f"tests/{folder}" for folder in ("receipts", "hostile")),
     *(f"tests/simulation/test_{name}.py" for name in ("found", "storms", "stories")),
 )
 BEFORE = ("hypothesis.strategies", "hypothesis.stateful", "msgspec.json", "natlab.cloud.cloud", "yaml", "click")

@@ -15,6 +15,9 @@ EXPLAINED: dict[str, str] = {
         "natkeeper.domain.world.RouteView.remembered: 0.0 becomes 1.0: return max(known, "
         "key=lambda memory: memory.since.timestamp() if memory.since else 0.0, default=NOTHING)"
     ): "what never moved is sorted behind every move; one second into 1970 is as far behind",
+    "natkeeper.controller._suspect: or becomes and: if seen.egress or world.so_far.moved:": (
+        "a report that waited for a table is old by then: it makes natkeeper look, as a run that moved does anyway"
+    ),
     "natkeeper.controller._recognise: continue becomes break: continue": (
         "routes after one whose table cannot be read are recognised by the next look at the world instead"
     ),
