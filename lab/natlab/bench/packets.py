@@ -125,6 +125,7 @@ def _planned(scenario: str, when: str) -> Part:
 OWN = (
     _planned("manual", "a person switches"),
     _planned("maintenance", "maintenance is announced"),
+    _planned("spot", "spot instance reclaimed"),
     Part("stop", _FEW, (
         Row("stop_outage_s", "lab: gateway stopped: outage", "s", _outage,
             "assumed: event 1 s, delivery 0.25 s, route task 1 s"),
@@ -137,7 +138,6 @@ OWN = (
             "three looks that wait 0.8 s, route task 1 s", most=5.0),
         _hang("freeze", "gateway hangs", _ONCE_MORE),
     )),
-    _planned("spot", "spot instance reclaimed"),
 )  # fmt: skip
 FOLLOWING = (
     Part("follow", _MANY, (

@@ -13,6 +13,7 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
+from natlab.scenarios import steps
 from natlab.scenarios.play import READY_WITHIN_S, Play, Result, Setting, hasty, perform, quiet_since, stage, watch
 from natlab.scenarios.scenario import TABLE, A, B, Scenario
 from natlab.scenarios.world import FAILOVER, PROBE
@@ -25,8 +26,8 @@ _RECOVERY_S = 20.0
 _FORGET_CONNECTIONS = b"#!/bin/sh\nconntrack -F 2>/dev/null || :\n"
 """A gateway that gets the route back within days knows connections that ended elsewhere, and ports are used again."""
 _POKED_AGAIN_S = 1.0
-_FRESH_S = 30.0
-"""How long a probe may have been looking for the next round to be within its minute."""
+_MINUTES = 3.0
+"""Between two rounds, for natkeeper: the same setup is not begun twice in two."""
 _OVER = "Success", "Failed", "Cancelled"
 
 
@@ -67,10 +68,10 @@ class Stage:
                 self._start(gateway)
                 ready.ground.run(gateway, _FORGET_CONNECTIONS)
             ready.until("the gateways were set up", lambda: not _setting_up(ready), 90.0)
+            steps.minutes_pass(_MINUTES)(ready)
             _forget(ready)
             sweep(ready)
-        if not _watched(ready):
-            watch(ready)
+        _watch_anew(ready)
 
     def _start(self, gateway: str) -> None:
         ready, ecs = self.ready, self.ready.cloud.ecs
@@ -141,7 +142,11 @@ def _forget(ready: Play) -> None:
     )
 
 
-def _watched(ready: Play) -> bool:
-    """Whether a probe has most of its minute before it; one more would take the place of looks that are asked for."""
-    looking = [each for each in ready.cloud.fc.invocations_of(PROBE) if not each.ended]
-    return any(each.started and time.time() - each.started < _FRESH_S for each in looking)
+def _watch_anew(ready: Play) -> None:
+    """End probes at work and begin one: each report has begun another, and a look that is asked for needs its place."""
+    with ready.cloud.lock:
+        fc = ready.cloud.fc
+        for waiting in fc.invocations_of(PROBE):
+            fc.queue.stop(waiting)
+        fc.dispatcher.end_all(PROBE)
+    watch(ready)

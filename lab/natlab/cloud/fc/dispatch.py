@@ -126,9 +126,11 @@ class Dispatcher:
             if running.function.name == function and not running.busy:
                 self._end(running)
 
-    def end_all(self) -> None:
-        """Kill every instance; requests under way end as failed."""
+    def end_all(self, function: str = "") -> None:
+        """Kill every instance, of one function or of all; requests under way end as stopped."""
         for running in self.running:
+            if function not in ("", running.function.name):
+                continue
             attempt = self._under_way.pop(running.instance_id, None)
             del self._running[running.instance_id]
             running.instance.kill()
