@@ -135,6 +135,7 @@ def forward(**settings: Any) -> list[dict[str, Any]]:
         ({"hold_down": "manual"}, f"hold_down: got 'manual'; allowed: {A_TIME}"),
         ({"hold_down": "5 m"}, f"hold_down: got '5 m'; allowed: {A_TIME}"),
         ({"hold_down": "366d"}, f"hold_down: got '366d'; allowed: {A_TIME}"),
+        ({"hold_down": 365 * 86400 + 1}, f"hold_down: got 31536001; allowed: {A_TIME}"),
         ({"hold_down": ["5m"]}, f"hold_down: got ['5m']; allowed: {A_TIME}"),
         ({"sources": ["10.0.0.0/8", "10.1.0.0"]}, f"sources: got '10.1.0.0'; allowed: {A_NETWORK}"),
         ({"forwards": forward(port=0)}, "forwards[0].port: got 0; allowed: a port from 1 to 65535"),
@@ -165,7 +166,7 @@ def forward(**settings: Any) -> list[dict[str, Any]]:
             ),
         ),
         ({"setup": {"every": "59s"}}, "setup.every: got '59s'; allowed: 1m to 1h"),
-        ({"setup": {"every": "61m"}}, "setup.every: got '3660s'; allowed: 1m to 1h"),
+        ({"setup": {"every": 3601}}, "setup.every: got '3601s'; allowed: 1m to 1h"),
         ({"forwards": forward(port=65536)}, "forwards[0].port: got 65536; allowed: a port from 1 to 65535"),
         ({"probe": {"targets": ["host:0"]}}, f"probe.targets: got 'host:0'; allowed: {A_TARGET}"),
         (

@@ -8,6 +8,10 @@ EXPLAINED: dict[str, str] = {
         "if isinstance(health, Draining) and health.until is not None else 0.0"
     ): "what may go at any moment is sorted behind every time there is; one second into 1970 is as far behind",
     (
+        "natkeeper.domain.config.Probe.__post_init__: 80 becomes 81: "
+        "if match is None or not 1 <= int(match[1] or 80) <= _MAX_PORT:"
+    ): "stands for the port of a URL that names none: any port that there is would do",
+    (
         "natkeeper.domain.suspicion.believe: ': ' becomes another: return hop, EgressLost(now, "
         'f"the probe\'s {report.failures} looks in a row failed: {report.reason}".rstrip(": "))'
     ): "a set of characters to strip, to which it adds X: shows only in a reason that ends with X",
