@@ -199,6 +199,11 @@ def forward(**settings: Any) -> list[dict[str, Any]]:
         ({"setup": {"template": "ACS-mine"}}, f"setup.template: got 'ACS-mine'; allowed: {A_TEMPLATE}"),
         ({"setup": {"template": 5}}, "setup.template: got 5; allowed: a text"),
         ({"setup": {"role": "a role"}}, "setup.role: got 'a role'; allowed: the name of a RAM role"),
+        (
+            {"setup": {"evry": "5m"}},
+            "setup.evry: got an unknown key; allowed: mode, via, every, foreign_rules, template, role",
+        ),
+        ({"forwards": forward(proto="tcp")}, "forwards[0].proto: got an unknown key; allowed: port, to, protocol"),
         ({"setup": None}, "setup: got None; allowed: a mapping"),
         ({"name": "prod"}, "name: got 'prod'; allowed: nothing: a group is named by its key under `groups`"),
         (
@@ -243,6 +248,10 @@ def test_a_forward_leads_to_an_address_and_port(to: str) -> None:
                 "region: got 'Hangzhou'; allowed: a region id such as cn-hangzhou",
                 "groups: got []; allowed: a mapping of at least one group name to its settings",
             ],
+        ),
+        (
+            {**WELL, "groups": {}},
+            ["groups: got {}; allowed: a mapping of at least one group name to its settings"],
         ),
         ({**WELL, "notify": "a b"}, ["notify: got 'a b'; allowed: the name of an FC function"]),
         ({**WELL, "notify": 5}, ["notify: got 5; allowed: the name of an FC function"]),

@@ -56,6 +56,13 @@ def test_what_is_written_can_be_read_back(memory: Memory, sentence: str) -> None
     assert decode(encode(fitted(memory), sentence)) == fitted(memory)
 
 
+def test_a_long_sentence_is_cut_to_what_the_platform_takes() -> None:
+    """256 characters (ModifyRouteEntry, parameter Description), used to the last."""
+    text = encode(Memory(since=NOON, by="auto", home=A), "why " * 100)
+    assert len(text) == 256
+    assert text.endswith("… [nk1 s=1773489600 b=auto h=i-bp12f7k3qzm8x0v4w9ta]")
+
+
 @given(memories)
 def test_only_the_oldest_marks_give_way(memory: Memory) -> None:
     """Everything but marks always fits, and a forgotten mark is never newer than one that is kept."""

@@ -11,6 +11,9 @@ EXPLAINED: dict[str, str] = {
         "natkeeper.domain.config.Probe.__post_init__: 80 becomes 81: "
         "if match is None or not 1 <= int(match[1] or 80) <= _MAX_PORT:"
     ): "stands for the port of a URL that names none: any port that there is would do",
+    "natkeeper.domain.memory: 60 becomes 61: _SENTENCE_AT_LEAST = 60": (
+        "how much room a sentence is left beside marks is a matter of taste"
+    ),
     (
         "natkeeper.domain.suspicion.believe: ': ' becomes another: return hop, EgressLost(now, "
         'f"the probe\'s {report.failures} looks in a row failed: {report.reason}".rstrip(": "))'
