@@ -218,7 +218,8 @@ def _act(
     for step in decision.steps:
         if isinstance(step, Verify) and step.hop.id not in seen.egress:
             others = _others(world, policy, step.hop)
-            patience = timedelta(0) if world.so_far.doubted and not world.so_far.moved else PATIENCE
+            reported = step.hop.id in world.so_far.doubted and not world.so_far.moved
+            patience = timedelta(0) if reported else PATIENCE
             way = _way(world, policy, step)
             found = yield from look(policy, way, step.hop, others, clock, deadline, patience)
             seen.egress[step.hop.id] = found

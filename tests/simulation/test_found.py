@@ -117,6 +117,22 @@ FOUND = {
         runs=3,
         retries=0,
     ),
+    "a look at a gateway that another run had just moved to was given up at once, and it was blamed": Story(
+        8093041,
+        "three gateways",
+        7,
+        (
+            Happening(35.9, "throttled", ()),
+            Happening(35.9, "stops", ("i-alpha", True)),
+            Happening(51.03, "is reclaimed", ("i-charlie",)),
+            Happening(53.88, "api fails", ("ecs", "throttled", 144.68)),
+            Happening(89.26, "starts", ("i-alpha", True)),
+            Happening(119.89, "loses its rules", ("i-alpha",)),
+        ),
+        noise=Noise(lost=0.5, twice=0.5, late_s=1.0, fails=0.05, slow=0.1),
+        runs=2,
+        retries=0,
+    ),
     "a gateway that drained, with nothing better there, never got its lost EIP back": Story(
         5007376,
         "follow, set up",
