@@ -61,6 +61,8 @@ def test_a_long_sentence_is_cut_to_what_the_platform_takes() -> None:
     text = encode(Memory(since=NOON, by="auto", home=A), "why " * 100)
     assert len(text) == 256
     assert text.endswith("… [nk1 s=1773489600 b=auto h=i-bp12f7k3qzm8x0v4w9ta]")
+    assert encode(NOTHING, "x" * 239) == f"natkeeper: {'x' * 239} [nk1]"
+    assert encode(NOTHING, "x" * 240) == f"natkeeper: {'x' * 238}… [nk1]"
 
 
 @given(memories)

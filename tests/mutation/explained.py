@@ -15,6 +15,10 @@ EXPLAINED: dict[str, str] = {
         "how much room a sentence is left beside marks is a matter of taste"
     ),
     (
+        "natkeeper.domain.memory.fitted: Gt becomes GtE: "
+        "while memory.marks and len(_machine(memory)) > LONGEST - _SENTENCE_AT_LEAST:"
+    ): "the same: one character more or less for the sentence",
+    (
         "natkeeper.domain.suspicion.believe: ': ' becomes another: return hop, EgressLost(now, "
         'f"the probe\'s {report.failures} looks in a row failed: {report.reason}".rstrip(": "))'
     ): "a set of characters to strip, to which it adds X: shows only in a reason that ends with X",
