@@ -150,7 +150,7 @@ def cloud(port: int, region: str, pace: float) -> None:
 @click.option("--runs", type=click.IntRange(1), default=15, show_default=True, help="Of each start and failover.")
 @click.option("--sweeps", type=click.IntRange(1), default=5, show_default=True)
 @click.option("--groups", type=click.IntRange(2), default=500, show_default=True, help="In a sweep.")
-@click.option("--lab-runs", type=click.IntRange(0), default=3, show_default=True, help="Of each scenario in the lab.")
+@click.option("--lab-runs", type=click.IntRange(0), default=5, show_default=True, help="Of each scenario in the lab.")
 @click.option("--only", multiple=True, help="Measure this part only; may be repeated.",
               type=click.Choice(["size", "cold", "warm", "scale", "storm", "detection", "lab"]))  # fmt: skip
 @click.option("--out", type=click.Path(dir_okay=False), default="build/bench.json", show_default=True)

@@ -31,7 +31,7 @@ class Order:
     runs: int = 15
     sweeps: int = 5
     groups: int = GROUPS
-    lab_runs: int = 3
+    lab_runs: int = 5
     only: tuple[str, ...] = ()
 
 
