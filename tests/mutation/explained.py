@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+NO_WORD = "no answer has this word and no request: only that it is another than the rest counts"
 EXPLAINED: dict[str, str] = {
     (
         "natkeeper.domain.choose._lasts_until: 0.0 becomes 1.0: return health.until.timestamp() "
@@ -18,6 +19,9 @@ EXPLAINED: dict[str, str] = {
         "natkeeper.domain.memory.fitted: Gt becomes GtE: "
         "while memory.marks and len(_machine(memory)) > LONGEST - _SENTENCE_AT_LEAST:"
     ): "the same: one character more or less for the sentence",
+    """natkeeper.domain.observed.EntryStatus: 'Unknown' becomes another: UNKNOWN = "Unknown\"""": NO_WORD,
+    """natkeeper.domain.observed.EipStatus: 'Unknown' becomes another: UNKNOWN = "Unknown\"""": NO_WORD,
+    """natkeeper.domain.observed.HopKind: 'Other' becomes another: OTHER = "Other\"""": NO_WORD,
     (
         "natkeeper.domain.suspicion.believe: ': ' becomes another: return hop, EgressLost(now, "
         'f"the probe\'s {report.failures} looks in a row failed: {report.reason}".rstrip(": "))'
