@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
-from natkeeper.drill import Observed, figures, render
-from tests.drill.facts import attempts, drill
+from natkeeper.drill import Flow, Observed, figures, render
+from tests.drill.facts import FAULT, RESET, attempts, drill
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 _LOADS = re.compile(r"""<(?:link|img|iframe|object|embed)\b|\bsrc\s*=|\bhref\s*=|url\(|@import""", re.IGNORECASE)
@@ -84,6 +84,25 @@ def test_page_says_whether_it_ended_well_and_why_not() -> None:
     page = render(drill(reasons=("the route went nowhere",)))
     assert ">not good<" in page
     assert "the route went nowhere" in page
+
+
+def test_flow_that_learns_of_its_end_when_it_speaks_is_crossed_out_there() -> None:
+    """Also where the picture ends before: a line that goes on would say that it lives."""
+    broken = Flow("idle", 0, FAULT - 2, 0.0, FAULT + 60.0, RESET)
+    assert f"idle 0, when it spoke at +60.0 s: {RESET}" in render(drill(flows=(broken,), gaps=()))
+
+
+def test_flow_that_broke_before_the_move_did_not_hang_after_it() -> None:
+    """It was reset by what it had before."""
+    page = render(drill(flows=(Flow("busy", 0, FAULT - 2, 0.1, FAULT + 0.1, RESET),), gaps=()))
+    assert "<td>before it</td>" in page
+    assert "0.00 s</td>" not in page
+
+
+def test_what_can_become_of_flows_is_told_where_there_are_some() -> None:
+    """Five of sixty-five may be all that could survive; a rehearsal without flows has no such table."""
+    assert "follows the route" in render(drill())
+    assert "Flows that were there before" not in render(drill(flows=(), gaps=()))
 
 
 @pytest.fixture

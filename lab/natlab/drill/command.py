@@ -65,7 +65,8 @@ def in_words(found: Figures) -> str:
     ]
     for each in found.flows:
         gap = "" if each.longest_gap_s is None else f", silent for {each.longest_gap_s:.2f} s at most"
-        hung = "" if each.hung_s is None else f", the others broke {each.hung_s:.2f} s after the move"
+        when = f"{each.hung_s:.2f} s after the move" if each.hung_s else "before the move"
+        hung = "" if each.hung_s is None else f", the others broke {when}"
         lines.append(f"    {found.ways[each.way].name} {each.kind}: {each.survived} of {each.total}{gap}{hung}")
     lines += [
         f"  {name.replace('_', ' '):26} +{at:.2f} s after the fault"

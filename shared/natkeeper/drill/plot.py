@@ -212,9 +212,10 @@ def _lane(observed: Observed, key: tuple[str, str], label: str, scale: _Scale, t
         place = f'x="{begin}" width="{max(1.0, end - begin):.1f}" y="{middle - 7}" height="14" rx="2"'
         drawn.append(f'<rect class="silence" fill-opacity="{share:.2f}" {place}/>')
     for flow in flows:
-        if flow.error and (kind != "idle" or scale.shows(flow.ended - observed.fault_at)):
-            x = scale.x(flow.ended - observed.fault_at)
-            said = escape(f"{kind} {flow.number}: {flow.error}")
+        if flow.error:
+            at = flow.ended - observed.fault_at
+            x = scale.x(at)
+            said = escape(f"{kind} {flow.number}, when it spoke at {at:+.1f} s: {flow.error}")
             drawn.append(f'<path class="lost" d="M{x - 4} {middle - 4}l8 8m0 -8l-8 8"><title>{said}</title></path>')
     return drawn
 

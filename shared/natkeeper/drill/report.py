@@ -25,6 +25,8 @@ _FOOT = """A private host opens a new connection every 50 ms; the outage is the 
 A gateway's own address serves forwarded ports while it carries the route. TCP waits twice as long after each try, so a
 flow may be silent for longer than the outage. Times are seconds since the fault, by one clock. What natkeeper has no
 part in, such as how long a route change takes, is assumed as the local cloud lists it."""
+_FATE = """Over TCP they outlive their gateway only where its address follows the route. Else none can, and the best
+that can happen is a reset, at the next segment after the move; a silent one learns it when it speaks."""
 _LEGEND = (
     ("ok", "worked"),
     ("slow", "worked when tried again after 1 s"),
@@ -51,11 +53,7 @@ def render(observed: Observed) -> str:
         f'<figure>{plot(observed, found)}<figcaption><ul class="legend">{legend}</ul></figcaption></figure>',
         "<h2>New connections</h2>",
         _table(("way", "tried", "lost", "outage", "slowest that worked", "seen with"), map(_way, found.ways.values())),
-        "<h2>Flows that were there before</h2>",
-        _table(
-            ("way", "kind", "survived", "longest silence", "broke after the move", "how the others ended"),
-            (_kept(each, found) for each in found.flows),
-        ),
+        *(_flows(found) if found.flows else ()),
         "<h2>What happened</h2>",
         _story(observed),
         f'<footer class="dim"><p>{escape(observed.how or _FOOT)}</p></footer>',
@@ -98,9 +96,18 @@ def _way(way: Way) -> tuple[str, ...]:
     return way.name, str(way.connections), str(way.lost), outage, f"{way.worst_s:.3f} s", ", ".join(way.seen) or _NONE
 
 
+def _flows(found: Figures) -> Iterable[str]:
+    yield "<h2>Flows that were there before</h2>"
+    yield f'<p class="dim">{escape(_FATE)}</p>'
+    yield _table(
+        ("way", "kind", "survived", "longest silence", "broke after the move", "how the others ended"),
+        (_kept(each, found) for each in found.flows),
+    )
+
+
 def _kept(kept: Kept, found: Figures) -> tuple[str, ...]:
     gap = _NONE if kept.longest_gap_s is None else f"{kept.longest_gap_s:.3f} s"
-    hung = _NONE if kept.hung_s is None else f"{kept.hung_s:.2f} s"
+    hung = _NONE if kept.hung_s is None else f"{kept.hung_s:.2f} s" if kept.hung_s else "before it"
     errors = "; ".join(dict.fromkeys(map(_ended, kept.errors))) or _NONE
     way = found.ways[kept.way].name
     return way, _KINDS.get(kept.kind, kept.kind), f"{kept.survived} of {kept.total}", gap, hung, errors
