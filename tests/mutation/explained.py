@@ -22,6 +22,9 @@ EXPLAINED: dict[str, str] = {
     """natkeeper.domain.observed.EntryStatus: 'Unknown' becomes another: UNKNOWN = "Unknown\"""": NO_WORD,
     """natkeeper.domain.observed.EipStatus: 'Unknown' becomes another: UNKNOWN = "Unknown\"""": NO_WORD,
     """natkeeper.domain.observed.HopKind: 'Other' becomes another: OTHER = "Other\"""": NO_WORD,
+    """natkeeper.domain.refusal: '\\x00' becomes another: _SEPARATOR = "\\x00\"""": (
+        "written and split by the same constant: any text that no value contains would do"
+    ),
     (
         "natkeeper.domain.suspicion.believe: ': ' becomes another: return hop, EgressLost(now, "
         'f"the probe\'s {report.failures} looks in a row failed: {report.reason}".rstrip(": "))'
