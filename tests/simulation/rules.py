@@ -363,8 +363,10 @@ class Rules:
         """Rule 6: a next hop is left because it was bad, or because a planned return is due."""
         now, memory = self.town.second, memory_of(self._before[1])
         read = self._known_entries(run, call.table).get(call.destination)
-        if self.story.runs > 1 and (read is None or read.next_hop != here):
-            return  # another run was faster; the platform has no compare-and-set
+        repointed = self.town.repointed.get(call.table)
+        just = repointed is not None and self.town.now - repointed < timedelta(seconds=FRESH_S)
+        if (self.story.runs > 1 or just) and (read is None or read.next_hop != here):
+            return  # another run or somebody else was faster; the platform has no compare-and-set
         if here.id in self.bad_since or self.last_bad.get(here.id, -1e9) >= known or self._stale_lately():
             return
         lost_now = self.town.hop_of(call.table) == here and self.town.egress(call.table) is None
@@ -377,7 +379,6 @@ class Rules:
         lost = (answer for asked, (_, answer) in run.known.items() if isinstance(asked, (LookThroughProbe, ReadLook)))
         if any(isinstance(answer, EgressLost) for answer in lost):
             return
-        repointed = self.town.repointed.get(call.table)
         if run.source == "probe" and repointed is not None and self.town.now - repointed < timedelta(seconds=REPORT_S):
             return  # somebody pointed it here while the probe looked: the report cannot tell
         home = next(group.home(route) for route in group.routes if route.table == call.table)
