@@ -84,3 +84,12 @@ def test_a_report_about_a_gateway_that_works_again_moves_nothing(stage: Stage) -
     receipt = stage.one(stage.report(age=20))
     assert receipt.verified is True
     assert stage.cloud.sent(WRITES) == []
+
+
+def test_a_late_report_is_confirmed_by_a_single_look(stage: Stage) -> None:
+    """Nothing was moved, so no packets are still to follow: a second look would only be more outage."""
+    stage.machine(A).rules = False
+    stage.one(stage.report(age=20))
+    kinds = [type(entry.call) for entry in stage.cloud.log]
+    assert kinds[: kinds.index(PointRoute)].count(LookThroughProbe) == 1
+    assert stage.next_hop() == B

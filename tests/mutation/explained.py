@@ -39,6 +39,10 @@ EXPLAINED: dict[str, str] = {
     "natkeeper.controller._recognise: continue becomes break: continue": (
         "routes after one whose table cannot be read are recognised by the next look at the world instead"
     ),
+    (
+        "natkeeper.controller._recognise: the filter is left out: "
+        "there = {entry.destination for entry in entries if entry.next_hop == step.to}"
+    ): "an entry that leads elsewhere than it was moved to remembers no move, so it is not taken for one",
     "natkeeper.controller._lags: Lt becomes LtE: return now - at < LAG and before == shown(world, write.call)": (
         "at the very microsecond: a write is made once more 0.3 s later"
     ),
