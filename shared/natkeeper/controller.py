@@ -277,7 +277,7 @@ def _afterwards(
     if clock() >= deadline:
         return
     if errand.report is not None and policy.probe.function is not None:
-        yield from _resume_probe(policy.probe.function, world, policy)
+        yield from _resume_probe(policy.probe.function, errand.report, world, policy, clock())
     lost = frozenset(gateway for gateway in policy.gateways if isinstance(seen.egress.get(gateway), EgressLost))
     if isinstance(seen.internet, EgressLost):
         lost = frozenset()
@@ -323,10 +323,17 @@ def _blind(world: World, policy: Group, decision: Decision) -> bool:
     return False
 
 
-def _resume_probe(function: str, world: World, policy: Group) -> Run[None]:
-    """Start the probe again, which ended with its report; not while the internet is lost, or it would ask for ever."""
+def _resume_probe(function: str, report: ProbeReport, world: World, policy: Group, now: datetime) -> Run[None]:
+    """Let the watch go on that ended with its report; not while the internet is lost, or it would ask for ever.
+
+    It goes on until it would have ended: each minute begins a watch of its own, and more of them than one would only
+    stand in each other's way.
+    """
+    if report.until is not None and report.until <= now:
+        return
     views = (view for view in world.routes.values() if isinstance(view, RouteView) and view.whole is not None)
     hops = [view.whole.next_hop for view in views if view.whole is not None]
     lost = [hop for hop in hops if hop is not None and belongs(hop, policy)]
     if not any(isinstance(world.egress(hop), EgressLost) for hop in lost):
-        yield from ask(HandOver(function, b'{"action":"watch"}'))
+        until = "" if report.until is None else f',"until":{report.until.timestamp():.3f}'
+        yield from ask(HandOver(function, f'{{"action":"watch"{until}}}'.encode()))

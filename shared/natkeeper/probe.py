@@ -1,7 +1,7 @@
 """The probe: sees what private hosts see, by looking at the internet through the guarded route.
 
-A timer event, or `{"action": "watch"}`, makes it look for most of a minute; after `failures` looks in a row
-without an answer it raises, and Function Compute hands the failed invocation to the failover function
+A timer event, or `{"action": "watch"}`, makes it look for a minute, or `"until"` a time; after `failures` looks in a
+row without an answer it raises, and Function Compute hands the failed invocation to the failover function
 (asynchronous destination), so the report needs no network. `{"action": "look"}` makes it look once and answer
 `{"ok", "ip", "reason"}`.
 
@@ -39,7 +39,8 @@ LEAST_REST_S = 3.0
 class EgressLostError(Exception):
     """The guarded route leads nowhere. Its message is one JSON object, which the failover function reads:
 
-    `{"natkeeper": "egress-lost", "group", "since": seconds since the epoch, "failures", "reason"}`.
+    `{"natkeeper": "egress-lost", "group", "since": seconds since the epoch, "failures", "reason",
+    "until": when the watch would have ended}`.
     """
 
 
@@ -115,7 +116,7 @@ class Probe:
             return self.look_once()
         if asked.get("action") == "watch" or "triggerName" in asked or "triggerTime" in asked:
             at_most = _allowed(context) - LEAST_REST_S
-            return self.watch(min(WATCH_S, at_most), at_most)
+            return self.watch(max(0.0, min(WATCH_S, at_most, self._left(asked))), at_most)
         return {"ignored": 'neither a timer event nor {"action": "look"}'}
 
     def look_once(self) -> dict[str, Any]:
@@ -147,11 +148,16 @@ class Probe:
                 since = began if in_a_row == 0 else since
                 lost, in_a_row, pace = lost + 1, in_a_row + 1, min(settings.timeout, settings.interval)
                 if in_a_row >= settings.failures:
-                    raise EgressLostError(_report(settings.group, since, in_a_row, seen.reason))
+                    raise EgressLostError(_report(settings.group, since, in_a_row, seen.reason, started + seconds))
             rest = began + pace - self.clock()
             if rest > 0:
                 self.sleeper(rest)
         return {"group": settings.group, "looks": looks, "lost": lost, "ip": ip}
+
+    def _left(self, asked: dict[str, Any]) -> float:
+        """Return how long a watch that ended with its report would have gone on: what goes on for it ends with it."""
+        until = asked.get("until")
+        return until - self.clock() if isinstance(until, (int, float)) else WATCH_S
 
     def _look(self) -> Egress:
         return self.looker(self.settings.targets, self.settings.timeout, self._now)
@@ -166,11 +172,9 @@ def _allowed(context: object) -> float:
     return float(timeout) if isinstance(timeout, (int, float)) and timeout > 0 else WATCH_S + LEAST_REST_S
 
 
-def _report(group: str, since: float, failures: int, reason: str) -> str:
-    return json.dumps(
-        {"natkeeper": "egress-lost", "group": group, "since": since, "failures": failures, "reason": reason},
-        ensure_ascii=False,
-    )
+def _report(group: str, since: float, failures: int, reason: str, until: float) -> str:
+    told = {"group": group, "since": since, "failures": failures, "reason": reason, "until": until}
+    return json.dumps({"natkeeper": "egress-lost", **told}, ensure_ascii=False)
 
 
 @cache

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import timedelta
 
 import pytest
@@ -296,6 +297,22 @@ def test_the_probe_goes_on_watching_after_the_move(stage: Stage) -> None:
     resumed = [(at, payload) for at, function, payload in stage.cloud.handed if function == PROBE]
     assert [payload for _, payload in resumed] == [b'{"action":"watch"}']
     assert resumed[0][0] > stage.cloud.sent(PointRoute)[-1].at
+
+
+def test_the_probe_goes_on_only_for_as_long_as_its_watch_would_have_lasted(stage: Stage) -> None:
+    """The timer begins the next one; watches that began anew with each report would multiply."""
+    stage.machine(A).hung = True
+    until = (stage.world.now + timedelta(seconds=50)).timestamp()
+    stage.one(stage.report(until=until))
+    resumed = [payload for _, function, payload in stage.cloud.handed if function == PROBE]
+    assert [json.loads(payload) for payload in resumed] == [{"action": "watch", "until": until}]
+
+
+def test_a_watch_that_would_have_ended_by_now_does_not_go_on(stage: Stage) -> None:
+    """The next one has begun."""
+    stage.machine(A).hung = True
+    stage.one(stage.report(until=stage.world.now.timestamp()))
+    assert [payload for _, function, payload in stage.cloud.handed if function == PROBE] == []
 
 
 def test_the_probe_is_not_resumed_while_all_is_lost() -> None:

@@ -217,11 +217,11 @@ class Stage:
         data = {"eventName": call, "requestParameters": {"RouteTableId": table}, "eventTime": self._ago(0)}
         return {**self.state(A, ""), "source": "acs.vpc", "type": "vpc:ActionTrail:ApiCall", "data": data}
 
-    def report(self, name: str = "prod", age: float = 3.5) -> dict[str, Any]:
+    def report(self, name: str = "prod", age: float = 3.5, **more: Any) -> dict[str, Any]:
         """FC's record of a probe that lost the internet `age` seconds ago and saw three looks fail."""
         since = (self.world.now - timedelta(seconds=age)).timestamp()
         message = {"natkeeper": "egress-lost", "group": name, "since": since, "failures": 3, "reason": "no answer"}
-        payload = {"errorMessage": json.dumps(message), "errorType": "EgressLostError"}
+        payload = {"errorMessage": json.dumps({**message, **more}), "errorType": "EgressLostError"}
         return {"requestContext": {"condition": "UnhandledInvocationError"}, "responsePayload": payload}
 
     def _ago(self, seconds: float) -> str:

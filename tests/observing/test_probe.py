@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -80,7 +80,7 @@ def test_three_lost_looks_in_a_row_are_reported_by_raising() -> None:
     assert round(way.now - way.began, 3) == 12.4
     said = json.loads(str(raised.value))
     assert said == {"natkeeper": "egress-lost", "group": "prod", "since": way.began + 10.0, "failures": 3,
-                    "reason": "no answer in time"}  # fmt: skip
+                    "reason": "no answer in time", "until": way.began + 60.0}  # fmt: skip
 
 
 def test_two_lost_looks_are_no_report() -> None:
@@ -109,7 +109,8 @@ def test_the_failover_function_understands_the_report() -> None:
     }  # fmt: skip
     read = parse(json.dumps(record).encode())
     since = datetime.fromtimestamp(way.began, timezone.utc)
-    assert read == (ProbeReport(parse_config(CONFIG).groups[0].name, since, 3, "no answer in time"),)
+    until = since + timedelta(minutes=1)
+    assert read == (ProbeReport(parse_config(CONFIG).groups[0].name, since, 3, "no answer in time", until),)
 
 
 def test_a_loss_that_has_begun_is_looked_at_to_its_end() -> None:
@@ -138,6 +139,14 @@ def test_a_watch_can_be_asked_for() -> None:
     """After a report the failover function starts the probe again."""
     way = Way()
     assert way.probe()('{"action":"watch"}', object())["looks"] > 50
+
+
+def test_a_watch_goes_on_for_the_one_that_ended_with_its_report() -> None:
+    """And ends when that would have: each minute begins its own, and two that overlap must not become three."""
+    way = Way()
+    again = json.dumps({"action": "watch", "until": way.began + 20.5})
+    assert way.probe()(again, context(75))["looks"] == 21
+    assert way.probe()(again, context(75))["looks"] == 0
 
 
 def test_a_look_that_succeeds_is_one_look() -> None:

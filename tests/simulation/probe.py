@@ -13,7 +13,7 @@ from tests.simulation.town import Town
 
 
 class Eye:
-    """One probe function. A watch goes on for most of a minute and ends with its report."""
+    """One probe function. A watch goes on until the next one begins, or ends with its report."""
 
     def __init__(self, town: Town, group: Group, report: Callable[[dict[str, Any]], None]) -> None:
         self.town, self.group, self.report = town, group, report
@@ -23,11 +23,11 @@ class Eye:
         self._loss = 0
         self.look()
 
-    def watch(self) -> None:
-        """Begin to watch; two watches at once are as good as one that goes on for longer."""
+    def watch(self, until: float | None = None) -> None:
+        """Begin to watch, or go on until then; two watches at once are as good as one that goes on for longer."""
         begins = self.town.second
         fresh = begins >= self._watching_until
-        self._watching_until = max(self._watching_until, begins + WATCH_S)
+        self._watching_until = max(self._watching_until, begins + WATCH_S if until is None else until)
         if fresh and not self._sees:
             self._lost(0.1)
 
@@ -49,13 +49,14 @@ class Eye:
 
         def over() -> None:
             if mine == self._loss and self.town.second <= self._watching_until + 3:
-                self._watching_until = -1.0
+                until, self._watching_until = self._watching_until, -1.0
                 message = {
                     "natkeeper": "egress-lost",
                     "group": self.group.name,
                     "since": since.timestamp(),
                     "failures": probe.failures,
                     "reason": "no answer",
+                    "until": (self.town.now + timedelta(seconds=until - self.town.second)).timestamp(),
                 }
                 payload = {"errorMessage": json.dumps(message), "errorType": "EgressLostError"}
                 self.report({"requestContext": {"condition": "Unhandled"}, "responsePayload": payload})

@@ -198,9 +198,11 @@ class Simulation:
         self.say("the probe reports that egress is lost")
         self.town.quietly(0.2, lambda: self.function.invoke(json.dumps(record).encode(), "probe"))
 
-    def _handed(self, function: str, _payload: bytes) -> None:
+    def _handed(self, function: str, payload: bytes) -> None:
         if function in self.eyes:
-            self.town.quietly(0.3, self.eyes[function].watch)
+            until = json.loads(payload).get("until")
+            left = None if until is None else until - self.town.now.timestamp() + self.town.second
+            self.town.quietly(0.3, lambda: self.eyes[function].watch(left))
 
     def person(self, asked: dict[str, Any]) -> None:
         """A person asks, and asks again while the function is busy."""

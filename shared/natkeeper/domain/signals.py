@@ -61,12 +61,16 @@ class RouteTouched:
 
 @dataclass(frozen=True, slots=True)
 class ProbeReport:
-    """The probe lost the internet at `since` and every look after that failed too."""
+    """The probe lost the internet at `since` and every look after that failed too.
+
+    `until`: when the watch that ended with this report would have ended by itself, where the probe says so.
+    """
 
     group: GroupName
     since: datetime
     failures: int
     reason: str
+    until: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -293,11 +297,13 @@ def _failure_record(record: dict[str, Any]) -> Parsed:
     group = report.get("group")
     if not isinstance(group, str) or not isinstance(since, (int, float)) or not isinstance(failures, int):
         return Ignored("the probe's report is incomplete")
+    until = report.get("until")
     try:
         lost = datetime.fromtimestamp(since, timezone.utc)
+        end = datetime.fromtimestamp(until, timezone.utc) if isinstance(until, (int, float)) else None
     except (ValueError, OverflowError, OSError):
         return Ignored("the probe's report has an impossible time")
-    return ProbeReport(GroupName(group), lost, failures, as_text(report.get("reason")))
+    return ProbeReport(GroupName(group), lost, failures, as_text(report.get("reason")), end)
 
 
 # ---- a person --------------------------------------------------------------------------------------------
