@@ -304,6 +304,24 @@ def test_a_pause_during_a_detour_is_remembered_in_a_half() -> None:
     assert found.destination == "0.0.0.0/1"
 
 
+def test_a_pause_during_a_detour_is_remembered_in_every_entry_in_turn() -> None:
+    """Each keeps what it remembers of its own move; and a resume clears them all, so that no pause comes back."""
+    whole, first = entry(A), half(B, 0, moved(NOON, to=B))
+    found = step(world(on=RouteView(whole, (first,)), wish=PAUSE))
+    assert isinstance(found, Note)
+    assert (found.destination, found.memory.since) == ("0.0.0.0/0", None)
+    noted = entry(A, found.memory)
+    found = step(world(on=RouteView(noted, (first,)), wish=PAUSE))
+    assert isinstance(found, Note)
+    assert (found.destination, found.memory.since) == ("0.0.0.0/1", NOON)
+    paused = RouteView(noted, (half(B, 0, found.memory),))
+    assert step(world(on=paused, wish=PAUSE)) == Keep(ROUTE, UNTIL, hop(A))
+    assert step(world(on=paused, wish=Resume(PROD))) == Note(ROUTE, "0.0.0.0/0", "resumed by a person", Memory())
+    last = RouteView(entry(A), (half(B, 0, found.memory),))
+    resumed = Note(ROUTE, "0.0.0.0/1", "resumed by a person", moved(NOON, to=B))
+    assert step(world(on=last, wish=Resume(PROD))) == resumed
+
+
 def test_a_pause_is_not_written_over_what_others_wrote() -> None:
     """Rule 5 holds for descriptions: a foreign entry is left alone anyway."""
     found = step(world(on=entry(STRANGER, "the firewall, do not touch"), wish=PAUSE))

@@ -133,6 +133,17 @@ FOUND = {
         runs=2,
         retries=0,
     ),
+    "a pause during a detour was written again and again, into one entry of two": Story(
+        10056217,
+        "over halves",
+        3.7,
+        (
+            Happening(124, "killed", (10, False)),
+            Happening(133, "switch", ("prod", None, True)),
+            Happening(161, "pause", ("prod", "5m")),
+        ),
+        retries=0,
+    ),
     "a gateway that drained, with nothing better there, never got its lost EIP back": Story(
         5007376,
         "follow, set up",

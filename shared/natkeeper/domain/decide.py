@@ -39,7 +39,7 @@ from natkeeper.domain.marks import note, note_lost, remember, with_marks, withou
 from natkeeper.domain.memory import Unreadable, decode, is_ours
 from natkeeper.domain.observed import HopKind, Instance, NextHop, PowerState, RouteEntry, Unseen
 from natkeeper.domain.signals import Pause, Resume
-from natkeeper.domain.world import RouteView, World, belongs
+from natkeeper.domain.world import RouteView, World, belongs, memory_in
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -111,27 +111,37 @@ def _named(hop: NextHop | None) -> str:
 
 
 def _set_pause(here: Here, view: RouteView, wish: Pause | Resume) -> Step:
-    """Write a pause, or its end, into the route entry."""
-    entry = view.whole or next(iter(view.halves), None)
-    if entry is None:
+    """Write a pause, or its end, into every entry of the route: whichever of them is read last says the same."""
+    if not view.entries:
         others = (v for v in here.world.routes.values() if isinstance(v, RouteView) and v.carries is not None)
         if isinstance(wish, Resume) or any(others):
             return Keep(here.route, "the route entry does not exist, so it remembers no pause")
         return Refuse(here.route, "the route entry does not exist, so a pause cannot be remembered in it")
-    hop, memory = entry.next_hop, here.memory
-    if (hop is None or not belongs(hop, here.policy)) and not is_ours(entry.description):
+    first = view.entries[0]
+    hop = first.next_hop
+    if (hop is None or not belongs(hop, here.policy)) and not is_ours(first.description):
         return Leave(here.route, f"the route goes to {_named(hop)}, which is not ours, and stays as it is")
-    if isinstance(wish, Resume):
-        if memory.paused_until is None:
-            return Keep(here.route, "not paused", hop)
-        step = Note(here.route, entry.destination, "resumed by a person", replace(memory, paused_until=None))
-    else:
-        until = here.world.at + wish.length
-        if memory.paused_until is not None and abs(memory.paused_until - until) < timedelta(seconds=60):
-            return Keep(here.route, f"paused until {memory.paused_until:%Y-%m-%d %H:%M} UTC", hop)
-        reason = f"paused until {until:%Y-%m-%d %H:%M} UTC by a person: {wish.why}"
-        step = Note(here.route, entry.destination, reason, replace(memory, paused_until=until))
-    return detour.busy(here.route, entry) or step
+    until = None if isinstance(wish, Resume) else here.world.at + wish.length
+    for entry in view.entries:
+        memory = memory_in(entry)
+        if _same_pause(memory.paused_until, until):
+            continue
+        step = Note(here.route, entry.destination, _pause_in_words(wish, until), replace(memory, paused_until=until))
+        return detour.busy(here.route, entry) or step
+    said = memory_in(first).paused_until
+    return Keep(here.route, "not paused" if said is None else f"paused until {said:%Y-%m-%d %H:%M} UTC", hop)
+
+
+def _same_pause(one: datetime | None, other: datetime | None) -> bool:
+    if one is None or other is None:
+        return one is other
+    return abs(one - other) < timedelta(seconds=60)
+
+
+def _pause_in_words(wish: Pause | Resume, until: datetime | None) -> str:
+    if isinstance(wish, Resume) or until is None:
+        return "resumed by a person"
+    return f"paused until {until:%Y-%m-%d %H:%M} UTC by a person: {wish.why}"
 
 
 def _overrides_pause(here: Here, view: RouteView) -> bool:

@@ -33,18 +33,26 @@ class RouteView:
         return None if entry is None else entry.next_hop
 
     @property
+    def entries(self) -> tuple[RouteEntry, ...]:
+        """Every entry of the route that there is, the whole one first."""
+        return (*([] if self.whole is None else [self.whole]), *self.halves)
+
+    @property
     def remembered(self) -> Memory:
         """What is known of the last move, be it from the entry or from a half; what cannot be read says nothing."""
-        entries = (*([] if self.whole is None else [self.whole]), *self.halves)
-        read = [_remembered(entry) for entry in entries]
-        known = [memory for memory in read if isinstance(memory, Memory) and memory != NOTHING]
+        known = [memory for memory in map(memory_in, self.entries) if memory != NOTHING]
         return max(known, key=lambda memory: memory.since.timestamp() if memory.since else 0.0, default=NOTHING)
 
 
-def _remembered(entry: RouteEntry) -> Memory | Unreadable:
-    """Read what an entry remembers; while it changes, it need not show its new next hop yet."""
+def memory_in(entry: RouteEntry) -> Memory:
+    """Read what an entry remembers of what it is; nothing if it cannot be read.
+
+    While it changes, it need not show its new next hop yet, so what it tells of its next hop is believed.
+    """
     memory = decode(entry.description)
-    if isinstance(memory, Unreadable) or entry.next_hop is None or entry.status is not EntryStatus.AVAILABLE:
+    if isinstance(memory, Unreadable):
+        return NOTHING
+    if entry.next_hop is None or entry.status is not EntryStatus.AVAILABLE:
         return memory
     return memory.of_an_entry_to(entry.next_hop.id)
 
