@@ -6,7 +6,6 @@ from datetime import timedelta
 
 import pytest
 
-from natkeeper.domain.choose import TRY_AGAIN
 from natkeeper.domain.decision import Hold, Move, Note, Verify
 from natkeeper.domain.egress import EgressLost, EgressSeen
 from natkeeper.domain.memory import Memory
@@ -30,6 +29,7 @@ from tests.deciding.worlds import (
 )
 
 INTERNET = EgressSeen(NOON)
+TEN_MINUTES = timedelta(minutes=10)
 
 
 def stuck(age: timedelta, **more: object) -> World:
@@ -39,7 +39,7 @@ def stuck(age: timedelta, **more: object) -> World:
 
 def test_what_failed_a_while_ago_is_tried_where_nothing_works() -> None:
     """It may have been mended without anybody's telling, and packets are lost anyway."""
-    found = step(stuck(TRY_AGAIN))
+    found = step(stuck(TEN_MINUTES))
     assert isinstance(found, Move)
     assert found.to == hop(B)
     assert set(found.memory.marks) == {A}
@@ -47,13 +47,13 @@ def test_what_failed_a_while_ago_is_tried_where_nothing_works() -> None:
 
 def test_what_failed_just_now_is_not() -> None:
     """Each is tried once in ten minutes, so nothing flaps."""
-    assert isinstance(step(stuck(TRY_AGAIN - timedelta(seconds=1))), Hold)
+    assert isinstance(step(stuck(TEN_MINUTES - timedelta(seconds=1))), Hold)
 
 
 @pytest.mark.parametrize("internet", [None, EgressLost(NOON, "no answer")])
 def test_nothing_is_tried_while_the_internet_may_be_what_is_broken(internet: EgressLost | None) -> None:
     """Only a look that crosses no gateway tells the two apart."""
-    assert isinstance(step(stuck(TRY_AGAIN, internet=internet)), Hold)
+    assert isinstance(step(stuck(TEN_MINUTES, internet=internet)), Hold)
 
 
 def test_a_route_that_was_not_seen_to_fail_stays() -> None:
@@ -67,7 +67,7 @@ def test_a_route_that_was_not_seen_to_fail_stays() -> None:
 
 def test_what_its_setup_says_is_not_ready_is_not_tried() -> None:
     """There the reason is known, and it has not gone."""
-    assert isinstance(step(stuck(TRY_AGAIN, b=unready())), Hold)
+    assert isinstance(step(stuck(TEN_MINUTES, b=unready())), Hold)
 
 
 def test_the_fallback_gets_its_second_try_as_well() -> None:

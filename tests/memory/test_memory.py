@@ -65,6 +65,13 @@ def test_a_long_sentence_is_cut_to_what_the_platform_takes() -> None:
     assert encode(NOTHING, "x" * 240) == f"natkeeper: {'x' * 238}… [nk1]"
 
 
+def test_the_mark_that_gives_way_is_the_oldest_whatever_its_name() -> None:
+    """Ids of 42 characters: there is room for three."""
+    names = [f"i-{letter * 40}" for letter in "dcba"]
+    memory = Memory(marks=MappingProxyType({name: NOON + timedelta(hours=n) for n, name in enumerate(names)}))
+    assert set(fitted(memory).marks) == set(names[1:])
+
+
 @given(memories)
 def test_only_the_oldest_marks_give_way(memory: Memory) -> None:
     """Everything but marks always fits, and a forgotten mark is never newer than one that is kept."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 NO_WORD = "no answer has this word and no request: only that it is another than the rest counts"
+ALWAYS_GIVEN = "a default that nobody relies on: what is decided about is made with a value of its own"
+PACE = "how often to look, and how long, is a pace: neither right nor wrong"
 EXPLAINED: dict[str, str] = {
     (
         "natkeeper.domain.choose._lasts_until: 0.0 becomes 1.0: return health.until.timestamp() "
@@ -25,6 +27,12 @@ EXPLAINED: dict[str, str] = {
     """natkeeper.domain.refusal: '\\x00' becomes another: _SEPARATOR = "\\x00\"""": (
         "written and split by the same constant: any text that no value contains would do"
     ),
+    "natkeeper.domain.signals.Switch: False becomes True: force: bool = False": ALWAYS_GIVEN,
+    "natkeeper.domain.signals.Switch: False becomes True: dry_run: bool = False": ALWAYS_GIVEN,
+    "natkeeper.domain.world.World: True becomes False: fallback_mark_believed: bool = True": ALWAYS_GIVEN,
+    "natkeeper.controller: 0.3 becomes 1.3: POLL_S = 0.3": PACE,
+    "natkeeper.controller: 0.5 becomes 1.5: WATCH_S = 0.5": PACE,
+    "natkeeper.controller: 20 becomes 21: BLIND_FOR = timedelta(seconds=20)": PACE,
     (
         "natkeeper.domain.suspicion.believe: ': ' becomes another: return hop, EgressLost(now, "
         'f"the probe\'s {report.failures} looks in a row failed: {report.reason}".rstrip(": "))'

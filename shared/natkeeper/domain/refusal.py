@@ -13,7 +13,7 @@ import msgspec
 
 _SEPARATOR = "\x00"
 _LOCATED = re.compile(r"(.*?)(?: - at `(?:key in `)?\$([\w.\[\]]*)`+)?", re.DOTALL)
-_TYPES = {"str": "a text", "int": "a whole number", "array": "a list", "object": "a mapping", "bool": "true or false"}
+_TYPES = {"str": "a text", "int": "a whole number", "array": "a list", "object": "a mapping"}
 _LONGEST_VALUE = 80
 
 
