@@ -76,7 +76,7 @@ class Rules:
         self.ever_bad: set[str] = set()
         self.fixable_since: dict[str, float] = {}
         self.halved_since: dict[str, float] = {}
-        self.targets: dict[str, dict[str, float]] = {}
+        self.targets: dict[str, dict[tuple[str, bool], float]] = {}
         self.covered: dict[str, bool] = {}
         self.waits: list[float] = []
         """How long each fixable loss lasted, seconds."""
@@ -336,7 +336,7 @@ class Rules:
         self._good_target(run, call, group, known)
         if isinstance(call, PointRoute) and here is not None and belongs(here, group):
             self._good_reason(run, call, group, here, known)
-            self._no_ping_pong(run, call, group, here)
+            self._no_ping_pong(run, call, here, known)
 
     def _good_target(self, run: Invocation, call: PointRoute | CreateRoute, group: Group, known: float) -> None:
         """Rule 2: not to what has been visibly bad, while something always was good."""
@@ -389,11 +389,15 @@ class Rules:
                 return
         self._break("rule 6", f"{run.name} leaves {here}, which is healthy, for {call.to}: {call.description}")
 
-    def _no_ping_pong(self, run: Invocation, call: PointRoute, group: Group, here: NextHop) -> None:
-        """At most one move to each next hop for one cause: nobody is tried again while nothing changes."""
+    def _no_ping_pong(self, run: Invocation, call: PointRoute, here: NextHop, known: float) -> None:
+        """At most one move to each next hop for one cause: nobody is tried again while nothing changes.
+
+        What ECS shows of the hop that is left is one cause, what only a look shows is another.
+        """
         targets, now = self.targets.setdefault(call.table, {}), self.town.second
-        again = now - targets.get(call.to.id, -1e9) < SECOND_TRY_S
-        targets[call.to.id] = now
+        cause = call.to.id, self.last_bad.get(here.id, -1e9) >= known
+        again = now - targets.get(cause, -1e9) < SECOND_TRY_S
+        targets[cause] = now
         if again and self.story.runs == 1 and here.id not in self.bad_since:
             self._break("one move", f"{run.name} moves {call.table} to {call.to} once more: {list(targets)}")
 
