@@ -331,9 +331,8 @@ def _resume_probe(function: str, report: ProbeReport, world: World, policy: Grou
     """
     if report.until is not None and report.until <= now:
         return
-    views = (view for view in world.routes.values() if isinstance(view, RouteView) and view.whole is not None)
-    hops = [view.whole.next_hop for view in views if view.whole is not None]
-    lost = [hop for hop in hops if hop is not None and belongs(hop, policy)]
-    if not any(isinstance(world.egress(hop), EgressLost) for hop in lost):
+    hops = (view.carries for view in world.routes.values() if isinstance(view, RouteView))
+    ours = [hop for hop in hops if hop is not None and belongs(hop, policy)]
+    if not any(isinstance(world.egress(hop), EgressLost) for hop in ours):
         until = "" if report.until is None else f',"until":{report.until.timestamp():.3f}'
         yield from ask(HandOver(function, f'{{"action":"watch"{until}}}'.encode()))

@@ -93,3 +93,10 @@ def test_a_late_report_is_confirmed_by_a_single_look(stage: Stage) -> None:
     kinds = [type(entry.call) for entry in stage.cloud.log]
     assert kinds[: kinds.index(PointRoute)].count(LookThroughProbe) == 1
     assert stage.next_hop() == B
+
+
+def test_the_probe_goes_on_though_the_tables_cannot_be_read(stage: Stage) -> None:
+    """Nothing says that the internet is still lost, and nobody else would look before the next minute."""
+    stage.cloud.fail(ReadRoutes, FailureKind.UNREACHABLE)
+    assert stage.one(stage.report()).outcome == "attention"
+    assert [function for _, function, _ in stage.cloud.handed if function == PROBE] == [PROBE]

@@ -322,6 +322,12 @@ def test_a_pause_during_a_detour_is_remembered_in_every_entry_in_turn() -> None:
     assert step(world(on=last, wish=Resume(PROD))) == resumed
 
 
+def test_what_a_half_remembers_counts_though_the_whole_entry_remembers_nothing() -> None:
+    """It may be older than natkeeper; a mark or a pause without a move is memory all the same."""
+    seen = RouteView(entry(A), (half(B, 0, PAUSED),))
+    assert seen.remembered == PAUSED
+
+
 def test_a_pause_is_not_written_over_what_others_wrote() -> None:
     """Rule 5 holds for descriptions: a foreign entry is left alone anyway."""
     found = step(world(on=entry(STRANGER, "the firewall, do not touch"), wish=PAUSE))

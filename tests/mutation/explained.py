@@ -61,9 +61,8 @@ EXPLAINED: dict[str, str] = {
     "natkeeper.controller._worth_watching: GtE becomes Gt: if account.did or waited >= errand.patience:": (
         "at the very microsecond: one more look"
     ),
-    (
-        "natkeeper.controller._resume_probe: the filter is left out: "
-        "hops = [view.whole.next_hop for view in views if view.whole is not None]"
-    ): "says to the type checker once more what the line above has seen to",
+    "natkeeper.controller._resume_probe: LtE becomes Lt: if report.until is not None and report.until <= now:": (
+        "at the very microsecond: a watch that ends at once"
+    ),
 }
 """What a surviving fault is called, and why it may survive; one that is noticed after all is to be taken out."""

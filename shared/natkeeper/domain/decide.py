@@ -121,27 +121,23 @@ def _set_pause(here: Here, view: RouteView, wish: Pause | Resume) -> Step:
     hop = first.next_hop
     if (hop is None or not belongs(hop, here.policy)) and not is_ours(first.description):
         return Leave(here.route, f"the route goes to {_named(hop)}, which is not ours, and stays as it is")
-    until = None if isinstance(wish, Resume) else here.world.at + wish.length
+    until, reason = None, "resumed by a person"
+    if isinstance(wish, Pause):
+        until = here.world.at + wish.length
+        reason = f"paused until {until:%Y-%m-%d %H:%M} UTC by a person: {wish.why}"
     for entry in view.entries:
         memory = memory_in(entry)
-        if _same_pause(memory.paused_until, until):
-            continue
-        step = Note(here.route, entry.destination, _pause_in_words(wish, until), replace(memory, paused_until=until))
-        return detour.busy(here.route, entry) or step
-    said = memory_in(first).paused_until
-    return Keep(here.route, "not paused" if said is None else f"paused until {said:%Y-%m-%d %H:%M} UTC", hop)
+        if not _same_pause(memory.paused_until, until):
+            step = Note(here.route, entry.destination, reason, replace(memory, paused_until=until))
+            return detour.busy(here.route, entry) or step
+    noted = memory_in(first).paused_until
+    return Keep(here.route, "not paused" if noted is None else f"paused until {noted:%Y-%m-%d %H:%M} UTC", hop)
 
 
 def _same_pause(one: datetime | None, other: datetime | None) -> bool:
     if one is None or other is None:
         return one is other
     return abs(one - other) < timedelta(seconds=60)
-
-
-def _pause_in_words(wish: Pause | Resume, until: datetime | None) -> str:
-    if isinstance(wish, Resume) or until is None:
-        return "resumed by a person"
-    return f"paused until {until:%Y-%m-%d %H:%M} UTC by a person: {wish.why}"
 
 
 def _overrides_pause(here: Here, view: RouteView) -> bool:
