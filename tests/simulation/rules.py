@@ -137,7 +137,8 @@ class Rules:
             if not lost:
                 self.waits.append(waited)
         halves = [e for e in town.tables[table] if e.destination in HALVES and is_ours(e.description)]
-        if halves and not self.truth.paused(group) and not self.truth.foreign(group, route):
+        fit = any(self.truth.works(hop, group) for hop in self.truth.hops(group))
+        if halves and fit and not self.truth.paused(group) and not self.truth.foreign(group, route):
             self.halved_since.setdefault(table, now)
         else:
             self.halved_since.pop(table, None)
