@@ -143,7 +143,7 @@ def _forget(ready: Play) -> None:
 
 
 def _watch_anew(ready: Play) -> None:
-    """End probes at work and begin one: each report has begun another, and a look that is asked for needs its place."""
+    """End probes at work and begin one, so that every play finds the same: one watch, and room for a look."""
     with ready.cloud.lock:
         fc = ready.cloud.fc
         for waiting in fc.invocations_of(PROBE):
