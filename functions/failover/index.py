@@ -1,6 +1,6 @@
 """Entry point of the failover function: events, the timer's sweep, the probe's report, a person's JSON."""
 
-from natkeeper import haste  # first: the rest is imported faster for it
-from natkeeper.wake import handler
+from natkeeper.failover import gc_off  # first: it makes the imports that follow faster
+from natkeeper.failover.handler import handler
 
-__all__ = ["handler", "haste"]
+__all__ = ["gc_off", "handler"]

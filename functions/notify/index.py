@@ -1,5 +1,5 @@
 """Entry point of the notify function: receipts in, messages to people out."""
 
-from natkeeper.notify import handler
+from natkeeper.notify.handler import handler
 
 __all__ = ["handler"]

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from natkeeper.alibaba.look_script import look_script
+from natkeeper.alibaba.egress_check_script import look_script
 from natkeeper.domain.egress import EgressLost, EgressSeen
 from natkeeper.domain.ids import InstanceId
 from natkeeper.guest import Mode, SetupParameters, SetupReport, Unreadable, parameter_block, render

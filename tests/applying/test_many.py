@@ -7,7 +7,7 @@ from datetime import datetime, timedelta, timezone
 
 import pytest
 
-from natkeeper.alibaba.plan import Plan
+from natkeeper.alibaba.batching import Plan
 from natkeeper.alibaba.setups import MOST_FETCHED, TOGETHER, Memory, Start, latest
 from natkeeper.domain.ids import InstanceId, TableId
 from natkeeper.domain.observed import NextHop

@@ -12,8 +12,8 @@ from typing import Any
 
 from natkeeper.alibaba.cloud import AlibabaCloud
 from natkeeper.alibaba.credentials import Credentials
-from natkeeper.attend import Answer, Told, attend
 from natkeeper.domain.config import Config, parse_config
+from natkeeper.failover.run import Answer, Told, attend
 from natkeeper.guest.template import oos_template
 from natkeeper.ports import drive
 from natlab.bench.worlds import Guarded, Paper, stopping

@@ -10,7 +10,7 @@ from statistics import mean
 import pytest
 from rich.console import Console
 
-from natkeeper.probe import Settings
+from natkeeper.probe.handler import Settings
 from natlab.bench import cold, command
 from natlab.bench.detection import detection, row, seen_after, shipped, usd_a_month
 from natlab.bench.figures import Figure, Sample, absent

@@ -7,9 +7,9 @@ from datetime import datetime, timezone
 
 import pytest
 
-from natkeeper import wake
-from natkeeper.attend import Answer
-from natkeeper.receipts import Receipt
+from natkeeper.failover import handler
+from natkeeper.failover.run import Answer
+from natkeeper.receipt import Receipt
 
 MOST_BYTES = 350
 
@@ -25,7 +25,7 @@ def test_a_quiet_sweep_is_one_short_line_however_many_groups_there_are(
         Receipt(run, at, f"production-{number:04}", "timer sweep", "quiet", "every route is where it belongs")
         for number in range(groups)
     )
-    wake._account(Answer(receipts), run)
+    handler._account(Answer(receipts), run)
     (line,) = capsys.readouterr().out.splitlines()
     assert json.loads(line)["message"].startswith(f"{groups} group(s) need nothing: production-0000")
     assert len(line.encode()) <= MOST_BYTES

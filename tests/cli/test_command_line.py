@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from natkeeper.cli.app import COMMANDS
-from natkeeper.cli.exits import MEANING, Exit
+from natkeeper.cli.errors import MEANING, Exit
 from natlab.cloud.kernel.faults import Fault, Kind
 from tests.cli.town import ROOT, Command, Town
 
@@ -151,7 +151,7 @@ def test_a_fault_of_natkeeper_is_a_sentence_with_a_way_to_the_trace(
     def broken(*_: object) -> None:
         raise RuntimeError("a bug")
 
-    monkeypatch.setattr("natkeeper.cli.asking.Asker.ask", broken)
+    monkeypatch.setattr("natkeeper.cli.invoke.Asker.ask", broken)
     ended = natkeeper("sweep")
     assert ended.code == 70
     assert "an error of natkeeper itself: RuntimeError: a bug" in ended.err

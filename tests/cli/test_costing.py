@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from natkeeper.cli.costing import FAILOVER, PRICES, PROBE, Size, compare
+from natkeeper.cli.commands.cost import FAILOVER, PRICES, PROBE, Size, compare
 from natkeeper.packaging import read_configuration
 from natlab.deploy import load
 from tests.cli.screens import assert_screen

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from natkeeper.cli.asking import Asker
+from natkeeper.cli.invoke import Asker
 from natlab.cloud.kernel.faults import Fault, Kind
 from tests.cli.screens import assert_screen
 from tests.cli.town import Command, Town

@@ -136,7 +136,7 @@ def test_a_run_under_way_is_waited_for(deployed: Town, natkeeper: Command, monke
     """FC answers 429 while the one instance is busy: the command says so once and asks again."""
     throttle = Fault(Kind.ERROR_CODE, action="InvokeFunction", count=2, code="ResourceThrottled", status=429)
     deployed.cloud.faults.add(throttle)
-    monkeypatch.setattr("natkeeper.cli.asking.AGAIN_S", 0.01)
+    monkeypatch.setattr("natkeeper.cli.invoke.AGAIN_S", 0.01)
     ended = natkeeper("status")
     assert ended.code == 0, ended
     assert ended.err.count("a run is under way") == 1
@@ -179,7 +179,7 @@ def test_an_interruption_says_what_goes_on(place: Town, natkeeper: Command, monk
     def interrupted(*_: Any) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("natkeeper.cli.asking.Asker.ask", interrupted)
+    monkeypatch.setattr("natkeeper.cli.invoke.Asker.ask", interrupted)
     ended = natkeeper("switch", "prod")
     assert ended.code == 130
     assert "ends by itself" in ended.err

@@ -33,7 +33,7 @@ SEEN_IP = "198.51.100.77"
 _FAILOVER = f"""
 import sys
 sys.path[:0] = {[str(ROOT / "shared"), *[p for p in sys.path if p.endswith("site-packages")]]!r}
-from natkeeper.wake import handler
+from natkeeper.failover.handler import handler
 """
 _PROBE = f"""
 import json

@@ -11,8 +11,8 @@ import pytest
 import yaml
 
 from natkeeper.domain.config import MANUAL, Failback, Follow, Forward, Probe, Route, Seconds, Setup, parse_config
+from natkeeper.domain.config_errors import ConfigError
 from natkeeper.domain.ids import EipId, InstanceId, NatGatewayId, TableId
-from natkeeper.domain.refusal import ConfigError
 
 EXAMPLE = Path(__file__).resolve().parents[2] / "natkeeper.example.yaml"
 A, B = InstanceId("i-gwa"), InstanceId("i-gwb")

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from natkeeper.domain.config import parse_config
-from natkeeper.domain.refusal import ConfigError, ConfigProblem, explain, show
+from natkeeper.domain.config_errors import ConfigError, ConfigProblem, explain, show
 
 WELL: dict[str, Any] = {
     "region": "cn-hangzhou",

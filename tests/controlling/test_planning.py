@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from natkeeper.domain.signals import Ignored, parse
-from natkeeper.errands import EARLY_WARNING, plan
+from natkeeper.failover.dispatch import EARLY_WARNING, plan
 from tests.fakes.stage import TABLE_2, A, B, Stage, group, person, timer
 
 EVENTS = sorted((Path(__file__).parents[1] / "events").glob("*.json"))

@@ -7,8 +7,8 @@ import itertools
 import pytest
 
 from natkeeper.domain.memory import Memory, decode
+from natkeeper.failover.gateway_setup import setup_parameters
 from natkeeper.ports import FailureKind, NoteRoute, PointRoute, ReadSetups, StartSetup
-from natkeeper.upkeep import setup_parameters
 from tests.fakes.cloud import WRITES
 from tests.fakes.stage import EIP, FALLBACK, TABLE, TABLE_2, A, B, C, Stage, group, person, timer
 

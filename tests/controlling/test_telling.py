@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from datetime import timedelta
 
-from natkeeper.attend import LONGEST_PARCEL
+from natkeeper.failover.run import LONGEST_PARCEL
 from natkeeper.ports import FailureKind, HandOver
 from tests.fakes.stage import A, B, Stage, group, person, timer
 

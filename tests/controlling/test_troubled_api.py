@@ -338,7 +338,7 @@ def test_an_unforeseen_fault_in_one_group_leaves_the_others_their_run(mocker: Mo
             raise ZeroDivisionError
         return decide(world, policy, now)
 
-    mocker.patch("natkeeper.controller.decide", broken)
+    mocker.patch("natkeeper.failover.reconcile.decide", broken)
     first, second = stage.send(timer()).receipts
     assert first.outcome == "attention"
     assert first.sentence.startswith("the run failed with ZeroDivisionError in test_troubled_api.py, line")

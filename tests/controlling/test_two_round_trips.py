@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from natkeeper.controller import together
 from natkeeper.domain.ids import TableId
+from natkeeper.failover.reconcile import together
 from natkeeper.ports import (
     Call,
     FailureKind,

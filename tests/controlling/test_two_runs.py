@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from natkeeper.attend import Answer
+from natkeeper.failover.run import Answer
 from natkeeper.ports import Run
 from tests.fakes.stage import EIP, FALLBACK, RUN_FOR, TABLE, TABLE_2, A, B, C, Stage, group, person, timer
 

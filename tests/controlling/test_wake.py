@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from natkeeper import wake
-from natkeeper.attend import Told
+from natkeeper.failover import handler
+from natkeeper.failover.run import Told
 from natkeeper.ports import FailureKind, ReadConditions
 from tests.fakes.stage import TABLE, A, B, Stage, group, person, timer
 
@@ -25,8 +25,8 @@ def fresh(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setenv("ALIBABA_CLOUD_ACCESS_KEY_ID", "LTAI-made-up-id")
     monkeypatch.setenv("ALIBABA_CLOUD_ACCESS_KEY_SECRET", SECRET)
     monkeypatch.setenv("ALIBABA_CLOUD_SECURITY_TOKEN", f"{SECRET}-token")
-    monkeypatch.setattr(wake, "_TOLD", Told())
-    reader = wake.load_config
+    monkeypatch.setattr(handler, "_TOLD", Told())
+    reader = handler.load_config
     reader.cache_clear()
     yield
     reader.cache_clear()
@@ -41,14 +41,14 @@ def woken(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> Stage:
 
 def put_around(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the handler run on the stage's world and time."""
-    monkeypatch.setattr(wake, "load_config", lambda: stage.config)
-    monkeypatch.setattr(wake, "_cloud", lambda _region: stage.cloud)
-    monkeypatch.setattr(wake, "_now", stage.world.clock)
+    monkeypatch.setattr(handler, "load_config", lambda: stage.config)
+    monkeypatch.setattr(handler, "_cloud", lambda _region: stage.cloud)
+    monkeypatch.setattr(handler, "_now", stage.world.clock)
 
 
 def ask(payload: object) -> dict[str, Any]:
     """Invoke the handler as the runtime does."""
-    answer = json.loads(wake.handler(json.dumps(payload).encode(), CONTEXT))
+    answer = json.loads(handler.handler(json.dumps(payload).encode(), CONTEXT))
     assert isinstance(answer, dict)
     return answer
 
@@ -111,7 +111,7 @@ def test_what_was_ignored_or_refused_is_said_and_why(woken: Stage, capsys: pytes
 def test_a_runtime_without_request_ids_gets_one_of_ours(woken: Stage, context: object) -> None:
     """Whatever the context is, the receipt names its run."""
     woken.world.stop(A)
-    answer = json.loads(wake.handler(json.dumps(woken.state(A, "Stopping")).encode(), context))
+    answer = json.loads(handler.handler(json.dumps(woken.state(A, "Stopping")).encode(), context))
     assert answer["receipts"][0]["run"].startswith("run-2026")
 
 
@@ -143,9 +143,9 @@ def test_a_configuration_is_read_once(tmp_path: Path, monkeypatch: pytest.Monkey
     config = {"region": "cn-hangzhou", "groups": {"prod": group()}}
     (tmp_path / "natkeeper.json").write_text(json.dumps(config))
     monkeypatch.setenv("FC_FUNCTION_CODE_PATH", str(tmp_path))
-    first = wake.load_config()
+    first = handler.load_config()
     (tmp_path / "natkeeper.json").unlink()
-    assert wake.load_config() is first
+    assert handler.load_config() is first
     assert first.groups[0].routes[0].table == TABLE
 
 
@@ -158,7 +158,7 @@ def test_a_fault_of_our_own_is_an_answer_and_shows_no_secret(
         raise RuntimeError(f"signing with {SECRET} and {SECRET}-token by LTAI-made-up-id failed")
 
     monkeypatch.setattr(woken.cloud, "perform", burst)
-    answer = wake.handler(json.dumps(timer()).encode(), CONTEXT)
+    answer = handler.handler(json.dumps(timer()).encode(), CONTEXT)
     out = capsys.readouterr().out
     assert "RuntimeError" in json.loads(answer)["error"]
     assert SECRET not in answer + out
@@ -191,5 +191,5 @@ def test_one_process_remembers_what_it_told(woken: Stage) -> None:
 @pytest.mark.parametrize("payload", [b"", b"\xff\xfe\x00", b"[" * 3000, b'"\\ud800"', b'{"action":"\\n\\u2028"}'])
 def test_no_payload_breaks_the_log(woken: Stage, payload: bytes, capsys: pytest.CaptureFixture[str]) -> None:
     """Each line stays one JSON object, whatever the payload quotes."""
-    json.loads(wake.handler(payload, CONTEXT))
+    json.loads(handler.handler(payload, CONTEXT))
     assert lines(capsys)

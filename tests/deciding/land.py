@@ -11,10 +11,10 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import partial
 
+from natkeeper.domain.bridge import halves_of
 from natkeeper.domain.config import Group, Route
 from natkeeper.domain.decide import decide
 from natkeeper.domain.decision import Bridge, Create, Decision, EipGive, EipTake, Move, Note, Retire, Step, Verify
-from natkeeper.domain.detour import halves_of
 from natkeeper.domain.egress import Egress, EgressLost, EgressSeen
 from natkeeper.domain.health import Sight
 from natkeeper.domain.ids import EntryId, InstanceId

@@ -12,8 +12,8 @@ from natkeeper.domain.egress import EgressLost
 from natkeeper.domain.ids import GroupName
 from natkeeper.domain.memory import Memory
 from natkeeper.domain.observed import EipStatus, EntryStatus
+from natkeeper.domain.probe_report import believe
 from natkeeper.domain.signals import ProbeReport
-from natkeeper.domain.suspicion import believe
 from tests.deciding.worlds import (
     BLIND,
     ELSEWHERE,

@@ -13,9 +13,9 @@ import yaml
 
 from natkeeper.domain.config import MANUAL, Config, parse_config
 from natkeeper.domain.signals import MANUAL_ACTIONS, Manual, parse
+from natkeeper.failover.gateway_setup import PRIVATE
 from natkeeper.packaging import read_configuration
-from natkeeper.probe import WATCH_S
-from natkeeper.upkeep import PRIVATE
+from natkeeper.probe.handler import WATCH_S
 from natlab.scenarios.catalogue import SHOWN
 from tests.docs.markdown import CHINESE, ENGLISH, OPERATIONS, ROOT, blocks, headings, prose, rows, section, spans
 

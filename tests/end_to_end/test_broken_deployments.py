@@ -15,7 +15,7 @@ from natlab.scenarios.play import Setting, play
 
 DEAF = """
 import json
-from natkeeper.wake import handler as awake
+from natkeeper.failover.handler import handler as awake
 
 def handler(event, context):
     return awake(event, context) if "triggerTime" in json.loads(event) else '{"ok": true, "receipts": []}'

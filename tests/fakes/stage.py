@@ -10,12 +10,12 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Any
 
-from natkeeper.attend import Answer, Told, attend
 from natkeeper.domain.config import Config, parse_config
 from natkeeper.domain.ids import EipId, InstanceId, NatGatewayId, TableId
 from natkeeper.domain.observed import EipStatus, EntryStatus, HopKind, NextHop
+from natkeeper.failover.run import Answer, Told, attend
 from natkeeper.ports import Batch, Result, Run, drive
-from natkeeper.receipts import Receipt
+from natkeeper.receipt import Receipt
 from tests.fakes.cloud import FakeCloud
 from tests.fakes.world import Address, Timings, World
 

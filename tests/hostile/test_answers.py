@@ -12,8 +12,8 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from natkeeper.attend import Told, attend
 from natkeeper.domain.config import parse_config
+from natkeeper.failover.run import Told, attend
 from natkeeper.ports import drive
 from tests.hostile.liar import SECRET, TABLE, A, B, Liar, as_json, lying, truth
 

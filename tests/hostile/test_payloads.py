@@ -12,8 +12,8 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from natkeeper import wake
-from natkeeper.attend import Told
+from natkeeper.failover import handler
+from natkeeper.failover.run import Told
 from natkeeper.ports import AssociateEip, CreateRoute, DeleteRoute, NoteRoute, PointRoute, StartSetup, UnassociateEip
 from tests.fakes.stage import TABLE, A, B, Stage, group
 
@@ -66,10 +66,10 @@ def stage(monkeypatch: pytest.MonkeyPatch) -> Stage:
     monkeypatch.setenv("ALIBABA_CLOUD_ACCESS_KEY_ID", "LTAI-made-up-id")
     monkeypatch.setenv("ALIBABA_CLOUD_ACCESS_KEY_SECRET", SECRET)
     monkeypatch.setenv("ALIBABA_CLOUD_SECURITY_TOKEN", f"{SECRET}-token")
-    monkeypatch.setattr(wake, "_TOLD", Told())
-    monkeypatch.setattr(wake, "load_config", lambda: stage.config)
-    monkeypatch.setattr(wake, "_cloud", lambda _region: stage.cloud)
-    monkeypatch.setattr(wake, "_now", stage.world.clock)
+    monkeypatch.setattr(handler, "_TOLD", Told())
+    monkeypatch.setattr(handler, "load_config", lambda: stage.config)
+    monkeypatch.setattr(handler, "_cloud", lambda _region: stage.cloud)
+    monkeypatch.setattr(handler, "_now", stage.world.clock)
     return stage
 
 
@@ -110,7 +110,7 @@ def test_values_that_are_meant_to_do_harm_do_none(stage: Stage, capsys: Any, pay
     """Quotes, line breaks, substitutions, surrogates, giants: data like any other, in every place."""
     raw = bytes_of(payload)
     stage.first = len(stage.cloud.batches)  # type: ignore[attr-defined]
-    answer = wake.handler(raw, CONTEXT)
+    answer = handler.handler(raw, CONTEXT)
     assert isinstance(json.loads(answer), dict)
     answer.encode()
     check(stage, raw, answer + "\n" + capsys.readouterr().out)
@@ -123,7 +123,7 @@ def test_values_that_are_meant_to_do_harm_do_none(stage: Stage, capsys: Any, pay
 def test_bytes_of_any_kind_are_ignored(stage: Stage, capsys: Any, raw: bytes) -> None:
     """What is no JSON is nothing to act on."""
     stage.first = len(stage.cloud.batches)  # type: ignore[attr-defined]
-    answer = wake.handler(raw, CONTEXT)
+    answer = handler.handler(raw, CONTEXT)
     check(stage, raw, answer + "\n" + capsys.readouterr().out)
 
 
@@ -132,7 +132,7 @@ def test_bytes_of_any_kind_are_ignored(stage: Stage, capsys: Any, raw: bytes) ->
 def test_a_wish_writes_only_within_its_group(stage: Stage, capsys: Any, payload: Any) -> None:
     """Even what a person asks for touches no table, gateway or EIP but those of the configuration."""
     stage.first = len(stage.cloud.batches)  # type: ignore[attr-defined]
-    wake.handler(bytes_of(payload), CONTEXT)
+    handler.handler(bytes_of(payload), CONTEXT)
     for sent in stage.cloud.sent(EVERY_WRITE, since=stage.first):  # type: ignore[attr-defined]
         call = sent.call
         assert getattr(call, "table", TABLE) == TABLE

@@ -11,9 +11,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from natkeeper.domain.config import parse_config
-from natkeeper.domain.refusal import ConfigError
+from natkeeper.domain.config_errors import ConfigError
+from natkeeper.failover.gateway_setup import setup_parameters
 from natkeeper.guest.script import parameter_block, render
-from natkeeper.upkeep import setup_parameters
 
 HARMLESS = re.compile(r"[A-Za-z0-9 ._~:/?%&=+,@-]*")
 

@@ -26,7 +26,7 @@ from tests.mutation.mutants import Mutant, mutants_of
 from tests.mutation.reach import PACKAGE, ROOT
 from tests.mutation.trying import Verdict
 
-MODULES = (*sorted(p.stem for p in (PACKAGE / "domain").glob("*.py") if p.stem != "__init__"), "controller")
+MODULES = (*sorted(p.stem for p in (PACKAGE / "domain").glob("*.py") if p.stem != "__init__"), "reconcile")
 TESTS = (
     *(f"tests/{folder}" for folder in ("deciding", "memory", "config", "events", "controlling", "observing")),
     *(f"tests/{folder}" for folder in ("receipts", "hostile")),
@@ -55,7 +55,7 @@ def main() -> int:
     asked = parser.parse_args()
     if unknown := set(asked.modules) - set(MODULES):
         parser.error(f"unknown: {', '.join(sorted(unknown))}")
-    names = [f"natkeeper.{m}" if m == "controller" else DOMAIN + m for m in asked.modules or MODULES]
+    names = [f"natkeeper.failover.{m}" if m == "reconcile" else DOMAIN + m for m in asked.modules or MODULES]
     mutants = [m for name in names for m in mutants_of(name, path_of(name).read_text(encoding="utf-8"))]
     mutants = [mutant for mutant in mutants if not asked.only or any(text in str(mutant) for text in asked.only)]
     if asked.sample is not None:

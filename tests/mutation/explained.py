@@ -7,7 +7,7 @@ ALWAYS_GIVEN = "a default that nobody relies on: what is decided about is made w
 PACE = "how often to look, and how long, is a pace: neither right nor wrong"
 EXPLAINED: dict[str, str] = {
     (
-        "natkeeper.domain.choose._lasts_until: 0.0 becomes 1.0: return health.until.timestamp() "
+        "natkeeper.domain.selection._lasts_until: 0.0 becomes 1.0: return health.until.timestamp() "
         "if isinstance(health, Draining) and health.until is not None else 0.0"
     ): "what may go at any moment is sorted behind every time there is; one second into 1970 is as far behind",
     (
@@ -24,45 +24,47 @@ EXPLAINED: dict[str, str] = {
     """natkeeper.domain.observed.EntryStatus: 'Unknown' becomes another: UNKNOWN = "Unknown\"""": NO_WORD,
     """natkeeper.domain.observed.EipStatus: 'Unknown' becomes another: UNKNOWN = "Unknown\"""": NO_WORD,
     """natkeeper.domain.observed.HopKind: 'Other' becomes another: OTHER = "Other\"""": NO_WORD,
-    """natkeeper.domain.refusal: '\\x00' becomes another: _SEPARATOR = "\\x00\"""": (
+    """natkeeper.domain.config_errors: '\\x00' becomes another: _SEPARATOR = "\\x00\"""": (
         "written and split by the same constant: any text that no value contains would do"
     ),
     "natkeeper.domain.signals.Switch: False becomes True: force: bool = False": ALWAYS_GIVEN,
     "natkeeper.domain.signals.Switch: False becomes True: dry_run: bool = False": ALWAYS_GIVEN,
     "natkeeper.domain.world.World: True becomes False: fallback_mark_believed: bool = True": ALWAYS_GIVEN,
-    "natkeeper.controller: 0.3 becomes 1.3: POLL_S = 0.3": PACE,
-    "natkeeper.controller: 0.5 becomes 1.5: WATCH_S = 0.5": PACE,
-    "natkeeper.controller: 20 becomes 21: BLIND_FOR = timedelta(seconds=20)": PACE,
+    "natkeeper.failover.reconcile: 0.3 becomes 1.3: POLL_S = 0.3": PACE,
+    "natkeeper.failover.reconcile: 0.5 becomes 1.5: WATCH_S = 0.5": PACE,
+    "natkeeper.failover.reconcile: 20 becomes 21: BLIND_FOR = timedelta(seconds=20)": PACE,
     (
-        "natkeeper.domain.suspicion.believe: ': ' becomes another: return hop, EgressLost(now, "
+        "natkeeper.domain.probe_report.believe: ': ' becomes another: return hop, EgressLost(now, "
         'f"the probe\'s {report.failures} looks in a row failed: {report.reason}".rstrip(": "))'
     ): "a set of characters to strip, to which it adds X: shows only in a reason that ends with X",
     (
         "natkeeper.domain.world.RouteView.remembered: 0.0 becomes 1.0: return max(known, "
         "key=lambda memory: memory.since.timestamp() if memory.since else 0.0, default=NOTHING)"
     ): "what never moved is sorted behind every move; one second into 1970 is as far behind",
-    "natkeeper.controller._suspect: or becomes and: if seen.egress or world.so_far.moved:": (
+    "natkeeper.failover.reconcile._suspect: or becomes and: if seen.egress or world.so_far.moved:": (
         "a report that waited for a table is old by then: it makes natkeeper look, as a run that moved does anyway"
     ),
-    "natkeeper.controller._recognise: continue becomes break: continue": (
+    "natkeeper.failover.reconcile._recognise: continue becomes break: continue": (
         "routes after one whose table cannot be read are recognised by the next look at the world instead"
     ),
     (
-        "natkeeper.controller._recognise: the filter is left out: "
+        "natkeeper.failover.reconcile._recognise: the filter is left out: "
         "there = {entry.destination for entry in entries if entry.next_hop == step.to}"
     ): "an entry that leads elsewhere than it was moved to remembers no move, so it is not taken for one",
-    "natkeeper.controller._lags: Lt becomes LtE: return now - at < LAG and before == shown(world, write.call)": (
-        "at the very microsecond: a write is made once more 0.3 s later"
-    ),
     (
-        "natkeeper.controller._worth_watching: Lt becomes LtE: "
+        "natkeeper.failover.reconcile._lags: Lt becomes LtE: "
+        "return now - at < LAG and before == shown(world, write.call)"
+    ): ("at the very microsecond: a write is made once more 0.3 s later"),
+    (
+        "natkeeper.failover.reconcile._worth_watching: Lt becomes LtE: "
         "if (errand.patience or account.did) and waited < BLIND_FOR and _blind(world, errand.group, decision):"
     ): "at the very microsecond: one more look",
-    "natkeeper.controller._worth_watching: GtE becomes Gt: if account.did or waited >= errand.patience:": (
+    "natkeeper.failover.reconcile._worth_watching: GtE becomes Gt: if account.did or waited >= errand.patience:": (
         "at the very microsecond: one more look"
     ),
-    "natkeeper.controller._resume_probe: LtE becomes Lt: if report.until is not None and report.until <= now:": (
-        "at the very microsecond: a watch that ends at once"
-    ),
+    (
+        "natkeeper.failover.reconcile._resume_probe: LtE becomes Lt: "
+        "if report.until is not None and report.until <= now:"
+    ): ("at the very microsecond: a watch that ends at once"),
 }
 """What a surviving fault is called, and why it may survive; one that is noticed after all is to be taken out."""

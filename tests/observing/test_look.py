@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from natkeeper.domain.egress import EgressLost, EgressSeen
-from natkeeper.look import look
+from natkeeper.egress_check import look
 from natkeeper.ports import LookFromHere
 from tests.applying.local import Local
 

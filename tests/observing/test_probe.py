@@ -17,7 +17,14 @@ import pytest
 from natkeeper.domain.config import parse_config
 from natkeeper.domain.egress import Egress, EgressLost, EgressSeen
 from natkeeper.domain.signals import ProbeReport, parse
-from natkeeper.probe import EgressLostError, Probe, ProbeMisconfiguredError, Settings, read_settings, settings_file
+from natkeeper.probe.handler import (
+    EgressLostError,
+    Probe,
+    ProbeMisconfiguredError,
+    Settings,
+    read_settings,
+    settings_file,
+)
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 FUNCTIONS = SHARED.parent / "functions"
@@ -200,7 +207,7 @@ def test_settings_that_are_missing_say_so(tmp_path: Path, written: str | None, g
 
 def test_the_probe_needs_nothing_but_the_standard_library(tmp_path: Path) -> None:
     """Its bundle: index.py, probe.json and a few modules, in an interpreter without any package."""
-    for name in ("__init__", "probe", "look", "domain/__init__", "domain/egress"):
+    for name in ("__init__", "probe/__init__", "probe/handler", "egress_check", "domain/__init__", "domain/egress"):
         target = tmp_path / "natkeeper" / f"{name}.py"
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(SHARED / "natkeeper" / f"{name}.py", target)

@@ -6,7 +6,7 @@ from datetime import datetime, timezone
 
 import pytest
 
-from natkeeper.alibaba.reading import time_of
+from natkeeper.alibaba.fields import time_of
 from natkeeper.domain.ids import EipId, InstanceId, NatGatewayId, TableId
 from natkeeper.domain.observed import (
     Condition,

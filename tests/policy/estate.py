@@ -17,9 +17,9 @@ from typing import Any
 
 from natkeeper.alibaba.cloud import AlibabaCloud
 from natkeeper.alibaba.credentials import Credentials
-from natkeeper.attend import Told, attend
 from natkeeper.cli.policies import Grant, grants
 from natkeeper.domain.config import Config, parse_config
+from natkeeper.failover.run import Told, attend
 from natkeeper.guest.template import TEMPLATE_NAME, oos_template
 from natkeeper.ports import drive
 from natlab.cloud.cloud import Cloud

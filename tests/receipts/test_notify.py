@@ -10,7 +10,7 @@ import apprise
 import pytest
 from pytest_mock import MockerFixture
 
-from natkeeper.notify import MOST_AT_LENGTH, NotToldError, handler, message
+from natkeeper.notify.handler import MOST_AT_LENGTH, NotToldError, handler, message
 from tests.receipts.receiver import Webhook, webhook
 
 pytestmark = pytest.mark.filterwarnings("ignore:'imghdr' is deprecated:DeprecationWarning")  # Apprise's, until 3.13

@@ -7,7 +7,7 @@ import re
 
 import pytest
 
-from natkeeper.receipts import Receipt
+from natkeeper.receipt import Receipt
 from tests.fakes.stage import EIP, FALLBACK, TABLE, TABLE_2, A, B, Stage, group, hop, person
 
 

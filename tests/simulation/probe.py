@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 from natkeeper.domain.config import Group
-from natkeeper.probe import WATCH_S
+from natkeeper.probe.handler import WATCH_S
 from tests.simulation.town import Town
 
 

@@ -41,7 +41,7 @@ from tests.simulation.town import DEFAULT, HALVES, Town
 from tests.simulation.truth import Truth, memory_of, paused
 
 if TYPE_CHECKING:
-    from natkeeper.attend import Answer
+    from natkeeper.failover.run import Answer
     from tests.simulation.runs import Invocation
 
 BOUND_S = 120.0

@@ -1,7 +1,7 @@
 """Function Compute, simulated: runs of the failover function, stepped attempt by attempt, throttled, killed, retried.
 
-A run is the real generator (natkeeper.attend). Between any two attempts of any of its calls everything else in the
-simulation may happen, other runs included.
+A run is the real generator (natkeeper.failover.run). Between any two attempts of any of its calls everything else in
+the simulation may happen, other runs included.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
-from natkeeper.attend import Answer, Told, attend
 from natkeeper.domain.config import Config
 from natkeeper.domain.egress import EgressSeen
 from natkeeper.domain.observed import NextHop
+from natkeeper.failover.run import Answer, Told, attend
 from natkeeper.ports import Batch, Failure, FailureKind, Result, Wait
 from tests.simulation.region import Region, draws
 from tests.simulation.rules import Rules

@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 
-from natkeeper import apply
-from natkeeper.domain import choose, decide, detour, follow, health, world
+from natkeeper.domain import bridge, decide, eip, health, selection, world
 from natkeeper.domain.decision import EipSettled, Move, Retire
 from natkeeper.domain.health import Unhealthy, Unknown
 from natkeeper.domain.ids import InstanceId
 from natkeeper.domain.memory import Memory
 from natkeeper.domain.observed import NextHop
+from natkeeper.failover import apply
 from tests.fakes.world import START
 from tests.simulation.simulation import play
 from tests.simulation.story import make
@@ -46,7 +46,7 @@ def blind_is_dead(patch: pytest.MonkeyPatch) -> None:
 
 def anything_will_do(patch: pytest.MonkeyPatch) -> None:
     """The first other gateway is chosen, whatever is known of it."""
-    patch.setattr(choose, "_fit", choose._gateways)
+    patch.setattr(selection, "_fit", selection._gateways)
 
 
 def pauses_are_forgotten(patch: pytest.MonkeyPatch) -> None:
@@ -66,14 +66,14 @@ def nothing_is_remembered(patch: pytest.MonkeyPatch) -> None:
 
 def the_old_entry_goes_first(patch: pytest.MonkeyPatch) -> None:
     """A detour deletes the whole entry when only one half is there."""
-    real = detour.finish
+    real = bridge.finish
 
     def finish(here: Any, view: Any) -> Any:
-        if view.whole is not None and len(view.halves) == 1 and not detour.busy(here.route, view.whole, *view.halves):
+        if view.whole is not None and len(view.halves) == 1 and not bridge.busy(here.route, view.whole, *view.halves):
             return Retire(here.route, (view.whole.id,), "too early")
         return real(here, view)
 
-    patch.setattr(detour, "finish", finish)
+    patch.setattr(bridge, "finish", finish)
 
 
 def home_at_once(patch: pytest.MonkeyPatch) -> None:
@@ -88,7 +88,7 @@ def marks_are_lost(patch: pytest.MonkeyPatch) -> None:
 
 def the_eip_stays_behind(patch: pytest.MonkeyPatch) -> None:
     """Nobody brings the EIP along."""
-    patch.setattr(follow, "decide_eip", lambda *_: EipSettled())
+    patch.setattr(eip, "decide_eip", lambda *_: EipSettled())
 
 
 PLANTED: dict[Plant, tuple[int, tuple[str, ...]]] = {

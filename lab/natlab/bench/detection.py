@@ -16,7 +16,7 @@ import yaml
 
 from natkeeper.domain.config import parse_config
 from natkeeper.domain.egress import Egress, EgressLost, EgressSeen
-from natkeeper.probe import WATCH_S, EgressLostError, Probe, Settings
+from natkeeper.probe.handler import WATCH_S, EgressLostError, Probe, Settings
 from natlab.bench.figures import Figure, Sample, counted
 from natlab.bench.worlds import PAPER_CONFIG
 from natlab.scenarios.functions import ROOT

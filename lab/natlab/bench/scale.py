@@ -70,8 +70,8 @@ def scale(runs: int, groups: int = GROUPS) -> list[Figure]:
 def _set_up(here: World) -> None:
     """Have every gateway set up, by the same executions that natkeeper would start; wait for their end."""
     from natkeeper.domain.config import parse_config
+    from natkeeper.failover.gateway_setup import setup_parameters
     from natkeeper.guest.script import parameter_block
-    from natkeeper.upkeep import setup_parameters
 
     cloud = here.cloud
     block = parameter_block(setup_parameters(parse_config(here.config()).groups[0]))

@@ -11,10 +11,10 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 from natkeeper.alibaba.clients import WRITE_S, Attempt
+from natkeeper.alibaba.egress_check_script import look_script
 from natkeeper.alibaba.errors import RefusedError
+from natkeeper.alibaba.fields import optional, there, time_of
 from natkeeper.alibaba.lean_imports import lean
-from natkeeper.alibaba.look_script import look_script
-from natkeeper.alibaba.reading import optional, there, time_of
 from natkeeper.alibaba.setups import Memory, Start, latest
 from natkeeper.domain.egress import Egress, EgressLost, EgressSeen
 from natkeeper.domain.ids import InstanceId

@@ -16,10 +16,10 @@ from datetime import datetime, timedelta, timezone
 from typing import Any
 
 from natkeeper.alibaba import ecs, vpc
+from natkeeper.alibaba.batching import TOO_LATE, Answer, Plan
 from natkeeper.alibaba.clients import Attempt, Clients, drop_connections
 from natkeeper.alibaba.credentials import Credentials, NoCredentialsError
 from natkeeper.alibaba.errors import classify
-from natkeeper.alibaba.plan import TOO_LATE, Answer, Plan
 from natkeeper.alibaba.retry import Patience, Persistence
 from natkeeper.alibaba.setups import Memory
 from natkeeper.alibaba.threads import all_at_once
@@ -205,7 +205,7 @@ class AlibabaCloud:
         raise TypeError(f"{type(call).__name__} is not a call that this cloud knows")
 
     def _look(self, call: LookFromHere, deadline: datetime) -> Result:
-        from natkeeper.look import look
+        from natkeeper.egress_check import look
 
         left = (deadline - self.clock()).total_seconds()
         return look(call.targets, max(0.0, min(call.timeout_s, left)), self.clock)

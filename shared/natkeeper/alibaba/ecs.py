@@ -6,8 +6,8 @@ import json
 from collections.abc import Sequence
 
 from natkeeper.alibaba.clients import Attempt
+from natkeeper.alibaba.fields import optional, said, there, time_of
 from natkeeper.alibaba.lean_imports import lean
-from natkeeper.alibaba.reading import optional, said, there, time_of
 from natkeeper.domain.ids import InstanceId
 from natkeeper.domain.observed import Condition, Instance, PowerState, SystemEvent
 

@@ -10,8 +10,8 @@ from typing import Any
 from natkeeper.alibaba.assistant import latest_report
 from natkeeper.alibaba.clients import WRITE_S, Attempt
 from natkeeper.alibaba.errors import TEMPLATE_GONE, code_of
+from natkeeper.alibaba.fields import text_of, there, time_of
 from natkeeper.alibaba.lean_imports import lean
-from natkeeper.alibaba.reading import text_of, there, time_of
 from natkeeper.alibaba.setups import Memory, Start, latest
 from natkeeper.domain.ids import InstanceId
 from natkeeper.guest.report import SetupReport, Unreadable, parse_report

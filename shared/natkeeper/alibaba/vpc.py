@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from natkeeper.alibaba.clients import WRITE_S, Attempt
 from natkeeper.alibaba.errors import DUPLICATE_ROUTE, NEXT_HOP_EXISTS, RefusedError, code_of, kind_of
+from natkeeper.alibaba.fields import optional, said, there
 from natkeeper.alibaba.lean_imports import lean
-from natkeeper.alibaba.reading import optional, said, there
 from natkeeper.domain.ids import EipId, EntryId, InstanceId, NatGatewayId, TableId
 from natkeeper.domain.observed import Eip, EipStatus, EntryStatus, HopKind, NatGateway, NextHop, RouteEntry
 from natkeeper.ports import (

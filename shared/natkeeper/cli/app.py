@@ -12,32 +12,32 @@ from typing import Any
 import click
 
 from natkeeper import __version__
-from natkeeper.cli.exits import MEANING, Exit, Trouble
+from natkeeper.cli.context import Seat
+from natkeeper.cli.errors import MEANING, Exit, Trouble
 from natkeeper.cli.options import shared
-from natkeeper.cli.screen import Screen
-from natkeeper.cli.seat import Seat
+from natkeeper.cli.output import Screen
 
 DEBUG = "NATKEEPER_DEBUG"
 COMMANDS = {
-    "init": "making",
-    "check": "making",
-    "doctor": "doctoring",
-    "policy": "granting",
-    "template": "doctoring",
-    "package": "making",
-    "status": "looking",
-    "plan": "looking",
-    "history": "looking",
-    "switch": "moving",
-    "pause": "moving",
-    "resume": "moving",
-    "setup": "moving",
-    "sweep": "moving",
-    "drill": "drilling",
-    "cost": "costing",
-    "completion": "completing",
+    "init": "configuration",
+    "check": "configuration",
+    "doctor": "doctor",
+    "policy": "policy",
+    "template": "doctor",
+    "package": "configuration",
+    "status": "status",
+    "plan": "status",
+    "history": "status",
+    "switch": "actions",
+    "pause": "actions",
+    "resume": "actions",
+    "setup": "actions",
+    "sweep": "actions",
+    "drill": "drill",
+    "cost": "cost",
+    "completion": "completion",
 }
-"""Every command, in the order of use, and the module that has it."""
+"""Every command, in the order of use, and its module in cli/commands."""
 EPILOG = "\b\nExit codes:\n" + "\n".join(f"  {code.value:>3}  {meaning}" for code, meaning in MEANING.items())
 
 
@@ -51,7 +51,7 @@ class Commands(click.Group):
         module = COMMANDS.get(cmd_name)
         if module is None:
             return None
-        found = getattr(importlib.import_module(f"natkeeper.cli.{module}"), cmd_name)
+        found = getattr(importlib.import_module(f"natkeeper.cli.commands.{module}"), cmd_name)
         assert isinstance(found, click.Command)  # noqa: S101  as the table says
         return found
 

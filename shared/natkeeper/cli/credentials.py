@@ -12,7 +12,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from natkeeper.alibaba.credentials import KEY_ID, KEY_SECRET, Credentials, NoCredentialsError, from_environment
-from natkeeper.cli.exits import Denied
+from natkeeper.cli.errors import Denied
 
 if TYPE_CHECKING:
     from alibabacloud_credentials_api import ICredentialsProvider

@@ -10,11 +10,11 @@ import click
 from click.core import ParameterSource
 from click.shell_completion import CompletionItem
 
-from natkeeper.cli.exits import Trouble, Wrong
-from natkeeper.cli.seat import CONFIG, FUNCTION, Seat
+from natkeeper.cli.context import CONFIG, FUNCTION, Seat
+from natkeeper.cli.errors import Trouble, Wrong
 
 if TYPE_CHECKING:
-    from natkeeper.cli.asking import Asker
+    from natkeeper.cli.invoke import Asker
 
 Decorator = Callable[[Any], Any]
 
@@ -92,7 +92,7 @@ def asks(function: Any) -> Any:  # noqa: ANN401  as click's own decorators
 
 def asker(seat: Seat, name: str, fc2: str | None, *, direct: bool) -> Asker:
     """Choose the way to natkeeper. Raises Wrong for a way that cannot be."""
-    from natkeeper.cli.asking import Asker, Function, Here, ServiceFunction, Way
+    from natkeeper.cli.invoke import Asker, Function, Here, ServiceFunction, Way
 
     way: Way
     if direct and fc2:

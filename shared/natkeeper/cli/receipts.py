@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from natkeeper.cli.exits import Exit
+from natkeeper.cli.errors import Exit
 
 if TYPE_CHECKING:
-    from natkeeper.cli.screen import Screen
+    from natkeeper.cli.output import Screen
 
 Json = dict[str, Any]
 

@@ -7,7 +7,7 @@ import sys
 import click
 
 from natkeeper.cli.app import COMMANDS, app
-from natkeeper.cli.exits import MEANING
+from natkeeper.cli.errors import MEANING
 
 _WIDTH = 100
 _HEAD = """\

@@ -15,8 +15,8 @@ from typing import Any, Literal
 
 import msgspec
 
+from natkeeper.domain.config_errors import ConfigError, ConfigProblem, bad, explain, name_of, show
 from natkeeper.domain.ids import EipId, GroupName, InstanceId, NatGatewayId, TableId
-from natkeeper.domain.refusal import ConfigError, ConfigProblem, bad, explain, name_of, show
 
 DEFAULT_ROUTE = "0.0.0.0/0"
 

@@ -1,10 +1,10 @@
 """What to do, from what is seen: a pure function of world, policy and time, with one reason for each return.
 
-The ladder for a route, top to bottom: blind, paused, half-way through a detour, missing, busy, a person's wish,
+The ladder for a route, top to bottom: blind, paused, half-way through a bridge, missing, busy, a person's wish,
 somebody else's, not yet seen to work, and then the health of the gateway that carries it. Same world, same decision
 (rule 4): all that earlier runs knew is in the world, read back from the route entry itself. Rooms of their own:
-choose.py (where to go), marks.py (what to remember of gateways), detour.py (replacing an entry that cannot be
-changed in place) and follow.py (the EIP).
+selection.py (where to go), marks.py (what to remember of gateways), bridge.py (replacing an entry that cannot be
+changed in place) and eip.py (the EIP).
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from natkeeper.domain import choose, detour, follow
+from natkeeper.domain import bridge, eip, selection
+from natkeeper.domain.context import Here
 from natkeeper.domain.decision import (
     Await,
     Create,
@@ -33,7 +34,6 @@ from natkeeper.domain.decision import (
 )
 from natkeeper.domain.egress import EgressLost
 from natkeeper.domain.health import Draining, Healthy, Unhealthy, Unknown
-from natkeeper.domain.here import Here
 from natkeeper.domain.ids import InstanceId
 from natkeeper.domain.marks import note, note_lost, remember, with_marks, without_mark
 from natkeeper.domain.memory import Unreadable, decode, is_ours
@@ -59,8 +59,8 @@ def decide(world: World, policy: Group, now: datetime) -> Decision:
     """
     world = with_marks(world, now)
     steps = tuple(_step(route, world, policy, now) for route in policy.routes)
-    eip = follow.decide_eip(world, policy, steps, now)
-    return Decision(world.group, tuple(_after_eip(step, eip) for step in steps), eip)
+    address = eip.decide_eip(world, policy, steps, now)
+    return Decision(world.group, tuple(_after_eip(step, address) for step in steps), address)
 
 
 def _step(route: Route, world: World, policy: Group, now: datetime) -> Step:
@@ -75,7 +75,7 @@ def _step(route: Route, world: World, policy: Group, now: datetime) -> Step:
     if paused is not None and not _overrides_pause(here, view):
         return _paused(here, view, paused)
     if view.halves:
-        return detour.finish(here, view)
+        return bridge.finish(here, view)
     if view.whole is None:
         return _missing(here)
     return _whole(here, view.whole)
@@ -83,7 +83,7 @@ def _step(route: Route, world: World, policy: Group, now: datetime) -> Step:
 
 def _whole(here: Here, entry: RouteEntry) -> Step:
     """Decide about a route whose entry is there."""
-    at_work = detour.busy(here.route, entry)
+    at_work = bridge.busy(here.route, entry)
     if at_work is not None:
         return at_work
     hop = entry.next_hop
@@ -129,7 +129,7 @@ def _set_pause(here: Here, view: RouteView, wish: Pause | Resume) -> Step:
         memory = memory_in(entry)
         if not _same_pause(memory.paused_until, until):
             step = Note(here.route, entry.destination, reason, replace(memory, paused_until=until))
-            return detour.busy(here.route, entry) or step
+            return bridge.busy(here.route, entry) or step
     noted = memory_in(first).paused_until
     return Keep(here.route, "not paused" if noted is None else f"paused until {noted:%Y-%m-%d %H:%M} UTC", hop)
 
@@ -162,7 +162,7 @@ def _switch(here: Here, entry: RouteEntry | None) -> Step:
     if entry is not None and (hop is None or not belongs(hop, here.policy)) and not wish.force:
         return Refuse(here.route, f"the route goes to {_named(hop)}, which is not ours; send force to take it over")
     if wish.to is None:
-        choice = choose.standby(here, hop)
+        choice = selection.standby(here, hop)
         if isinstance(choice, str):
             return Refuse(here.route, f"there is no standby to switch to: {choice}")
         return _move(here, entry, choice, f"a person asked for the best standby, {choice}", by="person")
@@ -209,7 +209,7 @@ def _leave_dead(here: Here, entry: RouteEntry, hop: NextHop, health: Unhealthy) 
         return Hold(here.route, f"{hop} {health.reason}, and the internet does not answer FC either: moving is no help")
     if here.switch is not None and here.switch.force and here.switch.to == hop.id and here.moved:
         return Hold(here.route, f"{hop} {health.reason}; a person insisted on it, pause the group to keep it there")
-    choice = choose.best(here, hop)
+    choice = selection.best(here, hop)
     if isinstance(choice, NextHop):
         return _move(here, entry, choice, f"{hop} {health.reason}")
     noted = note_lost(here, entry, hop)
@@ -223,7 +223,7 @@ def _leave_dead(here: Here, entry: RouteEntry, hop: NextHop, health: Unhealthy) 
 def _leave_draining(here: Here, entry: RouteEntry, hop: NextHop, health: Draining) -> Step:
     """Leave a next hop that still works before it goes; the fallback only at the last moment."""
     last_moment = health.until is None or health.until - here.now <= LAST_MOMENT
-    choice = choose.better(here, hop, health, last_moment=last_moment)
+    choice = selection.better(here, hop, health, last_moment=last_moment)
     if isinstance(choice, NextHop):
         return _move(here, entry, choice, f"{hop} {health.reason}")
     return Hold(here.route, f"{hop} {health.reason}, and nothing better is there: {choice}")
@@ -260,7 +260,7 @@ def _return(here: Here, hop: NextHop) -> NextHop | str:
     if here.memory.since is None or here.memory.by == "person":
         return "a person put it there"
     if hop.kind is HopKind.NAT_GATEWAY:
-        choice = choose.standby(here, hop)
+        choice = selection.standby(here, hop)
         if isinstance(choice, str):
             return f"no gateway to return to: {choice}"
         return _when_proven(here, choice, here.policy.hold_down)
@@ -292,17 +292,17 @@ def _missing(here: Here) -> Step:
     """Create a route entry that is not there; only a missing one is ever created (rule 1)."""
     if here.wants_other_than(None):
         return _switch(here, None)
-    choice = choose.best(here, None)
+    choice = selection.best(here, None)
     if isinstance(choice, str):
         return Hold(here.route, f"the route entry is missing, and no next hop is fit for it: {choice}")
     return _move(here, None, choice, "the route entry was missing")
 
 
 def _move(here: Here, entry: RouteEntry | None, to: NextHop, why: str, by: str = "auto") -> Step:
-    """Create what is missing, or move in place, or by a detour where the platform has refused that."""
+    """Create what is missing, or move in place, or by a bridge where the platform has refused that."""
     memory = remember(here, to, by)
     if entry is None:
         return Create(here.route, to, why, memory)
     if here.route in here.world.so_far.not_in_place:
-        return detour.begin(here.route, to, why, memory, entry.next_hop)
+        return bridge.begin(here.route, to, why, memory, entry.next_hop)
     return Move(here.route, to, why, memory, entry.next_hop)

@@ -19,7 +19,7 @@ from natkeeper.domain.observed import HopKind, NextHop, RouteEntry, Unseen
 from natkeeper.domain.world import RouteView, World, hops_of
 
 if TYPE_CHECKING:
-    from natkeeper.domain.here import Here
+    from natkeeper.domain.context import Here
 
 MARK_FOR = timedelta(hours=1)
 """How long a mark makes a gateway unhealthy; after that it only keeps planned moves away until it is seen to work."""

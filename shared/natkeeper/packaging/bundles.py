@@ -22,7 +22,7 @@ from natkeeper.domain.config import Config
 from natkeeper.packaging import archive, bytecode, wheels
 from natkeeper.packaging.configuration import as_json
 from natkeeper.packaging.target import Target, runs_here
-from natkeeper.probe import SETTINGS_FILE, settings_file
+from natkeeper.probe.handler import SETTINGS_FILE, settings_file
 
 CONFIG_NAME = "natkeeper.json"
 # Not carried: the command line, its reports and this package are for the operator's machine.
@@ -32,13 +32,13 @@ _LEFT_AT_HOME = frozenset({"cli", "drill", "packaging", "__pycache__"})
 @dataclass(frozen=True, slots=True)
 class BundleSpec:
     """One function: its folder under functions/, its lock file and its configuration's file name where it has one,
-    and the modules of natkeeper that it needs (None: all that run in a function).
+    and the folders and modules of natkeeper that it needs, by the beginning of their paths.
     """
 
     name: str
     lock: str | None
     configuration: str | None
-    modules: frozenset[str] | None = None
+    modules: tuple[str, ...] = ("",)
 
 
 BUNDLES = (
@@ -47,9 +47,9 @@ BUNDLES = (
         "probe",
         lock=None,
         configuration=SETTINGS_FILE,
-        modules=frozenset(("__init__.py", "probe.py", "look.py", "domain/__init__.py", "domain/egress.py")),
+        modules=("__init__.py", "probe/", "egress_check.py", "domain/__init__.py", "domain/egress.py"),
     ),
-    BundleSpec("notify", lock="notify.txt", configuration=None, modules=frozenset(("__init__.py", "notify.py"))),
+    BundleSpec("notify", lock="notify.txt", configuration=None, modules=("__init__.py", "notify/")),
 )
 
 
@@ -156,7 +156,7 @@ def _own_files(spec: BundleSpec, source: Source, configuration: bytes) -> Iterat
         if not _LEFT_AT_HOME.intersection(path.parts[:-1]):
             yield path.as_posix(), (entry / path).read_bytes()
     for path in archive.files_below(source.package):
-        wanted = spec.modules is None or path.as_posix() in spec.modules
+        wanted = path.as_posix().startswith(spec.modules)
         if wanted and not _LEFT_AT_HOME.intersection(path.parts[:-1]):
             yield f"natkeeper/{path.as_posix()}", (source.package / path).read_bytes()
 

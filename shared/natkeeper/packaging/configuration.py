@@ -14,7 +14,7 @@ from typing import Any
 import yaml
 
 from natkeeper.domain.config import Config, parse_config
-from natkeeper.domain.refusal import ConfigError
+from natkeeper.domain.config_errors import ConfigError
 
 
 class ConfigurationRefused(Exception):

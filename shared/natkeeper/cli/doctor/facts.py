@@ -17,8 +17,8 @@ from natkeeper.ports import Failure, FailureKind, ReadSetups, SetupRun
 
 if TYPE_CHECKING:
     from natkeeper.alibaba.clients import Attempt
+    from natkeeper.cli.client import Reach
     from natkeeper.cli.policies import Grant
-    from natkeeper.cli.reach import Reach
     from natkeeper.domain.config import Config, Group, Route
     from natkeeper.domain.ids import EipId
 

@@ -12,10 +12,10 @@ from natkeeper.domain.config import Follow
 from natkeeper.domain.health import Draining, Healthy, Sight, assess
 from natkeeper.domain.ids import InstanceId
 from natkeeper.domain.observed import Instance, PowerState
+from natkeeper.failover.gateway_setup import setup_parameters
 from natkeeper.guest.report import SetupReport, Unreadable
 from natkeeper.guest.script import fingerprint, script_hash
 from natkeeper.ports import Failure, SetupRun
-from natkeeper.upkeep import setup_parameters
 
 if TYPE_CHECKING:
     from natkeeper.cli.doctor.facts import Ground

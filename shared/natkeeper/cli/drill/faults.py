@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from natkeeper.alibaba.fields import text_of
 from natkeeper.alibaba.lean_imports import lean
-from natkeeper.alibaba.reading import text_of
 
 if TYPE_CHECKING:
     from natkeeper.alibaba.clients import Attempt
-    from natkeeper.cli.asking import Asker
-    from natkeeper.cli.reach import Reach
+    from natkeeper.cli.client import Reach
+    from natkeeper.cli.invoke import Asker
 
 with lean("alibabacloud_ecs20140526"):
     from alibabacloud_ecs20140526 import models

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from natkeeper.cli.drill.faults import fault
-from natkeeper.cli.drill.feeling import Feeling
-from natkeeper.cli.exits import Refused, Trouble
+from natkeeper.cli.drill.sampler import Feeling
+from natkeeper.cli.errors import Refused, Trouble
 from natkeeper.cli.survey import network
 from natkeeper.domain.observed import EntryStatus
 from natkeeper.drill import Moment, Observed
@@ -17,8 +17,8 @@ from natkeeper.drill.observed import Kind
 from natkeeper.ports import Failure
 
 if TYPE_CHECKING:
-    from natkeeper.cli.asking import Asker
-    from natkeeper.cli.reach import Reach
+    from natkeeper.cli.client import Reach
+    from natkeeper.cli.invoke import Asker
     from natkeeper.domain.config import Group, Route
 
 Json = dict[str, Any]

@@ -9,8 +9,8 @@ from typing import Any, TypeVar
 
 from natkeeper.alibaba.clients import Attempt
 from natkeeper.alibaba.errors import code_of, kind_of
+from natkeeper.alibaba.fields import optional
 from natkeeper.alibaba.lean_imports import lean
-from natkeeper.alibaba.reading import optional
 from natkeeper.ports import FailureKind
 
 with lean("alibabacloud_fc20230330"):

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from natkeeper.alibaba.clients import Attempt
+from natkeeper.alibaba.fields import optional
 from natkeeper.alibaba.lean_imports import lean
-from natkeeper.alibaba.reading import optional
 from natkeeper.alibaba.vpc import read_routes
 from natkeeper.domain.ids import TableId
 from natkeeper.domain.observed import RouteEntry

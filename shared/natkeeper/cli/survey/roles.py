@@ -10,7 +10,7 @@ from urllib.parse import unquote
 from natkeeper.ports import Failure, FailureKind
 
 if TYPE_CHECKING:
-    from natkeeper.cli.reach import Reach
+    from natkeeper.cli.client import Reach
 
 _GONE = "EntityNotExist.Role"
 

@@ -8,7 +8,7 @@ It is the answer to whoever invoked the function, the last line of the run's log
 
 `outcome` is one of `quiet`, `changed`, `waiting`, `attention`, `refused`. Times are RFC 3339 in UTC, lengths in
 milliseconds since the run began to look (`written`: when the first write had been accepted). `repaired` tells of drift
-that an earlier setup put right. Only a read-only run has a `view` (view.py).
+that an earlier setup put right. Only a read-only run has a `view` (failover/status.py).
 """
 
 from __future__ import annotations

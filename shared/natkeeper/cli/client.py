@@ -15,7 +15,7 @@ from natkeeper.alibaba.clients import Attempt, Clients
 from natkeeper.alibaba.credentials import Credentials
 from natkeeper.alibaba.errors import classify
 from natkeeper.alibaba.retry import Patience, Persistence
-from natkeeper.cli.exits import Denied, trouble_of
+from natkeeper.cli.errors import Denied, trouble_of
 from natkeeper.ports import Failure
 
 T = TypeVar("T")

@@ -11,17 +11,17 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from natkeeper.cli.exits import trouble_of
+from natkeeper.cli.errors import trouble_of
+from natkeeper.domain.bridge import halves_of
 from natkeeper.domain.config import Follow
-from natkeeper.domain.detour import halves_of
 from natkeeper.domain.memory import is_ours
+from natkeeper.failover.status import reason_of
 from natkeeper.ports import Failure
-from natkeeper.view import reason_of
 
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from natkeeper.cli.reach import Reach
+    from natkeeper.cli.client import Reach
     from natkeeper.domain.config import Group
 
 Json = dict[str, Any]

@@ -9,16 +9,15 @@ from __future__ import annotations
 import gc
 import json
 import os
-import sys
 import traceback
 from collections import deque
 from datetime import datetime, timedelta, timezone
 from functools import cache
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from natkeeper.attend import Answer, Told, attend
+from natkeeper import bundle_root
 from natkeeper.domain.config import Config, parse_config
+from natkeeper.failover.run import Answer, Told, attend
 from natkeeper.ports import drive
 
 if TYPE_CHECKING:
@@ -55,7 +54,7 @@ def handler(event: bytes, context: Any) -> str:  # noqa: ANN401  FC's context cl
 @cache
 def load_config() -> Config:
     """Read natkeeper.json, which packaging baked into the bundle from natkeeper.yaml."""
-    path = Path(os.environ.get("FC_FUNCTION_CODE_PATH") or sys.path[0] or ".") / "natkeeper.json"
+    path = bundle_root(os.environ) / "natkeeper.json"
     return parse_config(json.loads(path.read_text(encoding="utf-8")))
 
 
@@ -65,7 +64,7 @@ def _cloud(region: str) -> AlibabaCloud:
     from natkeeper.alibaba.cloud import AlibabaCloud
     from natkeeper.alibaba.credentials import of_invocation
 
-    if not gc.isenabled():  # haste.py; what the imports made stays for good, so it is never gone through again
+    if not gc.isenabled():  # gc_off.py; import-time objects are permanent: freeze them so that the collector skips them
         gc.freeze()
         gc.enable()
     return AlibabaCloud(

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from natkeeper.apply import in_words
 from natkeeper.domain.decision import (
     Bridge,
     Create,
@@ -24,9 +23,10 @@ from natkeeper.domain.egress import EgressLost, EgressSeen
 from natkeeper.domain.health import Draining, Healthy, Unhealthy, Unknown
 from natkeeper.domain.observed import NextHop
 from natkeeper.domain.world import RouteView, World, belongs
+from natkeeper.failover.apply import in_words
+from natkeeper.failover.status import view
 from natkeeper.ports import Failure, FailureKind
-from natkeeper.receipts import Outcome, Receipt
-from natkeeper.view import view
+from natkeeper.receipt import Outcome, Receipt
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
     from natkeeper.domain.config import Group
     from natkeeper.domain.health import Health
-    from natkeeper.errands import Errand
+    from natkeeper.failover.dispatch import Errand
 
 _CHANGES = (Move, Create, Bridge, Retire, Note, EipTake, EipGive)
 

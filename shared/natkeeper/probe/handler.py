@@ -22,8 +22,9 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from natkeeper import bundle_root
 from natkeeper.domain.egress import Egress, EgressSeen
-from natkeeper.look import look
+from natkeeper.egress_check import look
 
 if TYPE_CHECKING:
     from natkeeper.domain.config import Config
@@ -179,8 +180,8 @@ def _report(group: str, since: float, failures: int, reason: str, until: float) 
 
 @cache
 def _deployed() -> Probe:
-    """Build the probe of this bundle: probe.json lies in the directory that holds index.py and the package."""
-    return Probe(read_settings(Path(__file__).resolve().parents[1], os.environ))
+    """Build the probe of this bundle."""
+    return Probe(read_settings(bundle_root(os.environ), os.environ))
 
 
 def handler(event: bytes | str, context: object) -> dict[str, Any]:

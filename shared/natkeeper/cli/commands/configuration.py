@@ -9,9 +9,9 @@ from typing import Any
 
 import click
 
-from natkeeper.cli.exits import Exit, Trouble, Wrong
+from natkeeper.cli.context import Seat
+from natkeeper.cli.errors import Exit, Trouble, Wrong
 from natkeeper.cli.options import shared
-from natkeeper.cli.seat import Seat
 
 Json = dict[str, Any]
 
@@ -42,7 +42,7 @@ def init(
     Every custom route through an instance becomes a guarded route, every such instance a gateway. What else could be
     used (other instances with a public address, managed NAT Gateways) is in the file as comments.
     """
-    from natkeeper.cli import draft
+    from natkeeper.cli import config_draft
     from natkeeper.cli.survey import network
 
     target = output or seat.config_path
@@ -52,8 +52,8 @@ def init(
     region = _region(seat)
     with seat.screen.working("reading the VPC"):
         known = seat.reach.do("reading the VPCs", network.vpcs)
-        found = draft.find(seat.reach, _chosen(known, vpc))
-    drafted = draft.draft(found, region=region, gateways=gateways, tables=tables, name=name)
+        found = config_draft.find(seat.reach, _chosen(known, vpc))
+    drafted = config_draft.draft(found, region=region, gateways=gateways, tables=tables, name=name)
     if path is None:
         click.echo(drafted.text, nl=False)
         return Exit.OK
@@ -105,7 +105,7 @@ def check(seat: Seat) -> Exit:
 
     Nothing is asked of anybody. `natkeeper doctor` goes on from here, against the account.
     """
-    from natkeeper.cli.advice import about_template, advice
+    from natkeeper.cli.config_hints import about_template, advice
 
     config = seat.config
     wrong, remarks = about_template(config, Path(seat.config_path).parent / "s.yaml")
@@ -131,8 +131,8 @@ def check(seat: Seat) -> Exit:
 
 def _unusable(config: Any) -> list[str]:  # noqa: ANN401  a Config
     """Find what is valid by itself and cannot be carried out."""
+    from natkeeper.failover.gateway_setup import setup_parameters
     from natkeeper.guest.script import TooLong, render
-    from natkeeper.upkeep import setup_parameters
 
     wrong = []
     for group in config.groups:

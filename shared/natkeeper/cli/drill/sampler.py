@@ -18,7 +18,7 @@ from natkeeper.drill import Attempt
 from natkeeper.ports import FailureKind
 
 if TYPE_CHECKING:
-    from natkeeper.cli.reach import Reach
+    from natkeeper.cli.client import Reach
 
 BETWEEN_S = 0.2
 LOOK_S = 20.0

@@ -10,7 +10,7 @@ from __future__ import annotations
 import ipaddress
 from typing import TYPE_CHECKING
 
-from natkeeper.domain import choose
+from natkeeper.domain import selection
 from natkeeper.domain.decision import Await, Bridge, Create, Hold, Leave, Retire, Step
 from natkeeper.domain.health import Unhealthy
 from natkeeper.domain.marks import remember, without_mark
@@ -20,7 +20,7 @@ from natkeeper.domain.world import belongs
 
 if TYPE_CHECKING:
     from natkeeper.domain.config import Route
-    from natkeeper.domain.here import Here
+    from natkeeper.domain.context import Here
     from natkeeper.domain.memory import Memory
     from natkeeper.domain.world import RouteView
 
@@ -79,7 +79,7 @@ def _aim(here: Here, view: RouteView) -> NextHop | None:
     if to is None or not belongs(to, here.policy) or to.id in here.world.so_far.rejected:
         return None
     bad = isinstance(without_mark(here.world, to).health(to, here.policy), Unhealthy)
-    stubborn = here.memory.by == "person" or isinstance(choose.best(here, to), str)
+    stubborn = here.memory.by == "person" or isinstance(selection.best(here, to), str)
     return None if bad and not stubborn else to
 
 
@@ -89,7 +89,7 @@ def _create(here: Here, to: NextHop | None) -> Step:
     if to is not None:
         known = here.memory.since is not None
         return Create(here.route, to, why, here.memory if known else remember(here, to, "auto"))
-    choice = choose.best(here, None)
+    choice = selection.best(here, None)
     if isinstance(choice, str):
         return Hold(here.route, f"the route entry is missing, and no next hop is fit for it: {choice}")
     return Create(here.route, choice, "the entry is replaced: its halves lead nowhere", remember(here, choice, "auto"))

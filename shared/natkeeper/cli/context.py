@@ -12,11 +12,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from natkeeper.cli.exits import Wrong
-from natkeeper.cli.screen import Screen
+from natkeeper.cli.errors import Wrong
+from natkeeper.cli.output import Screen
 
 if TYPE_CHECKING:
-    from natkeeper.cli.reach import Reach
+    from natkeeper.cli.client import Reach
     from natkeeper.domain.config import Config, Group
 
 CONFIG = "natkeeper.yaml"
@@ -89,8 +89,8 @@ class Seat:
     @cached_property
     def reach(self) -> Reach:
         """The way to Alibaba Cloud with these credentials, in this region."""
+        from natkeeper.cli.client import Reach
         from natkeeper.cli.credentials import Finder
-        from natkeeper.cli.reach import Reach
 
         return Reach(self.region_id, Finder(self.profile, self.environ).find, self.endpoint)
 

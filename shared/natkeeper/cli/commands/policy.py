@@ -6,9 +6,9 @@ import json
 
 import click
 
-from natkeeper.cli.exits import Exit, Wrong
+from natkeeper.cli.context import FUNCTION, Seat
+from natkeeper.cli.errors import Exit, Wrong
 from natkeeper.cli.options import shared
-from natkeeper.cli.seat import FUNCTION, Seat
 
 
 @click.command()

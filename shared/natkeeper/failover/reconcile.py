@@ -12,18 +12,19 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from natkeeper.account import Account
-from natkeeper.apply import Write, apply, in_words, moved, shown, subject, writes_of
 from natkeeper.domain.config import Follow
 from natkeeper.domain.decide import decide
 from natkeeper.domain.decision import Await, Bridge, Create, Decision, EipAwait, Hold, Keep, Move, Verify
 from natkeeper.domain.egress import EgressLost
 from natkeeper.domain.health import Unknown
 from natkeeper.domain.observed import Instance, Unseen
-from natkeeper.domain.suspicion import PROMPT, believe, watched
+from natkeeper.domain.probe_report import PROMPT, believe, watched
 from natkeeper.domain.world import RouteView, SoFar, World, belongs
-from natkeeper.looks import PATIENCE, look
-from natkeeper.observe import Question, Seen, observe
+from natkeeper.failover.apply import Write, apply, in_words, moved, shown, subject, writes_of
+from natkeeper.failover.gateway_setup import upkeep
+from natkeeper.failover.observe import Question, Seen, observe
+from natkeeper.failover.summary import Account
+from natkeeper.failover.verify import PATIENCE, look
 from natkeeper.ports import (
     Batch,
     Clock,
@@ -38,7 +39,6 @@ from natkeeper.ports import (
     Wait,
     ask,
 )
-from natkeeper.upkeep import upkeep
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -47,8 +47,8 @@ if TYPE_CHECKING:
     from natkeeper.domain.config import Group, Route
     from natkeeper.domain.observed import NextHop
     from natkeeper.domain.signals import ProbeReport
-    from natkeeper.errands import Errand
-    from natkeeper.receipts import Receipt
+    from natkeeper.failover.dispatch import Errand
+    from natkeeper.receipt import Receipt
 
 POLL_S = 0.3
 """How long to wait before looking again at something the platform is at work on."""

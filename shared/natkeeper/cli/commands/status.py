@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from natkeeper.cli.exits import Exit, Unreached, Wrong
+from natkeeper.cli.context import Seat
+from natkeeper.cli.errors import Exit, Unreached, Wrong
 from natkeeper.cli.options import asks, complete_groups, shared
 from natkeeper.cli.receipts import conclude, exit_of
-from natkeeper.cli.seat import Seat
 
 if TYPE_CHECKING:
-    from natkeeper.cli.asking import Asker
+    from natkeeper.cli.invoke import Asker
 
 Json = dict[str, Any]
 _UNITS = {"m": "minutes", "h": "hours", "d": "days"}
@@ -47,7 +47,7 @@ def status(seat: Seat, *, group: str | None, watch: bool, every: float, times: i
 
 
 def _show(seat: Seat, answer: Json) -> Exit:
-    from natkeeper.cli.board import board
+    from natkeeper.cli.status_table import board
 
     if seat.as_json:
         seat.screen.data(answer)
@@ -65,8 +65,8 @@ def _watch(seat: Seat, asker: Asker, request: Json, every: float, times: int | N
     from rich.live import Live
     from rich.text import Text
 
-    from natkeeper.cli.board import board
-    from natkeeper.cli.reach import utc_now
+    from natkeeper.cli.client import utc_now
+    from natkeeper.cli.status_table import board
 
     looks, code = 0, Exit.OK
     live = None
@@ -125,8 +125,8 @@ def history(seat: Seat, *, group: str | None, since: str, everybody: bool) -> Ex
     It is read from ActionTrail, where every write of natkeeper carries its reason; there is no database. An event
     appears there some minutes after it happened.
     """
-    from natkeeper.cli.reach import utc_now
-    from natkeeper.cli.trail import events_of, table_of
+    from natkeeper.cli.client import utc_now
+    from natkeeper.cli.survey.history import events_of, table_of
 
     groups = [seat.group(group)] if group else list(seat.config.groups)
     with seat.screen.working("reading ActionTrail"):

@@ -15,11 +15,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import urlsplit
 
-from natkeeper.cli.exits import Refused, Trouble, Unreached, Wrong, trouble_of
+from natkeeper.cli.errors import Refused, Trouble, Unreached, Wrong, trouble_of
 from natkeeper.ports import Failure, FailureKind
 
 if TYPE_CHECKING:
-    from natkeeper.cli.reach import Reach
+    from natkeeper.cli.client import Reach
     from natkeeper.domain.config import Config
 
 Json = dict[str, Any]
@@ -147,9 +147,9 @@ class Here:
     def once(self, payload: bytes) -> tuple[bytes, str]:
         """Attend to the request as the function would."""
         from natkeeper.alibaba.cloud import AlibabaCloud
-        from natkeeper.attend import Told, attend
+        from natkeeper.failover.handler import RUN_FOR, TELL_FOR
+        from natkeeper.failover.run import Told, attend
         from natkeeper.ports import drive
-        from natkeeper.wake import RUN_FOR, TELL_FOR
 
         reach = self.reach
         reach.credentials()  # having none ends the command here, and not as a failure of every call

@@ -14,10 +14,10 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from natkeeper.controller import guard, hand_over, together
 from natkeeper.domain.signals import InstanceEvent, InstancesTouched, RouteTouched, parse
-from natkeeper.errands import Errand, plan
-from natkeeper.receipts import Receipt
+from natkeeper.failover.dispatch import Errand, plan
+from natkeeper.failover.reconcile import guard, hand_over, together
+from natkeeper.receipt import Receipt
 
 if TYPE_CHECKING:
     from natkeeper.domain.config import Config

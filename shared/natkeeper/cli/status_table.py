@@ -10,7 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from natkeeper.cli.screen import styled
+from natkeeper.cli.output import styled
 
 if TYPE_CHECKING:
     from rich.console import RenderableType

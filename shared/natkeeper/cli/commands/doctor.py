@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from natkeeper.cli.exits import Exit, Trouble, Wrong, trouble_of
+from natkeeper.cli.context import FUNCTION, Seat
+from natkeeper.cli.errors import Exit, Trouble, Wrong, trouble_of
 from natkeeper.cli.options import asker, shared
-from natkeeper.cli.seat import FUNCTION, Seat
 
 if TYPE_CHECKING:
     from natkeeper.cli.doctor.findings import Finding

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from natkeeper.cli.exits import Exit, Wrong
+from natkeeper.cli.context import Seat
+from natkeeper.cli.errors import Exit, Wrong
 from natkeeper.cli.options import shared
-from natkeeper.cli.seat import Seat
 
 if TYPE_CHECKING:
     from natkeeper.domain.config import Config

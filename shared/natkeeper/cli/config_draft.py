@@ -7,12 +7,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from natkeeper.cli.exits import Wrong
+from natkeeper.cli.errors import Wrong
 from natkeeper.cli.survey import network
 from natkeeper.domain.observed import HopKind, RouteEntry
 
 if TYPE_CHECKING:
-    from natkeeper.cli.reach import Reach
+    from natkeeper.cli.client import Reach
 
 _DEFAULT = "0.0.0.0/0"
 _COMMENT_AT = 34

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 
 import click
 
-from natkeeper.cli.exits import Exit, Wrong
+from natkeeper.cli.context import Seat
+from natkeeper.cli.errors import Exit, Wrong
 from natkeeper.cli.options import asks, complete_groups, shared
-from natkeeper.cli.seat import Seat
 
 if TYPE_CHECKING:
-    from natkeeper.cli.asking import Asker
+    from natkeeper.cli.invoke import Asker
     from natkeeper.drill import Figures
 
 KINDS = ("switch", "maintenance", "stop")

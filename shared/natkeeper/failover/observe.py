@@ -6,9 +6,9 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
+from natkeeper.domain.bridge import halves_of
 from natkeeper.domain.config import Follow, Group, Route
 from natkeeper.domain.decision import Bridge, Create, Move
-from natkeeper.domain.detour import halves_of
 from natkeeper.domain.egress import Egress
 from natkeeper.domain.health import Sight
 from natkeeper.domain.observed import Eip, EntryStatus, NatGateway, RouteEntry, Unseen

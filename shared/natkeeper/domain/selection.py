@@ -14,7 +14,7 @@ from natkeeper.domain.observed import NextHop
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from natkeeper.domain.here import Here
+    from natkeeper.domain.context import Here
 
 MUCH_LATER = timedelta(minutes=30)
 """By how much a draining gateway must outlast what is left for it to be worth a move."""

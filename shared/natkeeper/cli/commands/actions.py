@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from natkeeper.cli.exits import Exit, Unreached, Wrong
+from natkeeper.cli.context import Seat
+from natkeeper.cli.errors import Exit, Unreached, Wrong
 from natkeeper.cli.options import asks, complete_gateways, complete_groups, complete_tables, complete_targets, shared
 from natkeeper.cli.receipts import conclude, worst
-from natkeeper.cli.seat import Seat
 
 if TYPE_CHECKING:
-    from natkeeper.cli.asking import Asker
+    from natkeeper.cli.invoke import Asker
 
 Json = dict[str, Any]
 LOOK_AGAIN_S = 2.0

@@ -1,0 +1,1 @@
+"""The failover function: parse a signal, reconcile the groups that it concerns, answer with receipts."""

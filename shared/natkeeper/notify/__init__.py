@@ -1,0 +1,1 @@
+"""The notify function: receipts in, messages to people out."""

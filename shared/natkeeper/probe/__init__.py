@@ -1,0 +1,1 @@
+"""The probe function: looks at the internet from inside the VPC."""
