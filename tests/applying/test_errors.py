@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 from alibabacloud_tea_openapi.exceptions import ClientException
 from darabonba.exceptions import RetryError
@@ -137,8 +135,7 @@ def test_every_code_of_the_table_is_one_that_alibaba_has(metadata: Contracts) ->
     known |= {code for codes in known_codes.PRODUCT.values() for code in codes}
     for api in metadata.apis:
         if api.name in CALLED.get(api.product, ()):
-            listed: Any = api.metadata.get("errors") or {}
-            known |= set(listed)
+            known |= set(api.metadata.errors)
     known |= {"UnknownError", "Forbbiden"}
     table = {code for codes in errors._KINDS.values() for code in codes}
     assert sorted((table | errors.DUPLICATE_ROUTE | errors.ANOTHER_TASK | {errors.NEXT_HOP_EXISTS}) - known) == []
@@ -148,8 +145,7 @@ def test_no_code_of_a_route_write_is_taken_for_a_broken_network(metadata: Contra
     """A refusal that is listed must not be repeated as if it had not arrived."""
     for api in metadata.apis:
         if api.product == "vpc" and api.name in {"ModifyRouteEntry", "CreateRouteEntry", "DeleteRouteEntry"}:
-            listed: Any = api.metadata["errors"]
-            for code, about in listed.items():
-                kind = kind_of(code, about["status"])
-                if code not in {"InternalError", "ServiceUnavailable"} and about["status"] < 500:
+            for code, status in api.metadata.errors.items():
+                kind = kind_of(code, status)
+                if code not in {"InternalError", "ServiceUnavailable"} and status < 500:
                     assert kind is not K.UNREACHABLE, code

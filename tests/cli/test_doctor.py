@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -15,15 +15,6 @@ from natkeeper.packaging import read_configuration
 from natlab.cloud.kernel.faults import Fault, Kind
 from tests.cli.screens import assert_screen
 from tests.cli.town import Command, Ended, Town
-from tests.contract.watching import Watch
-
-
-@pytest.fixture(autouse=True)
-def contract_watch(contract_watch: Watch | None) -> Iterator[Watch | None]:
-    """Every exchange is checked, but for ListVpcBindings: fc3 reads it, and the metadata at hand has not got it."""
-    yield contract_watch
-    if contract_watch:
-        contract_watch.problems[:] = [each for each in contract_watch.problems if "vpc-bindings" not in each]
 
 
 @pytest.fixture

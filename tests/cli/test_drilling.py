@@ -5,21 +5,11 @@ from __future__ import annotations
 import io
 import json
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.cli.town import Command, Town
-from tests.contract.watching import Watch
-
-
-@pytest.fixture(autouse=True)
-def contract_watch(contract_watch: Watch | None) -> Iterator[Watch | None]:
-    """Every exchange is checked, but for ListVpcBindings: fc3 reads it, and the metadata at hand has not got it."""
-    yield contract_watch
-    if contract_watch:
-        contract_watch.problems[:] = [each for each in contract_watch.problems if "vpc-bindings" not in each]
 
 
 @pytest.fixture

@@ -21,8 +21,6 @@ from tests.contract.watching import Watch
 OF_THE_CLIENT = re.compile(
     r"request body\.\w+: expected string, found nothing"  # it sends null for what is not given
     r"|triggerConfig: expected string, found dict"  # an object in this version, text in the metadata's
-    r"|not in the contracts, yet answered"  # operations that the metadata at hand leaves out
-    r"|error code 'ServiceNotEmpty' \(status 409\)"  # the error codes of FC 2.0 only
 )
 """Where version 2016-08-15 as this client speaks it differs from the metadata, which is of 2021-04-06."""
 RULE = {"cronExpression": "@every 1m", "enable": True, "payload": "p"}
@@ -43,12 +41,11 @@ class Account:
 
 
 @pytest.fixture(autouse=True)
-def known_differences(contract_watch: Watch | None) -> Iterator[None]:
+def known_differences(contract_watch: Watch) -> Iterator[None]:
     """Everything else that departs from the metadata still fails the test."""
     yield
-    if contract_watch is not None:
-        kept = [problem for problem in contract_watch.problems if not OF_THE_CLIENT.search(problem)]
-        contract_watch.problems[:] = kept
+    kept = [problem for problem in contract_watch.problems if not OF_THE_CLIENT.search(problem)]
+    contract_watch.problems[:] = kept
 
 
 @pytest.fixture

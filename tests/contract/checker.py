@@ -1,4 +1,4 @@
-"""Checks one exchange of HTTP messages against Alibaba's own API metadata (`contracts/*.json`).
+"""Checks one exchange of HTTP messages against Alibaba's own API metadata (natlab.cloud.contracts).
 
 Works from the raw bytes alone, so that it judges whatever client and server there are: the request's
 parameters (known, required present, types, style), the answer's body (no unknown field, types, nesting)
@@ -12,10 +12,10 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
 from urllib.parse import parse_qsl, unquote
 
+from natlab.cloud import contracts
+from natlab.cloud.contracts import Parameter
 from tests.contract import known_codes
 from tests.contract.left_out import LEFT_OUT
 from tests.contract.shapes import Shape, mismatches, text_mismatches
@@ -57,7 +57,7 @@ class Api:
     version: str
     style: str
     name: str
-    metadata: Mapping[str, object]
+    metadata: contracts.Api
     path: re.Pattern[str]
 
 
@@ -68,16 +68,11 @@ class Contracts:
     apis: list[Api] = field(default_factory=list)
 
     @classmethod
-    def read(cls, folder: Path) -> Contracts:
-        documents: list[Mapping[str, Any]] = [
-            {"product": product, "version": version, "style": style, "apis": apis}
-            for (product, version, style), apis in LEFT_OUT.items()
-        ]
-        for file in sorted(folder.glob("*.json")):
-            document = json.loads(file.read_text())
-            if "apis" in document:  # unlike fc3-schema.json and fc-trigger-configs.json, which are other schemas
-                documents.append(document)
-        return cls([api for document in documents for api in _apis(document)])
+    def read(cls) -> Contracts:
+        """Read the vendored metadata, and what it leaves out. Raise FileNotFoundError where it is missing."""
+        known = [(one.product, one.version, one.style, one.apis) for one in contracts.products()]
+        left_out = [(*product, apis) for product, apis in LEFT_OUT.items()]
+        return cls([api for product in (*left_out, *known) for api in _apis(*product)])
 
     def rpc(self, version: str, name: str) -> Api | None:
         """The RPC operation `name` of the product with that version, which no two of ours share."""
@@ -86,7 +81,7 @@ class Contracts:
     def fc(self, method: str, path: str) -> Api | None:
         """The FC operation that `method` on `path` means."""
         for api in self.apis:
-            if api.style == "FC" and method.lower() in _methods(api) and api.path.fullmatch(path):
+            if api.style == "FC" and method.lower() in api.metadata.method and api.path.fullmatch(path):
                 return api
         return None
 
@@ -143,7 +138,7 @@ class Contracts:
             found += _fc_request_problems(api, exchange, path)
         if error is not None:
             found += _fc_error_problems(error, exchange)
-        elif api.metadata["response"] not in ("string", "any") and exchange.status != 204:
+        elif api.metadata.response not in ("string", "any") and exchange.status != 204:
             found += _json_answer_problems(api, exchange)
         return [f"{api.name}: {sentence}" for sentence in found]
 
@@ -152,7 +147,7 @@ class Contracts:
 
 
 def _rpc_request_problems(api: Api, sent: Mapping[str, str]) -> Iterator[str]:
-    declared = _parameters(api)
+    declared = api.metadata.parameters
     seen: set[str] = set()
     for name, value in sent.items():
         root = name.split(".", 1)[0]
@@ -163,19 +158,19 @@ def _rpc_request_problems(api: Api, sent: Mapping[str, str]) -> Iterator[str]:
         seen.add(root)
         yield from _parameter_problems(name, value, declared[root])
     for name, parameter in declared.items():
-        if parameter["required"] and name not in seen:
+        if parameter.required and name not in seen:
             yield f"request parameter {name}: required, and missing"
 
 
-def _parameter_problems(name: str, value: str, parameter: Mapping[str, object]) -> Iterator[str]:
+def _parameter_problems(name: str, value: str, parameter: Parameter) -> Iterator[str]:
     where = f"request parameter {name}"
-    style, shape = parameter.get("style"), parameter["type"]
+    style, shape = parameter.style, parameter.type
     rest = name.split(".")[1:]
     if style in {"repeatList", "flat"}:
         for step in rest:
             if isinstance(shape, list):
-                if not step.isdigit() or not 1 <= int(step) <= int(str(parameter.get("maxItems", 10_000))):
-                    yield f"{where}: {step!r} is not an index from 1 to {parameter.get('maxItems', 'any')}"
+                if not step.isdigit() or not 1 <= int(step) <= (parameter.at_most or 10_000):
+                    yield f"{where}: {step!r} is not an index from 1 to {parameter.at_most or 'any'}"
                     return
                 shape = shape[0]
             elif isinstance(shape, dict) and step in shape:
@@ -195,35 +190,32 @@ def _parameter_problems(name: str, value: str, parameter: Mapping[str, object]) 
     yield from _limit_problems(where, value, parameter)
 
 
-def _limit_problems(where: str, value: str, parameter: Mapping[str, object]) -> Iterator[str]:
-    allowed = parameter.get("enum")
-    if isinstance(allowed, list) and value not in [str(item) for item in allowed]:
-        yield f"{where}: {value!r} is none of {allowed}"
-    if parameter["type"] in ("integer", "number") and value.lstrip("-").replace(".", "", 1).isdigit():
-        low, high = parameter.get("minimum"), parameter.get("maximum")
-        if (low is not None and float(value) < float(str(low))) or (
-            high is not None and float(value) > float(str(high))
-        ):
+def _limit_problems(where: str, value: str, parameter: Parameter) -> Iterator[str]:
+    if parameter.enum and value not in parameter.enum:
+        yield f"{where}: {value!r} is none of {parameter.enum}"
+    if parameter.type in ("integer", "number") and value.lstrip("-").replace(".", "", 1).isdigit():
+        low, high = parameter.minimum, parameter.maximum
+        if (low is not None and float(value) < low) or (high is not None and float(value) > high):
             yield f"{where}: {value} is outside {low}..{high}"
 
 
 def _fc_request_problems(api: Api, exchange: Exchange, path: str) -> Iterator[str]:
-    declared = _parameters(api)
+    declared = api.metadata.parameters
     in_path = api.path.fullmatch(path)
     for name, value in exchange.query.items():
-        if name not in declared or declared[name]["in"] != "query":
+        if name not in declared or declared[name].place != "query":
             yield f"query parameter {name}: not a parameter of this API"
         else:
             yield from _parameter_problems(name, value, declared[name])
     for name, parameter in declared.items():
-        present = _is_present(name, str(parameter["in"]), exchange, in_path)
-        if parameter["required"] and not present:
-            yield f"{parameter['in']} parameter {name}: required, and missing"
-        if parameter["in"] == "body" and present and parameter["type"] != "string":
+        present = _is_present(name, parameter.place, exchange, in_path)
+        if parameter.required and not present:
+            yield f"{parameter.place} parameter {name}: required, and missing"
+        if parameter.place == "body" and present and parameter.type != "string":
             body = exchange.body.decode("utf-8", "replace")
             if _is_old(exchange):
                 body = json.dumps({key: value for key, value in _object(exchange.body).items() if value is not None})
-            yield from text_mismatches(body, _dialect(exchange, parameter["type"]), "request body")
+            yield from text_mismatches(body, _dialect(exchange, parameter.type), "request body")
 
 
 def _is_present(name: str, place: str, exchange: Exchange, in_path: re.Match[str] | None) -> bool:
@@ -266,7 +258,7 @@ def _json_answer_problems(api: Api, exchange: Exchange) -> Iterator[str]:
     except ValueError:
         yield f"answer: expected JSON, found {exchange.answer[:60]!r}"
         return
-    yield from mismatches(document, _dialect(exchange, api.metadata["response"]), "answer")
+    yield from mismatches(document, _dialect(exchange, api.metadata.response), "answer")
     if api.style == "RPC" and not (isinstance(document, dict) and document.get("RequestId")):
         yield "answer.RequestId: missing"
 
@@ -285,14 +277,13 @@ def _rpc_error_problems(api: Api, error: _Error, exchange: Exchange) -> Iterator
     for name in error.body:
         if name not in {"Code", "Message", "RequestId", "HostId", "Recommend", "AccessDeniedDetail"}:
             yield f"error answer: {name} is not a field of an error"
-    listed = api.metadata["errors"]
-    own = listed.get(error.code) if isinstance(listed, dict) else None
+    own = api.metadata.errors.get(error.code)
     tables = (known_codes.RPC_GATEWAY, known_codes.PRODUCT.get(api.product, {}), known_codes.NOT_EMULATED)
     statuses = {status for table in tables for status in table.get(error.code, ())}
     if own:
-        statuses.add(int(own["status"]))
+        statuses.add(own)
     form = known_codes.RPC_GATEWAY_PARAMETER.fullmatch(error.code)
-    if form and form["parameter"] in _parameters(api):
+    if form and form["parameter"] in api.metadata.parameters:
         statuses.add(400)
     if not statuses:
         yield f"error code {error.code!r} ({exchange.status}): not listed for this API, nor common to all"
@@ -330,23 +321,10 @@ def _fc_error_problems(error: _Error, exchange: Exchange) -> Iterator[str]:
 # ---------------------------------------------------------------------- metadata
 
 
-def _apis(document: Mapping[str, Any]) -> Iterator[Api]:
-    for name, metadata in document["apis"].items():
-        pattern = re.sub(r"\\\{(\w+)\\\}", r"(?P<\1>[^/]+)", re.escape(metadata["path"]))
-        product, version, style = document["product"].lower(), document["version"], document["style"]
+def _apis(product: str, version: str, style: str, apis: Mapping[str, contracts.Api]) -> Iterator[Api]:
+    for name, metadata in apis.items():
+        pattern = re.sub(r"\\\{(\w+)\\\}", r"(?P<\1>[^/]+)", re.escape(metadata.path))
         yield Api(product, version, style, name, metadata, re.compile(pattern))
-
-
-def _parameters(api: Api) -> Mapping[str, Mapping[str, object]]:
-    parameters = api.metadata["parameters"]
-    assert isinstance(parameters, dict)
-    return parameters
-
-
-def _methods(api: Api) -> list[str]:
-    methods = api.metadata["method"]
-    assert isinstance(methods, list)
-    return methods
 
 
 def _object(raw: bytes) -> dict[str, object]:

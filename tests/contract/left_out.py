@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from natlab.cloud.contracts import Api, Parameter, Shape
+
 _FUNCTION = "/2023-03-30/functions/{functionName}"
 _SERVICE = "/2021-04-06/services/{serviceName}"
 _OLD_FUNCTION = _SERVICE + "/functions/{functionName}"
@@ -16,26 +18,19 @@ _HEADERS = ("X-Fc-Account-Id", "X-Fc-Code-Checksum", "X-Fc-Date", "X-Fc-Trace-Id
 _PAGE = ("limit", "nextToken", "prefix", "startKey")
 
 
-def _api(
-    method: str, path: str, answer: object = "any", body: object = None, query: tuple[str, ...] = ()
-) -> Mapping[str, object]:
-    parameters: dict[str, object] = {
-        part.strip("{}"): {"in": "path", "required": True, "type": "string"}
-        for part in path.split("/")
-        if part.startswith("{")
-    }
-    parameters |= {name: {"in": "query", "required": False, "type": "string"} for name in query}
-    parameters |= {name: {"in": "header", "required": False, "type": "string"} for name in _HEADERS}
+def _api(method: str, path: str, answer: Shape = "any", body: Shape | None = None, query: tuple[str, ...] = ()) -> Api:
+    in_path = (part.strip("{}") for part in path.split("/") if part.startswith("{"))
+    parameters = {name: Parameter(required=True, place="path") for name in in_path}
+    parameters |= {name: Parameter() for name in query}
+    parameters |= {name: Parameter(place="header") for name in _HEADERS}
     if body is not None:
-        parameters["body"] = {"in": "body", "required": True, "type": body}
-    return {"errors": {}, "method": [method], "parameters": parameters, "path": path, "response": answer}
+        parameters["body"] = Parameter(body, required=True, place="body")
+    return Api(parameters, answer, method=(method,), path=path)
 
 
-def _rpc(answer: Mapping[str, object], *needed: str, gone: str = "") -> Mapping[str, object]:
-    parameters = {name: {"in": "query", "required": True, "type": "string"} for name in needed}
-    errors = {gone: {"status": 404}} if gone else {}
-    full = {"RequestId": "string", **answer}
-    return {"errors": errors, "method": ["post"], "parameters": parameters, "path": "/", "response": full}
+def _rpc(answer: Mapping[str, object], *needed: str, gone: str = "") -> Api:
+    parameters = {name: Parameter(required=True) for name in needed}
+    return Api(parameters, {"RequestId": "string", **answer}, {gone: 404} if gone else {}, method=("post",))
 
 
 _POLICY = {
@@ -51,7 +46,7 @@ _ROLE = {
 _VERSION = {"VersionId": "string", "IsDefaultVersion": "boolean", "PolicyDocument": "string", "CreateDate": "string"}
 _CALLER = dict.fromkeys(("AccountId", "UserId", "RoleId", "PrincipalId", "Arn", "IdentityType"), "string")
 
-LEFT_OUT: Mapping[tuple[str, str, str], Mapping[str, Mapping[str, object]]] = {
+LEFT_OUT: Mapping[tuple[str, str, str], Mapping[str, Api]] = {
     ("fc", "2023-03-30", "FC"): {
         "ListVpcBindings": _api("get", f"{_FUNCTION}/vpc-bindings", {"vpcIds": ["string"]}),
         "CreateVpcBinding": _api("post", f"{_FUNCTION}/vpc-bindings", body={"vpcId": "string"}),

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 import pytest
 
+from natlab.cloud import contracts
 from natlab.cloud.cloud import Cloud
 from natlab.cloud.fc import paths
 from natlab.cloud.fc2 import routes as fc2
@@ -32,10 +33,10 @@ def tables() -> list[tuple[RpcService, str, Mapping[str, Parameter]]]:
 OPERATIONS = [pytest.param(*entry, id=f"{entry[0].name}.{entry[1]}") for entry in tables()]
 
 
-def kind_in_contract(parameter: Mapping[str, object]) -> str:
+def kind_in_contract(parameter: contracts.Parameter) -> str:
     """The word of natlab's Kind for a parameter of the metadata."""
-    shape = parameter["type"]
-    if parameter.get("style") == "json":
+    shape = parameter.type
+    if parameter.style == "json":
         return "object"
     if isinstance(shape, list):
         return "[object]" if isinstance(shape[0], dict) else "[string]"
@@ -49,8 +50,7 @@ def test_an_operation_takes_what_the_metadata_says(
     """Known names, the same types, and the same parameters required."""
     api = metadata.rpc(service.version, action)
     assert api is not None, "there is no such API in the metadata"
-    declared = api.metadata["parameters"]
-    assert isinstance(declared, dict)
+    declared = api.metadata.parameters
     wrong: list[str] = []
     for name, parameter in parameters.items():
         if name not in declared:
@@ -60,12 +60,12 @@ def test_an_operation_takes_what_the_metadata_says(
         expected = kind_in_contract(declared[name])
         if parameter.kind.value != expected:
             wrong.append(f"{name} is {parameter.kind.value}, the metadata says {expected}")
-        if parameter.required and not declared[name]["required"] and not parameter.missing:
+        if parameter.required and not declared[name].required and not parameter.missing:
             wrong.append(f"{name} is required here and not in the metadata")
-        if parameter.missing and parameter.missing not in api.metadata["errors"]:  # type: ignore[operator]
+        if parameter.missing and parameter.missing not in api.metadata.errors:
             wrong.append(f"{name} is missed as {parameter.missing}, which the API does not list")
     for name, entry in declared.items():
-        if entry["required"] and not (name in parameters and parameters[name].required):
+        if entry.required and not (name in parameters and parameters[name].required):
             wrong.append(f"{name} is required by the metadata and not here")
     assert not wrong, "; ".join(wrong)
 

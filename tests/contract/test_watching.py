@@ -12,13 +12,11 @@ from natlab.cloud.cloud import Cloud
 from natlab.cloud.kernel.clock import VirtualClock
 from natlab.cloud.kernel.errors import ApiError
 from natlab.cloud.kernel.rpc import Call, JsonObject, RpcService
-from tests.contract.watching import ABSENT, Watch
+from tests.contract.watching import Watch
 
 
 @pytest.fixture
-def watch(contract_watch: Watch | None) -> Watch:
-    if contract_watch is None:
-        pytest.skip(ABSENT)
+def watch(contract_watch: Watch) -> Watch:
     return contract_watch
 
 

@@ -1,15 +1,14 @@
 """Makes the contracts hold for every exchange of every test, not only for tests about them.
 
 A pytest plugin (tests/conftest.py names it): whatever Cloud a test builds, each request and answer is
-checked when it happens, and the test fails at its end with every departure.  Without the metadata beside
-the checkout nothing is checked and one line of the report says so.
+checked when it happens, and the test fails at its end with every departure. The metadata is part of the
+repository; where it is missing, every test fails.
 """
 
 from __future__ import annotations
 
 import functools
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,14 +17,11 @@ from natlab.cloud.cloud import Cloud
 from natlab.cloud.kernel.wire import Request, Response
 from tests.contract.checker import Contracts, Exchange
 
-FOLDER = Path(__file__).resolve().parents[3] / "shared" / "contracts"
-ABSENT = f"Alibaba's API metadata is not beside this checkout ({FOLDER.name}/ under ../shared)"
-
 
 @functools.cache
-def contracts() -> Contracts | None:
-    """The metadata, read once a process; None where it is absent."""
-    return Contracts.read(FOLDER) if FOLDER.is_dir() else None
+def contracts() -> Contracts:
+    """The metadata, read once a process."""
+    return Contracts.read()
 
 
 def exchange_of(request: Request, response: Response) -> Exchange:
@@ -57,19 +53,10 @@ class Watch:
                 self.problems.append(problem)
 
 
-def pytest_report_header() -> str:
-    """Says whether the contracts are there."""
-    return "contracts: every exchange is checked" if contracts() else f"contracts: not checked, {ABSENT}"
-
-
 @pytest.fixture(autouse=True)
-def contract_watch(monkeypatch: pytest.MonkeyPatch) -> Iterator[Watch | None]:
+def contract_watch(monkeypatch: pytest.MonkeyPatch) -> Iterator[Watch]:
     """Watches every Cloud that the test builds; a departure fails the test at its end."""
-    known = contracts()
-    if known is None:
-        yield None
-        return
-    watch = Watch(known)
+    watch = Watch(contracts())
     build = Cloud.__init__
 
     @functools.wraps(build)
@@ -85,8 +72,5 @@ def contract_watch(monkeypatch: pytest.MonkeyPatch) -> Iterator[Watch | None]:
 
 @pytest.fixture
 def metadata() -> Contracts:
-    """The metadata, or a skipped test with the reason."""
-    known = contracts()
-    if known is None:
-        pytest.skip(ABSENT)
-    return known
+    """The metadata."""
+    return contracts()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from pathlib import Path
 from typing import Any
@@ -12,11 +11,11 @@ import pytest
 import yaml
 
 from natkeeper.packaging import BUNDLES, read_configuration
+from natlab.cloud import contracts
 from natlab.cloud.eventbridge.pattern import Pattern, compile_pattern
 from natlab.deploy import Template, load
 
 ROOT = Path(__file__).resolve().parents[2]
-CONTRACTS = ROOT.parent / "shared" / "contracts"
 MAX_TRIGGERS = 10
 
 
@@ -30,17 +29,10 @@ def props(template: Template, name: str) -> dict[str, Any]:
     return next(resource.props for resource in template.resources if resource.name == name)
 
 
-def contract(name: str) -> Any:
-    path = CONTRACTS / name
-    if not path.exists():
-        pytest.skip(f"Alibaba's metadata is not here: {name}")
-    return json.loads(path.read_text(encoding="utf-8"))
-
-
 @pytest.mark.parametrize("name", ["failover", "probe", "notify"])
 def test_the_fc3_component_accepts_every_function(template: Template, name: str) -> None:
     """The properties validate against the schema that the component itself uses."""
-    jsonschema.validate(props(template, name), contract("fc3-schema.json"))
+    jsonschema.validate(props(template, name), contracts.fc3_schema())
 
 
 def shape_problems(value: object, shape: object, path: str = "") -> list[str]:
@@ -63,7 +55,7 @@ def shape_problems(value: object, shape: object, path: str = "") -> list[str]:
 
 def test_trigger_bodies_have_the_shape_of_the_api(template: Template) -> None:
     """The schema lets any trigger body pass, so each is held against the API's own description."""
-    shapes = contract("fc-trigger-configs.json")
+    shapes = contracts.fc_configurations()
     kinds = {"timer": "TimerTriggerConfig", "eventbridge": "EventBridgeTriggerConfig"}
     for resource in template.resources:
         for trigger in resource.props.get("triggers", []):
@@ -73,7 +65,7 @@ def test_trigger_bodies_have_the_shape_of_the_api(template: Template) -> None:
 
 def test_eventbridge_triggers_are_complete_and_asynchronous(template: Template) -> None:
     """Each has all parts that the component's interface calls required, and lets FC do the retrying."""
-    required = set(contract("fc3-schema.json")["definitions"]["IEventBridge"]["required"])
+    required = set(contracts.fc3_schema()["definitions"]["IEventBridge"]["required"])
     found = [each for each in props(template, "failover")["triggers"] if each["triggerType"] == "eventbridge"]
     assert found
     for trigger in found:

@@ -10,7 +10,6 @@ import pytest
 
 from natlab.demo.troupe import remove
 from natlab.scenarios.play import Setting
-from tests.contract.watching import Watch
 
 PACE = 0.2
 
@@ -21,11 +20,3 @@ def setting() -> Iterator[Setting]:
     unpacked = Path(tempfile.mkdtemp(prefix="natlab-unpacked-"))
     yield Setting(pace=PACE, unpacked=unpacked)
     remove(unpacked)
-
-
-@pytest.fixture(autouse=True)
-def contract_watch(contract_watch: Watch | None) -> Iterator[Watch | None]:
-    """Every exchange is checked, but for ListVpcBindings: fc3 reads it, and the metadata at hand has not got it."""
-    yield contract_watch
-    if contract_watch:
-        contract_watch.problems[:] = [each for each in contract_watch.problems if "vpc-bindings" not in each]

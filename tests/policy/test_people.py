@@ -14,18 +14,9 @@ from natkeeper.packaging import read_configuration
 from natlab.cloud.kernel.accounts import Credentials
 from natlab.deploy import Account, DeployError
 from tests.cli.town import Command, Ended, Town, command, town
-from tests.contract.watching import Watch
 
 ASSISTANT = ("ecs:DescribeInvocations", "ecs:DescribeInvocationResults")
 """Read where setups do not go through OOS."""
-
-
-@pytest.fixture(autouse=True)
-def contract_watch(contract_watch: Watch | None) -> Iterator[Watch | None]:
-    """Every exchange is checked, but for ListVpcBindings: fc3 reads it, and the metadata at hand has not got it."""
-    yield contract_watch
-    if contract_watch:
-        contract_watch.problems[:] = [each for each in contract_watch.problems if "vpc-bindings" not in each]
 
 
 @pytest.fixture
