@@ -14,7 +14,7 @@ demo: venv ## watch a gateway die and the route move, on a local Alibaba Cloud (
 	@$(BIN)/natlab demo $(SCENARIO) $(ARGS)
 
 test: check packages ## all checks and all tests; as root those of the lab, too
-	@$(BIN)/python -m natlab.lab.preflight || true
+	@$(BIN)/python -m natlab.real.preflight || true
 	@$(BIN)/python -m pytest -n 2 --cov --cov-report=term --cov-fail-under=100 $(ARGS)
 
 check: venv ## ruff, mypy, import rules; no tests

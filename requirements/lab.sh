@@ -1,5 +1,5 @@
 #!/bin/sh
-# The Debian packages that the lab needs (natlab.lab), installed once: as root, where apt is, and where the kernel lets
+# The Debian packages that the lab needs (natlab.real), installed once: as root, where apt is, and where the kernel lets
 # us make namespaces at all. Everywhere else nothing happens, and the lab's tests say why they are skipped.
 # NATLAB_INSTALL=no forbids it.
 set -eu

@@ -93,7 +93,7 @@ def drill(scenario: str, out: str | None, facts: str | None, *, as_json: bool) -
 
     from natkeeper.packaging import InstallFailed
     from natlab.drill.command import run
-    from natlab.lab.preflight import NoLab
+    from natlab.real.preflight import NoLab
     from natlab.scenarios.catalogue import NAMES
 
     if scenario not in NAMES:
@@ -123,7 +123,7 @@ def cloud(port: int, region: str, pace: float) -> None:
     """
     from natlab.cloud.cloud import Cloud
     from natlab.cloud.kernel.latencies import Latencies
-    from natlab.scenarios.ground import SimulatedGround
+    from natlab.scenarios.testbed import SimulatedGround
 
     ground = SimulatedGround()
     local = Cloud(region=region, latencies=Latencies(pace), substrate=ground.substrate)

@@ -16,9 +16,9 @@ from natkeeper.domain.ids import InstanceId, TableId
 from natkeeper.domain.observed import NextHop
 from natkeeper.ports import Call
 from natlab.cloud.cloud import Cloud
+from natlab.cloud.dataplane import CommandResult, NullSubstrate
 from natlab.cloud.kernel.clock import VirtualClock
 from natlab.cloud.kernel.faults import Fault, Kind
-from natlab.cloud.substrate import CommandResult, NullSubstrate
 
 DEADLINE_S = 30.0
 

@@ -14,7 +14,7 @@ from natkeeper.probe.handler import Settings
 from natlab.bench import cold, command
 from natlab.bench.detection import detection, row, seen_after, shipped, usd_a_month
 from natlab.bench.figures import Figure, Sample, absent
-from natlab.bench.place import Place
+from natlab.bench.machine import Place
 from natlab.bench.report import as_json
 
 PROMISED = {"warm_overhead_ms", "cold_ms", "cold_ratio", "cold_peak_mb", "bundle_mb", "sweep500_s", "sweep500_calls",

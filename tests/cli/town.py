@@ -23,9 +23,9 @@ from natkeeper.guest.report import SetupFacts, SetupReport
 from natkeeper.guest.template import TEMPLATE_NAME, oos_template
 from natkeeper.packaging import read_configuration
 from natlab.cloud.cloud import Cloud
+from natlab.cloud.dataplane import CommandResult, NullSubstrate
 from natlab.cloud.kernel.accounts import Credentials
 from natlab.cloud.kernel.latencies import Latencies
-from natlab.cloud.substrate import CommandResult, NullSubstrate
 from natlab.deploy import Account, Overrides, deploy, load
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from natlab.cloud.cloud import Cloud
+from natlab.cloud.dataplane import CommandResult, NullSubstrate
 from natlab.cloud.kernel.clock import VirtualClock
-from natlab.cloud.substrate import CommandResult, NullSubstrate
 
 Script = Callable[[str, bytes], CommandResult | None]
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
+from natlab.cloud.dataplane import CommandResult
 from natlab.cloud.kernel.errors import ApiError
-from natlab.cloud.substrate import CommandResult
 from tests.cloud.guests import Ground
 
 

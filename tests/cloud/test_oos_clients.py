@@ -17,8 +17,8 @@ from alibabacloud_tea_openapi.models import Config
 from Tea.exceptions import TeaException
 
 from natlab.cloud.cloud import Cloud
+from natlab.cloud.dataplane import CommandResult
 from natlab.cloud.kernel.latencies import Latencies
-from natlab.cloud.substrate import CommandResult
 from tests.cloud.guests import Guests
 from tests.cloud.test_oos_executions import LOOP
 

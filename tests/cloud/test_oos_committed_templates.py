@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
+from natlab.cloud.dataplane import CommandResult
 from natlab.cloud.ecs.assistant_commands import MAX_CONTENT
 from natlab.cloud.oos.template import Template, read
-from natlab.cloud.substrate import CommandResult
 from tests.cloud.guests import Ground, Guests
 
 FOLDER = Path(__file__).resolve().parents[2] / "templates" / "oos"

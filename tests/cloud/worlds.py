@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from natlab.cloud.cloud import Cloud
+from natlab.cloud.dataplane import NullSubstrate
 from natlab.cloud.kernel.clock import VirtualClock
 from natlab.cloud.kernel.latencies import Latencies
-from natlab.cloud.substrate import NullSubstrate
 
 REGION = {"RegionId": "cn-hangzhou"}
 

@@ -13,8 +13,8 @@ from natkeeper.drill import Flow, Moment, Observed
 from natlab.bench import packets
 from natlab.bench.figures import Figure
 from natlab.bench.report import as_json
-from natlab.scenarios.play import InVain
 from natlab.scenarios.scenario import Scenario
+from natlab.scenarios.stage import InVain
 from tests.drill.facts import FAULT, RESET, attempts, drill
 
 PLANNED = drill(attempts=attempts(down=0.0), flows=(), gaps=())
@@ -40,7 +40,7 @@ def perform(monkeypatch: pytest.MonkeyPatch) -> Perform:
                 sweep=lambda: 0, drill=lambda scenario, _flows: SimpleNamespace(observed=play(scenario))
             )
 
-        monkeypatch.setattr("natlab.lab.preflight.preflight", list)
+        monkeypatch.setattr("natlab.real.preflight.preflight", list)
         monkeypatch.setattr(packets, "_stage", stage)
         return {figure.key: figure for figure in packets.packets(2, lambda _text: None)}
 
@@ -110,7 +110,7 @@ def test_an_outage_without_an_event_is_no_answer_to_one(perform: Perform) -> Non
 
 def test_without_a_lab_the_figures_say_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
     """And nothing is played."""
-    monkeypatch.setattr("natlab.lab.preflight.preflight", lambda: ["The lab needs root."])
+    monkeypatch.setattr("natlab.real.preflight.preflight", lambda: ["The lab needs root."])
     told = packets.packets(1, lambda _text: None)
     assert {figure.missing for figure in told} == {"The lab needs root."}
     assert len(told) == 1 + sum(len(part.rows) for part in (*packets.OWN, *packets.FOLLOWING))

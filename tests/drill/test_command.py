@@ -14,8 +14,8 @@ from click.testing import CliRunner, Result
 from natkeeper.drill import Observed, from_json
 from natlab.cli import main
 from natlab.drill import command
-from natlab.lab import preflight
-from natlab.lab.preflight import INSTEAD, NoLab
+from natlab.real import preflight
+from natlab.real.preflight import INSTEAD, NoLab
 from natlab.scenarios.record import Moment
 from tests.drill.facts import FAULT, drill
 

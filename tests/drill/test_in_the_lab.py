@@ -6,8 +6,8 @@ import pytest
 
 from natkeeper.drill import figures, render
 from natlab.drill.command import drill
-from natlab.drill.felt import Flows
-from natlab.lab.preflight import preflight
+from natlab.drill.measurement import Flows
+from natlab.real.preflight import preflight
 from natlab.scenarios.catalogue import scenario
 
 _MISSING = " ".join(preflight())

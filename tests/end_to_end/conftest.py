@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from natlab.demo.troupe import remove
+from natlab.demo.workers import remove
 from natlab.scenarios.play import Setting
 
 PACE = 0.2

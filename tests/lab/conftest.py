@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from natlab.lab.preflight import preflight
-from natlab.lab.substrate import LabSubstrate
+from natlab.real.dataplane import LabSubstrate
+from natlab.real.preflight import preflight
 from tests.lab.stage import A, B, Stage
 
 _HERE = Path(__file__).parent

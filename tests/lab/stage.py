@@ -16,9 +16,9 @@ from natkeeper.guest import (
     parse_report,
     render,
 )
-from natlab.lab.internet import WEB_SERVER
-from natlab.lab.machine import Machine
-from natlab.lab.substrate import LabSubstrate
+from natlab.real.dataplane import LabSubstrate
+from natlab.real.internet import WEB_SERVER
+from natlab.real.machine import Machine
 from natlab.simulated.network import Dropped, Reached, Way
 
 A, B = "i-a", "i-b"

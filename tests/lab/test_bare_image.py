@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from natlab.lab.machine import Machine
-from natlab.lab.rootfs import MIRROR
+from natlab.real.machine import Machine
+from natlab.real.rootfs import MIRROR
 from natlab.simulated.network import Reached
 from tests.lab.stage import PUBLIC, A, Stage
 

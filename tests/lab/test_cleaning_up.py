@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from natlab.lab import cgroups, processes
-from natlab.lab.run_directory import HOME, RunDirectory, clean_leftovers
+from natlab.real import cgroups, processes
+from natlab.real.run_directory import HOME, RunDirectory, clean_leftovers
 from natlab.simulated.network import Reached
 from tests.lab.stage import ADDRESS, A, Stage, eventually
 
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.lab
 
 _LAB = """
 import sys
-from natlab.lab.substrate import LabSubstrate
+from natlab.real.dataplane import LabSubstrate
 lab = LabSubstrate()
 def build():
     lab.create_vswitch("vsw-1", "10.0.0.0/24", "vpc-1")

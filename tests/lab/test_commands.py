@@ -6,7 +6,7 @@ import queue
 
 import pytest
 
-from natlab.cloud.substrate import CommandResult
+from natlab.cloud.dataplane import CommandResult
 from tests.lab.stage import A, Stage
 
 pytestmark = pytest.mark.lab

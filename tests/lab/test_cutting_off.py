@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from natlab.lab.measuring import Measurement, Order
+from natlab.real.measurement import Measurement, Order
 from natlab.simulated.network import Dropped, Reached
 from tests.lab.stage import PRIVATE, A, B, Stage, eventually
 

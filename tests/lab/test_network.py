@@ -7,8 +7,8 @@ import socket
 
 import pytest
 
-from natlab.lab.internet import PUBLIC_SIDE, WEB_SERVER
-from natlab.lab.measuring import offer
+from natlab.real.internet import PUBLIC_SIDE, WEB_SERVER
+from natlab.real.measurement import offer
 from natlab.simulated.network import Dropped, Reached
 from tests.lab.stage import ADDRESS, HTTP_PORT, INWARD_PORT, PRIVATE, PUBLIC, TABLE, A, B, Stage
 

@@ -13,11 +13,11 @@ import pytest
 from pytest_mock import MockerFixture
 
 from natlab.cloud.fc.runtime import tunnel
-from natlab.lab import preflight as module
-from natlab.lab import servers
-from natlab.lab.commands import CommandFailed
-from natlab.lab.measuring import Account, Attempt
-from natlab.lab.substrate import LabSubstrate
+from natlab.real import preflight as module
+from natlab.real import servers
+from natlab.real.commands import CommandFailed
+from natlab.real.dataplane import LabSubstrate
+from natlab.real.measurement import Account, Attempt
 
 
 def test_without_root_one_sentence_says_so(mocker: MockerFixture) -> None:

@@ -9,12 +9,12 @@ from collections.abc import Iterator
 
 import pytest
 
-from natlab.lab.ground import LabGround
-from natlab.scenarios import again
+from natlab.real.testbed import LabGround
 from natlab.scenarios import play as playing
+from natlab.scenarios import reuse
 from natlab.scenarios.catalogue import NAMES, scenario
 from natlab.scenarios.play import Setting
-from natlab.scenarios.scenario import A, B
+from natlab.scenarios.topology import A, B
 
 pytestmark = [pytest.mark.lab, pytest.mark.slow]
 
@@ -32,15 +32,15 @@ _PLAYED = [
 
 
 @pytest.fixture(scope="module")
-def stage() -> Iterator[again.Stage]:
+def stage() -> Iterator[reuse.Stage]:
     """Two gateways that natkeeper has set up, and people who are told."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(playing, "READY_WITHIN_S", 240.0)
-        with again.kept(scenario("stop"), _SETTING) as kept:
+        with reuse.kept(scenario("stop"), _SETTING) as kept:
             yield kept
 
 
-def test_sweep_of_healthy_gateways_changes_nothing(stage: again.Stage) -> None:
+def test_sweep_of_healthy_gateways_changes_nothing(stage: reuse.Stage) -> None:
     """Nothing is written, neither to the platform nor on the gateways."""
     ready = stage.ready
     guests = [ready.ground.by_hand(ready.id(name)) for name in (A, B)]
@@ -55,6 +55,6 @@ def test_every_kind_of_drift_is_played() -> None:
 
 
 @pytest.mark.parametrize("name", _PLAYED)
-def test_scenario_ends_well_in_the_lab(stage: again.Stage, name: str) -> None:
+def test_scenario_ends_well_in_the_lab(stage: reuse.Stage, name: str) -> None:
     """The same scenario and verdict as on the simulated network: drift is noticed, mended and told, the route safe."""
     assert stage.play(scenario(name), _SETTING).reasons == ()

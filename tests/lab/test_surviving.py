@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from natkeeper.guest import AddressMode
-from natlab.lab.measuring import Account, Measurement, Order, offer
+from natlab.real.measurement import Account, Measurement, Order, offer
 from tests.lab.stage import ADDRESS, HTTP_PORT, INWARD_PORT, PRIVATE, A, B, Stage, eventually
 
 pytestmark = pytest.mark.lab

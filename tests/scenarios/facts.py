@@ -6,7 +6,7 @@ from typing import Any
 
 from natlab.scenarios.evidence import Attempt, Evidence, Hop, Run, Write
 from natlab.scenarios.figures import Figures, figures
-from natlab.scenarios.scenario import TABLE, A, B
+from natlab.scenarios.topology import TABLE, A, B
 
 FAULT = 100.0
 IDS = {A: "i-aaaa", B: "i-bbbb", TABLE: "vtb-1", "nat-gateway": "ngw-1"}

@@ -9,9 +9,9 @@ from natlab.cloud.cloud import Cloud
 from natlab.cloud.kernel.clock import VirtualClock
 from natlab.scenarios import functions
 from natlab.scenarios.catalogue import NAMES, SCENARIOS, scenario
+from natlab.scenarios.network import build, configuration
 from natlab.scenarios.play import REGION
 from natlab.scenarios.scenario import Scenario
-from natlab.scenarios.world import build, configuration
 
 PROMISED = {
     "stop", "crash", "misconfigured", "spot", "maintenance", "both-down", "api-outage", "manual", "return", "zones",
@@ -42,10 +42,10 @@ def test_a_scenario_breaks_something_once_and_judges_it(each: Scenario) -> None:
 @each_scenario
 def test_its_configuration_is_one_that_natkeeper_takes(each: Scenario) -> None:
     """What the user would write is accepted, and is the same whenever the world is built."""
-    data = functions.foreseen(each, REGION)
+    data = functions.foreseen(each.topology, each.policy, REGION)
     (group,) = parse_config(data).groups
     assert len(group.gateways) == len(each.topology.gateways)
-    assert functions.foreseen(each, REGION) == data
+    assert functions.foreseen(each.topology, each.policy, REGION) == data
 
 
 def test_a_world_has_what_its_topology_says() -> None:

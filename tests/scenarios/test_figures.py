@@ -6,7 +6,7 @@ import pytest
 
 from natlab.scenarios.evidence import Hop
 from natlab.scenarios.figures import figures
-from natlab.scenarios.scenario import TABLE, A, B
+from natlab.scenarios.topology import TABLE, A, B
 from tests.scenarios.facts import RECEIPT, attempts, evidence, move, run
 
 

@@ -8,7 +8,8 @@ import pytest
 
 from natlab.scenarios import verdicts
 from natlab.scenarios.evidence import Hop
-from natlab.scenarios.scenario import TABLE, A, B, Check
+from natlab.scenarios.scenario import Check
+from natlab.scenarios.topology import TABLE, A, B
 from tests.scenarios.facts import attempts, measured, move, run
 
 GOOD = (

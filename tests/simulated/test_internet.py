@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
+from natlab.simulated.dataplane import SimulatedSubstrate
 from natlab.simulated.internet import Internet
 from natlab.simulated.network import Dropped, Reached, Way
-from natlab.simulated.substrate import SimulatedSubstrate
 
 PATIENCE_S = 20.0
 PRIVATE = {"vswitch": "vsw-1"}

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from natlab.cloud.substrate import CommandResult, Substrate
-from natlab.simulated.substrate import SimulatedSubstrate
+from natlab.cloud.dataplane import CommandResult, Substrate
+from natlab.simulated.dataplane import SimulatedSubstrate
 from tests.simulated.conftest import MakeGuest
 
 PATIENCE_S = 30.0

@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from natlab.simulated.dataplane import SimulatedSubstrate
 from natlab.simulated.guest import Guest
 from natlab.simulated.network import Dropped, Reached
-from natlab.simulated.substrate import SimulatedSubstrate
 
 OUT = "203.0.113.10"
 FIRST, SECOND, NAT = "198.51.100.1", "198.51.100.2", "198.51.100.9"

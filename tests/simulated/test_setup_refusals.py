@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from natkeeper.guest import SetupReport, parse_report
 from natkeeper.guest.script import compact_script
-from natlab.cloud.substrate import CommandResult
+from natlab.cloud.dataplane import CommandResult
 from natlab.simulated.flavours import FLAVOURS
 from natlab.simulated.guest import Guest
 from tests.simulated.conftest import CHECK, ORDER, PRIVATE_HOST, MakeGuest, codes, setup

@@ -15,9 +15,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from natlab.bench.baselines import code_of, documented_sdks
 from natlab.bench.figures import Figure, Sample
-from natlab.bench.parcels import code_of, documented_sdks
-from natlab.bench.place import Place
+from natlab.bench.machine import Place
 from natlab.bench.worlds import PAPER_CONFIG, PAPER_GATEWAYS, stopping
 from natlab.cloud.fc.models import Code, Function
 from natlab.cloud.fc.runtime.instances import Instance, InstanceSpec, Job, Outcome

@@ -13,8 +13,8 @@ from natlab.bench import report
 from natlab.bench.cold import cold
 from natlab.bench.detection import detection, table
 from natlab.bench.figures import Figure
+from natlab.bench.machine import Place, machine
 from natlab.bench.packets import packets
-from natlab.bench.place import Place, machine
 from natlab.bench.scale import GROUPS, scale
 from natlab.bench.size import size
 from natlab.bench.storm import storm

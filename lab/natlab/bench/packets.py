@@ -155,7 +155,7 @@ SWEEP = "sweep_writes", "lab: writes of a sweep of two healthy gateways", ""
 
 def packets(runs: int, say: Callable[[str], None]) -> list[Figure]:
     """Play every scenario `runs` times."""
-    from natlab.lab.preflight import preflight
+    from natlab.real.preflight import preflight
 
     why = "not asked for (--lab-runs)" if runs < 1 else " ".join(preflight())
     if why:
@@ -164,7 +164,7 @@ def packets(runs: int, say: Callable[[str], None]) -> list[Figure]:
 
 
 def _on_a_stage(parts: tuple[Part, ...], runs: int, say: Callable[[str], None]) -> list[Figure]:
-    from natlab.scenarios.play import InVain
+    from natlab.scenarios.stage import InVain
 
     made: list[Figure] = []
     say(f"lab: setting a stage for {', '.join(part.scenario for part in parts)}")
@@ -180,7 +180,7 @@ def _on_a_stage(parts: tuple[Part, ...], runs: int, say: Callable[[str], None]) 
 
 
 def _repeated(stage: Drills, part: Part, runs: int, say: Callable[[str], None]) -> list[Figure]:
-    from natlab.drill.felt import Flows
+    from natlab.drill.measurement import Flows
 
     seen: list[Observed] = []
     for number in range(runs):

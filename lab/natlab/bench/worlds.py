@@ -17,11 +17,11 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from natlab import deploy
-from natlab.bench.parcels import code_of
+from natlab.bench.baselines import code_of
 from natlab.cloud.cloud import Cloud
+from natlab.cloud.dataplane import CommandResult, NullSubstrate
 from natlab.cloud.kernel.gate import CallRecord
 from natlab.cloud.kernel.latencies import Latencies
-from natlab.cloud.substrate import CommandResult, NullSubstrate
 from natlab.scenarios.functions import ROOT, TEMPLATE
 
 FAILOVER = "natkeeper-failover"

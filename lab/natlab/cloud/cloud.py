@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
 from natlab.cloud import actiontrail, ecs, ram, vpc
+from natlab.cloud.dataplane import NullSubstrate, Substrate
 from natlab.cloud.eventbridge.bus import Bus
 from natlab.cloud.eventbridge.routes import EventBridge
 from natlab.cloud.fc.functions import FunctionCompute
@@ -30,7 +31,6 @@ from natlab.cloud.kernel.latencies import Latencies
 from natlab.cloud.kernel.rpc import RpcService, rendered
 from natlab.cloud.kernel.wire import Request, Response, Service
 from natlab.cloud.oos.routes import Oos
-from natlab.cloud.substrate import NullSubstrate, Substrate
 
 
 class Cloud:

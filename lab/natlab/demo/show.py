@@ -13,7 +13,7 @@ from rich.console import Console
 
 from natlab.demo.table import LEGEND, Board, progress
 from natlab.demo.timeline import Timeline
-from natlab.demo.troupe import Message, Troupe
+from natlab.demo.workers import Message, Troupe
 from natlab.scenarios import functions
 from natlab.scenarios.catalogue import SCENARIOS, SHOWN, scenario
 from natlab.scenarios.play import REGION
@@ -121,7 +121,9 @@ def prepare(chosen: Sequence[Scenario], console: Console) -> None:
     if difference := functions.difference():
         console.print(f"Note: {difference}.", style="yellow", highlight=False)
     began = time.monotonic()
-    for data in {json.dumps(data): data for data in (functions.foreseen(each, REGION) for each in chosen)}.values():
+    for data in {
+        json.dumps(data): data for data in (functions.foreseen(each.topology, each.policy, REGION) for each in chosen)
+    }.values():
         functions.bundles(data, lambda what: console.print(f"set-up: {what}", highlight=False))
     if (took := time.monotonic() - began) > 5:  # noqa: PLR2004  not worth a word below that
         console.print(f"set-up: done in {took:.0f} s; kept in build/cache", highlight=False)

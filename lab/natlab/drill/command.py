@@ -13,15 +13,15 @@ from typing import Final
 from natkeeper.drill import Figures, Moment, Observed, figures, render
 from natkeeper.drill.observed import Kind
 from natlab.demo import wording
-from natlab.drill.felt import Felt, Flows, forwarding
-from natlab.lab.ground import LabGround
-from natlab.lab.preflight import require
+from natlab.drill.measurement import Felt, Flows, forwarding
+from natlab.real.preflight import require
+from natlab.real.testbed import LabGround
 from natlab.scenarios import record
-from natlab.scenarios.again import Stage, kept
 from natlab.scenarios.catalogue import scenario
+from natlab.scenarios.network import FAILOVER, PROBE
 from natlab.scenarios.play import Result, Setting, play
+from natlab.scenarios.reuse import Stage, kept
 from natlab.scenarios.scenario import Scenario
-from natlab.scenarios.world import FAILOVER, PROBE
 
 PLACE: Final = "natlab's lab: Linux systems with firewalld, network namespaces, real packets; a local Alibaba Cloud"
 _BEFORE_S = 1.0
@@ -86,7 +86,7 @@ def drill(scenario: Scenario, flows: Flows | None = None, phase: Callable[[str],
 
 
 class Drills:
-    """Several drills on one stage of the lab; see natlab.scenarios.again for what scenarios these may be."""
+    """Several drills on one stage of the lab; see natlab.scenarios.reuse for what scenarios these may be."""
 
     def __init__(self, on: Stage) -> None:
         self.stage = on

@@ -6,12 +6,13 @@ from collections.abc import Callable
 from typing import Final
 
 from natlab.scenarios import steps, verdicts
-from natlab.scenarios.ground import Hands
-from natlab.scenarios.play import Play
-from natlab.scenarios.scenario import NAT, STRANGER, TABLE, A, B, Scenario, Topology
+from natlab.scenarios.network import FORWARDED, NOTIFIES, PRIVATE_HOST
+from natlab.scenarios.scenario import Scenario
+from natlab.scenarios.stage import Play
 from natlab.scenarios.steps import breaks, then
+from natlab.scenarios.testbed import Hands
+from natlab.scenarios.topology import NAT, STRANGER, TABLE, A, B, Topology
 from natlab.scenarios.verdicts import no_connection_lost, passes, verified
-from natlab.scenarios.world import FORWARDED, NOTIFIES, PRIVATE_HOST
 
 _MOVED: Final = ("moved", "the internet is reached")
 """How the sentence of a receipt about a verified move reads."""

@@ -20,9 +20,9 @@ from natkeeper.packaging.bundles import CONFIG_NAME, build, contents
 from natlab import deploy
 from natlab.cloud.cloud import Cloud
 from natlab.cloud.kernel.clock import VirtualClock
-from natlab.scenarios.scenario import Scenario
-from natlab.scenarios.world import FAILOVER, GROUP, World, configuration
-from natlab.scenarios.world import build as build_world
+from natlab.scenarios.network import FAILOVER, GROUP, World, configuration
+from natlab.scenarios.network import build as build_world
+from natlab.scenarios.topology import Topology
 
 ROOT: Final = Path(__file__).resolve().parents[3]
 CACHE: Final = ROOT / "build" / "cache"
@@ -51,11 +51,11 @@ def bundles(data: Mapping[str, Any], say: Callable[[str], None] = lambda _: None
     return built
 
 
-def foreseen(scenario: Scenario, region: str) -> dict[str, Any]:
-    """The data of natkeeper.yaml as it will be when this scenario is played: ids come from a seed."""
+def foreseen(topology: Topology, policy: Mapping[str, Any], region: str) -> dict[str, Any]:
+    """The data of natkeeper.yaml as a scenario with this network and policy will have it: ids come from a seed."""
     cloud = Cloud(clock=VirtualClock(), region=region)
     try:
-        return configuration(build_world(cloud, scenario.topology), region, scenario.policy)
+        return configuration(build_world(cloud, topology), region, policy)
     finally:
         cloud.close()
 

@@ -16,7 +16,7 @@ from natlab.cloud.fc.models import Invocation, Status
 from natlab.cloud.kernel.events import Event
 from natlab.cloud.kernel.gate import CallRecord
 from natlab.scenarios.evidence import Hop, Run, Write
-from natlab.scenarios.world import FAILOVER, World
+from natlab.scenarios.network import FAILOVER, World
 
 _ROLE_OF_OURS = "natkeeper-"
 NO_PATTERN = "no pattern matches"

@@ -6,34 +6,15 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from natlab.scenarios.topology import Topology
+
 if TYPE_CHECKING:
     from natlab.scenarios.evidence import Evidence
     from natlab.scenarios.figures import Figures
-    from natlab.scenarios.play import Play
-
-A, B = "gateway-a", "gateway-b"
-NAT, EIP, STRANGER = "nat-gateway", "the-eip", "stranger"
-TABLE = "table"
+    from natlab.scenarios.stage import Play
 
 Check = Callable[["Evidence", "Figures"], "str | None"]
 """Why this is not good; None when it is."""
-
-
-@dataclass(frozen=True, slots=True)
-class Topology:
-    """The network of a scenario; everything is called by the names given here.
-
-    `tables`: route table -> its home gateway; each has one private vSwitch, in a zone of its own.
-    `follow`: gateways have no addresses of their own, one EIP goes with the route. `fallback`: there is a managed
-    NAT gateway. `stranger`: there is one more instance that forwards and that natkeeper knows nothing of.
-    """
-
-    gateways: tuple[str, ...] = (A, B)
-    tables: Mapping[str, str] = field(default_factory=lambda: {TABLE: A})
-    spot: frozenset[str] = frozenset()
-    follow: bool = False
-    fallback: bool = False
-    stranger: bool = False
 
 
 @dataclass(frozen=True, slots=True)

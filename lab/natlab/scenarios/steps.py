@@ -7,9 +7,10 @@ from collections.abc import Callable
 from typing import Any
 
 from natlab.cloud.kernel.faults import Fault, Kind
-from natlab.scenarios.play import InVain, Play
-from natlab.scenarios.scenario import EIP, Step
-from natlab.scenarios.world import FAILOVER, FORWARDED
+from natlab.scenarios.network import FAILOVER, FORWARDED
+from natlab.scenarios.scenario import Step
+from natlab.scenarios.stage import InVain, Play
+from natlab.scenarios.topology import EIP
 
 MINUTE_S = 6.0
 """How long the minute between two sweeps is where a script waits for a sweep."""

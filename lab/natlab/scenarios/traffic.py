@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Mapping
 
 from natlab.scenarios.evidence import Attempt
-from natlab.scenarios.ground import Try
+from natlab.scenarios.testbed import Try
 
 EVERY_S = 0.05
 

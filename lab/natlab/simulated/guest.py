@@ -18,7 +18,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import natlab
-from natlab.cloud.substrate import CommandResult
+from natlab.cloud.dataplane import CommandResult
 from natlab.simulated import shims, shims_firewalld, system
 from natlab.simulated.flavours import Flavour
 

@@ -14,8 +14,8 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
+from natlab.simulated.dataplane import SimulatedSubstrate
 from natlab.simulated.network import Dropped, Reached, Way
-from natlab.simulated.substrate import SimulatedSubstrate
 
 OPEN_PORTS = frozenset({53, 80, 443, 853, 8080})
 LONGEST_WAIT_S = 300.0

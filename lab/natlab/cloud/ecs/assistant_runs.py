@@ -13,17 +13,17 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
+from natlab.cloud.dataplane import CommandResult
 from natlab.cloud.ecs.assistant_commands import Command, filled_in
 from natlab.cloud.kernel.records import Records
-from natlab.cloud.substrate import CommandResult
 
 if TYPE_CHECKING:
     import threading
 
+    from natlab.cloud.dataplane import Substrate
     from natlab.cloud.kernel.clock import Clock
     from natlab.cloud.kernel.ids import Ids
     from natlab.cloud.kernel.latencies import Latencies
-    from natlab.cloud.substrate import Substrate
 
 MAX_OUTPUT = 24 * 1024
 """Bytes of output that are kept; more than that is dropped from the beginning."""

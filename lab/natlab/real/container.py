@@ -17,9 +17,9 @@ import uuid
 from dataclasses import dataclass
 from pathlib import Path
 
-from natlab.lab import cgroups, processes
-from natlab.lab.commands import CommandFailed
-from natlab.lab.namespaces import Namespace
+from natlab.real import cgroups, processes
+from natlab.real.commands import CommandFailed
+from natlab.real.namespaces import Namespace
 
 BOOT_TIMEOUT_S = 60.0
 SHUTDOWN_TIMEOUT_S = 20.0

@@ -18,9 +18,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from natlab.lab import cgroups, processes
-from natlab.lab.commands import CommandFailed, run
-from natlab.lab.namespaces import Namespace
+from natlab.real import cgroups, processes
+from natlab.real.commands import CommandFailed, run
+from natlab.real.namespaces import Namespace
 
 HOME = Path("/run/natlab")
 _NETNS = Path("/run/netns")

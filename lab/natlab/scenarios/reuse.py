@@ -14,9 +14,11 @@ from collections.abc import Iterator
 from typing import Any
 
 from natlab.scenarios import steps
-from natlab.scenarios.play import READY_WITHIN_S, Play, Result, Setting, hasty, perform, quiet_since, stage, watch
-from natlab.scenarios.scenario import TABLE, A, B, Scenario
-from natlab.scenarios.world import FAILOVER, PROBE
+from natlab.scenarios.network import FAILOVER, PROBE
+from natlab.scenarios.play import READY_WITHIN_S, Result, Setting, hasty, perform, quiet_since, stage, watch
+from natlab.scenarios.scenario import Scenario
+from natlab.scenarios.stage import Play
+from natlab.scenarios.topology import TABLE, A, B
 
 _STILL_S = 0.5
 """How long nothing may run for the last event to have been heard."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from natlab.cloud.cloud import Cloud
-from natlab.scenarios.scenario import EIP, NAT, STRANGER, Topology
+from natlab.scenarios.topology import EIP, NAT, STRANGER, Topology
 
 GROUP = "prod"
 PROBE, FAILOVER, NOTIFY = "natkeeper-probe", "natkeeper-failover", "natkeeper-notify"

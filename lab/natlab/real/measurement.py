@@ -14,10 +14,10 @@ import threading
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from natlab.lab import servers, traffic
-from natlab.lab.commands import CommandFailed
-from natlab.lab.internet import WEB_SERVER, start_servers
-from natlab.lab.namespaces import Namespace
+from natlab.real import servers, traffic
+from natlab.real.commands import CommandFailed
+from natlab.real.internet import WEB_SERVER, start_servers
+from natlab.real.namespaces import Namespace
 
 _READY_TIMEOUT_S = 30.0
 _OVER_TIMEOUT_S = 30.0

@@ -19,7 +19,7 @@ import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from natlab.lab.commands import CommandFailed, run
+from natlab.real.commands import CommandFailed, run
 
 SUITE = "bookworm"
 PACKAGES = (

@@ -7,8 +7,8 @@ import shutil
 import sys
 from pathlib import Path
 
-from natlab.lab import rootfs
-from natlab.lab.commands import CommandFailed, run
+from natlab.real import rootfs
+from natlab.real.commands import CommandFailed, run
 
 PROGRAMS = {
     "debootstrap": "debootstrap",

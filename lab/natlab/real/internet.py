@@ -10,9 +10,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-from natlab.lab import servers
-from natlab.lab.commands import CommandFailed
-from natlab.lab.namespaces import Namespace
+from natlab.real import servers
+from natlab.real.commands import CommandFailed
+from natlab.real.namespaces import Namespace
 
 SERVERS = "203.0.113.0/24"
 ACCOUNT = "198.51.100.0/24"

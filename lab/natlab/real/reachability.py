@@ -9,7 +9,7 @@ import struct
 import time
 from collections.abc import Iterable
 
-from natlab.lab.namespaces import Namespace
+from natlab.real.namespaces import Namespace
 from natlab.simulated.network import Dropped, Reached, Way
 
 _ETH_P_IP = 0x0800

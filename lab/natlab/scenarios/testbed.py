@@ -9,10 +9,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-from natlab.cloud.substrate import CommandResult, Substrate
+from natlab.cloud.dataplane import CommandResult, Substrate
+from natlab.simulated.dataplane import SimulatedSubstrate
 from natlab.simulated.internet import Internet
 from natlab.simulated.network import Dropped, Reached, Way
-from natlab.simulated.substrate import SimulatedSubstrate
 
 WEB_SERVER = "203.0.113.10"
 """Somebody out there, whom private hosts connect to (TEST-NET-3)."""

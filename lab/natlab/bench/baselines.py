@@ -10,7 +10,7 @@ from importlib.metadata import PackageNotFoundError, distribution
 from io import BytesIO
 from pathlib import Path
 
-from natlab.bench.place import Place
+from natlab.bench.machine import Place
 
 _SDKS = ("alibabacloud-ecs20140526", "alibabacloud-vpc20160428", "alibabacloud-oos20190601")
 

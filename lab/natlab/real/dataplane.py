@@ -15,16 +15,16 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from natlab.cloud.substrate import CommandResult
-from natlab.lab import guardian, preflight, rootfs, ways
-from natlab.lab.commands import CommandFailed
-from natlab.lab.container import Disk
-from natlab.lab.internet import PUBLIC_SIDE, Internet, start_servers
-from natlab.lab.machine import Machine
-from natlab.lab.namespaces import Namespace
-from natlab.lab.router import RESOLVER, Cable, Router
-from natlab.lab.run_directory import RunDirectory, clean_leftovers
-from natlab.lab.tunnel import Tunnel
+from natlab.cloud.dataplane import CommandResult
+from natlab.real import preflight, reachability, reaper, rootfs
+from natlab.real.commands import CommandFailed
+from natlab.real.container import Disk
+from natlab.real.internet import PUBLIC_SIDE, Internet, start_servers
+from natlab.real.machine import Machine
+from natlab.real.namespaces import Namespace
+from natlab.real.router import RESOLVER, Cable, Router
+from natlab.real.run_directory import RunDirectory, clean_leftovers
+from natlab.real.tunnel import Tunnel
 from natlab.simulated.network import Dropped, Reached, Way
 
 _NAT_NETWORK = "169.254.100.0/24"
@@ -55,7 +55,7 @@ class _NatGateway:
 
 
 class LabSubstrate:
-    """Implements `natlab.cloud.substrate.Substrate` with real systems and packets. Needs root; see preflight."""
+    """Implements `natlab.cloud.dataplane.Substrate` with real systems and packets. Needs root; see preflight."""
 
     def __init__(self, suite: str = rootfs.SUITE, say: rootfs.Say = lambda _: None) -> None:
         preflight.require()
@@ -63,7 +63,7 @@ class LabSubstrate:
         clean_leftovers()
         self._ending = contextlib.ExitStack()
         self._directory = RunDirectory.create()
-        self._guardian = guardian.start(self._directory)
+        self._guardian = reaper.start(self._directory)
         self._ending.callback(self._guardian.communicate)
         self._ending.callback(self._end)
         atexit.register(self.close)
@@ -305,7 +305,7 @@ class LabSubstrate:
         vswitch = self._vswitches.get(source_vswitch_id)
         if vswitch is None:
             return Dropped(f"there is no vSwitch {source_vswitch_id}")
-        way = ways.look(vswitch.host.socket(), destination_ip, port, patience_s)
+        way = reachability.look(vswitch.host.socket(), destination_ip, port, patience_s)
         if isinstance(way, Dropped) and way.reason.endswith("refuses") and self._is_private(destination_ip):
             return Reached("")
         return way
@@ -315,11 +315,11 @@ class LabSubstrate:
         guest = self.guests.get(instance_id)
         if guest is None or not guest.alive:
             return Dropped(f"{instance_id} does not run")
-        return ways.look(guest.network.socket(), destination_ip, port, _PATIENCE_S)
+        return reachability.look(guest.network.socket(), destination_ip, port, _PATIENCE_S)
 
     def path_from_public(self) -> Way:
         """The way of a connection that starts outside every VPC."""
-        way = ways.look(self._public_socket(), "203.0.113.10", 80, _PATIENCE_S)
+        way = reachability.look(self._public_socket(), "203.0.113.10", 80, _PATIENCE_S)
         return Dropped("the internet does not answer") if isinstance(way, Dropped) else Reached(PUBLIC_SIDE)
 
     def path_inward(self, public_ip: str, port: int, protocol: str = "tcp") -> tuple[str, int] | Dropped:
@@ -327,7 +327,7 @@ class LabSubstrate:
         if protocol != "tcp":
             raise ValueError("only TCP connections are tried")
         hosts = [vswitch.host for vswitch in self._vswitches.values()]
-        found = ways.arrival(self.internet.namespace, hosts, public_ip, port, _PATIENCE_S)
+        found = reachability.arrival(self.internet.namespace, hosts, public_ip, port, _PATIENCE_S)
         return found or Dropped(f"a connection to {public_ip}:{port} arrives at no private host")
 
     def _is_private(self, address: str) -> bool:

@@ -15,7 +15,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from natlab.lab.commands import CommandFailed, run
+from natlab.real.commands import CommandFailed, run
 
 _HOME = Path("/run/netns")
 _CLONE_NEWNET = 0x40000000

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from natlab.cloud.substrate import CommandResult
+from natlab.cloud.dataplane import CommandResult
 
 _TIMEOUT_S = 60.0
 _LOSE_MASQUERADE = r"""

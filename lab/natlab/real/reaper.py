@@ -11,13 +11,13 @@ import sys
 from pathlib import Path
 
 import natlab
-from natlab.lab.run_directory import RunDirectory
+from natlab.real.run_directory import RunDirectory
 
 
 def start(directory: RunDirectory) -> subprocess.Popen[bytes]:
     """Set a guardian over a run; closing its input lets it clean up and end."""
     lab = str(Path(natlab.__file__).parents[1])
-    program = f"import sys; sys.path.insert(0, {lab!r}); from natlab.lab import guardian; guardian.main()"
+    program = f"import sys; sys.path.insert(0, {lab!r}); from natlab.real import reaper; reaper.main()"
     return subprocess.Popen(
         [sys.executable, "-IS", "-c", program, str(directory.path)],
         stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True, cwd="/",

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from natlab.cloud.substrate import CommandResult
+from natlab.cloud.dataplane import CommandResult
 from natlab.simulated.flavours import FLAVOURS, Flavour
 from natlab.simulated.guest import Guest
 from natlab.simulated.network import Dropped, Network, NextHop, Reached, Way
@@ -24,7 +24,7 @@ PUBLIC_SIDE: Final = "198.51.100.254"
 
 
 class SimulatedSubstrate:
-    """Implements `natlab.cloud.substrate.Substrate`; everything it keeps is under one temporary directory."""
+    """Implements `natlab.cloud.dataplane.Substrate`; everything it keeps is under one temporary directory."""
 
     def __init__(
         self, image: Flavour | Callable[[str], Flavour] = FLAVOURS["debian12"], shell: str = "/bin/sh"

@@ -12,7 +12,7 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from natlab.lab.namespaces import Namespace
+from natlab.real.namespaces import Namespace
 
 RESOLVER = "100.100.2.136"
 """Alibaba Cloud's resolver for every VPC; it needs no way to the internet."""

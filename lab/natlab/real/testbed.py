@@ -1,11 +1,11 @@
-"""What is a scenario played on in the lab?  Real systems and packets, with the methods of natlab.scenarios.ground."""
+"""What is a scenario played on in the lab?  Real systems and packets, with the methods of natlab.scenarios.testbed."""
 
 from __future__ import annotations
 
-from natlab.cloud.substrate import Substrate
-from natlab.lab.rootfs import SUITE, Say
-from natlab.lab.substrate import LabSubstrate
-from natlab.scenarios.ground import WEB_SERVER, Hands, Try
+from natlab.cloud.dataplane import Substrate
+from natlab.real.dataplane import LabSubstrate
+from natlab.real.rootfs import SUITE, Say
+from natlab.scenarios.testbed import WEB_SERVER, Hands, Try
 from natlab.simulated.network import Dropped, Reached
 
 _PATIENCE_S = 0.3
@@ -14,7 +14,7 @@ _SCRIPT_TIMEOUT_S = 120.0
 
 
 class LabGround:
-    """Ground that is real. Needs root; see natlab.lab.preflight."""
+    """Ground that is real. Needs root; see natlab.real.preflight."""
 
     def __init__(self, suite: str = SUITE, say: Say = lambda _: None) -> None:
         self.lab = LabSubstrate(suite, say)

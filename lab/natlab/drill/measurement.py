@@ -13,13 +13,14 @@ from typing import Any, Final
 
 from natkeeper.drill.figures import SLOW_S
 from natkeeper.drill.observed import Attempt, Flow, Gap
-from natlab.lab.ground import LabGround
-from natlab.lab.measuring import Account, Measurement, Order, offer
-from natlab.lab.namespaces import Namespace
-from natlab.lab.substrate import LabSubstrate
-from natlab.scenarios.play import Play
-from natlab.scenarios.scenario import EIP, Scenario
-from natlab.scenarios.world import PRIVATE_HOST
+from natlab.real.dataplane import LabSubstrate
+from natlab.real.measurement import Account, Measurement, Order, offer
+from natlab.real.namespaces import Namespace
+from natlab.real.testbed import LabGround
+from natlab.scenarios.network import PRIVATE_HOST
+from natlab.scenarios.scenario import Scenario
+from natlab.scenarios.stage import Play
+from natlab.scenarios.topology import EIP
 
 OUT: Final = "out"
 HTTP_PORT, ECHO_PORT = 8000, 8007

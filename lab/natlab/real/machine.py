@@ -12,11 +12,11 @@ import subprocess
 import threading
 from collections.abc import Callable
 
-from natlab.cloud.substrate import CommandResult
-from natlab.lab.container import Container, Disk, end
-from natlab.lab.misfortune import Misfortune
-from natlab.lab.namespaces import Namespace
-from natlab.lab.router import Cable, Router
+from natlab.cloud.dataplane import CommandResult
+from natlab.real.container import Container, Disk, end
+from natlab.real.faults import Misfortune
+from natlab.real.namespaces import Namespace
+from natlab.real.router import Cable, Router
 
 _LAUNCH = """
 f=$(mktemp /tmp/assistant.XXXXXX) && cat >"$f" && chmod 700 "$f" || exit 126

@@ -1,7 +1,7 @@
 """What does a host notice?  Opens a new connection every 50 ms and keeps busy, idle and UDP flows, and tells of it.
 
 A program of its own, started inside the namespace it measures from: nothing but the standard library, its order in
-its first argument as JSON (see natlab.lab.measuring.Order). It prints JSON lines, all times by this machine's
+its first argument as JSON (see natlab.real.measurement.Order). It prints JSON lines, all times by this machine's
 clock, and on the end of its input closes every flow, prints what became of each, and ends.
 """
 
