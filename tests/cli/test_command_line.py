@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
@@ -11,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from natkeeper.cli.app import COMMANDS
-from natkeeper.cli.errors import MEANING, Exit
+from natkeeper.cli.errors import MEANING, Exit, trouble_of
+from natkeeper.ports import Failure, FailureKind
 from natlab.cloud.kernel.faults import Fault, Kind
 from tests.cli.town import ROOT, Command, Town
 
@@ -101,6 +101,8 @@ def test_being_denied_is_exit_4(deployed: Town, natkeeper: Command, monkeypatch:
     monkeypatch.setenv("ALIBABA_CLOUD_ACCESS_KEY_SECRET", "wrong-secret-value")
     ended = natkeeper("status")
     assert ended.code == 4
+    assert "the access key's secret is wrong" in ended.err
+    assert "natkeeper policy" not in ended.err
     assert "wrong-secret-value" not in ended.err
 
 
@@ -116,31 +118,27 @@ def test_without_credentials_the_command_says_where_they_are_looked_for(
         assert "aliyun configure" in ended.err
 
 
-def test_a_profile_of_the_aliyun_cli_is_used_and_never_written(
-    place: Town, natkeeper: Command, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    """The named one, or the current one where the environment has none."""
-    monkeypatch.delenv("ALIBABA_CLOUD_ACCESS_KEY_ID")
-    monkeypatch.delenv("ALIBABA_CLOUD_ACCESS_KEY_SECRET")
-    monkeypatch.setattr("alibabacloud_credentials.utils.auth_constant.HOME", str(tmp_path))
-    monkeypatch.setattr("alibabacloud_credentials.provider.cli_profile.ac.HOME", str(tmp_path))
-    profile = {
-        "name": "work",
-        "mode": "AK",
-        "access_key_id": place.key.access_key_id,
-        "access_key_secret": place.key.access_key_secret,
-        "region_id": "cn-hangzhou",
-    }
-    file = tmp_path / ".aliyun" / "config.json"
-    file.parent.mkdir()
-    file.write_text(json.dumps({"current": "work", "profiles": [profile]}), encoding="utf-8")
-    before = file.stat().st_mtime_ns, file.read_bytes()
-    assert natkeeper("status", "--direct", "--profile", "work").code == 0
-    assert natkeeper("status", "--direct").code == 0
-    assert (file.stat().st_mtime_ns, file.read_bytes()) == before
-    ended = natkeeper("status", "--direct", "--profile", "nobody")
-    assert ended.code == 4
-    assert "profile nobody" in ended.err
+@pytest.mark.parametrize(
+    "code, advice",
+    [
+        ("SignatureDoesNotMatch", "the access key's secret is wrong"),
+        ("SignatureNotMatch", "the access key's secret is wrong"),
+        ("InvalidAccessKeyId.NotFound", "the access key does not exist or is disabled"),
+        ("InvalidAccessKeyId", "the access key does not exist or is disabled"),
+        ("InvalidSecurityToken.Expired", "the temporary credentials have expired"),
+        ("ExpiredStsToken", "the temporary credentials have expired"),
+        ("MissingSecurityToken", "ALIBABA_CLOUD_SECURITY_TOKEN"),
+        ("InvalidTimeStamp.Expired", "clock"),
+        ("Forbidden.RAM", "natkeeper policy --for operator"),
+        ("NoPermission", "natkeeper policy --for operator"),
+    ],
+)
+def test_a_denial_advises_what_it_is_about(code: str, advice: str) -> None:
+    """A wrong secret is not mended by permissions, nor a clock by another key."""
+    denied = trouble_of(Failure(FailureKind.DENIED, "no", code), "asking")
+    assert denied.code == Exit.DENIED
+    assert advice in denied.do
+    assert ("policy --for" in denied.do) == ("policy --for" in advice)
 
 
 def test_a_fault_of_natkeeper_is_a_sentence_with_a_way_to_the_trace(

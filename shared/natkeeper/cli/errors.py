@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from enum import IntEnum
 from typing import TYPE_CHECKING
 
@@ -76,10 +77,27 @@ def trouble_of(failure: Failure, doing: str) -> Trouble:
     what = f"{doing}: {failure}"
     match failure.kind:
         case FailureKind.DENIED:
-            return Denied(what, "`natkeeper policy --for operator` prints the permissions that these commands need")
+            return Denied(what, _about_denial(failure.code))
         case FailureKind.UNREACHABLE:
             return Unreached(what, "check the network from here, or try again in a moment")
         case FailureKind.THROTTLED | FailureKind.BUSY:
             return Unreached(what, "try again in a moment")
         case _:
             return Trouble(what)
+
+
+_PERMISSIONS = "`natkeeper policy --for operator` prints the permissions that these commands need"
+_KEYS = (
+    (r"Signature(DoesNot|Not)Match|IncompleteSignature", ("the access key's secret is wrong: set it anew in the "
+     "environment, or with `aliyun configure`")),
+    (r"InvalidAccessKeyI[dD](\..*)?", "the access key does not exist or is disabled: see RAM > Users, and set another"),
+    (r"InvalidTimeStamp(\..*)?", "the clock of this machine is wrong: a request may be 15 minutes old at most"),
+    (r"MissingSecurityToken", "temporary credentials need their token, too: set ALIBABA_CLOUD_SECURITY_TOKEN"),
+    (r"Expired\w*Token|Invalid(Security|Sts)Token(\..*)?", ("the temporary credentials have expired or do not belong "
+     "together: get new ones")),
+)  # fmt: skip
+
+
+def _about_denial(code: str | None) -> str:
+    """Say what to do about a denial: about the keys where the code is about them, else about permissions."""
+    return next((advice for form, advice in _KEYS if re.fullmatch(form, code or "")), _PERMISSIONS)
