@@ -159,23 +159,27 @@ def bench(*, out: str, as_json: bool, only: tuple[str, ...], **numbers: int) -> 
     """Measure how fast and how small natkeeper is, each figure beside the least that could be.
 
     The functions are the bundles that `s deploy` would upload. A busy machine spoils figures: the load is in the table.
+    A part that cannot be measured is a row with the reason; the exit code is then 1.
     """
     from pathlib import Path
 
     from rich.console import Console
 
-    from natkeeper.packaging import InstallFailed
     from natlab.bench.command import Order, measure
 
     terminal = sys.stdout.isatty()
     console = Console(width=None if terminal else 150)
     try:
         order = Order(only=only, **numbers)
-        measure(order, console, Path(out), as_json=as_json, say=lambda text: click.echo(f"bench: {text}", err=True))
-    except (InstallFailed, OSError) as trouble:
+        complete = measure(
+            order, console, Path(out), as_json=as_json, say=lambda t: click.echo(f"bench: {t}", err=True)
+        )
+    except OSError as trouble:
         _give_up(f"The bench cannot be set up: {trouble}", NOT_POSSIBLE)
     except KeyboardInterrupt:
-        _give_up("Ended before the end; nothing is left running.", 130)
+        _give_up(f"Ended before the end; nothing is left running. {out} has the parts measured until then.", 130)
+    else:
+        sys.exit(0 if complete else PLAYED_BADLY)
 
 
 @main.command()

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import json
+from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from statistics import mean
 
@@ -11,9 +13,10 @@ import pytest
 from rich.console import Console
 
 from natkeeper.probe.handler import Settings
-from natlab.bench import cold, command
+from natlab.bench import cold, command, scale, storm
+from natlab.bench import detection as detecting
 from natlab.bench.detection import detection, row, seen_after, shipped, usd_a_month
-from natlab.bench.figures import Figure, Sample, absent
+from natlab.bench.figures import Figure, NotMeasuredError, Part, Sample, absent, counted
 from natlab.bench.machine import Place
 from natlab.bench.report import as_json
 
@@ -40,6 +43,68 @@ def test_everything_that_is_promised_is_written_and_shown(tmp_path: Path, monkey
     for figure in told["figures"].values():
         assert figure["what"] in shown.getvalue()
     assert said[-1] == f"written to {out}"
+
+
+def test_a_part_that_cannot_be_measured_costs_no_other_part(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its figures are rows with the reason; what other parts measured is printed and written."""
+
+    def breaks() -> Iterator[Figure]:
+        yield counted("storm_ms", "storm", 3)
+        raise ConnectionResetError("the cloud hung up")
+
+    monkeypatch.setattr(storm, "storm", breaks)
+    out, shown = tmp_path / "bench.json", io.StringIO()
+    order = command.Order(only=("storm", "detection"))
+    complete = command.measure(order, Console(file=shown, width=300), out, as_json=False, say=lambda _: None)
+    told = json.loads(out.read_text(encoding="utf-8"))
+    assert not complete
+    assert (told["storm_ms"], told["storm_calls"]) == (3, None)
+    assert told["detection_s"] > 0
+    assert told["figures"]["storm_calls"]["failed"]
+    assert "not measured: ConnectionResetError: the cloud hung up" in shown.getvalue()
+
+
+def test_a_bench_that_is_interrupted_keeps_what_it_measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The file is written after each part."""
+
+    def interrupted(_rows: object) -> list[Figure]:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(storm, "storm", lambda: [counted("storm_ms", "storm", 3)])
+    monkeypatch.setattr(detecting, "detection", interrupted)
+    out, order = tmp_path / "bench.json", command.Order(only=("storm", "detection"))
+    with pytest.raises(KeyboardInterrupt):
+        command.measure(order, Console(file=io.StringIO()), out, as_json=False, say=lambda _: None)
+    assert json.loads(out.read_text(encoding="utf-8"))["storm_ms"] == 3
+
+
+def test_every_part_keeps_its_promise_of_figures() -> None:
+    """A figure that a part promises and does not yield is not noticed otherwise."""
+    part = Part("size", ("bundle_mb", "probe_mb"), lambda: [counted("bundle_mb", "bundle", 1)])
+    assert [(figure.key, figure.failed) for figure in part.figures()] == [("bundle_mb", False), ("probe_mb", True)]
+
+
+def test_quiet_sweeps_that_differ_say_in_which_calls() -> None:
+    """The figure is missing with the reason, not an exception."""
+    usual = Counter(DescribeRouteEntryList=500, ListExecutions=1)
+    figure = scale._calls("sweep500_calls", [usual, usual + Counter(ListTaskExecutions=4)], 501)
+    assert figure.failed
+    assert figure.missing == "not measured: quiet sweeps differ: 501 calls, then 505 with 4 ListTaskExecutions more"
+    assert scale._calls("sweep500_calls", [usual, usual], 501).met
+
+
+@pytest.mark.parametrize("left", [[20, 0], [15, 5, 0], [0]])
+def test_sweeps_are_quiet_once_every_setup_report_is_known(left: list[int]) -> None:
+    """A slow machine fetches fewer reports in its first sweep and leaves the rest to the next, which is not quiet."""
+    swept = iter([(None, Counter(ListTaskExecutions=count)) for count in [*left, 0, 0]])
+    first = scale._until_reports_are_known(lambda: next(swept))  # type: ignore[arg-type, return-value]
+    assert [calls.total() for _, calls in first] == left
+
+
+def test_reports_that_are_fetched_for_ever_are_no_quiet_sweeps() -> None:
+    """The bench gives that part up."""
+    with pytest.raises(NotMeasuredError, match="still fetched"):
+        scale._until_reports_are_known(lambda: (None, Counter(ListTaskExecutions=1)))  # type: ignore[arg-type, return-value]
 
 
 def test_the_names_are_those_of_five_hundred_groups() -> None:

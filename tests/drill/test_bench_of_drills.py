@@ -97,20 +97,20 @@ def test_drill_that_went_badly_has_no_figure(perform: Perform) -> None:
         return drill(reasons=("the route went nowhere",)) if scenario.name == "stop" else PLAYED[scenario.name]
 
     rows = perform(play)
-    assert rows["stop_outage_s"].missing == "run 1 of 2 went badly: the route went nowhere"
-    assert rows["freeze_hung_s"].missing == "waited in vain"
+    assert rows["stop_outage_s"].missing == "not measured: run 1 of 2 went badly: the route went nowhere"
+    assert rows["freeze_hung_s"].missing == "not measured: waited in vain"
     assert rows["follow_outage_s"].value is not None
 
 
 def test_an_outage_without_an_event_is_no_answer_to_one(perform: Perform) -> None:
     """Where the bus heard nothing, nothing can be counted from there."""
     rows = perform(lambda scenario: PLAYED["freeze"] if scenario.name == "stop" else PLAYED[scenario.name])
-    assert rows["stop_after_event_s"].missing == "no event, or no end of the outage"
+    assert rows["stop_after_event_s"].missing == "not measured: no event, or no end of the outage"
 
 
 def test_without_a_lab_the_figures_say_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
     """And nothing is played."""
     monkeypatch.setattr("natlab.real.preflight.preflight", lambda: ["The lab needs root."])
-    told = packets.packets(1, lambda _text: None)
+    told = list(packets.packets(1, lambda _text: None))
     assert {figure.missing for figure in told} == {"The lab needs root."}
     assert len(told) == 1 + sum(len(part.rows) for part in (*packets.OWN, *packets.FOLLOWING))

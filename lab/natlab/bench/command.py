@@ -4,24 +4,20 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from natlab.bench import report
-from natlab.bench.cold import cold
-from natlab.bench.detection import detection, table
-from natlab.bench.figures import Figure
+from natlab.bench import cold, detection, packets, report, scale, size, storm, warm
+from natlab.bench.figures import Figure, Part
 from natlab.bench.machine import Place, machine
-from natlab.bench.packets import packets
-from natlab.bench.scale import GROUPS, scale
-from natlab.bench.size import size
-from natlab.bench.storm import storm
-from natlab.bench.warm import warm
+from natlab.bench.scale import GROUPS
 
 if TYPE_CHECKING:
     from rich.console import Console
+
+    from natlab.bench.detection import Row
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,35 +31,41 @@ class Order:
     only: tuple[str, ...] = ()
 
 
-PARTS = ("size", "cold", "warm", "scale", "storm", "detection", "lab")
+def parts(order: Order, place: Place, rows: Sequence[Row], say: Callable[[str], None]) -> tuple[Part, ...]:
+    """List everything that can be measured, in the order in which it is."""
+    return (
+        Part("size", size.KEYS, size.size),
+        Part("cold", cold.KEYS, lambda: cold.cold(place, order.runs)),
+        Part("warm", warm.KEYS, lambda: warm.warm(order.runs)),
+        Part("scale", scale.keys(order.groups), lambda: scale.scale(order.sweeps, order.groups)),
+        Part("storm", storm.KEYS, storm.storm),
+        Part("detection", detection.KEYS, lambda: detection.detection(rows)),
+        Part("lab", packets.KEYS, lambda: packets.packets(order.lab_runs, say)),
+    )
 
 
-def measure(order: Order, console: Console, out: Path, *, as_json: bool, say: Callable[[str], None]) -> None:
-    """Measure, show and write."""
+def measure(order: Order, console: Console, out: Path, *, as_json: bool, say: Callable[[str], None]) -> bool:
+    """Measure, show and write; return whether every part that was asked for could be measured.
+
+    The file is written after each part, so that whatever ends the bench, what was measured until then is there.
+    """
     place, about = Place.checkout(), machine()
     place.scratch.mkdir(parents=True, exist_ok=True)
-    rows = table() if _wanted(order, "detection") else []
-    parts: dict[str, Callable[[], list[Figure]]] = {
-        "size": size,
-        "cold": lambda: cold(place, order.runs),
-        "warm": lambda: warm(order.runs),
-        "scale": lambda: scale(order.sweeps, order.groups),
-        "storm": storm,
-        "detection": lambda: detection(rows),
-        "lab": lambda: packets(order.lab_runs, say),
-    }
+    rows = detection.table() if _wanted(order, "detection") else []
     figures: list[Figure] = []
-    for name, part in parts.items():
-        if _wanted(order, name):
-            say(f"{name} (load {os.getloadavg()[0]:.1f})")
-            figures += part()
     told = report.as_json(figures, rows, about)
-    report.write(out, told)
+    for part in parts(order, place, rows, say):
+        if _wanted(order, part.name):
+            say(f"{part.name} (load {os.getloadavg()[0]:.1f})")
+            figures += part.figures()
+            told = report.as_json(figures, rows, about)
+            report.write(out, told)
     if as_json:
         print(json.dumps(told, ensure_ascii=False))  # noqa: T201  what was asked for
     else:
         report.show(console, figures, rows, about)
         say(f"written to {out}")
+    return not any(figure.failed for figure in figures)
 
 
 def _wanted(order: Order, name: str) -> bool:

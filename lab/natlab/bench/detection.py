@@ -21,6 +21,7 @@ from natlab.bench.figures import Figure, Sample, counted
 from natlab.bench.worlds import PAPER_CONFIG
 from natlab.scenarios.functions import ROOT
 
+KEYS = "detection_s", "detection_worst_s", "probe_usd"
 MINUTE_S, SAVING_S = 60.0, 55.0
 MINUTES_A_MONTH = 43_800
 USD_A_CU = 0.000020

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from statistics import median
 from typing import Any
+
+
+class NotMeasuredError(Exception):
+    """A figure could not be measured; the message says what was seen instead."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +53,8 @@ class Figure:
     """One line of the table.
 
     `key` is its name in bench.json. `target` is what it must not exceed, `least` what it must reach. `floor` says what
-    the least possible is, in words with its number. `missing` says why there is nothing to show.
+    the least possible is, in words with its number. `missing` says why there is nothing to show, and `failed`
+    whether that is because measuring it went wrong.
     """
 
     key: str
@@ -60,6 +65,7 @@ class Figure:
     target: float | None = None
     missing: str = ""
     least: float | None = None
+    failed: bool = False
 
     @property
     def value(self) -> float | None:
@@ -81,10 +87,40 @@ def counted(key: str, what: str, count: float, unit: str = "", **more: Any) -> F
 
 
 def absent(key: str, what: str, unit: str, why: str) -> Figure:
-    """Make a figure of something that could not be measured here."""
+    """Make a figure of something that was not asked for, or cannot be measured on this machine."""
     return Figure(key, what, unit, None, missing=why)
+
+
+def failed(key: str, what: str, unit: str, why: str) -> Figure:
+    """Make a figure of something whose measurement went wrong."""
+    return Figure(key, what, unit, None, missing=f"not measured: {why}", failed=True)
 
 
 def repeated(times: int, measure: Callable[[], float]) -> Sample:
     """Measure `times` times."""
     return Sample.of([measure() for _ in range(times)])
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A part of the bench. It yields each figure as soon as it has it; `keys` are the figures that it promises."""
+
+    name: str
+    keys: tuple[str, ...]
+    measure: Callable[[], Iterable[Figure]]
+
+    def figures(self) -> Iterator[Figure]:
+        """Yield the figures; after a failure, one without a value and with the reason for each that is missing.
+
+        One part that fails must not cost what the others measured, so every error ends here.
+        """
+        missing = dict.fromkeys(self.keys)
+        why = "the part ended without it"
+        try:
+            for figure in self.measure():
+                missing.pop(figure.key, None)
+                yield figure
+        except Exception as trouble:  # noqa: BLE001  see above
+            why = str(trouble) if isinstance(trouble, NotMeasuredError) else f"{type(trouble).__name__}: {trouble}"
+        for key in missing:
+            yield failed(key, f"{self.name}: {key}", "", why)

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from natlab.bench.figures import Figure, Sample, absent, counted
+from natlab.bench.figures import Figure, Sample, absent, counted, failed
 
 if TYPE_CHECKING:
     from natkeeper.drill import Observed
@@ -41,8 +41,12 @@ class Row:
         return Figure(self.key, self.what, self.unit, values, self.aside, self.most, least=self.least)
 
     def absent(self, why: str) -> Figure:
-        """There is none, and why."""
+        """Say why there is none here."""
         return absent(self.key, self.what, self.unit, why)
+
+    def failed(self, why: str) -> Figure:
+        """Say what went wrong."""
+        return failed(self.key, self.what, self.unit, why)
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,32 +155,34 @@ FOLLOWING = (
     )),
 )  # fmt: skip
 SWEEP = "sweep_writes", "lab: writes of a sweep of two healthy gateways", ""
+KEYS = (SWEEP[0], *(row.key for part in (*OWN, *FOLLOWING) for row in part.rows))
 
 
-def packets(runs: int, say: Callable[[str], None]) -> list[Figure]:
+def packets(runs: int, say: Callable[[str], None]) -> Iterator[Figure]:
     """Play every scenario `runs` times."""
     from natlab.real.preflight import preflight
 
     why = "not asked for (--lab-runs)" if runs < 1 else " ".join(preflight())
     if why:
-        return [absent(*SWEEP, why), *(row.absent(why) for part in (*OWN, *FOLLOWING) for row in part.rows)]
-    return [*_on_a_stage(OWN, runs, say), *_on_a_stage(FOLLOWING, runs, say)]
+        yield absent(*SWEEP, why)
+        yield from (row.absent(why) for part in (*OWN, *FOLLOWING) for row in part.rows)
+        return
+    yield from _on_a_stage(OWN, runs, say)
+    yield from _on_a_stage(FOLLOWING, runs, say)
 
 
-def _on_a_stage(parts: tuple[Part, ...], runs: int, say: Callable[[str], None]) -> list[Figure]:
+def _on_a_stage(parts: tuple[Part, ...], runs: int, say: Callable[[str], None]) -> Iterator[Figure]:
     from natlab.scenarios.stage import InVain
 
-    made: list[Figure] = []
     say(f"lab: setting a stage for {', '.join(part.scenario for part in parts)}")
     with _stage("stop" if parts is OWN else "follow") as stage:
         if parts is OWN:
-            made.append(counted(*SWEEP[:2], stage.sweep(), target=0.0))
+            yield counted(*SWEEP[:2], stage.sweep(), target=0.0)
         for part in parts:
             try:
-                made += _repeated(stage, part, runs, say)
+                yield from _repeated(stage, part, runs, say)
             except (WentBadlyError, InVain) as bad:
-                made += [row.absent(str(bad)) for row in part.rows]
-    return made
+                yield from (row.failed(str(bad)) for row in part.rows)
 
 
 def _repeated(stage: Drills, part: Part, runs: int, say: Callable[[str], None]) -> list[Figure]:

@@ -75,6 +75,8 @@ def _about(figure: Figure) -> dict[str, Any]:
         told |= {"least": figure.least, "met": figure.met}
     if figure.missing:
         told["missing"] = figure.missing
+    if figure.failed:
+        told["failed"] = True
     return told
 
 

@@ -11,6 +11,7 @@ from natlab.bench.figures import Figure, counted
 from natlab.bench.worlds import PAPER_CONFIG
 from natlab.scenarios.functions import CACHE, bundles
 
+KEYS = "bundle_mb", "probe_bundle_mb", "notify_bundle_mb"
 GOAL_MB = 15.0
 
 

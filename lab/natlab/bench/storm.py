@@ -11,13 +11,14 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from natlab.bench.figures import Figure, Sample, counted
-from natlab.bench.warm import NotMeasuredError, prepared, settle
+from natlab.bench.figures import Figure, NotMeasuredError, Sample, counted
+from natlab.bench.warm import prepared, settle
 from natlab.bench.worlds import FAILOVER, Guarded, World
 
 if TYPE_CHECKING:
     from natlab.cloud.kernel.events import Event
 
+KEYS = "storm_ms", "storm_calls", "storm_mb"
 COPIES = 1000
 GOAL_MB = 96.0
 _EVERY_S, _POLL_S = 0.001, 0.01
