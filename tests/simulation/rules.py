@@ -36,13 +36,13 @@ from natkeeper.ports import (
     UnassociateEip,
 )
 from tests.simulation.region import EIP_WRITES, ROUTE_WRITES, WRITES, Region
+from tests.simulation.run_view import RunView
 from tests.simulation.story import Story
 from tests.simulation.town import DEFAULT, HALVES, Town
 from tests.simulation.truth import Truth, memory_of, paused
 
 if TYPE_CHECKING:
     from natkeeper.failover.run import Answer
-    from tests.simulation.runs import Invocation
 
 BOUND_S = 120.0
 """From 'a fit candidate exists, the API answers, nobody disturbs' to 'the route leads to the internet'."""
@@ -164,7 +164,7 @@ class Rules:
 
     # ---- a call is sent ----------------------------------------------------------------------------------
 
-    def sent(self, run: Invocation, call: Any) -> None:
+    def sent(self, run: RunView, call: Any) -> None:
         """Judge a call by what its run knows."""
         if isinstance(call, HandOver):
             functions = {self.config.notify, *(group.probe.function for group in self.config.groups)}
@@ -197,7 +197,7 @@ class Rules:
             self._point_sent(run, group, call, entries)
 
     def _point_sent(
-        self, run: Invocation, group: Group, call: PointRoute | NoteRoute | CreateRoute, entries: dict[str, Any]
+        self, run: RunView, group: Group, call: PointRoute | NoteRoute | CreateRoute, entries: dict[str, Any]
     ) -> None:
         if call.destination not in (DEFAULT, *HALVES):
             self._break("only ours", f"{run.name} writes {call.destination}")
@@ -219,7 +219,7 @@ class Rules:
             if not belongs(call.to, group):
                 self._break("only ours", f"{run.name} points a route to {call.to}")
 
-    def _eip_sent(self, run: Invocation, call: UnassociateEip | AssociateEip) -> None:
+    def _eip_sent(self, run: RunView, call: UnassociateEip | AssociateEip) -> None:
         group = next(
             (g for g in self.config.groups if isinstance(g.address, Follow) and g.address.follow == call.eip), None
         )
@@ -235,24 +235,24 @@ class Rules:
             if not finishes and (moved is None or (self.town.now - moved).total_seconds() > FINISH_S):
                 self._break("pause", f"{run.name} sends {call} in a paused group")
 
-    def _by_force(self, run: Invocation) -> bool:
+    def _by_force(self, run: RunView) -> bool:
         action = run.action.get("action")
         return action in ("pause", "resume") or (action == "switch" and bool(run.action.get("force")))
 
-    def _known_entries(self, run: Invocation, table: str) -> dict[str, Any]:
+    def _known_entries(self, run: RunView, table: str) -> dict[str, Any]:
         known = next((k for c, k in run.known.items() if isinstance(c, ReadRoutes) and c.table == table), None)
         if known is None:
             self._break("rule 3", f"{run.name} writes to {table}, which it has not read")
             return {}
         return {entry.destination: entry for entry in known[1]}
 
-    def _table_of(self, run: Invocation, call: DeleteRoute) -> Any:
+    def _table_of(self, run: RunView, call: DeleteRoute) -> Any:
         for asked, (_, answer) in run.known.items():
             if isinstance(asked, ReadRoutes) and any(entry.id == call.entry for entry in answer):
                 return asked.table
         return None
 
-    def _fresh(self, run: Invocation, table: str) -> None:
+    def _fresh(self, run: RunView, table: str) -> None:
         when = next(k[0] for c, k in run.known.items() if isinstance(c, ReadRoutes) and c.table == table)
         old = FRESH_S * (2 if self.region.troubled_lately else 1)
         if not run.stalled and self.town.now - when > timedelta(seconds=old):
@@ -260,7 +260,7 @@ class Rules:
                 "freshness", f"{run.name} acts on what it read {(self.town.now - when).total_seconds():.1f} s ago"
             )
 
-    def _not_blind(self, run: Invocation, group: Group, call: Any, entries: dict[str, Any]) -> None:
+    def _not_blind(self, run: RunView, group: Group, call: Any, entries: dict[str, Any]) -> None:
         """Rule 3: leaving a next hop takes having seen it."""
         if not isinstance(call, PointRoute) or run.action.get("action") == "switch":
             return
@@ -271,14 +271,14 @@ class Rules:
         if not any(isinstance(asked, wanted) for asked in run.known):
             self._break("rule 3", f"{run.name} leaves {here} without having seen it")
 
-    def _known_pause(self, run: Invocation, group: Group) -> bool:
+    def _known_pause(self, run: RunView, group: Group) -> bool:
         tables = {route.table for route in group.routes}
         for asked, (_, answer) in run.known.items():
             if isinstance(asked, ReadRoutes) and asked.table in tables and paused(answer, self.town.now):
                 return True
         return False
 
-    def _group_of_gateways(self, run: Invocation, gateways: tuple[InstanceId, ...]) -> Group:
+    def _group_of_gateways(self, run: RunView, gateways: tuple[InstanceId, ...]) -> Group:
         for group in self.config.groups:
             if set(gateways) <= set(group.gateways):
                 return group
@@ -286,7 +286,7 @@ class Rules:
 
     # ---- a call arrives ----------------------------------------------------------------------------------
 
-    def arrives(self, run: Invocation, call: Any) -> None:
+    def arrives(self, run: RunView, call: Any) -> None:
         """Remember what stood there before a write."""
         if isinstance(call, ROUTE_WRITES):
             self.covered = {table: self.town._covered(table, DEFAULT) for table in self.group_of}
@@ -294,7 +294,7 @@ class Rules:
             entry = None if isinstance(call, DeleteRoute) else self.town.entry(call.table, call.destination)
             self._before: tuple[NextHop | None, str] = (None, "") if entry is None else (entry.hop, entry.description)
 
-    def arrived(self, run: Invocation, call: Any, result: Result, how: str) -> None:
+    def arrived(self, run: RunView, call: Any, result: Result, how: str) -> None:
         """Judge a write that was carried out by what is true."""
         if not isinstance(call, WRITES):
             return
@@ -318,7 +318,7 @@ class Rules:
             self._point_arrived(run, call)
         self.look()
 
-    def _point_arrived(self, run: Invocation, call: PointRoute | CreateRoute) -> None:
+    def _point_arrived(self, run: RunView, call: PointRoute | CreateRoute) -> None:
         here = self._before[0]
         changed = len(self.town.moves) > self._moves_before if isinstance(call, PointRoute) else True
         if not changed or here == call.to:
@@ -339,7 +339,7 @@ class Rules:
             self._good_reason(run, call, group, here, known)
             self._no_ping_pong(run, call, here, known)
 
-    def _good_target(self, run: Invocation, call: PointRoute | CreateRoute, group: Group, known: float) -> None:
+    def _good_target(self, run: RunView, call: PointRoute | CreateRoute, group: Group, known: float) -> None:
         """Rule 2: not to what has been visibly bad, while something always was good."""
         since = self.bad_since.get(call.to.id)
         if not any(isinstance(asked, ReadConditions) for asked in run.known):
@@ -360,7 +360,7 @@ class Rules:
                 "rule 2", f"{run.name} points {call.table} to {call.to}, bad for {self.town.second - since:.0f} s"
             )
 
-    def _good_reason(self, run: Invocation, call: PointRoute, group: Group, here: NextHop, known: float) -> None:
+    def _good_reason(self, run: RunView, call: PointRoute, group: Group, here: NextHop, known: float) -> None:
         """Rule 6: a next hop is left because it was bad, or because a planned return is due."""
         now, memory = self.town.second, memory_of(self._before[1])
         read = self._known_entries(run, call.table).get(call.destination)
@@ -390,7 +390,7 @@ class Rules:
                 return
         self._break("rule 6", f"{run.name} leaves {here}, which is healthy, for {call.to}: {call.description}")
 
-    def _no_ping_pong(self, run: Invocation, call: PointRoute, here: NextHop, known: float) -> None:
+    def _no_ping_pong(self, run: RunView, call: PointRoute, here: NextHop, known: float) -> None:
         """At most one move to each next hop for one cause: nobody is tried again while nothing changes.
 
         What ECS shows of the hop that is left is one cause, what only a look shows is another.
@@ -402,7 +402,7 @@ class Rules:
         if again and self.story.runs == 1 and here.id not in self.bad_since:
             self._break("one move", f"{run.name} moves {call.table} to {call.to} once more: {list(targets)}")
 
-    def _note_arrived(self, run: Invocation, call: NoteRoute) -> None:
+    def _note_arrived(self, run: RunView, call: NoteRoute) -> None:
         """A quiet world is not written to: a mark comes and goes once, for each gateway and route."""
         if id(call) in run.noted:
             return  # another attempt of a call whose answer was lost
@@ -418,7 +418,7 @@ class Rules:
 
     # ---- a run answers -----------------------------------------------------------------------------------
 
-    def answered(self, run: Invocation, answer: Answer) -> None:
+    def answered(self, run: RunView, answer: Answer) -> None:
         """Judge what a run tells."""
         text = json.dumps(answer.as_json())
         if "Traceback" in text or "the run failed with" in text:
@@ -437,7 +437,7 @@ class Rules:
             if silent or not self._excused(run, group):
                 self._break("rule 7", f"{run.name} moved, and saw nothing of it: {receipt.sentence}")
 
-    def _excused(self, run: Invocation, group: Group) -> bool:
+    def _excused(self, run: RunView, group: Group) -> bool:
         """Whether a run may end without a look: trouble, a pause, no time, nobody who could look, or overtaken."""
         if any(self.town.hop_of(table) != to for table, to in run.pointed.items()):
             return True

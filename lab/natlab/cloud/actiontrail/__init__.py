@@ -9,12 +9,12 @@ from natlab.cloud.actiontrail.trail import Trail
 from natlab.cloud.kernel.rpc import RpcService
 
 if TYPE_CHECKING:
-    from natlab.cloud.cloud import Cloud
+    from natlab.cloud.kernel.context import Context
 
 __all__ = ["Trail", "install"]
 
 
-def install(cloud: Cloud) -> tuple[Trail, RpcService]:
+def install(cloud: Context) -> tuple[Trail, RpcService]:
     """The product for one cloud: its Python side and its API."""
     trail = Trail(cloud)
     return trail, service(cloud, trail)

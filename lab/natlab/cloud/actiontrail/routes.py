@@ -15,7 +15,7 @@ from natlab.cloud.kernel.parameters import STRUCTS, TEXT
 from natlab.cloud.kernel.rpc import Call, JsonObject, Operation, RpcService
 
 if TYPE_CHECKING:
-    from natlab.cloud.cloud import Cloud
+    from natlab.cloud.kernel.context import Context
 
 VERSION = "2020-07-06"
 _DEFAULT_PERIOD_S = 30 * 86400.0
@@ -25,7 +25,7 @@ _MOST = 50
 class Handlers:
     """One method per operation."""
 
-    def __init__(self, cloud: Cloud, trail: Trail) -> None:
+    def __init__(self, cloud: Context, trail: Trail) -> None:
         self._cloud = cloud
         self._trail = trail
 
@@ -83,7 +83,7 @@ def _moment(text: str, code: str, default: float) -> float:
         raise ApiError(code, "The specified time is invalid.") from None
 
 
-def service(cloud: Cloud, trail: Trail) -> RpcService:
+def service(cloud: Context, trail: Trail) -> RpcService:
     """The product as the server sees it."""
     operations = {
         "LookupEvents": Operation(

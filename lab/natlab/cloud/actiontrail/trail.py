@@ -14,7 +14,7 @@ from natlab.cloud.kernel.gate import CallRecord
 from natlab.cloud.kernel.rpc import RpcService
 
 if TYPE_CHECKING:
-    from natlab.cloud.cloud import Cloud
+    from natlab.cloud.kernel.context import Context
 
 HISTORY = 5_000
 """How many calls the history keeps."""
@@ -34,7 +34,7 @@ _RESOURCES = {
 class Trail:
     """The audit log of one cloud."""
 
-    def __init__(self, cloud: Cloud) -> None:
+    def __init__(self, cloud: Context) -> None:
         self._cloud = cloud
         self.entries: deque[Entry] = deque(maxlen=HISTORY)
         cloud.gate.observers.append(self.record)

@@ -11,12 +11,12 @@ from natlab.cloud.ecs.routes import service
 from natlab.cloud.kernel.rpc import RpcService
 
 if TYPE_CHECKING:
-    from natlab.cloud.cloud import Cloud
+    from natlab.cloud.ecs.context import EcsContext
 
 __all__ = ["Ecs", "install"]
 
 
-def install(cloud: Cloud) -> tuple[Ecs, RpcService]:
+def install(cloud: EcsContext) -> tuple[Ecs, RpcService]:
     """The product for one cloud: its Python side and its API."""
     state = State(cloud.clock.now)
     ecs = Ecs(cloud, state)

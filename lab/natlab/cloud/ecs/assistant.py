@@ -18,7 +18,8 @@ from natlab.cloud.ecs.assistant_answers import (
     result_answer,
 )
 from natlab.cloud.ecs.assistant_commands import Command
-from natlab.cloud.ecs.assistant_runs import HEARTBEAT_S, Invocation, Run, Runs, Surroundings
+from natlab.cloud.ecs.assistant_runs import HEARTBEAT_S, Invocation, Run, Runs
+from natlab.cloud.kernel.context import Context
 from natlab.cloud.kernel.errors import ApiError
 from natlab.cloud.kernel.paging import by_token, numbered
 from natlab.cloud.kernel.parameters import (
@@ -74,7 +75,7 @@ _AGAIN = {"RegionId": NEEDED, "CommandId": NEEDED, "Timeout": INTEGER, "WorkingD
 class Assistant:
     """Commands and invocations; `status_of` tells an instance's state, None when there is no such instance."""
 
-    def __init__(self, cloud: Surroundings, status_of: Callable[[str], str | None]) -> None:
+    def __init__(self, cloud: Context, status_of: Callable[[str], str | None]) -> None:
         self._cloud = cloud
         self._status_of = status_of
         self.reset()

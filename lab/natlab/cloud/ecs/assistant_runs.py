@@ -11,37 +11,17 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import TYPE_CHECKING, Protocol
 
 from natlab.cloud.dataplane import CommandResult
 from natlab.cloud.ecs.assistant_commands import Command, filled_in
+from natlab.cloud.kernel.context import Context
 from natlab.cloud.kernel.records import Records
-
-if TYPE_CHECKING:
-    import threading
-
-    from natlab.cloud.dataplane import Substrate
-    from natlab.cloud.kernel.clock import Clock
-    from natlab.cloud.kernel.ids import Ids
-    from natlab.cloud.kernel.latencies import Latencies
 
 MAX_OUTPUT = 24 * 1024
 """Bytes of output that are kept; more than that is dropped from the beginning."""
 HEARTBEAT_S = 120.0
 """DescribeCloudAssistantStatus: an agent counts as running while its last heartbeat is younger than this."""
 UNFINISHED = frozenset({"Pending", "Running", "Stopping"})
-
-
-class Surroundings(Protocol):
-    """What Cloud Assistant needs of the cloud around it."""
-
-    clock: Clock
-    latencies: Latencies
-    substrate: Substrate
-    lock: threading.RLock
-    ids: Ids
-    region: str
-    account_id: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +82,7 @@ class Invocation:
 class Runs:
     """All invocations, and the timers that move them on."""
 
-    def __init__(self, cloud: Surroundings, status_of: Callable[[str], str | None]) -> None:
+    def __init__(self, cloud: Context, status_of: Callable[[str], str | None]) -> None:
         self._cloud = cloud
         self._status_of = status_of
         self.invocations: Records[Invocation] = Records(cloud.clock.now)

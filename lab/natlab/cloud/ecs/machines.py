@@ -19,7 +19,7 @@ from natlab.cloud.kernel.events import cloud_event, utc
 from natlab.cloud.kernel.locking import locked
 
 if TYPE_CHECKING:
-    from natlab.cloud.cloud import Cloud
+    from natlab.cloud.ecs.context import EcsContext
 
 _FIRST_HOST = 10
 """Private addresses that nobody chose begin at .10 of their vSwitch."""
@@ -28,7 +28,7 @@ _FIRST_HOST = 10
 class Machines:
     """Instances: setting them up, looking at them, and their ordinary life."""
 
-    def __init__(self, cloud: Cloud, state: State) -> None:
+    def __init__(self, cloud: EcsContext, state: State) -> None:
         self._cloud = cloud
         self._state = state
 

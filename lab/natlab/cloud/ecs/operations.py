@@ -20,7 +20,7 @@ from natlab.cloud.kernel.rpc import Call, JsonObject
 from natlab.cloud.vpc.models import Eip
 
 if TYPE_CHECKING:
-    from natlab.cloud.cloud import Cloud
+    from natlab.cloud.ecs.context import EcsContext
 
 Item = TypeVar("Item")
 _SIMULATED_KINDS = frozenset(
@@ -39,7 +39,7 @@ _DEFAULT_ZONES = ("h", "i", "j", "k")
 class Handlers:
     """One method per operation."""
 
-    def __init__(self, cloud: Cloud, state: State, ecs: Ecs) -> None:
+    def __init__(self, cloud: EcsContext, state: State, ecs: Ecs) -> None:
         self._cloud = cloud
         self._state = state
         self._ecs = ecs

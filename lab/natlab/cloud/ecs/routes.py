@@ -18,7 +18,7 @@ from natlab.cloud.kernel.parameters import BOOLEAN, NEEDED, STRUCTS, TEXT, TEXTS
 from natlab.cloud.kernel.rpc import Operation, RpcService
 
 if TYPE_CHECKING:
-    from natlab.cloud.cloud import Cloud
+    from natlab.cloud.ecs.context import EcsContext
 
 VERSION = "2014-05-26"
 _PAGES: Mapping[str, Parameter] = {"PageNumber": PAGE_NUMBER, "PageSize": PAGE_SIZE}
@@ -182,7 +182,7 @@ def _surroundings(do: Handlers) -> Mapping[str, Operation]:
     }
 
 
-def service(cloud: Cloud, state: State, ecs: Ecs, assistant: Assistant) -> RpcService:
+def service(cloud: EcsContext, state: State, ecs: Ecs, assistant: Assistant) -> RpcService:
     """The product as the server sees it."""
     handlers = Handlers(cloud, state, ecs)
     operations = with_resources({**_instances(handlers), **_surroundings(handlers), **assistant.operations})

@@ -22,7 +22,7 @@ from natlab.cloud.kernel.rpc import Call, JsonObject, Operation, RpcService, rpc
 from natlab.cloud.kernel.wire import Request, Response
 
 if TYPE_CHECKING:
-    from natlab.cloud.cloud import Cloud
+    from natlab.cloud.kernel.context import Context
 
 _Row = TypeVar("_Row")
 _NEEDED_JSON: Final = Parameter(Kind.JSON, required=True)
@@ -35,7 +35,7 @@ _RULE: Final = {"EventBusName": NEEDED, "RuleName": NEEDED}
 class EventBridge(RpcService):
     """The product; the bus itself is `bus`."""
 
-    def __init__(self, cloud: Cloud, bus: Bus) -> None:
+    def __init__(self, cloud: Context, bus: Bus) -> None:
         operations = {
             "CreateRule": Operation(
                 self._create_rule,

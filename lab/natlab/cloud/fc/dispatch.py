@@ -9,17 +9,15 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Final
 
 from natlab.cloud.fc import exceptions
 from natlab.cloud.fc.logs import Logs
 from natlab.cloud.fc.models import Function, Invocation, Status
 from natlab.cloud.fc.runtime.environment import credential_variables
 from natlab.cloud.fc.runtime.instances import Instance, InstanceSpec, Job, Outcome, Runtime
-from natlab.cloud.kernel.accounts import Accounts
-from natlab.cloud.kernel.clock import Clock, Timer
-from natlab.cloud.kernel.ids import Ids
-from natlab.cloud.kernel.latencies import Latencies
+from natlab.cloud.kernel.clock import Timer
+from natlab.cloud.kernel.context import Context
 
 SERVICE: Final = "fc.aliyuncs.com"
 """Who takes a function's role on; the role must trust it."""
@@ -28,17 +26,6 @@ ACCOUNT_LIMIT: Final = 100
 
 IDLE_S: Final = 300.0
 """How long an idle instance is kept (unpublished: assumed); no latency of anything, so not in that table."""
-
-
-class Surroundings(Protocol):
-    """What Function Compute needs of the cloud around it."""
-
-    clock: Clock
-    latencies: Latencies
-    accounts: Accounts
-    ids: Ids
-    region: str
-    account_id: str
 
 
 @dataclass(slots=True)
@@ -65,7 +52,7 @@ class Dispatcher:
 
     def __init__(
         self,
-        cloud: Surroundings,
+        cloud: Context,
         runtime: Runtime,
         logs: Logs,
         locked: Callable[[Callable[[], None]], None],

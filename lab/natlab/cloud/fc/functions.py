@@ -19,13 +19,14 @@ from natlab.cloud.eventbridge.pattern import compile_pattern
 from natlab.cloud.eventbridge.transform import body_for
 from natlab.cloud.fc import exceptions, triggers, validation
 from natlab.cloud.fc.asynchronous import PAYLOAD_LIMIT, AsyncQueue
-from natlab.cloud.fc.dispatch import SERVICE, Dispatcher, Running, Surroundings
+from natlab.cloud.fc.dispatch import SERVICE, Dispatcher, Running
 from natlab.cloud.fc.logs import LogEntry, Logs
 from natlab.cloud.fc.models import AsyncConfig, EventBridgeConfig, Function, Invocation, Status, Trigger
 from natlab.cloud.fc.runtime.instances import Runtime
 from natlab.cloud.fc.timers import Timers, timer_event
 from natlab.cloud.kernel.accounts import Principal
 from natlab.cloud.kernel.clock import VirtualClock
+from natlab.cloud.kernel.context import Context
 from natlab.cloud.kernel.errors import ApiError
 
 SYNC_PAYLOAD_LIMIT: Final = 32 * 1024 * 1024
@@ -40,7 +41,7 @@ _ARN: Final = re.compile(
 class FunctionCompute:
     """All functions of the account; `runtime` decides what an instance is."""
 
-    def __init__(self, cloud: Surroundings, lock: threading.RLock, bus: Bus, runtime: Runtime) -> None:
+    def __init__(self, cloud: Context, lock: threading.RLock, bus: Bus, runtime: Runtime) -> None:
         self._cloud = cloud
         self._lock = lock
         self._changed = threading.Condition(lock)

@@ -21,7 +21,7 @@ from natlab.cloud.kernel.errors import ApiError
 from natlab.cloud.kernel.wire import Request, Response
 
 if TYPE_CHECKING:
-    from natlab.cloud.cloud import Cloud
+    from natlab.cloud.kernel.context import Context
 
 _FUNCTION_RESOURCE: Final = "function"
 LINKED: Final = "sendevent-fc.eventbridge.aliyuncs.com"
@@ -52,7 +52,7 @@ class FunctionComputeV3:
 
     name = "fc"
 
-    def __init__(self, cloud: Cloud, engine: FunctionCompute) -> None:
+    def __init__(self, cloud: Context, engine: FunctionCompute) -> None:
         self.engine = engine
         self._cloud = cloud
         self._scaling: dict[str, Mapping[str, Any]] = {}

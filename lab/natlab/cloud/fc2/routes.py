@@ -26,7 +26,7 @@ from natlab.cloud.kernel.events import utc
 from natlab.cloud.kernel.wire import Request, Response
 
 if TYPE_CHECKING:
-    from natlab.cloud.cloud import Cloud
+    from natlab.cloud.kernel.context import Context
 
 VERSION: Final = "2016-08-15"
 _SERVICE = r"services/(?P<service>[^/.]+)(?:\.(?P<qualifier>[^/]+))?"
@@ -86,7 +86,7 @@ class FunctionComputeV2:
 
     name = "fc2"
 
-    def __init__(self, cloud: Cloud, engine: FunctionCompute) -> None:
+    def __init__(self, cloud: Context, engine: FunctionCompute) -> None:
         self.engine = engine
         self._cloud = cloud
         self._services: dict[str, dict[str, Any]] = {}

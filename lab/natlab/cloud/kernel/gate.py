@@ -12,8 +12,7 @@ from natlab.cloud.kernel.clock import Clock
 from natlab.cloud.kernel.errors import ApiError, NoAnswer
 from natlab.cloud.kernel.faults import Fault, Faults, Kind
 from natlab.cloud.kernel.parameters import COMMON_PARAMETERS
-from natlab.cloud.kernel.rpc import raw_parameters
-from natlab.cloud.kernel.wire import NamesActions, Request, Response, Service
+from natlab.cloud.kernel.wire import NamesActions, Request, Response, Service, raw_parameters
 
 LOGGED_CALLS = 10_000
 _SECRET_WORDS = ("password", "secret", "securitytoken", "credential")

@@ -10,21 +10,14 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
-from urllib.parse import parse_qsl, quote
+from urllib.parse import quote
 
 from natlab.cloud.kernel.accounts import Principal
+from natlab.cloud.kernel.context import Context
 from natlab.cloud.kernel.errors import ApiError
 from natlab.cloud.kernel.parameters import COMMON_PARAMETERS, Parameter, Values, read
 from natlab.cloud.kernel.ram import Verdict
-from natlab.cloud.kernel.wire import RendersErrors, Request, Response, Service
-
-if TYPE_CHECKING:
-    import threading
-
-    from natlab.cloud.kernel.accounts import Accounts
-    from natlab.cloud.kernel.clock import Clock
-    from natlab.cloud.kernel.faults import Faults
+from natlab.cloud.kernel.wire import RendersErrors, Request, Response, Service, action_and_version, raw_parameters
 
 JsonObject = dict[str, object]
 JSON_TYPE = "application/json;charset=utf-8"
@@ -60,42 +53,12 @@ class Operation:
     on: Callable[[RpcService, Values], Sequence[str]] | None = None
 
 
-class Surroundings(Protocol):
-    """What an RPC product needs of the cloud around it."""
-
-    clock: Clock
-    faults: Faults
-    accounts: Accounts
-    lock: threading.RLock
-    region: str
-    account_id: str
-
-
-def action_and_version(request: Request) -> tuple[str, str]:
-    """Action and version, wherever this wire style puts them; empty when absent."""
-    action = request.headers.get("x-acs-action", "")
-    version = request.headers.get("x-acs-version", "")
-    if action and version:
-        return action, version
-    raw = raw_parameters(request)
-    return action or raw.get("Action", ""), version or raw.get("Version", "")
-
-
-def raw_parameters(request: Request) -> dict[str, str]:
-    """Parameters from the query and, when the body is a form, from the body."""
-    values = dict(request.query)
-    content_type = request.headers.get("content-type", "")
-    if request.body and content_type.startswith("application/x-www-form-urlencoded"):
-        values.update(parse_qsl(request.body.decode("utf-8", "replace"), keep_blank_values=True))
-    return values
-
-
 class RpcService:
     """A product with one version; subclasses hand in the table of operations."""
 
     def __init__(
         self,
-        cloud: Surroundings,
+        cloud: Context,
         name: str,
         product: str,
         version: str,

@@ -16,12 +16,12 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, urlsplit
 
 from natlab.cloud.kernel.errors import ApiError, NoAnswer
-from natlab.cloud.kernel.rpc import action_and_version, rendered
+from natlab.cloud.kernel.rpc import rendered
 from natlab.cloud.kernel.signing import Verifier
-from natlab.cloud.kernel.wire import Authenticates, Request, Response, Service
+from natlab.cloud.kernel.wire import Authenticates, Request, Response, Service, action_and_version
 
 if TYPE_CHECKING:
-    from natlab.cloud.cloud import Cloud
+    from natlab.cloud.kernel.context import Context
 
 _LOG = logging.getLogger(__name__)
 MAX_BODY = 150 * 2**20
@@ -31,7 +31,7 @@ MAX_BODY = 150 * 2**20
 class Server:
     """Serves a cloud until closed; `port` 0 takes a free one."""
 
-    def __init__(self, cloud: Cloud, port: int = 0) -> None:
+    def __init__(self, cloud: Context, port: int = 0) -> None:
         self.cloud = cloud
         self.verifier = Verifier(cloud.accounts, time.time)
         self.closing = threading.Event()

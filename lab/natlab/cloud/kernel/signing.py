@@ -18,8 +18,7 @@ from urllib.parse import quote
 
 from natlab.cloud.kernel.accounts import Accounts, IssuedKey, Principal
 from natlab.cloud.kernel.errors import ApiError
-from natlab.cloud.kernel.rpc import raw_parameters
-from natlab.cloud.kernel.wire import Request
+from natlab.cloud.kernel.wire import Request, raw_parameters
 
 ALGORITHM = "ACS3-HMAC-SHA256"
 TOLERANCE_S = 900.0

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
+from urllib.parse import parse_qsl
 
 from natlab.cloud.kernel.accounts import ANONYMOUS, Principal
 from natlab.cloud.kernel.errors import ApiError
@@ -71,3 +72,22 @@ class RendersErrors(Protocol):
     """A product whose error bodies differ from the RPC shape."""
 
     def render_error(self, error: ApiError, request: Request) -> Response: ...
+
+
+def action_and_version(request: Request) -> tuple[str, str]:
+    """Action and version, wherever this wire style puts them; empty when absent."""
+    action = request.headers.get("x-acs-action", "")
+    version = request.headers.get("x-acs-version", "")
+    if action and version:
+        return action, version
+    raw = raw_parameters(request)
+    return action or raw.get("Action", ""), version or raw.get("Version", "")
+
+
+def raw_parameters(request: Request) -> dict[str, str]:
+    """Parameters from the query and, when the body is a form, from the body."""
+    values = dict(request.query)
+    content_type = request.headers.get("content-type", "")
+    if request.body and content_type.startswith("application/x-www-form-urlencoded"):
+        values.update(parse_qsl(request.body.decode("utf-8", "replace"), keep_blank_values=True))
+    return values

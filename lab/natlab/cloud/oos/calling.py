@@ -16,8 +16,8 @@ from natlab.cloud.kernel.parameters import Kind, Parameter
 from natlab.cloud.kernel.rpc import RpcService
 
 if TYPE_CHECKING:
-    from natlab.cloud.cloud import Cloud
     from natlab.cloud.kernel.accounts import Principal
+    from natlab.cloud.kernel.context import Context
 
 ATTEMPTS = 10
 """How often a call is tried that was throttled or got no answer: assumed."""
@@ -28,7 +28,7 @@ _AGAIN = ("Throttling", "ServiceUnavailable", "InternalError", "SystemBusy")
 class Caller:
     """Calls for one execution; `still_wanted` is asked before every attempt, `log` gets every exchange."""
 
-    cloud: Cloud
+    cloud: Context
     principal: Principal
     still_wanted: Callable[[], bool]
     log: Callable[[str], None]

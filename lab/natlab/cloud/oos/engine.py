@@ -29,7 +29,7 @@ from natlab.cloud.oos.template import Task
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from natlab.cloud.cloud import Cloud
+    from natlab.cloud.kernel.context import Context
 
 SERVICE = "oos.aliyuncs.com"
 """The service that a role must trust for OOS to assume it."""
@@ -38,7 +38,7 @@ SERVICE = "oos.aliyuncs.com"
 class Engine:
     """All executions."""
 
-    def __init__(self, cloud: Cloud) -> None:
+    def __init__(self, cloud: Context) -> None:
         self.cloud = cloud
         self.executions: Records[Execution] = Records(cloud.clock.now)
         self.tasks: Records[TaskExecution] = Records(cloud.clock.now)
@@ -74,7 +74,7 @@ class Engine:
         self._under_way.pop(execution_id, None)
 
 
-def parameter_scope(execution: Execution, cloud: Cloud) -> Scope:
+def parameter_scope(execution: Execution, cloud: Context) -> Scope:
     """What names mean before any task has run; defaults may refer to pseudo parameters."""
     pseudo: dict[str, object] = {
         "ACS::RegionId": cloud.region,

@@ -19,13 +19,13 @@ from natlab.cloud.oos.responses import by, execution_answer, log_answer, task_an
 from natlab.cloud.oos.templates import TemplateApi
 
 if TYPE_CHECKING:
-    from natlab.cloud.cloud import Cloud
+    from natlab.cloud.kernel.context import Context
 
 
 class ExecutionApi:
     """Executions, newest first."""
 
-    def __init__(self, cloud: Cloud, templates: TemplateApi) -> None:
+    def __init__(self, cloud: Context, templates: TemplateApi) -> None:
         self._cloud = cloud
         self._templates = templates
         self.reset()

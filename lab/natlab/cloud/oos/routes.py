@@ -11,7 +11,7 @@ from natlab.cloud.oos.executions import ExecutionApi
 from natlab.cloud.oos.templates import TemplateApi
 
 if TYPE_CHECKING:
-    from natlab.cloud.cloud import Cloud
+    from natlab.cloud.kernel.context import Context
 
 VERSION = "2019-06-01"
 _PAGE = {"MaxResults": integer(1, 100), "NextToken": TEXT}
@@ -34,7 +34,7 @@ def _executions(api: RpcService, _values: Values) -> list[str]:
 class Oos(RpcService):
     """The product."""
 
-    def __init__(self, cloud: Cloud) -> None:
+    def __init__(self, cloud: Context) -> None:
         self.templates = TemplateApi(cloud)
         self.executions = ExecutionApi(cloud, self.templates)
         region = {"RegionId": TEXT}

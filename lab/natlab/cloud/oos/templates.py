@@ -18,7 +18,7 @@ from natlab.cloud.oos.responses import by, content_hash, template_answer, valida
 from natlab.cloud.oos.template import Template
 
 if TYPE_CHECKING:
-    from natlab.cloud.cloud import Cloud
+    from natlab.cloud.kernel.context import Context
 
 RESERVED = ("ALIYUN", "ACS", "ALIBABA", "ALICLOUD")
 """CreateTemplate: a name must not start with these."""
@@ -28,7 +28,7 @@ _NAME = re.compile(r"[A-Za-z0-9_-]{1,200}")
 class TemplateApi:
     """Templates by name."""
 
-    def __init__(self, cloud: Cloud) -> None:
+    def __init__(self, cloud: Context) -> None:
         self._cloud = cloud
         self.reset()
 

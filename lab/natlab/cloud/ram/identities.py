@@ -15,7 +15,7 @@ from natlab.cloud.kernel.locking import locked
 from natlab.cloud.kernel.ram import Policy, Verdict, judge
 
 if TYPE_CHECKING:
-    from natlab.cloud.cloud import Cloud
+    from natlab.cloud.kernel.context import Context
 
 Document = str | Mapping[str, object]
 
@@ -38,7 +38,7 @@ class Identity:
 class Identities:
     """The roles and users of the account."""
 
-    def __init__(self, cloud: Cloud) -> None:
+    def __init__(self, cloud: Context) -> None:
         self._cloud = cloud
         self.roles: dict[str, Identity] = {}
         self.users: dict[str, Identity] = {}

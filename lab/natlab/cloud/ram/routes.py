@@ -15,7 +15,7 @@ from natlab.cloud.kernel.rpc import Call, JsonObject, Operation, RpcService
 from natlab.cloud.ram.identities import Identities, Identity
 
 if TYPE_CHECKING:
-    from natlab.cloud.cloud import Cloud
+    from natlab.cloud.kernel.context import Context
 
 RAM_VERSION = "2015-05-01"
 STS_VERSION = "2015-04-01"
@@ -24,7 +24,7 @@ STS_VERSION = "2015-04-01"
 class Handlers:
     """One method per operation."""
 
-    def __init__(self, cloud: Cloud, identities: Identities) -> None:
+    def __init__(self, cloud: Context, identities: Identities) -> None:
         self._cloud = cloud
         self._identities = identities
 
@@ -116,7 +116,7 @@ def _policy_arn(around: RpcService, values: Values) -> list[str]:
     return [f"acs:ram::{around.account_id}:policy/{values.text('PolicyName')}"]
 
 
-def ram_service(cloud: Cloud, identities: Identities) -> RpcService:
+def ram_service(cloud: Context, identities: Identities) -> RpcService:
     """RAM as the server sees it."""
     do = Handlers(cloud, identities)
     role = {"RoleName": NEEDED}
@@ -128,7 +128,7 @@ def ram_service(cloud: Cloud, identities: Identities) -> RpcService:
     return RpcService(cloud, "ram", "Ram", RAM_VERSION, operations, identities.reset)
 
 
-def sts_service(cloud: Cloud, identities: Identities) -> RpcService:
+def sts_service(cloud: Context, identities: Identities) -> RpcService:
     """STS as the server sees it; whoever calls may know who it is."""
     do = Handlers(cloud, identities)
     operations = {"GetCallerIdentity": Operation(do.caller, on=lambda _around, _values: [])}

@@ -12,10 +12,10 @@ from natlab.cloud.vpc.routes import service
 from natlab.cloud.vpc.routing import Routing
 
 if TYPE_CHECKING:
-    from natlab.cloud.cloud import Cloud
+    from natlab.cloud.vpc.context import VpcContext
 
 
-def install(cloud: Cloud) -> tuple[Networks, RpcService]:
+def install(cloud: VpcContext) -> tuple[Networks, RpcService]:
     """The product for one cloud: its Python side and its API."""
     state = State(cloud.clock.now)
     networks = Networks(cloud, state, Routing(cloud, state), Addresses(cloud, state))

@@ -14,7 +14,7 @@ from natlab.cloud.vpc import exceptions
 from natlab.cloud.vpc.models import Eip, EipStatus, NatGateway, SnatEntry, State
 
 if TYPE_CHECKING:
-    from natlab.cloud.cloud import Cloud
+    from natlab.cloud.vpc.context import VpcContext
 
 PUBLIC_PREFIX = "198.51.100."
 """Public addresses come from TEST-NET-2, which no packet on the real internet ever has."""
@@ -24,7 +24,7 @@ _TARGET_TYPES = ("EcsInstance", "Nat")
 class Addresses:
     """EIPs, NAT gateways, SNAT entries."""
 
-    def __init__(self, cloud: Cloud, state: State) -> None:
+    def __init__(self, cloud: VpcContext, state: State) -> None:
         self._cloud = cloud
         self._state = state
         self._last_host = 0

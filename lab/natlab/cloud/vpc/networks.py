@@ -13,7 +13,7 @@ from natlab.cloud.vpc.models import Eip, NextHop, RouteEntry, RouteStatus, Route
 from natlab.cloud.vpc.routing import Routing
 
 if TYPE_CHECKING:
-    from natlab.cloud.cloud import Cloud
+    from natlab.cloud.vpc.context import VpcContext
 
 SERVICE_NETWORK = "100.64.0.0/10"
 """Every table has a system route to the platform's own services."""
@@ -22,7 +22,7 @@ SERVICE_NETWORK = "100.64.0.0/10"
 class Networks:
     """Set-up and inspection in plain calls; every method returns ids."""
 
-    def __init__(self, cloud: Cloud, state: State, routing: Routing, addresses: Addresses) -> None:
+    def __init__(self, cloud: VpcContext, state: State, routing: Routing, addresses: Addresses) -> None:
         self._cloud = cloud
         self._state = state
         self.routing = routing

@@ -17,13 +17,13 @@ from natlab.cloud.vpc.networks import Networks
 from natlab.cloud.vpc.responses import Renderer
 
 if TYPE_CHECKING:
-    from natlab.cloud.cloud import Cloud
+    from natlab.cloud.vpc.context import VpcContext
 
 
 class Handlers:
     """One method per operation."""
 
-    def __init__(self, cloud: Cloud, state: State, networks: Networks) -> None:
+    def __init__(self, cloud: VpcContext, state: State, networks: Networks) -> None:
         self._cloud = cloud
         self._state = state
         self._networks = networks

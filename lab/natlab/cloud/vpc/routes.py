@@ -15,7 +15,7 @@ from natlab.cloud.vpc.networks import Networks
 from natlab.cloud.vpc.operations import Handlers
 
 if TYPE_CHECKING:
-    from natlab.cloud.cloud import Cloud
+    from natlab.cloud.vpc.context import VpcContext
 
 VERSION = "2016-04-28"
 _PAGES: Mapping[str, Parameter] = {"PageNumber": PAGE_NUMBER, "PageSize": PAGE_SIZE}
@@ -201,7 +201,7 @@ def _operations(do: Handlers) -> Mapping[str, Operation]:
     }
 
 
-def service(cloud: Cloud, state: State, networks: Networks) -> RpcService:
+def service(cloud: VpcContext, state: State, networks: Networks) -> RpcService:
     """The product as the server sees it."""
     handlers = Handlers(cloud, state, networks)
     on = resources(state)

@@ -16,7 +16,7 @@ from natlab.cloud.vpc import exceptions
 from natlab.cloud.vpc.models import NextHop, RouteEntry, RouteStatus, State
 
 if TYPE_CHECKING:
-    from natlab.cloud.cloud import Cloud
+    from natlab.cloud.vpc.context import VpcContext
 
 NEXT_HOP_KINDS = frozenset({"Instance", "NatGateway", "NetworkInterface"})
 """Kinds of next hop that exist here."""
@@ -40,7 +40,7 @@ DESCRIPTION_LENGTH = 256
 class Routing:
     """The route entries of all tables."""
 
-    def __init__(self, cloud: Cloud, state: State) -> None:
+    def __init__(self, cloud: VpcContext, state: State) -> None:
         self._cloud = cloud
         self._state = state
         self.refused_in_place: dict[str, str] = {}

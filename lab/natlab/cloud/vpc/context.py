@@ -1,0 +1,31 @@
+"""What the Vpc product asks of the cloud around it, and of the instances that its routes and addresses lead to."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from natlab.cloud.kernel.context import Context
+
+
+class Machines(Protocol):
+    """The questions that routes and addresses have about ECS."""
+
+    def vpc_of_instance(self, instance_id: str) -> str | None:
+        """The VPC an instance is in; None when there is no such instance."""
+
+    def vpc_of_interface(self, interface_id: str) -> str | None:
+        """The VPC a network interface is in; None when there is no such interface."""
+
+    def check_settled(self, instance_id: str) -> None:
+        """Raise ApiError while the instance is neither Running nor Stopped."""
+
+    def check_can_take_eip(self, instance_id: str) -> None:
+        """Raise ApiError when an EIP can not be bound to the instance."""
+
+
+class VpcContext(Context, Protocol):
+    """A cloud with instances."""
+
+    @property
+    def ecs(self) -> Machines:
+        """The instances."""

@@ -1,0 +1,28 @@
+"""What the rules look at in a run of the failover function."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, Protocol
+
+from natkeeper.domain.observed import NextHop
+from natkeeper.ports import Result
+
+
+class RunView(Protocol):
+    """One invocation.
+
+    `known`: what each call was last answered, and when that was true. `pointed`: where it last pointed each table's
+    route. `moved_at`: when, by table. `noted`: the writes already judged. `action`: what a person asked for, or nothing.
+    """
+
+    name: str
+    source: str
+    action: dict[str, Any]
+    began: datetime
+    stalled: bool
+    known: dict[Any, tuple[datetime, Result]]
+    saw: list[datetime]
+    noted: set[int]
+    moved_at: dict[str, datetime]
+    pointed: dict[str, NextHop]
