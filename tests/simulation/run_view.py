@@ -13,7 +13,7 @@ class RunView(Protocol):
     """One invocation.
 
     `known`: what each call was last answered, and when that was true. `pointed`: where it last pointed each table's
-    route. `moved_at`: when, by table. `noted`: the writes already judged. `action`: what a person asked for, or nothing.
+    route. `moved_at`: when, by table. `noted`: the writes already judged. `action`: a person's request.
     """
 
     name: str
