@@ -10,8 +10,10 @@ from typing import Any
 import pytest
 import yaml
 
-from natkeeper.domain.config import MANUAL, Failback, Follow, Forward, Probe, Route, Seconds, Setup, parse_config
+from natkeeper.domain.config import MANUAL, Follow, Probe, Route, parse_config
 from natkeeper.domain.config_errors import ConfigError
+from natkeeper.domain.config_values import Failback, Seconds
+from natkeeper.domain.gateway_config import Forward, Setup
 from natkeeper.domain.ids import EipId, InstanceId, NatGatewayId, TableId
 
 EXAMPLE = Path(__file__).resolve().parents[2] / "natkeeper.example.yaml"
@@ -86,16 +88,16 @@ def test_a_limit_itself_is_allowed(settings: dict[str, Any]) -> None:
     assert parse(**settings)
 
 
-@pytest.mark.parametrize("length, accepted", [(15, True), (16, False)])
-def test_a_setup_holds_720_characters_of_targets_and_sources(length: int, *, accepted: bool) -> None:
+@pytest.mark.parametrize("last, accepted", [("10.100.100.0/24", True), ("100.100.100.0/24", False)])
+def test_a_setup_holds_3000_characters_of_targets_and_sources(last: str, *, accepted: bool) -> None:
     """One more, and the order would not fit into a command."""
     target = "http://example.com/" + "x" * 181
-    last = "10.100.100.0/24" if length == len("10.100.100.0/24") else "100.100.100.0/24"
-    settings = {"probe": {"targets": [target]}, "sources": ["10.100.100.0/24"] * 10 + ["100.100.100.0/24"] * 2 + [last]}
+    sources = ["10.100.100.0/24"] * 106 + ["100.100.100.0/24"] * 5 + [last]
+    settings = {"probe": {"targets": [target]}, "sources": sources}
     if accepted:
         assert parse(**settings)
     else:
-        with pytest.raises(ConfigError, match="721 characters"):
+        with pytest.raises(ConfigError, match="3001 characters"):
             parse(**settings)
 
 

@@ -177,10 +177,10 @@ def forward(**settings: Any) -> list[dict[str, Any]]:
             ),
         ),
         (
-            {"forwards": [{"port": n, "to": "10.100.100.100:50000"} for n in range(10000, 10050)]},
+            {"forwards": [{"port": n, "to": "10.100.100.100:50000"} for n in range(10000, 10100)]},
             (
-                "forwards: got '50 forwards, 2056 characters'; allowed: fewer or shorter ones: with probe.targets and "
-                "sources, a setup holds 720 characters"
+                "forwards: got '100 forwards, 4006 characters in all'; allowed: 3000 characters of sources, "
+                "probe.targets and forwards in one setup command: the first 74 fit"
             ),
         ),
         ({"probe": {"timeout": 11}}, "probe.timeout: got '11s'; allowed: 100ms to 10s"),

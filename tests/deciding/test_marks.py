@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 
-from natkeeper.domain.config import Failback
+from natkeeper.domain.config_values import Failback
 from natkeeper.domain.decision import Hold, Keep, Move, Note, Verify
 from natkeeper.domain.egress import EgressLost, EgressSeen
 from natkeeper.domain.ids import InstanceId

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from natkeeper.domain.config import Failback, Seconds
+from natkeeper.domain.config_values import Failback, Seconds
 from natkeeper.domain.decision import Hold, Keep, Move
 from natkeeper.domain.health import Sight
 from natkeeper.domain.memory import NOTHING, Memory

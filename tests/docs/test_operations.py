@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import yaml
 
+from natkeeper.guest.script import setup_script
 from tests.docs.markdown import OPERATIONS, ROOT, blocks, rows, section, spans
 
 PACKAGE = ROOT / "shared" / "natkeeper"
@@ -52,7 +53,7 @@ def reasons() -> Iterator[str]:
 @cache
 def spoken() -> str:
     """Everything that the code can say: all its literals, and the setup script."""
-    texts = [(PACKAGE / "guest" / "setup.sh").read_text(encoding="utf-8")]
+    texts = [setup_script()]
     for path in sorted(PACKAGE.rglob("*.py")):
         tree = ast.parse(path.read_text(encoding="utf-8"))
         texts += [text for node in ast.walk(tree) if isinstance(node, ast.expr) and (text := sentence(node))]

@@ -6,14 +6,25 @@ import base64
 import re
 import shutil
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
-from natkeeper.guest import Mode, PortForward, SetupParameters, TooLong, parameter_block, render
-from natkeeper.guest.script import LONGEST_COMMAND, compact_script
+from natkeeper.guest import (
+    Mode,
+    PortForward,
+    SetupParameters,
+    SetupReport,
+    TooLong,
+    parameter_block,
+    parse_report,
+    render,
+)
+from natkeeper.guest.pack import joined
+from natkeeper.guest.script import LONGEST_COMMAND, command, room, setup_script
 from natkeeper.guest.template import oos_template
 
 GOOD = SetupParameters(mode=Mode.APPLY, sources=("10.0.0.0/8",))
@@ -31,7 +42,7 @@ def test_every_shell_here_can_read_the_command(shell: str) -> None:
 
 def test_the_script_uses_nothing_that_only_bash_knows() -> None:
     """No [[, no arrays, no `function`, no `local`, no process substitution, no here-strings, no echo options."""
-    shell_only = re.sub(r"awk .*?' ?>", "", compact_script(), flags=re.DOTALL)
+    shell_only = re.sub(r"awk .*?' ?>", "", setup_script(), flags=re.DOTALL)
     assert not re.search(r"\[\[ |<<<|<\(|>\(|\bfunction \w|\blocal |^\w+=\(|\becho -|&>|=\$'", shell_only, re.MULTILINE)
 
 
@@ -40,25 +51,50 @@ def test_the_parameters_are_one_quoted_word_of_base64() -> None:
     first, second, rest = render(GOOD).decode().split("\n", 2)
     assert first == "#!/bin/sh"
     assert re.fullmatch(r"NK_PARAMETERS='[A-Za-z0-9+/]+=*'", second)
-    assert rest == compact_script()
+    assert rest == command("").split("\n", 2)[2]
+
+
+def test_the_packed_script_is_the_sources() -> None:
+    """`python -m natkeeper.guest.pack` packs them anew."""
+    assert setup_script() == joined()
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_every_shell_here_unpacks_the_same_script(shell: str, tmp_path: Path) -> None:
+    """What is evaluated on the gateway is the script to the last byte but its line end."""
+    reader = [shell, "sh"] if shell == "busybox" else [shell]
+    text = command("").replace('eval "$NK_SCRIPT"', 'printf %s "$NK_SCRIPT"')
+    said = subprocess.run(reader, input=text.encode(), capture_output=True, check=True)
+    assert said.stdout.decode() == setup_script().rstrip("\n")
+
+
+@pytest.mark.parametrize("lost", ["base64", "gzip"])
+def test_a_machine_that_cannot_unpack_reports_it(lost: str, tmp_path: Path) -> None:
+    """Nothing of a damaged or missing script is run."""
+    for name in {"base64", "gzip"} - {lost}:
+        (tmp_path / name).symlink_to(shutil.which(name) or name)
+    ran = subprocess.run(["/bin/sh"], input=render(GOOD), capture_output=True, check=False, env={"PATH": str(tmp_path)})
+    report = parse_report(ran.stdout)
+    assert isinstance(report, SetupReport)
+    assert (ran.returncode, report.ready, report.has("cannot_unpack")) == (5, False, True)
 
 
 def test_a_command_fits_into_cloud_assistant() -> None:
-    """24 KB after Base64, with room for two dozen port forwards."""
-    forwards = tuple(PortForward("tcp", 8000 + number, "10.0.1.5", 80) for number in range(24))
-    parameters = SetupParameters(mode=Mode.APPLY, sources=("10.0.0.0/8",), port_forwards=forwards)
+    """24 KB after Base64, with room for a hundred port forwards."""
+    forwards = tuple(PortForward("tcp", 8000 + number, "10.0.1.5", 80) for number in range(100))
+    parameters = replace(GOOD, port_forwards=forwards)
     assert len(base64.b64encode(render(parameters))) <= 24 * 1024
 
 
 def test_a_command_that_does_not_fit_is_refused_with_the_reason() -> None:
     """Better here than by the API."""
-    forwards = tuple(PortForward("tcp", 8000 + number, "10.0.1.5", 80) for number in range(400))
+    forwards = tuple(PortForward("tcp", 8000 + number, "10.0.1.5", 80) for number in range(1000))
     with pytest.raises(TooLong, match="fewer port forwards"):
         render(SetupParameters(mode=Mode.APPLY, sources=("10.0.0.0/8",), port_forwards=forwards))
 
 
 def test_the_committed_template_is_the_generated_one() -> None:
-    """`python -m natkeeper.guest.template templates/oos/natkeeper-gateway-setup.yaml` writes it anew."""
+    """`python -m natkeeper.guest.pack` writes it anew."""
     assert COMMITTED.read_text(encoding="utf-8") == oos_template()
 
 
@@ -79,6 +115,12 @@ def test_the_template_lets_only_base64_into_the_command() -> None:
     assert allowed.match(parameter_block(GOOD))
     for hostile in ("'; reboot; '", "$(reboot)", "abcdefgh\nreboot", "abcdefgh '"):
         assert not allowed.match(hostile)
+
+
+def test_an_order_as_long_as_the_room_fits_and_a_longer_one_does_not() -> None:
+    """`room` counts the characters of the lines that the parameters become."""
+    assert len(command(base64.b64encode(b"x" * room()).decode())) <= LONGEST_COMMAND
+    assert len(command(base64.b64encode(b"x" * (room() + 3)).decode())) > LONGEST_COMMAND
 
 
 def test_the_longest_command_is_24_kb_after_base64() -> None:

@@ -45,7 +45,7 @@ def source(tmp_path: Path) -> Source:
         "shared/natkeeper/__init__.py": "",
         "shared/natkeeper/domain/__init__.py": "",
         "shared/natkeeper/domain/words.py": "GREETING = 'good day'\n",
-        "shared/natkeeper/guest/setup.sh": "#!/bin/sh\n",
+        "shared/natkeeper/guest/setup.packed": "H4sI\n",
         "shared/natkeeper/cli/__init__.py": "import click\n",
         "shared/natkeeper/packaging/__init__.py": "import yaml\n",
         "shared/natkeeper/domain/__pycache__/words.cpython-39.pyc": "stale",
@@ -80,7 +80,7 @@ def test_a_bundle_holds_the_entry_the_package_and_the_configuration(made: Built)
         "natkeeper/__init__.py",
         "natkeeper/domain/__init__.py",
         "natkeeper/domain/words.py",
-        "natkeeper/guest/setup.sh",
+        "natkeeper/guest/setup.packed",
     ]
 
 

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from natkeeper.guest import SetupReport, parse_report
-from natkeeper.guest.script import compact_script
+from natkeeper.guest.script import setup_script
 from natlab.cloud.dataplane import CommandResult
 from natlab.simulated.flavours import FLAVOURS
 from natlab.simulated.guest import Guest
@@ -19,7 +19,7 @@ from tests.simulated.conftest import CHECK, ORDER, PRIVATE_HOST, MakeGuest, code
 
 def run_block(guest: Guest, block: bytes) -> tuple[CommandResult, SetupReport]:
     """Run the script with parameters that Python never checked."""
-    command = f"NK_PARAMETERS='{base64.b64encode(block).decode()}'\n{compact_script()}".encode()
+    command = f"NK_PARAMETERS='{base64.b64encode(block).decode()}'\n{setup_script()}".encode()
     result = guest.run(command, 30)
     assert result is not None
     report = parse_report(result.output)

@@ -23,7 +23,7 @@ from natlab.simulated import shims, shims_firewalld, system
 from natlab.simulated.flavours import Flavour
 
 TEXT_TOOLS = (
-    "sh", "cat", "sed", "awk", "grep", "tr", "head", "tail", "cut", "sort", "wc", "printf", "base64", "date",
+    "sh", "cat", "sed", "awk", "grep", "tr", "head", "tail", "cut", "sort", "wc", "printf", "base64", "gzip", "date",
     "mkdir", "mktemp", "rm", "mv", "cp", "flock", "sleep", "timeout", "env", "true", "false",
 )  # fmt: skip
 PACKAGE_MANAGERS = {"apt-get", "dnf", "yum"}

@@ -16,6 +16,16 @@ from typing import Any, Literal
 import msgspec
 
 from natkeeper.domain.config_errors import ConfigError, ConfigProblem, bad, explain, name_of, show
+from natkeeper.domain.config_values import (
+    MAX_PORT,
+    Failback,
+    Seconds,
+    Strict,
+    network,
+    require_distinct,
+    require_id,
+)
+from natkeeper.domain.gateway_config import Forward, Setup, refuse_long_order
 from natkeeper.domain.ids import EipId, GroupName, InstanceId, NatGatewayId, TableId
 
 DEFAULT_ROUTE = "0.0.0.0/0"
@@ -28,36 +38,12 @@ _REGION = re.compile(r"[a-z]{2,}(-[a-z0-9]+)+")
 _HOST = r"[A-Za-z0-9][A-Za-z0-9.-]{0,252}"
 _HOST_PORT = re.compile(_HOST + r":([0-9]{1,5})")
 _URL = re.compile(r"https?://" + _HOST + r"(?::([0-9]{1,5}))?(?:/[A-Za-z0-9._~/-]{0,200})?")
-_ADDRESS_PORT = re.compile(r"([0-9.]+):([0-9]{1,5})")
-_TEMPLATE = re.compile(r"(?!(?:ALIYUN|ACS|ALIBABA|ALICLOUD))[A-Za-z][A-Za-z0-9_-]{0,199}", re.IGNORECASE)
-_ROLE = re.compile(r"[A-Za-z0-9_.-]{1,64}")
-_MAX_PORT = 65535
 _LONGEST_LOSS_S = 40.0
-_LONGEST_ORDER = 720
-"""Characters of sources, targets and forwards that a setup has room for: a command of Cloud Assistant holds 24 KB."""
 _LONGEST_S = 365 * 86400.0
-
-
-class Seconds(float):
-    """A length of time in seconds; written `90s`, `5m`, `800ms`, `2h`, or a plain number of seconds."""
-
-    __slots__ = ()
-
-
-class Failback(Seconds):
-    """How long the home gateway must have been healthy before its route returns; `manual` is never, infinity."""
-
-    __slots__ = ()
-
-
 MANUAL = Failback("inf")
 
 
-class _Strict(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    pass
-
-
-class Route(_Strict, frozen=True, kw_only=True):
+class Route(Strict, frozen=True, kw_only=True):
     """A guarded route: the entry for `destination` in route table `table`.
 
     `prefer` names the gateway that is this route's home (zone affinity); without it the group's order decides.
@@ -69,10 +55,10 @@ class Route(_Strict, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         """Refuse ids of another kind and destinations that are not IPv4 networks."""
-        _require_id("table", self.table, "vtb-")
+        require_id("table", self.table, "vtb-")
         if self.prefer is not None:
-            _require_id("prefer", self.prefer, "i-")
-        if _network("destination", self.destination).prefixlen > 31:  # noqa: PLR2004  the detour needs halves
+            require_id("prefer", self.prefer, "i-")
+        if network("destination", self.destination).prefixlen > 31:  # noqa: PLR2004  the detour needs halves
             raise bad("destination", self.destination, "an IPv4 network of /31 or wider")
 
     def __str__(self) -> str:
@@ -80,33 +66,17 @@ class Route(_Strict, frozen=True, kw_only=True):
         return f"{self.destination} in {self.table}"
 
 
-class Follow(_Strict, frozen=True, kw_only=True):
+class Follow(Strict, frozen=True, kw_only=True):
     """One EIP that follows the route: same public address after every move, and connections that survive."""
 
     follow: EipId
 
     def __post_init__(self) -> None:
         """Refuse what is not an EIP."""
-        _require_id("follow", self.follow, "eip-")
+        require_id("follow", self.follow, "eip-")
 
 
-class Forward(_Strict, frozen=True, kw_only=True):
-    """A port forward (DNAT) to a private host, the same on every gateway."""
-
-    port: int
-    to: str
-    protocol: Literal["tcp", "udp"] = "tcp"
-
-    def __post_init__(self) -> None:
-        """Refuse ports out of range and targets that are not `address:port`."""
-        if not 1 <= self.port <= _MAX_PORT:
-            raise bad("port", self.port, "a port from 1 to 65535")
-        match = _ADDRESS_PORT.fullmatch(self.to)
-        if match is None or not _is_address(match[1]) or not 1 <= int(match[2]) <= _MAX_PORT:
-            raise bad("to", self.to, "the IPv4 address and port of a private host, such as 10.0.1.20:443")
-
-
-class Probe(_Strict, frozen=True, kw_only=True):
+class Probe(Strict, frozen=True, kw_only=True):
     """How egress is watched from inside the VPC.
 
     `interval`, `timeout`, `failures`: a look begins every `interval`; `failures` looks in a row that found none of
@@ -129,7 +99,7 @@ class Probe(_Strict, frozen=True, kw_only=True):
             raise bad("targets", [], "at least one URL (http://host/path) or host:port")
         for target in self.targets:
             match = _URL.fullmatch(target) or _HOST_PORT.fullmatch(target)
-            if match is None or not 1 <= int(match[1] or 80) <= _MAX_PORT:
+            if match is None or not 1 <= int(match[1] or 80) <= MAX_PORT:
                 raise bad("targets", target, "URLs such as http://host/path, or host:port")
         if not 2 <= self.failures <= 20:  # noqa: PLR2004
             raise bad("failures", self.failures, "2 to 20: a single lost packet must move nothing")
@@ -142,35 +112,7 @@ class Probe(_Strict, frozen=True, kw_only=True):
             raise bad("failures", f"{self.failures} of {self.timeout:g}s each", allowed)
 
 
-class Setup(_Strict, frozen=True, kw_only=True):
-    """How gateways are kept configured.
-
-    `mode`: `apply` repairs drift, `check` only reports it, `off` leaves gateways alone. `via`: `oos` runs the
-    template (an audit trail in the console), `assistant` runs the script by Cloud Assistant directly. `every`: how
-    old a gateway's last report may be before the sweep asks for a new one. `foreign_rules`: what becomes of a rule,
-    not natkeeper's, that refuses all forwarded packets; a gateway that does not forward is no gateway, so `apply`
-    removes it by default and tells, while rules that let forwarding work stay whoever added them.
-    """
-
-    mode: Literal["apply", "check", "off"] = "apply"
-    via: Literal["oos", "assistant"] = "oos"
-    every: Seconds = Seconds(600.0)
-    foreign_rules: Literal["remove", "report"] = "remove"
-    template: str = "natkeeper-gateway-setup"
-    role: str = "natkeeper-oos"
-
-    def __post_init__(self) -> None:
-        """Refuse an interval shorter than a setup run may take or longer than its report is believed, and odd names."""
-        if not 60 <= self.every <= 3600:  # noqa: PLR2004
-            raise bad("every", f"{self.every:g}s", "1m to 1h")
-        if not _TEMPLATE.fullmatch(self.template):
-            allowed = "the name of an OOS template: letters, digits, - and _; not beginning with ALIYUN, ACS, ALI…"
-            raise bad("template", self.template, allowed)
-        if not _ROLE.fullmatch(self.role):
-            raise bad("role", self.role, "the name of a RAM role")
-
-
-class Group(_Strict, frozen=True, kw_only=True):
+class Group(Strict, frozen=True, kw_only=True):
     """One set of interchangeable gateways, in order of preference, and the routes that go through them."""
 
     name: GroupName
@@ -193,11 +135,11 @@ class Group(_Strict, frozen=True, kw_only=True):
         if not self.gateways:
             raise bad("gateways", [], "at least one instance id")
         for gateway in self.gateways:
-            _require_id("gateways", gateway, "i-")
-        _require_distinct("gateways", self.gateways)
+            require_id("gateways", gateway, "i-")
+        require_distinct("gateways", self.gateways)
         if not self.routes:
             raise bad("routes", [], "at least one route: {table: vtb-…}")
-        _require_distinct("routes", [str(route) for route in self.routes])
+        require_distinct("routes", [str(route) for route in self.routes])
         for index, route in enumerate(self.routes):
             if route.prefer is not None and route.prefer not in self.gateways:
                 allowed = "a gateway of this group: " + ", ".join(self.gateways)
@@ -207,25 +149,14 @@ class Group(_Strict, frozen=True, kw_only=True):
             allowed = "one preference for all routes, because one EIP can follow only one gateway"
             raise bad("routes.prefer", ", ".join(sorted(homes)), allowed)
         if self.fallback is not None:
-            _require_id("fallback", self.fallback, "ngw-")
+            require_id("fallback", self.fallback, "ngw-")
         if self.probe.table is not None and self.probe.table not in {route.table for route in self.routes}:
             raise bad("probe.table", self.probe.table, "the table of one of this group's routes")
         for source in self.sources:
-            _network("sources", source)
+            network("sources", source)
         ports = [f"{forward.port}/{forward.protocol}" for forward in self.forwards]
-        _require_distinct("forwards", ports)
-        if self._order_length > _LONGEST_ORDER:
-            allowed = (
-                f"fewer or shorter ones: with probe.targets and sources, a setup holds {_LONGEST_ORDER} characters"
-            )
-            raise bad("forwards", f"{len(self.forwards)} forwards, {self._order_length} characters", allowed)
-
-    @property
-    def _order_length(self) -> int:
-        """About how long the order to the setup script is."""
-        forwards = (len(f"forward {forward.protocol} {forward.port} {forward.to}\n") for forward in self.forwards)
-        targets = (2 * len(target) + len("target tcp:// :443\n") for target in self.probe.targets)
-        return sum(forwards) + sum(targets) + sum(len(f"source {source}\n") for source in self.sources)
+        require_distinct("forwards", ports)
+        refuse_long_order(self.sources, self.probe.targets, self.forwards)
 
     def home(self, route: Route) -> InstanceId:
         """Return the gateway that `route` belongs to when all is well."""
@@ -243,7 +174,7 @@ class Group(_Strict, frozen=True, kw_only=True):
         return route.table == (self.probe.table or self.routes[0].table)
 
 
-class Config(_Strict, frozen=True, kw_only=True):
+class Config(Strict, frozen=True, kw_only=True):
     """One deployment: one region, any number of groups."""
 
     region: str
@@ -365,34 +296,3 @@ _STRUCTS: dict[str, type[msgspec.Struct]] = {
 _KEYS = {
     last: tuple(field for field in struct.__struct_fields__ if field != "name") for last, struct in _STRUCTS.items()
 }
-
-
-def _require_id(field: str, value: str, prefix: str) -> None:
-    if not re.fullmatch(re.escape(prefix) + r"[a-z0-9]{3,40}", value):
-        raise bad(field, value, f"an id such as {prefix}bp1… (lower-case letters and digits)")
-
-
-def _require_distinct(field: str, values: list[str] | tuple[str, ...]) -> None:
-    seen: set[str] = set()
-    for value in values:
-        if value in seen:
-            raise bad(field, value, "each value once")
-        seen.add(value)
-
-
-def _network(field: str, value: str) -> ipaddress.IPv4Network:
-    try:
-        network = ipaddress.IPv4Network(value)
-    except ValueError:
-        network = None
-    if network is None or str(network) != value:
-        raise bad(field, value, "an IPv4 network such as 10.0.0.0/8, host bits zero")
-    return network
-
-
-def _is_address(value: str) -> bool:
-    try:
-        ipaddress.IPv4Address(value)
-    except ValueError:
-        return False
-    return True

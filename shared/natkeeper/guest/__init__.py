@@ -1,7 +1,7 @@
 """What runs on a gateway: the setup script, the parameters it takes and the report it gives.
 
-`setup.sh` is the one source. `render` turns it and `SetupParameters` into the content of a Cloud
-Assistant command, `template.oos_template` into the OOS template, and `parse_report` reads what came back.
+The files in setup/ are the one source of the script. `render` turns it and `SetupParameters` into the content of a
+Cloud Assistant command, `template.oos_template` into the OOS template, and `parse_report` reads what came back.
 """
 
 from __future__ import annotations

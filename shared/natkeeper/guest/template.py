@@ -1,15 +1,12 @@
 """How does OOS run the setup?  With a template that is made from the same script as everything else.
 
 The committed file templates/oos/natkeeper-gateway-setup.yaml is what `oos_template` returns;
-`python -m natkeeper.guest.template PATH` writes it anew.
+`python -m natkeeper.guest.pack` writes it anew.
 """
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
-
-from natkeeper.guest.script import compact_script
+from natkeeper.guest.script import command
 
 TEMPLATE_NAME = "natkeeper-gateway-setup"
 
@@ -35,7 +32,7 @@ Parameters:
     Label:
       en: Setup parameters as natkeeper encodes them (base64, data only)
       zh-cn: natkeeper 编码的配置参数（base64，仅作为数据）
-    AllowedPattern: '^[A-Za-z0-9+/=]{8,6000}$'
+    AllowedPattern: '^[A-Za-z0-9+/=]{8,9000}$'
   timeout:
     Type: Number
     Label:
@@ -72,8 +69,6 @@ Tasks:
       timeout: '{{ timeout }}'
       enableParameter: false
       commandContent: |
-        #!/bin/sh
-        NK_PARAMETERS='{{ setupParameters }}'
 """
 _TAIL = """\
     Loop:
@@ -95,12 +90,5 @@ Outputs:
 
 
 def oos_template() -> str:
-    """The OOS template, with the setup script embedded; no placeholder of OOS may occur in the script."""
-    script = compact_script()
-    if "{{" in script:
-        raise AssertionError("OOS would replace a part of the setup script")
-    return _HEAD + "".join(f"        {line}\n" for line in script.splitlines()) + _TAIL
-
-
-if __name__ == "__main__":
-    Path(sys.argv[1]).write_text(oos_template(), encoding="utf-8")
+    """Return the OOS template, with the setup command in it. OOS replaces its one placeholder by the parameters."""
+    return _HEAD + "".join(f"        {line}\n" for line in command("{{ setupParameters }}").splitlines()) + _TAIL
