@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 
 def bundle_root(environment: Mapping[str, str]) -> Path:

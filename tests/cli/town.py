@@ -200,22 +200,29 @@ class Town:
         for name, path in code.items():
             files = {"index.py": sources[name], "natkeeper.json": json.dumps(self.config)}
             path.write_bytes(base64.b64decode(_zipped(files)))
-        wanted = Overrides(
-            vars={
-                "account": self.cloud.account_id,
-                "region": self.cloud.region,
-                "vpc": self.vpc,
-                "vswitch": self.private,
-                **variables,
-            },
-            environment={"NATKEEPER_ENDPOINT": self.cloud.endpoint},
-            cron="@every 30m",
-            code=code,
-        )
-        template = load(ROOT / "s.yaml", wanted, environ={"NATKEEPER_NOTIFY": "json://example.test"})
+        self.write_template(**variables)
+        wanted = Overrides(environment={"NATKEEPER_ENDPOINT": self.cloud.endpoint}, code=code)
+        template = load(self.home / "s.yaml", wanted, environ={"NATKEEPER_NOTIFY": "json://example.test"})
         key = self.key
         account = account or Account(self.cloud.account_id, key.access_key_id, key.access_key_secret)
         deploy(template, self.cloud.endpoint, account)
+
+    def replace_code(self, function: str, source: str) -> None:
+        """Give a deployed function other code and no environment of its own."""
+        self.cloud.fc.update_function(
+            function, {"code": {"zipFile": _zipped({"index.py": source})}, "environmentVariables": {}}
+        )
+
+    def write_template(self, **variables: str) -> None:
+        """Write s.yaml beside the configuration: the project's own, with this town's values and rare timers."""
+        document = yaml.safe_load((ROOT / "s.yaml").read_text(encoding="utf-8"))
+        own = {"account": self.cloud.account_id, "region": self.cloud.region, "vpc": self.vpc, "vswitch": self.private}
+        document["vars"] |= own | variables
+        for resource in document["resources"].values():
+            for trigger in resource["props"].get("triggers", ()):
+                if trigger["triggerType"] == "timer":
+                    trigger["triggerConfig"]["cronExpression"] = "@every 30m"
+        self.home.joinpath("s.yaml").write_text(yaml.safe_dump(document, sort_keys=False), encoding="utf-8")
 
     @property
     def hop(self) -> str:

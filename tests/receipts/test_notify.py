@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import apprise
@@ -186,3 +187,45 @@ def test_without_places_nothing_is_imported_or_sent(mocker: MockerFixture, monke
     answer = json.loads(handler(tell(receipt()), None))
     assert answer == {"told": 0, "reason": "NATKEEPER_NOTIFY is empty"}
     made.assert_not_called()
+
+
+def test_addresses_may_come_with_the_bundle(hook: Webhook, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """notify.txt in the code, where `s` prints nothing of it; the environment is empty."""
+    monkeypatch.setenv("NATKEEPER_NOTIFY", "")
+    monkeypatch.setenv("FC_FUNCTION_CODE_PATH", str(tmp_path))
+    tmp_path.joinpath("notify.txt").write_text(f"{hook.url}\n", encoding="utf-8")
+    assert json.loads(handler(tell(receipt()), None)) == {"told": 1, "of": 1}
+    assert len(hook.messages) == 1
+
+
+def test_the_environment_wins_over_the_bundle(
+    hook: Webhook, other: Webhook, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """One of the two is used, so nobody is told twice."""
+    monkeypatch.setenv("FC_FUNCTION_CODE_PATH", str(tmp_path))
+    tmp_path.joinpath("notify.txt").write_text(f"{other.url}\n", encoding="utf-8")
+    places(monkeypatch, hook.url)
+    handler(tell(receipt()), None)
+    assert (len(hook.messages), len(other.messages)) == (1, 0)
+
+
+@pytest.mark.parametrize(
+    "given, file, count",
+    [("", "", 0), ("", "a://b\nc://d\n", 2), ("a://b", "", 1), ("a://b c://d", "e://f\n", 2), ("none", "e://f\n", 0)],
+)
+def test_the_number_of_addresses_can_be_asked_for(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, given: str, file: str, count: int
+) -> None:
+    """And nothing else of them: `none` in the environment means nobody, on purpose."""
+    monkeypatch.setenv("NATKEEPER_NOTIFY", given)
+    monkeypatch.setenv("FC_FUNCTION_CODE_PATH", str(tmp_path))
+    tmp_path.joinpath("notify.txt").write_text(file, encoding="utf-8")
+    assert json.loads(handler(b'{"action": "addresses"}', None)) == {"addresses": count}
+
+
+def test_an_address_file_of_another_encoding_notifies_nobody(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The function answers, instead of failing at every message."""
+    monkeypatch.delenv("NATKEEPER_NOTIFY", raising=False)
+    monkeypatch.setenv("FC_FUNCTION_CODE_PATH", str(tmp_path))
+    tmp_path.joinpath("notify.txt").write_bytes(b"\xff\xfe")
+    assert json.loads(handler(tell(receipt()), None))["told"] == 0

@@ -25,6 +25,7 @@ COMMANDS = {
     "policy": "policy",
     "template": "doctor",
     "package": "configuration",
+    "deployment": "deployment",
     "status": "status",
     "plan": "status",
     "history": "status",

@@ -2,8 +2,8 @@
 
 It is a function of its own, invoked asynchronously once the route is safe, so a webhook that hangs or fails delays no
 run and loses nothing but itself; Function Compute tries it again. Where to tell (Apprise URLs: DingTalk, Feishu,
-WeCom, Slack, e-mail, …) comes from the environment variable NATKEEPER_NOTIFY, separated by blanks, and is never
-logged: such URLs carry tokens.
+WeCom, Slack, e-mail, …) comes from the environment variable NATKEEPER_NOTIFY, separated by blanks, or from the
+bundle's file notify.txt, and is never logged: such URLs carry tokens.
 """
 
 from __future__ import annotations
@@ -11,8 +11,11 @@ from __future__ import annotations
 import json
 import logging
 import os
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
+
+from natkeeper import bundle_root
 
 Receipt = dict[str, Any]
 
@@ -21,18 +24,32 @@ MOST_AT_LENGTH = 8
 _TITLES = {"changed": "natkeeper moved", "attention": "natkeeper needs you"}
 
 
+VARIABLE = "NATKEEPER_NOTIFY"
+ADDRESSES_FILE = "notify.txt"
+"""In the bundle: what natkeeper.notify held when it was made."""
+NOBODY = "none"
+"""As the whole of NATKEEPER_NOTIFY: notify nobody, on purpose."""
+COUNT = "addresses"
+"""The action of a request that is answered with the number of addresses."""
+
+
 class NotToldError(Exception):
     """No place could be told; raised so that the platform tries again."""
 
 
 def handler(event: bytes, _context: object) -> str:
-    """Tell every place in NATKEEPER_NOTIFY of `{"tell": [receipt, …]}`, in one message.
+    """Notify every address of `{"tell": [receipt, …]}`, in one message.
+
+    `{"action": "addresses"}` is answered with their number, and with nothing else of them.
 
     Raises NotToldError when no place could be told: then another try does no harm. While one of them was told, another
     try would tell it twice, so a place that fails loses its own message and nothing else.
     """
-    urls = os.environ.get("NATKEEPER_NOTIFY", "").split()
-    receipts = _receipts(event)
+    urls = addresses(os.environ)
+    request = _request(event)
+    if request.get("action") == COUNT:
+        return json.dumps({"addresses": len(urls)})
+    receipts = _receipts(request)
     if not urls or not receipts:
         return json.dumps({"told": 0, "reason": "NATKEEPER_NOTIFY is empty" if receipts else "no receipt to tell of"})
     import apprise
@@ -52,6 +69,18 @@ def handler(event: bytes, _context: object) -> str:
     if not told:
         raise NotToldError("no notification could be delivered; check NATKEEPER_NOTIFY and the places it names")
     return json.dumps({"told": told, "of": len(urls)})
+
+
+def addresses(environment: Mapping[str, str]) -> list[str]:
+    """Return the Apprise URLs: those of NATKEEPER_NOTIFY, or where that is empty, those in the bundle's notify.txt."""
+    given = environment.get(VARIABLE, "").split()
+    if given:
+        return [] if given == [NOBODY] else given
+    try:
+        text = (bundle_root(environment) / ADDRESSES_FILE).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):
+        return []
+    return text.split()
 
 
 def message(receipts: list[Receipt]) -> tuple[str, str]:
@@ -93,10 +122,14 @@ def _tell(place: Any, url: str, heading: str, text: str) -> str | None:  # noqa:
         return f"failed with {type(error).__name__}"
 
 
-def _receipts(event: bytes) -> list[Receipt]:
+def _request(event: bytes) -> dict[str, Any]:
     try:
         data: Any = json.loads(event)
     except (ValueError, RecursionError):
-        return []
-    tell = data.get("tell") if isinstance(data, dict) else None
+        return {}
+    return data if isinstance(data, dict) else {}
+
+
+def _receipts(request: dict[str, Any]) -> list[Receipt]:
+    tell = request.get("tell")
     return [receipt for receipt in tell if isinstance(receipt, dict)] if isinstance(tell, list) else []

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from natkeeper.packaging import configuration
 from natkeeper.packaging.bundles import BUNDLES, BundleBroken, Source, build, contents
+from natkeeper.packaging.notification import read_addresses
 from natkeeper.packaging.target import FUNCTION_COMPUTE, FUNCTION_COMPUTE_2, here
 from natkeeper.packaging.wheels import InstallFailed
 
@@ -23,13 +24,14 @@ def main(arguments: list[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         config, data = configuration.read_configuration(options.config)
+        addresses = read_addresses(options.config)
     except configuration.ConfigurationRefused as refused:
         sys.stderr.write(f"The configuration is refused:\n{refused}\n")
         return REFUSED
     target = {"fc": FUNCTION_COMPUTE, "fc2": FUNCTION_COMPUTE_2}.get(options.target) or here()
     if options.target == "here" and target is not FUNCTION_COMPUTE:
         _say(f"for this machine's Python {target.python}: good for the local cloud, not for deployment")
-    uncompiled, files = False, contents(config, data)
+    uncompiled, files = False, contents(config, data, addresses)
     try:
         for spec in BUNDLES:
             if options.only and spec.name not in options.only:

@@ -13,12 +13,13 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from natkeeper.domain.config import Config
+from natkeeper.notify.handler import ADDRESSES_FILE
 from natkeeper.packaging import archive, bytecode, wheels
 from natkeeper.packaging.configuration import as_json
 from natkeeper.packaging.target import Target, runs_here
@@ -49,13 +50,17 @@ BUNDLES = (
         configuration=SETTINGS_FILE,
         modules=("__init__.py", "probe/", "egress_check.py", "domain/__init__.py", "domain/egress.py"),
     ),
-    BundleSpec("notify", lock="notify.txt", configuration=None, modules=("__init__.py", "notify/")),
+    BundleSpec("notify", lock="notify.txt", configuration=ADDRESSES_FILE, modules=("__init__.py", "notify/")),
 )
 
 
-def contents(config: Config, data: dict[str, Any]) -> dict[str, bytes]:
-    """Return what the functions read, by file name: the whole configuration, and the probe's few settings."""
-    return {CONFIG_NAME: as_json(data), SETTINGS_FILE: settings_file(config)}
+def contents(config: Config, data: dict[str, Any], addresses: Sequence[str] = ()) -> dict[str, bytes]:
+    """Return what the functions read, by file name: the whole configuration, the probe's few settings, addresses."""
+    return {
+        CONFIG_NAME: as_json(data),
+        SETTINGS_FILE: settings_file(config),
+        ADDRESSES_FILE: "".join(f"{address}\n" for address in addresses).encode(),
+    }
 
 
 @dataclass(frozen=True, slots=True)

@@ -169,14 +169,20 @@ def package(seat: Seat, *, out: str, cache: str, target: str, only: tuple[str, .
         read_configuration,
     )
     from natkeeper.packaging.bundles import BundleBroken, contents
+    from natkeeper.packaging.configuration import ConfigurationRefused
+    from natkeeper.packaging.notification import read_addresses
 
     config = seat.config
     _, data = read_configuration(Path(seat.config_path))
+    try:
+        addresses = read_addresses(Path(seat.config_path))
+    except ConfigurationRefused as refused:
+        raise Wrong(str(refused)) from refused
     names = [spec.name for spec in BUNDLES]
     unknown = [name for name in only if name not in names]
     if unknown:
         raise Wrong(f"there is no bundle {', '.join(unknown)}", f"bundles are: {', '.join(names)}")
-    files, made = contents(config, data), list[Json]()
+    files, made = contents(config, data, addresses), list[Json]()
     wanted = {"fc": FUNCTION_COMPUTE, "fc2": FUNCTION_COMPUTE_2}.get(target) or here()
     for spec in BUNDLES:
         if only and spec.name not in only:

@@ -18,6 +18,8 @@ with lean("alibabacloud_fc20230330"):
     from alibabacloud_fc20230330.client import Client
 
 T = TypeVar("T")
+_PAGE = 100
+"""ListTriggers, limit: at most 100 (FC 2023-03-30)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +29,7 @@ class Trigger:
     name: str
     kind: str
     config: Mapping[str, Any]
+    description: str = ""
 
     @property
     def enabled(self) -> bool:
@@ -59,7 +62,7 @@ def deployed(attempt: Attempt, name: str) -> Deployed | None:
     )
     if function is None:
         return None
-    listed = client.list_triggers_with_options(name, models.ListTriggersRequest(), {}, attempt.options()).body
+    listed = _triggers(attempt, client, name)
     asynchronous = _or_none(
         lambda: (
             client.get_async_invoke_config_with_options(
@@ -80,13 +83,26 @@ def deployed(attempt: Attempt, name: str) -> Deployed | None:
         vswitches=tuple((network.v_switch_ids if network else None) or ()),
         environment=dict(function.environment_variables or {}),
         triggers=tuple(
-            Trigger(one.trigger_name or "", one.trigger_type or "", _object(one.trigger_config))
-            for one in listed.triggers or ()
+            Trigger(one.trigger_name or "", one.trigger_type or "", _object(one.trigger_config), one.description or "")
+            for one in listed
         ),
         on_failure=(failure.destination if failure is not None else "") or "",
         async_retries=None if asynchronous is None else asynchronous.max_async_retry_attempts,
         reserved=None if concurrency is None else concurrency.reserved_concurrency,
     )
+
+
+def _triggers(attempt: Attempt, client: Client, name: str) -> list[models.Trigger]:
+    """List every trigger of a function; the API gives at most a hundred at a time."""
+    found: list[models.Trigger] = []
+    token: Any = None
+    while True:
+        request = models.ListTriggersRequest(limit=_PAGE, next_token=token)
+        page = client.list_triggers_with_options(name, request, {}, attempt.options()).body
+        found += page.triggers or ()
+        token = page.next_token
+        if not token:
+            return found
 
 
 def _or_none(read: Callable[[], T]) -> T | None:

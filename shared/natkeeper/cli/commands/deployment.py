@@ -1,0 +1,140 @@
+"""`natkeeper deployment`: what `s deploy` would lose (before), and whether it deployed all that s.yaml says (after)."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from natkeeper.cli.context import Seat
+from natkeeper.cli.errors import Denied, Exit, Trouble, Wrong, trouble_of
+from natkeeper.cli.options import shared
+
+if TYPE_CHECKING:
+    from natkeeper.cli.survey.functions import Deployed
+    from natkeeper.cli.survey.template_file import Incomplete
+    from natkeeper.ports import Failure
+
+_SET_OR_NOBODY = (
+    "export NATKEEPER_NOTIFY, or write the addresses into natkeeper.notify; NATKEEPER_NOTIFY=none deploys without any"
+)
+
+
+@click.command()
+@click.option("--before", is_flag=True, help="Stop a deployment that would take the notification addresses away.")
+@shared()
+@click.pass_obj
+def deployment(seat: Seat, *, before: bool) -> Exit:
+    """Compare the deployed triggers with s.yaml; name what is missing or differs, and the command that completes it.
+
+    `s deploy` runs both halves by itself: `--before` before anything is written, the comparison after it succeeded.
+    The component skips every EventBridge trigger after the first one that did not change, and still reports success.
+    Nothing is changed here.
+    """
+    return _before(seat) if before else _after(seat)
+
+
+def _before(seat: Seat) -> Exit:
+    from natkeeper.notify.handler import VARIABLE
+    from natkeeper.packaging.configuration import ConfigurationRefused
+    from natkeeper.packaging.notification import FILE, read_addresses
+
+    notify = seat.config.notify
+    try:
+        given = bool(os.environ.get(VARIABLE, "").strip() or read_addresses(Path(seat.config_path)))
+    except ConfigurationRefused as refused:
+        raise Wrong(str(refused)) from refused
+    if notify is None or given:
+        return _told(seat, notify, None)
+    try:
+        deployed = _addresses(seat, notify)
+    except Denied as denied:
+        what = f"there is neither {VARIABLE} nor {FILE}, and {notify} may have addresses that would be lost"
+        raise Wrong(f"{what}: {denied.what}", _SET_OR_NOBODY) from denied
+    if deployed:
+        what = f"{notify} notifies {deployed} address(es), and this deployment would leave it none: "
+        raise Wrong(f"{what}{VARIABLE} is empty here, and there is no {FILE}", _SET_OR_NOBODY)
+    return _told(seat, notify, deployed)
+
+
+def _told(seat: Seat, notify: str | None, deployed: int | None) -> Exit:
+    if seat.as_json:
+        seat.screen.data({"ok": True, "notify": notify, "addresses_deployed": deployed})
+    return Exit.OK
+
+
+def _addresses(seat: Seat, notify: str) -> int:
+    """Return how many addresses the deployed function has; 0 where it is not deployed. Raises Trouble."""
+    from natkeeper.cli.invoke import Function
+    from natkeeper.notify.handler import COUNT, VARIABLE
+
+    function = _deployed(seat, notify)
+    if function is None:
+        return 0
+    if given := function.environment.get(VARIABLE, "").split():
+        return len(given)
+    body, error = seat.reach.do(
+        f"asking {notify} for the number of its addresses",
+        lambda _attempt: Function(seat.reach, notify).once(json.dumps({"action": COUNT}).encode()),
+    )
+    try:
+        answer: Any = {} if error else json.loads(body)
+    except ValueError:
+        answer = {}
+    count = answer.get("addresses", 0) if isinstance(answer, dict) else 0
+    return count if isinstance(count, int) else 0
+
+
+def _after(seat: Seat) -> Exit:
+    from natkeeper.cli.survey.template_file import FILE, TemplateUnreadable, declared
+
+    path = Path(seat.config_path).parent / FILE
+    try:
+        functions = declared(path)
+    except TemplateUnreadable as unreadable:
+        raise Wrong(str(unreadable)) from unreadable
+    if not functions:
+        raise Wrong(f"there is no {path} to compare with", f"run this where {FILE} is beside the configuration")
+    found = list(_problems(seat, path))
+    if seat.as_json:
+        seat.screen.data({"ok": not found, "incomplete": found})
+        return Exit.ATTENTION if found else Exit.OK
+    for one in found:
+        seat.screen.say(f"{one['function']}: {one['says']}", "red")
+        seat.screen.say(f"      → {one['do']}")
+    if not found:
+        seat.screen.say(f"Every function and trigger is deployed as {FILE} says.", "green")
+    return Exit.ATTENTION if found else Exit.OK
+
+
+def _problems(seat: Seat, path: Path) -> Iterator[dict[str, str]]:
+    from natkeeper.cli.survey.template_file import declared, incomplete
+
+    for function in declared(path):
+        deployed = _deployed(seat, function.name)
+        if deployed is None:
+            says = "is not deployed"
+            yield {"function": function.name, "says": says, "do": f"s {function.resource} deploy -y"}
+            continue
+        lacking: Incomplete | None = incomplete(function, deployed)
+        if lacking is not None:
+            yield {"function": function.name, "says": lacking.says, "do": lacking.command}
+
+
+def _deployed(seat: Seat, name: str) -> Deployed | None:
+    """Read one function. Raises Trouble where that cannot be read."""
+    from natkeeper.cli.survey import functions
+    from natkeeper.ports import Failure
+
+    found: Deployed | Failure | None = seat.reach.try_(lambda attempt: functions.deployed(attempt, name))
+    if isinstance(found, Failure):
+        raise _trouble(found, name)
+    return found
+
+
+def _trouble(failure: Failure, name: str) -> Trouble:
+    return trouble_of(failure, f"reading function {name}")
