@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 ROOT = Path(__file__).resolve().parents[2]
-ENGLISH, CHINESE, OPERATIONS = ROOT / "README.md", ROOT / "README.zh-CN.md", ROOT / "docs" / "operations.md"
+ENGLISH, CHINESE = ROOT / "README.md", ROOT / "README.zh-CN.md"
+DESIGN, OPERATIONS = ROOT / "docs" / "design.md", ROOT / "docs" / "operations.md"
 
 _FENCE = re.compile(r"^( *)```(\w*)\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
 _HEADING = re.compile(r"^(#+) (.+)$", re.MULTILINE)
