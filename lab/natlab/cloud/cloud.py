@@ -28,6 +28,7 @@ from natlab.cloud.kernel.faults import EventFault, EventKind, Faults
 from natlab.cloud.kernel.gate import CallRecord, Gate, decode
 from natlab.cloud.kernel.ids import Ids
 from natlab.cloud.kernel.latencies import Latencies
+from natlab.cloud.kernel.readings import Readings
 from natlab.cloud.kernel.rpc import RpcService, rendered
 from natlab.cloud.kernel.wire import Request, Response, Service
 from natlab.cloud.oos.routes import Oos
@@ -45,6 +46,7 @@ class Cloud:
         account_id: str = "1000000000000001",
         seed: int = 0,
         runtime: Runtime | None = None,
+        readings: Mapping[str, str] | None = None,
     ) -> None:
         self.region = region
         self.account_id = account_id
@@ -53,6 +55,7 @@ class Cloud:
         self.lock: threading.RLock = self.clock.lock if isinstance(self.clock, RealClock) else threading.RLock()
         self.latencies = Latencies() if latencies is None else latencies
         self.substrate: Substrate = NullSubstrate() if substrate is None else substrate
+        self.readings = Readings(readings)
         self.ids = Ids(seed)
         self.faults = Faults(random.Random(f"{seed}:faults"))
         self.accounts = Accounts(account_id, self.clock.now, random.Random(f"{seed}:accounts"))

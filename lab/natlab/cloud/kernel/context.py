@@ -14,6 +14,7 @@ from natlab.cloud.kernel.faults import Faults
 from natlab.cloud.kernel.gate import Gate
 from natlab.cloud.kernel.ids import Ids
 from natlab.cloud.kernel.latencies import Latencies
+from natlab.cloud.kernel.readings import Readings
 from natlab.cloud.kernel.wire import Request, Response, Service
 
 
@@ -30,6 +31,7 @@ class Context(Protocol):
     accounts: Accounts
     gate: Gate
     substrate: Substrate
+    readings: Readings
 
     @property
     def services(self) -> Sequence[Service]:
