@@ -19,6 +19,8 @@ def live(place: Town, monkeypatch: pytest.MonkeyPatch) -> Town:
     place.settle()
     monkeypatch.setattr("natkeeper.cli.drill.rehearsal.BEFORE_S", 0.6)
     monkeypatch.setattr("natkeeper.cli.drill.rehearsal.POLL_S", 0.1)
+    monkeypatch.setattr("natkeeper.cli.drill.restore.POLL_S", 0.1)
+    monkeypatch.setattr("natkeeper.cli.drill.restore.STEADY_S", 2.0)
     return place
 
 

@@ -70,6 +70,12 @@ class Refused(Trouble):
     code = Exit.REFUSED
 
 
+class Interrupted(Trouble):
+    """A person, or the end of a terminal, interrupted a command that had something to put in order first."""
+
+    code = Exit.INTERRUPTED
+
+
 def trouble_of(failure: Failure, doing: str) -> Trouble:
     """Turn a failed call into the end of a command; `doing` says what for, as in `reading route table vtb-…`."""
     from natkeeper.ports import FailureKind

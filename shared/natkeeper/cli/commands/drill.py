@@ -2,48 +2,76 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from natkeeper.cli.context import Seat
-from natkeeper.cli.errors import Exit, Wrong
+from natkeeper.cli.errors import Exit, Refused, Wrong
 from natkeeper.cli.options import asks, complete_groups, shared
 
 if TYPE_CHECKING:
+    from natkeeper.cli.drill.journal import Journal
     from natkeeper.cli.invoke import Asker
+    from natkeeper.domain.config import Group
     from natkeeper.drill import Figures
 
 KINDS = ("switch", "maintenance", "stop")
 
 
 @click.command()
-@click.argument("group", shell_complete=complete_groups)
+@click.argument("group", required=False, shell_complete=complete_groups)
 @click.option(
     "--kind", type=click.Choice(KINDS), default="switch", show_default=True, help="What happens to the gateway."
 )
 @click.option("--within", default=180.0, show_default=True, metavar="SECONDS", type=click.FloatRange(min=1),
               help="How long to wait for the move before it counts as failed.")  # fmt: skip
 @click.option("--output", "-o", metavar="FILE", help="Where the report goes. Default: drill-GROUP-KIND.html.")
+@click.option(
+    "--restore", is_flag=True, help="Put back what an earlier drill left broken: of GROUP, or of every group."
+)
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @asks
 @shared()
 @click.pass_obj
-def drill(seat: Seat, *, group: str, kind: str, within: float, output: str | None, yes: bool, asker: Asker) -> Exit:
+def drill(
+    seat: Seat,
+    *,
+    group: str | None,
+    kind: str,
+    within: float,
+    output: str | None,
+    restore: bool,
+    yes: bool,
+    asker: Asker,
+) -> Exit:
     """Rehearse a failure of the gateway that carries GROUP's route, and write a report.
 
     switch moves the route by hand; maintenance sends the gateway a simulated notice; stop stops it (keeping its
     addresses) and starts it again. Meanwhile the probe looks at the internet without a pause. Afterwards the gateway is
-    made fit and the route is moved back. Refused unless the group is quiet and has a healthy standby.
+    made fit and the routes are moved back. Refused unless the group is quiet and has a healthy standby.
+
+    On every exit, Ctrl-C included, what was broken is put back first. What could not be put back is named, and
+    `natkeeper drill GROUP --restore` goes on with it.
     """
+    from natkeeper.cli.drill.journal import file_of, find, folder
     from natkeeper.cli.drill.rehearsal import Rehearsal
     from natkeeper.drill import figures, render
 
-    policy = seat.group(group)
-    rehearsal = Rehearsal(seat.reach, asker, policy, kind, within, seat.screen.remark)
+    if restore:
+        return _restore(seat, asker, [seat.group(group)] if group else list(seat.config.groups), yes=yes)
+    if group is None:
+        raise Wrong("a drill is of one group", f"name it: natkeeper drill GROUP, and groups are: {seat.group_names}")
+    policy, kept = seat.group(group), folder(seat.environ)
+    if find(kept, seat.region_id, group, policy.gateways):
+        raise Refused(f"an earlier drill of {group} was not put back", f"natkeeper drill {group} --restore")
+    rehearsal = Rehearsal(seat.reach, asker, policy, kind, within, _saying(seat))
     gateway = rehearsal.check()
+    rehearsal.file = file_of(kept, seat.region_id, group, gateway)
     if not yes:
         _ask(seat, group, kind, gateway)
     observed = rehearsal.run(gateway)
@@ -51,11 +79,85 @@ def drill(seat: Seat, *, group: str, kind: str, within: float, output: str | Non
     path = Path(output or f"drill-{group}-{kind}.html")
     path.write_text(render(observed), encoding="utf-8")
     if seat.as_json:
-        seat.screen.data({**found.as_json(), "report": str(path)})
+        mend = {"left": rehearsal.left, "mend": rehearsal.mend} if rehearsal.left else {}
+        seat.screen.data({**found.as_json(), "report": str(path), **mend})
     else:
         _show(seat, found)
         seat.screen.say(f"The report is in {path}.")
+        if rehearsal.left:
+            seat.screen.say(f"Still broken; mend it with: {rehearsal.mend}", "bold red")
     return Exit.OK if found.ok else Exit.ATTENTION
+
+
+def _saying(seat: Seat) -> Callable[[str], None]:
+    """Return what tells a person of progress; a terminal that was closed must not end the putting back."""
+
+    def say(sentence: str) -> None:
+        with contextlib.suppress(OSError):
+            seat.screen.remark(sentence)
+
+    return say
+
+
+def _restore(seat: Seat, asker: Asker, groups: list[Group], *, yes: bool) -> Exit:
+    """Put back what earlier drills of `groups` left: what they wrote down, else every gateway that is stopped."""
+    from natkeeper.cli.drill.interrupts import Interrupts
+    from natkeeper.cli.drill.journal import find, folder
+    from natkeeper.cli.drill.restore import Restore, command
+    from natkeeper.cli.errors import Interrupted
+
+    todo = [journal for g in groups for journal in find(folder(seat.environ), seat.region_id, g.name, g.gateways)]
+    if not todo:
+        todo = _stopped(seat, groups)
+        if not todo:
+            names = ", ".join(group.name for group in groups)
+            seat.screen.say(f"Nothing to put back: no drill of {names} is written down, and every gateway runs.")
+            if seat.as_json:
+                seat.screen.data({"ok": True, "left": []})
+            return Exit.OK
+        if not yes:
+            _confirm(seat, f"no drill is written down here; start {', '.join(each.gateway for each in todo)}?")
+    left: list[str] = []
+    with Interrupts() as interrupts:
+        for journal in todo:
+            put = Restore(seat.reach, asker, journal, _saying(seat))
+            try:
+                interrupts.arm()
+                left += put.put_back()
+            except KeyboardInterrupt:
+                mend = f"go on with `{command(journal.group)}`"
+                raise Interrupted("interrupted; still broken: " + "; ".join(put.left.values()), mend) from None
+            interrupts.disarm()
+    if seat.as_json:
+        seat.screen.data({"ok": not left, "left": left})
+    for sentence in left:
+        seat.screen.say(f"still broken: {sentence}", "red")
+    if not left:
+        seat.screen.say("Everything is back as it was.", "green")
+    return Exit.ATTENTION if left else Exit.OK
+
+
+def _stopped(seat: Seat, groups: list[Group]) -> list[Journal]:
+    """Make a journal for each gateway that is stopped: the machine that ran the drill may be another one."""
+    from natkeeper.cli.drill.journal import Journal
+    from natkeeper.cli.survey import network
+
+    ids = [gateway for group in groups for gateway in group.gateways]
+    machines = seat.reach.do("reading the gateways", lambda attempt: network.machines(attempt, ids=ids))
+    stopped = {machine.id for machine in machines if machine.status in ("Stopped", "Stopping")}
+    return [
+        Journal(seat.region_id, group.name, "stop", gateway, "", ())
+        for group in groups
+        for gateway in group.gateways
+        if gateway in stopped
+    ]
+
+
+def _confirm(seat: Seat, question: str) -> None:
+    if seat.as_json or not sys.stdin.isatty():
+        raise Wrong(f"{question} There is nobody to ask", "say --yes")
+    if not click.confirm(question, err=True):
+        raise Wrong("nothing was done")
 
 
 def _ask(seat: Seat, group: str, kind: str, gateway: str) -> None:

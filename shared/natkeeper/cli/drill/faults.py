@@ -7,12 +7,14 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from natkeeper.alibaba.fields import text_of
+from natkeeper.alibaba.fields import text_of, there
 from natkeeper.alibaba.lean_imports import lean
+from natkeeper.ports import Failure
 
 if TYPE_CHECKING:
     from natkeeper.alibaba.clients import Attempt
     from natkeeper.cli.client import Reach
+    from natkeeper.cli.drill.journal import Journal
     from natkeeper.cli.invoke import Asker
 
 with lean("alibabacloud_ecs20140526"):
@@ -23,29 +25,65 @@ KINDS = ("switch", "maintenance", "stop")
 NOTICE = timedelta(hours=2)
 """How far ahead the rehearsed maintenance is: natkeeper moves away at once, and nothing is really going to happen."""
 _EVENT = "SystemMaintenance.Reboot"
+_OPEN = ("Inquiring", "Scheduled", "Executing")
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One kind: in words, how to begin it, and how to take it back (`undo` before the route is moved back)."""
+    """One kind: in words, and how to begin it. restore.py takes it back."""
 
     story: str
     begin: Callable[[], str]
-    undo: Callable[[], None]
 
 
-def fault(kind: str, reach: Reach, asker: Asker, group: str, gateway: str) -> Fault:
+def fault(kind: str, reach: Reach, asker: Asker, journal: Journal) -> Fault:
     """Make the fault of a kind for the gateway that carries the route."""
     if kind == "stop":
-        return _stop(reach, gateway)
+        return _stop(reach, journal.gateway)
     if kind == "maintenance":
-        return _maintenance(reach, gateway)
+        return _maintenance(reach, journal)
 
     def move() -> str:
-        asker.ask({"action": "switch", "group": group})
+        asker.ask({"action": "switch", "group": journal.group})
         return "a person switches to the standby"
 
-    return Fault(f"A planned move away from {gateway}, through natkeeper.", move, lambda: None)
+    return Fault(f"A planned move away from {journal.gateway}, through natkeeper.", move)
+
+
+def start_instance(reach: Reach, gateway: str) -> Failure | None:
+    """Start a gateway; returns why not."""
+    request = models.StartInstanceRequest(instance_id=gateway)
+    answer = reach.try_(lambda a: _ecs(a).start_instance_with_options(request, a.options()))
+    return answer if isinstance(answer, Failure) else None
+
+
+def cancel_notice(reach: Reach, gateway: str, not_before: str) -> Failure | None:
+    """Cancel the drill's notice; returns why not.
+
+    It is found by its time and not by an id: the answer that had the id may never have come, or a repeated call made
+    two. The platform refuses to cancel what is not simulated, so a real notice is safe (CancelSimulatedSystemEvents).
+    """
+    found = reach.try_(lambda attempt: _notices(attempt, gateway, not_before))
+    if isinstance(found, Failure):
+        return found
+    if not found:
+        return None
+    request = models.CancelSimulatedSystemEventsRequest(region_id=reach.region, event_id=found)
+    answer = reach.try_(lambda a: _ecs(a).cancel_simulated_system_events_with_options(request, a.options()))
+    return answer if isinstance(answer, Failure) else None
+
+
+def _notices(attempt: Attempt, gateway: str, not_before: str) -> list[str]:
+    """List the events of a gateway that are due at that time and not cancelled."""
+    request = models.DescribeInstancesFullStatusRequest(region_id=attempt.region, instance_id=[gateway])
+    answer = _ecs(attempt).describe_instances_full_status_with_options(request, attempt.options())
+    instances = there(answer.body.instance_full_status_set, "InstanceFullStatusSet").instance_full_status_type or []
+    return [
+        str(event.event_id)
+        for instance in instances
+        for event in (instance.scheduled_system_event_set.scheduled_system_event_type or [])
+        if event.not_before == not_before and event.event_cycle_status.name in _OPEN
+    ]
 
 
 def _stop(reach: Reach, gateway: str) -> Fault:
@@ -55,40 +93,28 @@ def _stop(reach: Reach, gateway: str) -> Fault:
         reach.do(f"stopping {gateway}", lambda a: _ecs(a).stop_instance_with_options(request, a.options()))
         return f"{gateway} is stopped (StopInstance)"
 
-    def undo() -> None:
-        request = models.StartInstanceRequest(instance_id=gateway)
-        reach.do(f"starting {gateway}", lambda a: _ecs(a).start_instance_with_options(request, a.options()))
-
-    return Fault(f"{gateway} is stopped, as if it had failed, and started again afterwards.", begin, undo)
+    return Fault(f"{gateway} is stopped, as if it had failed, and started again afterwards.", begin)
 
 
-def _maintenance(reach: Reach, gateway: str) -> Fault:
-    created: list[str] = []
+def _maintenance(reach: Reach, journal: Journal) -> Fault:
+    gateway = journal.gateway
+
+    journal.not_before = text_of(reach.clock() + NOTICE)
 
     def begin() -> str:
         request = models.CreateSimulatedSystemEventsRequest(
             region_id=reach.region,
             instance_id=[gateway],
             event_type=_EVENT,
-            not_before=text_of(reach.clock() + NOTICE),
+            not_before=journal.not_before,
         )
-        answer = reach.do(
+        reach.do(
             f"simulating a system event of {gateway}",
             lambda a: _ecs(a).create_simulated_system_events_with_options(request, a.options()),
         )
-        created.extend(answer.body.event_id_set.event_id)
         return f"{gateway} is due for {_EVENT} (CreateSimulatedSystemEvents: nothing is really planned)"
 
-    def undo() -> None:
-        if not created:
-            return
-        request = models.CancelSimulatedSystemEventsRequest(region_id=reach.region, event_id=created)
-        reach.do(
-            "cancelling the simulated event",
-            lambda a: _ecs(a).cancel_simulated_system_events_with_options(request, a.options()),
-        )
-
-    return Fault(f"A simulated maintenance notice for {gateway}, cancelled afterwards.", begin, undo)
+    return Fault(f"A simulated maintenance notice for {gateway}, cancelled afterwards.", begin)
 
 
 def _ecs(attempt: Attempt) -> Client:

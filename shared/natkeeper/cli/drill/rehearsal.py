@@ -5,11 +5,16 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from natkeeper.alibaba.fields import text_of
 from natkeeper.cli.drill.faults import fault
+from natkeeper.cli.drill.interrupts import Interrupts
+from natkeeper.cli.drill.journal import Journal, RouteBefore
+from natkeeper.cli.drill.restore import Restore, command, fit_for_duty
 from natkeeper.cli.drill.sampler import Feeling
-from natkeeper.cli.errors import Refused, Trouble
+from natkeeper.cli.errors import Interrupted, Refused, Trouble
 from natkeeper.cli.survey import network
 from natkeeper.domain.observed import EntryStatus
 from natkeeper.drill import Moment, Observed
@@ -27,8 +32,6 @@ BEFORE_S = 3.0
 """How long the way is felt before anything is broken, and after all is well again."""
 SETTLED = 3
 """Looks in a row that have to succeed before the way counts as well."""
-BACK_WITHIN_S = 420.0
-"""How long a gateway may take to be a healthy standby again: it boots, and is set up anew."""
 POLL_S = 0.5
 HOW = """Measured through the probe function, which looks at the internet from a private vSwitch, one look after the
 other: a figure is as fine as the time between two looks. The outage is the longest time between two looks that worked.
@@ -45,10 +48,17 @@ class Rehearsal:
     kind: str
     within_s: float
     say: Say
+    file: Path | None = None
+    """Where to write down what is broken."""
     sleeper: Callable[[float], None] = time.sleep
     clock: Callable[[], float] = time.time
     moments: list[Moment] = field(default_factory=list)
     reasons: list[str] = field(default_factory=list)
+    before: tuple[RouteBefore, ...] = ()
+    """Where the group's routes went when `check` looked."""
+    broken: bool = False
+    left: list[str] = field(default_factory=list)
+    """What is still broken, in sentences."""
 
     def check(self) -> str:
         """Return the gateway that carries the route now. Raises Refused where a drill would be an outage."""
@@ -64,31 +74,70 @@ class Rehearsal:
         if hop not in self.group.gateways:
             raise Refused(f"the route goes to {hop}, which is no gateway of the group", "switch it back first")
         others = [gateway for gateway in view["gateways"] if gateway["id"] != hop]
-        if not any(_fit(gateway) for gateway in others):
+        if not any(fit_for_duty(gateway) for gateway in others):
             why = "; ".join(f"{one['id']} {one.get('reason') or one.get('unfit')}" for one in others) or "one gateway"
             raise Refused(f"there is no healthy standby, so this would be an outage: {why}", "natkeeper doctor")
         if self.kind == "stop":
             self._check_stop(hop)
+        self.before = tuple(
+            RouteBefore(str(route["table"]), str(route["destination"]), str(route["next_hop"]))
+            for route in view.get("routes", ())
+            if route.get("next_hop")
+        )
         return hop
 
     def run(self, gateway: str) -> Observed:
-        """Do it. Whatever happens, what was broken is put back before this ends."""
+        """Do it. Whatever happens, what was broken is put back before this ends, or `left` says what was not.
+
+        Raises Interrupted after Ctrl-C, with what is still broken.
+        """
         feeling = Feeling(self.reach, str(self.group.probe.function), self.clock)
-        chosen = fault(self.kind, self.reach, self.asker, self.group.name, gateway)
-        for _ in range(SETTLED):
-            feeling.look()  # an instance of the probe that has to be started first would be felt as a loss
-        began = self.clock()
-        feeling.begin()
-        self.sleeper(BEFORE_S)
-        fault_at = self.clock()
-        try:
-            self._tell("fault", "drill", chosen.begin(), fault_at)
-            self._wait(feeling, gateway, fault_at)
-            self.sleeper(BEFORE_S)
-        finally:
-            feeling.end()
+        journal = Journal(
+            self.reach.region,
+            self.group.name,
+            self.kind,
+            gateway,
+            text_of(self.reach.clock()),
+            self.before,
+            file=self.file,
+        )
+        chosen = fault(self.kind, self.reach, self.asker, journal)
+        began = fault_at = self.clock()
+        with Interrupts() as interrupts:
+            interrupted = False
+            try:
+                interrupts.arm()
+                for _ in range(SETTLED):
+                    feeling.look()  # an instance of the probe that has to be started first would be felt as a loss
+                began = self.clock()
+                feeling.begin()
+                self.sleeper(BEFORE_S)
+                interrupts.disarm()  # the fault and its journal are one: nothing may come between them
+                self._write(journal)
+                fault_at = self.clock()
+                self._tell("fault", "drill", chosen.begin(), fault_at)
+                interrupts.arm()
+                self._wait(feeling, gateway, fault_at)
+                self.sleeper(BEFORE_S)
+            except KeyboardInterrupt:
+                interrupted = True
+            except Trouble as trouble:
+                self.reasons.append(f"the drill could not go on: {trouble.what}")
+            except Exception as error:  # noqa: BLE001  a fault of ours must not leave a gateway stopped either
+                self.reasons.append(f"the drill could not go on: {type(error).__name__}: {error}")
+            interrupts.disarm()
+            feeling.stop()
             ended = self.clock()
-            self._put_back(chosen.undo, gateway)
+            if self.broken:
+                self._put_back(journal, interrupts)
+            feeling.join()
+        if interrupted:
+            if self.left:
+                raise Interrupted("interrupted; still broken: " + "; ".join(self.left), f"mend it with `{self.mend}`")
+            what = (
+                "interrupted; everything is back as it was" if self.broken else "interrupted before anything was done"
+            )
+            raise Interrupted(what)
         if not feeling.attempts:
             self.reasons.append(f"nothing could be felt: {feeling.blind or 'no look came to its end'}")
         return Observed(
@@ -98,12 +147,17 @@ class Rehearsal:
             began_at=began,
             fault_at=fault_at,
             ended_at=ended,
-            attempts=tuple(feeling.attempts),
+            attempts=tuple(each for each in feeling.attempts if each.began <= ended),
             ways={"out": "a private vSwitch to the internet"},
             moments=tuple(sorted(self.moments, key=lambda moment: moment.at)),
             reasons=tuple(self.reasons),
             how=HOW,
         )
+
+    @property
+    def mend(self) -> str:
+        """The command that goes on putting back."""
+        return command(self.group.name)
 
     # ---- steps -------------------------------------------------------------------------------------------
 
@@ -122,31 +176,28 @@ class Rehearsal:
         what = "the internet was not seen again" if moved else "the route was not moved"
         self.reasons.append(f"{what} within {self.within_s:g} s")
 
-    def _put_back(self, undo: Callable[[], None], gateway: str) -> None:
-        """Take the fault back, wait for the gateway to be fit, and move the route home."""
-        self.say("putting everything back")
+    def _write(self, journal: Journal) -> None:
+        """Write down what is about to be broken; from here on there is something to put back."""
         try:
-            undo()
-            if not self._fit_again(gateway):
-                self.reasons.append(
-                    f"{gateway} was not a healthy standby again within {BACK_WITHIN_S:g} s; the route stays"
-                )
-                return
-            if self._hop() != gateway:
-                self.asker.ask({"action": "switch", "group": self.group.name, "to": gateway})
-            self._tell("step", "drill", f"everything is back: the route goes to {gateway}", self.clock())
-        except Trouble as trouble:
-            self.reasons.append(f"could not be put back: {trouble.what}; see `natkeeper status`")
+            journal.write()
+        except OSError as error:
+            self.say(f"this drill is not written down ({error}): if it is killed, start {journal.gateway} by hand")
+        self.broken = True
 
-    def _fit_again(self, gateway: str) -> bool:
-        until = self.clock() + BACK_WITHIN_S
-        while True:
-            view = self._status().get("view") or {}
-            if any(one["id"] == gateway and _fit(one) for one in view.get("gateways", ())):
-                return True
-            if self.clock() >= until:
-                return False
-            self.sleeper(POLL_S * 4)
+    def _put_back(self, journal: Journal, interrupts: Interrupts) -> None:
+        """Take the fault back, wait for the gateway to be fit, and move the routes home."""
+        self.say("putting everything back (Ctrl-C leaves it as it is)")
+        restore = Restore(self.reach, self.asker, journal, self.say, self.sleeper)
+        try:
+            interrupts.arm()
+            self.left = restore.put_back()
+        except KeyboardInterrupt:
+            self.left = list(restore.left.values())
+        interrupts.disarm()
+        if self.left:
+            self.reasons += [f"not put back: {sentence}" for sentence in self.left]
+        else:
+            self._tell("step", "drill", f"everything is back: the route goes to {journal.gateway}", self.clock())
 
     # ---- looking -----------------------------------------------------------------------------------------
 
@@ -185,7 +236,3 @@ class Rehearsal:
     def _tell(self, kind: Kind, who: str, what: str, at: float) -> None:
         self.moments.append(Moment(at, kind, who, what))
         self.say(what)
-
-
-def _fit(gateway: Mapping[str, Any]) -> bool:
-    return gateway.get("health") == "healthy" and not gateway.get("unfit")

@@ -44,10 +44,14 @@ class Feeling:
         """Begin to look."""
         self._thread.start()
 
-    def end(self) -> None:
-        """Look no more; what is under way may come to its end."""
+    def stop(self) -> None:
+        """Begin no further look."""
         self._over.set()
-        self._thread.join(LOOK_S)
+
+    def join(self) -> None:
+        """Wait for the look that is under way."""
+        if self._thread.ident is not None:
+            self._thread.join(LOOK_S)
 
     def well(self, since: float, count: int) -> bool:
         """Say whether the last `count` looks, all begun after `since`, succeeded."""
