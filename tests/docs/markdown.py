@@ -8,8 +8,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 ROOT = Path(__file__).resolve().parents[2]
+DOCS = ROOT / "docs"
 ENGLISH, CHINESE = ROOT / "README.md", ROOT / "README.zh-CN.md"
-DESIGN, OPERATIONS = ROOT / "docs" / "design.md", ROOT / "docs" / "operations.md"
+CONFIGURATION, ZH_CONFIGURATION = DOCS / "configuration.md", DOCS / "zh" / "configuration.md"
+COSTS, ZH_COSTS = DOCS / "costs.md", DOCS / "zh" / "costs.md"
+OPERATIONS, ZH_OPERATIONS = DOCS / "operations.md", DOCS / "zh" / "operations.md"
+DESIGN, RELIABILITY = DOCS / "design.md", DOCS / "reliability.md"
 
 _FENCE = re.compile(r"^( *)```(\w*)\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
 _HEADING = re.compile(r"^(#+) (.+)$", re.MULTILINE)

@@ -7,13 +7,14 @@ import json
 import re
 from collections.abc import Iterator
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
 from natkeeper.guest.script import setup_script
-from tests.docs.markdown import OPERATIONS, ROOT, blocks, rows, section, spans
+from tests.docs.markdown import OPERATIONS, ROOT, ZH_OPERATIONS, blocks, rows, section, spans
 
 PACKAGE = ROOT / "shared" / "natkeeper"
 TELLING = frozenset(("Hold", "Leave", "Refuse", "EipHold", "Unhealthy", "Draining", "Unknown"))
@@ -25,6 +26,15 @@ SECTIONS = (
     "Gateways that are not ready",
     "Troubleshooting",
 )
+IN_CHINESE = {
+    "Receipts": "回执",
+    "What needs you": "需要处理的告警",
+    "Why a gateway is not fit": "网关为何不可用",
+    "What you may be refused": "请求被拒绝",
+    "Gateways that are not ready": "网关未就绪",
+    "Troubleshooting": "故障排查",
+}
+"""Sections of operations.md, and those of zh/operations.md that say the same."""
 
 
 def fragments(text: str) -> list[str]:
@@ -81,6 +91,28 @@ def test_every_sentence_that_is_explained_is_still_said(text: str) -> None:
     shell = re.sub(r"\$\{?\w+\}?", "…", code)
     for part in fragments(text):
         assert part in code or part in shell, part
+
+
+def alerts(page: Path, title: str) -> list[list[str]]:
+    """Return the sentences of each row of the table right under `title`."""
+    own = section(page, title).split("\n### ")[0]
+    table = (line for line in own.splitlines() if line.startswith("| "))
+    return [spans(line.split(" | ")[0]) for line in list(table)[1:]]
+
+
+@pytest.mark.parametrize("english, chinese", IN_CHINESE.items())
+def test_every_alert_is_explained_in_chinese(english: str, chinese: str) -> None:
+    """Row by row: a sentence that joins, changes or leaves operations.md does so in zh/operations.md as well."""
+    assert alerts(ZH_OPERATIONS, chinese) == alerts(OPERATIONS, english)
+    assert alerts(OPERATIONS, english)
+
+
+def test_every_row_in_chinese_is_chinese() -> None:
+    """Each explanation was translated, not copied."""
+    for chinese in IN_CHINESE.values():
+        for line in section(ZH_OPERATIONS, chinese).splitlines():
+            if line.startswith("| "):
+                assert all(re.search(r"[\u4e00-\u9fff]", cell) for cell in line.strip("| ").split(" | ")[1:]), line
 
 
 def test_the_event_rules_by_hand_are_those_of_s_yaml() -> None:

@@ -1,4 +1,4 @@
-"""The two READMEs say the same, and what they say of the configuration, the commands and the cost is true."""
+"""Pages in two languages say the same, and what they say of the configuration, requests, scenarios and cost is true."""
 
 from __future__ import annotations
 
@@ -17,9 +17,34 @@ from natkeeper.failover.gateway_setup import PRIVATE
 from natkeeper.packaging import read_configuration
 from natkeeper.probe.handler import WATCH_S
 from natlab.scenarios.catalogue import SHOWN
-from tests.docs.markdown import CHINESE, ENGLISH, OPERATIONS, ROOT, blocks, headings, prose, rows, section, spans
+from tests.docs.markdown import (
+    CHINESE,
+    CONFIGURATION,
+    COSTS,
+    ENGLISH,
+    OPERATIONS,
+    RELIABILITY,
+    ROOT,
+    ZH_CONFIGURATION,
+    ZH_COSTS,
+    ZH_OPERATIONS,
+    blocks,
+    headings,
+    prose,
+    rows,
+    section,
+    spans,
+)
 
-both = pytest.mark.parametrize("readme", [ENGLISH, CHINESE], ids=["english", "chinese"])
+LONGEST_README = 200
+pairs = pytest.mark.parametrize(
+    "english, chinese",
+    [(ENGLISH, CHINESE), (CONFIGURATION, ZH_CONFIGURATION), (COSTS, ZH_COSTS)],
+    ids=["readme", "configuration", "costs"],
+)
+readmes = pytest.mark.parametrize("page", [ENGLISH, CHINESE], ids=["english", "chinese"])
+configurations = pytest.mark.parametrize("page", [CONFIGURATION, ZH_CONFIGURATION], ids=["english", "chinese"])
+operations = pytest.mark.parametrize("page", [OPERATIONS, ZH_OPERATIONS], ids=["english", "chinese"])
 REQUIRED = ("required", "必填")
 _UNIT_S = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 
@@ -27,34 +52,44 @@ _UNIT_S = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 # ---- the same in both languages --------------------------------------------------------------------------
 
 
-def test_both_languages_have_the_same_structure() -> None:
+@readmes
+def test_a_readme_is_short(page: Path) -> None:
+    """Whoever opens it reads it to the end; detail is on the pages that it links."""
+    assert len(page.read_text(encoding="utf-8").splitlines()) <= LONGEST_README
+
+
+@pairs
+def test_both_languages_have_the_same_structure(english: Path, chinese: Path) -> None:
     """Heading by heading, at the same depth."""
-    assert [h.level for h in headings(ENGLISH)] == [h.level for h in headings(CHINESE)]
+    assert [h.level for h in headings(english)] == [h.level for h in headings(chinese)]
 
 
-def test_both_languages_show_the_same_code() -> None:
+@pairs
+def test_both_languages_show_the_same_code(english: Path, chinese: Path) -> None:
     """Commands and configuration differ in their comments at most."""
 
-    def code(readme: Path) -> list[str]:
-        return [re.sub(r"\s+#.*", "", block.code) for block in blocks(readme)]
+    def code(page: Path) -> list[str]:
+        return [re.sub(r"\s+#.*", "", block.code) for block in blocks(page)]
 
-    assert code(ENGLISH) == code(CHINESE)
+    assert code(english) == code(chinese)
 
 
-def test_both_languages_speak_of_the_same_keys_and_names() -> None:
+@pairs
+def test_both_languages_speak_of_the_same_keys_and_names(english: Path, chinese: Path) -> None:
     """Row by row, the first cells of all tables hold the same code."""
 
-    def firsts(readme: Path) -> list[list[str]]:
-        return [spans(row[0]) for row in rows(prose(readme))]
+    def firsts(page: Path) -> list[list[str]]:
+        return [spans(row[0]) for row in rows(prose(page))]
 
-    assert firsts(ENGLISH) == firsts(CHINESE)
+    assert firsts(english) == firsts(chinese)
 
 
-@both
-def test_the_languages_link_to_each_other(readme: Path) -> None:
+@pairs
+def test_the_languages_link_to_each_other(english: Path, chinese: Path) -> None:
     """Whoever opens the wrong one finds the other at the top."""
-    other = CHINESE if readme == ENGLISH else ENGLISH
-    assert f"({other.name})" in "\n".join(readme.read_text(encoding="utf-8").splitlines()[:4])
+    for page, other in ((english, chinese), (chinese, english)):
+        top = "\n".join(page.read_text(encoding="utf-8").splitlines()[:4])
+        assert any((page.parent / link).resolve() == other for link in re.findall(r"\]\(([^)]+)\)", top))
 
 
 # ---- configuration ---------------------------------------------------------------------------------------
@@ -71,7 +106,7 @@ def structs_in(kind: Any) -> Iterator[tuple[str, type[msgspec.Struct]]]:
 
 
 def keys_of(struct: type[msgspec.Struct], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """Every key below `struct` as the README writes it, with its default."""
+    """Every key below `struct` as the page writes it, with its default."""
     for field in msgspec.structs.fields(struct):
         if field.name == "name":
             continue
@@ -81,9 +116,9 @@ def keys_of(struct: type[msgspec.Struct], prefix: str = "") -> Iterator[tuple[st
                 yield from keys_of(below, f"{prefix}{field.name}{mark}.")
 
 
-def documented(readme: Path) -> dict[str, str]:
-    """The keys that the README's tables have, with the cell that tells the default."""
-    return {spans(row[0])[0]: row[2] for row in rows(section(readme, "natkeeper.yaml"))}
+def documented(page: Path) -> dict[str, str]:
+    """The keys that the page's tables have, with the cell that tells the default."""
+    return {spans(row[0])[0]: row[2] for row in rows(section(page, "natkeeper.yaml"))}
 
 
 def known() -> dict[str, Any]:
@@ -92,10 +127,10 @@ def known() -> dict[str, Any]:
     return {**dict(keys_of(Config)), **dict(keys_of(group))}
 
 
-@both
-def test_every_configuration_key_is_documented_and_no_other(readme: Path) -> None:
+@configurations
+def test_every_configuration_key_is_documented_and_no_other(page: Path) -> None:
     """The structs are the only description of the configuration; the tables follow them."""
-    assert set(documented(readme)) == set(known())
+    assert set(documented(page)) == set(known())
 
 
 def seconds(text: str) -> float:
@@ -104,10 +139,10 @@ def seconds(text: str) -> float:
     return int(match[1]) * _UNIT_S[match[2]]
 
 
-@both
-def test_every_default_is_the_real_one(readme: Path) -> None:
+@configurations
+def test_every_default_is_the_real_one(page: Path) -> None:
     """Whoever leaves a key out gets what the table says."""
-    for key, cell in documented(readme).items():
+    for key, cell in documented(page).items():
         default, said = known()[key], spans(cell)
         if default is msgspec.NODEFAULT:
             assert cell in REQUIRED, key
@@ -123,31 +158,33 @@ def test_every_default_is_the_real_one(readme: Path) -> None:
             assert said == [str(default)], key
 
 
-@pytest.mark.parametrize("page", [ENGLISH, CHINESE, OPERATIONS], ids=lambda page: page.name)
+@pytest.mark.parametrize("page", [ENGLISH, CHINESE], ids=lambda page: page.name)
 def test_configurations_that_are_shown_are_accepted(page: Path, tmp_path: Path) -> None:
     """Whoever pastes one gets no refusal."""
-    for block in blocks(page, "yaml"):
+    shown = blocks(page, "yaml")
+    assert shown
+    for block in shown:
         file = tmp_path / "natkeeper.yaml"
         file.write_text(block.code, encoding="utf-8")
         _, data = read_configuration(file)
         parse_config(data)
 
 
-@both
-def test_every_variable_of_s_yaml_is_documented(readme: Path) -> None:
+@configurations
+def test_every_variable_of_s_yaml_is_documented(page: Path) -> None:
     """What has to be edited before the first deployment is all there."""
     template = yaml.safe_load((ROOT / "s.yaml").read_text(encoding="utf-8"))
-    said = {name for row in rows(prose(readme)) for name in spans(row[0])}
+    said = {name for row in rows(prose(page)) for name in spans(row[0])}
     assert set(template["vars"]) <= said
 
 
-@both
-def test_every_environment_variable_is_documented(readme: Path) -> None:
+@configurations
+def test_every_environment_variable_is_documented(page: Path) -> None:
     """Every NATKEEPER_… that a function reads."""
     source = "\n".join(path.read_text(encoding="utf-8") for path in function_sources())
     names = set(re.findall(r'"(NATKEEPER_[A-Z]+)"', source))
     assert names
-    assert names <= {name for row in rows(prose(readme)) for name in spans(row[0])}
+    assert names <= {name for row in rows(prose(page)) for name in spans(row[0])}
 
 
 def function_sources() -> Iterator[Path]:
@@ -166,7 +203,7 @@ def requests(page: Path) -> list[str]:
     return sent + re.findall(r"functions/natkeeper-failover/invocations[^']*--body '([^']*)'", shown)
 
 
-@pytest.mark.parametrize("page", [ENGLISH, CHINESE, OPERATIONS], ids=lambda page: page.name)
+@operations
 def test_requests_that_are_shown_are_understood(page: Path) -> None:
     """Each one parses as a person's request."""
     assert requests(page)
@@ -175,20 +212,19 @@ def test_requests_that_are_shown_are_understood(page: Path) -> None:
         assert isinstance(signal, Manual), f"{request}: {signal}"
 
 
-@both
-def test_every_action_is_shown_and_explained(readme: Path) -> None:
+@operations
+def test_every_action_is_shown_and_explained(page: Path) -> None:
     """A person can do no more and no less than what is written there."""
-    assert {re.findall(r'"action": "(\w+)"', request)[0] for request in requests(readme)} == set(MANUAL_ACTIONS)
-    assert set(MANUAL_ACTIONS) <= {spans(row[0])[0] for row in rows(prose(readme))}
+    assert {re.findall(r'"action": "(\w+)"', request)[0] for request in requests(page)} == set(MANUAL_ACTIONS)
+    assert set(MANUAL_ACTIONS) <= {spans(row[0])[0] for row in rows(prose(page))}
 
 
 # ---- what the demo shows ---------------------------------------------------------------------------------
 
 
-@both
-def test_the_scenarios_that_are_shown_are_those_of_the_demo(readme: Path) -> None:
+def test_the_scenarios_that_are_shown_are_those_of_the_demo() -> None:
     """The table is the whole one, in its order; a new scenario wants the output pasted anew."""
-    (table,) = (block.code for block in blocks(readme, "text") if block.code.startswith("scenario "))
+    (table,) = (block.code for block in blocks(RELIABILITY, "text") if block.code.startswith("scenario "))
     assert [line.split()[0] for line in table.splitlines()[1:]] == [each.name for each in SHOWN]
     assert all(line.endswith(" good") for line in table.splitlines()[1:])
 
@@ -207,12 +243,15 @@ def compute_units(props: dict[str, Any], run_s: float) -> float:
     return MINUTES * (run_s * a_second + 75 / 10_000)
 
 
-@both
+@pytest.mark.parametrize("page, readme", [(COSTS, ENGLISH), (ZH_COSTS, CHINESE)], ids=["english", "chinese"])
 @pytest.mark.parametrize("function, run_s", [("failover", FAILOVER_RUN_S), ("probe", WATCH_S)])
-def test_the_cost_that_is_told_follows_from_what_is_deployed(readme: Path, function: str, run_s: float) -> None:
+def test_the_cost_that_is_told_follows_from_what_is_deployed(
+    page: Path, readme: Path, function: str, run_s: float
+) -> None:
     """Another size or length of a run changes the figures, so they have to be told anew."""
     template = yaml.safe_load((ROOT / "s.yaml").read_text(encoding="utf-8"))
     units = compute_units(template["resources"][function]["props"], run_s)
-    (row,) = (row for row in rows(prose(readme)) if spans(row[0]) == [f"natkeeper-{function}"] and "CU" in row[1])
+    (row,) = (row for row in rows(prose(page)) if spans(row[0]) == [f"natkeeper-{function}"] and "CU" in row[1])
     assert f"= {round(units, 2):,} CU" in row[1]
     assert row[2] == f"{units * CU_USD:.2f}"
+    assert row[2] in section(readme, headings(readme)[-2].text)
