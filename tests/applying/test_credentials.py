@@ -101,17 +101,3 @@ def test_a_proxy_variable_does_not_lead_the_local_cloud_astray(local: Local, mon
     adapter = AlibabaCloud(local.cloud.region, key, local.cloud.endpoint, clock=local.now)
     (entries,) = adapter.perform((ReadRoutes(local.table),), local.now() + timedelta(seconds=10))
     assert len(entries) == 1
-
-
-def test_connections_are_kept_within_a_run_and_not_trusted_after_a_freeze(
-    local: Local, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """FC freezes an instance between invocations; what was open then is closed before the next batch."""
-    dropped: list[bool] = []
-    monkeypatch.setattr("natkeeper.alibaba.cloud.drop_connections", lambda: dropped.append(True))
-    for _ in range(3):
-        local.one(ReadRoutes(local.table))
-    assert dropped == []
-    local.advance(60)
-    local.one(ReadRoutes(local.table))
-    assert dropped == [True]

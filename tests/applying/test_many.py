@@ -50,8 +50,8 @@ def started(*calls: StartSetup) -> tuple[list[StartSetup], list[object]]:
         sent.append(call)
         return f"exec-{len(sent)}"
 
-    answers = [plan.started(call, start) for call in calls]
-    outcomes = {key: job() for key, job in plan.jobs.items()}
+    answers = [plan.start_setup(call, start) for call in calls]
+    outcomes = {job: job.run() for job in plan.jobs}
     return sent, [answer(outcomes) for answer in answers]
 
 
@@ -98,8 +98,8 @@ def test_all_groups_of_a_sweep_share_one_listing() -> None:
         return runs
 
     calls = [ReadSetups("oos", "template", NOON - timedelta(hours=n), ids(2 * n, 2 * n + 2)) for n in range(2)]
-    answers = [plan.listed(call, listing) for call in calls]
-    outcomes = {key: job() for key, job in plan.jobs.items()}
+    answers = [plan.list_setups(call, listing) for call in calls]
+    outcomes = {job: job.run() for job in plan.jobs}
     assert [answer(outcomes) for answer in answers] == [runs[:2], runs[2:]]
     assert read == [ReadSetups("oos", "template", NOON - timedelta(hours=1), ids(0, 4))]
 
@@ -107,8 +107,10 @@ def test_all_groups_of_a_sweep_share_one_listing() -> None:
 def test_a_listing_that_failed_failed_for_everybody() -> None:
     """And is not taken for an empty one."""
     plan, failure = Plan(), Failure(FailureKind.THROTTLED, "too many")
-    answers = [plan.listed(ReadSetups("oos", "template", NOON, ids(n, n + 1)), lambda _: failure) for n in range(2)]
-    outcomes = {key: job() for key, job in plan.jobs.items()}
+    answers = [
+        plan.list_setups(ReadSetups("oos", "template", NOON, ids(n, n + 1)), lambda _: failure) for n in range(2)
+    ]
+    outcomes = {job: job.run() for job in plan.jobs}
     assert [answer(outcomes) for answer in answers] == [failure, failure]
 
 
@@ -181,8 +183,8 @@ def test_route_writes_of_one_vpc_follow_each_other_and_those_of_others_do_not_wa
         written.append(call)
 
     for call in calls:
-        plan.in_lane(call, write)
+        plan.write_route(call, write)
     assert len(plan.jobs) == 500
-    for job in plan.jobs.values():
-        job()
+    for job in plan.jobs:
+        job.run()
     assert written == [calls[n + m] for n in range(500) for m in (0, 500)]

@@ -6,6 +6,7 @@ import random
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
@@ -14,7 +15,7 @@ import pytest
 from natkeeper.alibaba.cloud import AlibabaCloud
 from natkeeper.alibaba.credentials import Credentials
 from natkeeper.alibaba.retry import Patience, Persistence
-from natkeeper.alibaba.threads import all_at_once
+from natkeeper.alibaba.threads import AT_ONCE, OPTIONAL_S, all_at_once
 from natkeeper.domain.ids import TableId
 from natkeeper.ports import Failure, FailureKind, ReadConditions, ReadInstances, ReadRoutes
 from natlab.cloud.kernel.faults import Kind
@@ -163,12 +164,65 @@ def test_a_deadline_that_has_passed_is_answered_at_once(local: Local) -> None:
     assert local.asked() == []
 
 
+@dataclass(eq=False)
+class Doing:
+    """A job for the threads."""
+
+    do: Callable[[], Any]
+    patience_s: float = 10.0
+    optional: bool = False
+
+    def run(self) -> Any:
+        return self.do()
+
+
 def test_a_job_that_hangs_is_left_behind() -> None:
     """A name look-up knows no time-out; the batch ends all the same, with what is there."""
     hanging = threading.Event()
-    outcomes = all_at_once({"slow": hanging.wait, "quick": lambda: 1}, 0.0, lambda: None)
+    slow, quick = Doing(hanging.wait), Doing(lambda: 1)
+    outcomes = all_at_once([slow, quick], 0.0, lambda: None)
     hanging.set()
-    assert outcomes == {"quick": 1}
+    assert outcomes == {quick: 1}
+
+
+def test_a_job_is_waited_for_no_longer_than_its_patience() -> None:
+    """However long the batch has: its own time ends sooner."""
+    hanging = threading.Event()
+    slow, quick = Doing(hanging.wait, patience_s=0.1), Doing(lambda: 1)
+    began = time.monotonic()
+    outcomes = all_at_once([slow, quick], 10.0, lambda: None)
+    assert 0.1 < time.monotonic() - began < 1.0
+    hanging.set()
+    assert outcomes == {quick: 1}
+
+
+def test_jobs_that_hang_take_no_place_from_those_that_wait() -> None:
+    """As many hang as there are threads; the fifty behind them are done."""
+    hanging = threading.Event()
+    stuck = [Doing(hanging.wait, patience_s=0.1) for _ in range(AT_ONCE)]
+    others = [Doing(time.time) for _ in range(50)]
+    outcomes = all_at_once([*stuck, *others], 10.0, lambda: None)
+    hanging.set()
+    assert set(outcomes) == set(others)
+
+
+def test_the_patience_of_a_job_begins_when_it_begins() -> None:
+    """It is not late because it had to wait for its turn."""
+    busy = [Doing(lambda: time.sleep(0.5)) for _ in range(AT_ONCE)]
+    later = Doing(lambda: "done", patience_s=0.05)
+    assert all_at_once([*busy, later], 10.0, lambda: None)[later] == "done"
+
+
+def test_optional_jobs_get_half_a_second_more_than_needed_ones() -> None:
+    """One that comes within it counts, one that does not is left behind."""
+    hanging = threading.Event()
+    needed = Doing(lambda: 1)
+    soon, never = Doing(lambda: time.sleep(0.2), optional=True), Doing(hanging.wait, optional=True)
+    began = time.monotonic()
+    outcomes = all_at_once([never, needed, soon], 10.0, lambda: None)
+    assert OPTIONAL_S <= time.monotonic() - began < OPTIONAL_S + 0.4
+    hanging.set()
+    assert set(outcomes) == {needed, soon}
 
 
 def test_a_job_that_raises_raises_where_it_is_waited_for() -> None:
@@ -178,12 +232,12 @@ def test_a_job_that_raises_raises_where_it_is_waited_for() -> None:
         raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
-        all_at_once({"broken": broken}, 1.0, lambda: None)
+        all_at_once([Doing(broken)], 1.0, lambda: None)
 
 
 def test_more_jobs_than_threads_are_all_done() -> None:
     """Fifty jobs take turns."""
-    assert len(all_at_once(dict.fromkeys(range(50), time.time), 10.0, lambda: None)) == 50
+    assert len(all_at_once([Doing(time.time) for _ in range(50)], 10.0, lambda: None)) == 50
 
 
 @pytest.mark.parametrize("kind", [ReadConditions, ReadInstances, ReadRoutes])

@@ -10,11 +10,13 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, TypeVar
 
 from natkeeper.alibaba.setups import TOGETHER
+from natkeeper.alibaba.threads import Job
 from natkeeper.domain.ids import InstanceId
 from natkeeper.ports import (
+    Call,
     CreateRoute,
     DeleteRoute,
     Failure,
@@ -29,65 +31,140 @@ from natkeeper.ports import (
 TOO_LATE = Failure(FailureKind.UNREACHABLE, "no answer before the deadline")
 _LONGEST_TOKEN = 64
 
+J = TypeVar("J", bound=Job)
+
 RouteWrite = PointRoute | NoteRoute | CreateRoute | DeleteRoute
-Job = Callable[[], Any]
-Answer = Callable[[Mapping[Hashable, Any]], Result]
+Outcomes = Mapping[Job, Any]
+"""What each job that ended in time came to."""
+Answer = Callable[[Outcomes], Result]
+"""Picks the answer to one call from the outcomes of a plan's jobs."""
 
 
 @dataclass(eq=False, slots=True)
-class _Shelf:
-    """A read of several things of one kind that calls share."""
+class SingleCall:
+    """A call that needs a request of its own."""
 
+    call: Call[Any]
+    perform: Callable[[Call[Any]], Result]
+
+    @property
+    def patience_s(self) -> float:
+        return self.call.patience_s
+
+    @property
+    def optional(self) -> bool:
+        return self.call.optional
+
+    def run(self) -> Result:
+        return self.perform(self.call)
+
+
+@dataclass(eq=False, slots=True)
+class ReadBatch:
+    """One request for several things of one kind, for which several calls ask. `read` takes their ids."""
+
+    patience_s: float
+    optional: bool
+    read: Callable[[Sequence[Any]], Any]
     ids: dict[Any, None] = field(default_factory=dict)
+    """A set that keeps its order."""
+
+    def run(self) -> Any:
+        return self.read(tuple(self.ids))
 
 
 @dataclass(eq=False, slots=True)
-class _Lane:
+class VpcQueue:
     """The route writes of one VPC, in order, and the outcomes so far."""
 
+    perform: Callable[[RouteWrite], Result]
     calls: list[RouteWrite] = field(default_factory=list)
     done: list[Result] = field(default_factory=list)
+    optional = False
+
+    @property
+    def patience_s(self) -> float:
+        return sum(call.patience_s for call in self.calls)
+
+    def run(self) -> None:
+        for call in self.calls:
+            self.done.append(self.perform(call))
+
+    def outcome(self, position: int) -> Result:
+        """Return what came of the write at `position`, even if a later one hangs."""
+        return self.done[position] if position < len(self.done) else TOO_LATE
 
 
 @dataclass(eq=False, slots=True)
-class _Joint:
-    """Calls about setups that become one."""
+class SetupListing:
+    """Reads of setups that become one listing: of all their gateways, from the earliest of their times."""
 
-    calls: list[Any] = field(default_factory=list)
+    read: Callable[[ReadSetups], Result]
+    calls: list[ReadSetups] = field(default_factory=list)
+    patience_s = ReadSetups.patience_s
+    optional = ReadSetups.optional
 
-    def gateways(self) -> tuple[InstanceId, ...]:
-        """Every gateway of every call, once."""
-        return tuple(dict.fromkeys(gateway for call in self.calls for gateway in call.gateways))
+    def run(self) -> Result:
+        earliest = min(call.since for call in self.calls)
+        return self.read(replace(self.calls[0], since=earliest, gateways=_gateways(self.calls)))
+
+
+@dataclass(eq=False, slots=True)
+class SetupStart:
+    """Starts of the same setup that become one."""
+
+    start: Callable[[StartSetup], Result]
+    calls: list[StartSetup] = field(default_factory=list)
+    patience_s = StartSetup.patience_s
+    optional = StartSetup.optional
+
+    def has_room_for(self, call: StartSetup) -> bool:
+        return len({*_gateways(self.calls), *call.gateways}) <= TOGETHER
+
+    def run(self) -> Result:
+        """Make one start of all; the same calls make the same request, so that it can be repeated."""
+        first = self.calls[0]
+        if len(self.calls) == 1:
+            return self.start(first)
+        tokens = " ".join(call.token for call in self.calls)
+        token = f"natkeeper-{hashlib.sha256(tokens.encode()).hexdigest()}"[:_LONGEST_TOKEN]
+        return self.start(replace(first, gateways=_gateways(self.calls), token=token))
 
 
 @dataclass(slots=True)
 class Plan:
-    """The jobs of one batch by what identifies them, in the order in which they were first needed."""
+    """The jobs of one batch, in the order in which they were first needed."""
 
-    jobs: dict[Hashable, Job] = field(default_factory=dict)
-    _shelves: dict[str, list[_Shelf]] = field(default_factory=dict)
-    _lanes: dict[str, _Lane] = field(default_factory=dict)
-    _listings: dict[Hashable, _Joint] = field(default_factory=dict)
-    _starts: dict[Hashable, _Joint] = field(default_factory=dict)
+    jobs: list[Job] = field(default_factory=list)
+    _singles: dict[Hashable, SingleCall] = field(default_factory=dict)
+    _reads: dict[type[Call[Any]], list[ReadBatch]] = field(default_factory=dict)
+    _queues: dict[str, VpcQueue] = field(default_factory=dict)
+    _listings: dict[Hashable, SetupListing] = field(default_factory=dict)
+    _starts: dict[Hashable, SetupStart] = field(default_factory=dict)
 
-    def shared(self, what: str, ids: tuple[Any, ...], most: int, read: Callable[[Sequence[Any]], Any]) -> Answer:
+    def single(self, call: Call[Any], key: Hashable, perform: Callable[[Call[Any]], Result]) -> Answer:
+        """Make a call once for all that have the same `key`."""
+        if key not in self._singles:
+            self._singles[key] = self._add(SingleCall(call, perform))
+        return _outcome_of(self._singles[key])
+
+    def read(self, call: Call[Any], ids: Sequence[Any], most: int, read: Callable[[Sequence[Any]], Any]) -> Answer:
         """Put `ids` into reads that other calls share, `most` in each; answer with those asked for."""
-        shelves = self._shelves.setdefault(what, [])
-        mine: dict[Any, _Shelf] = {}
+        batches = self._reads.setdefault(type(call), [])
+        mine: dict[Any, ReadBatch] = {}
         for one in ids:
-            shelf = next((shelf for shelf in shelves if one in shelf.ids), None)
-            shelf = shelf or next((shelf for shelf in shelves if len(shelf.ids) < most), None)
-            if shelf is None:
-                shelf = _Shelf()
-                shelves.append(shelf)
-                self.jobs[shelf] = lambda shelf=shelf: read(tuple(shelf.ids))  # type: ignore[misc]
-            shelf.ids[one] = None
-            mine[one] = shelf
+            batch = next((batch for batch in batches if one in batch.ids), None)
+            batch = batch or next((batch for batch in batches if len(batch.ids) < most), None)
+            if batch is None:
+                batch = self._add(ReadBatch(call.patience_s, call.optional, read))
+                batches.append(batch)
+            batch.ids[one] = None
+            mine[one] = batch
 
-        def answer(outcomes: Mapping[Hashable, Any]) -> Result:
+        def answer(outcomes: Outcomes) -> Result:
             found: dict[Any, Any] = {}
-            for one, shelf in mine.items():
-                outcome = outcomes.get(shelf, TOO_LATE)
+            for one, batch in mine.items():
+                outcome = outcomes.get(batch, TOO_LATE)
                 if isinstance(outcome, Failure):
                     return outcome
                 if one in outcome:
@@ -96,58 +173,49 @@ class Plan:
 
         return answer
 
-    def in_lane(self, call: RouteWrite, write: Callable[[RouteWrite], Result]) -> Answer:
-        """Put a route write behind the others of its VPC; answer with its own outcome, even if a later one hangs."""
-        lane = self._lanes.get(call.vpc)
-        if lane is None:
-            lane = self._lanes[call.vpc] = _Lane()
-            self.jobs[lane] = lambda lane=lane: _go_down(lane, write)  # type: ignore[misc]
-        position, mine = len(lane.calls), lane
-        lane.calls.append(call)
-        return lambda _: mine.done[position] if position < len(mine.done) else TOO_LATE
+    def write_route(self, call: RouteWrite, perform: Callable[[RouteWrite], Result]) -> Answer:
+        """Put a route write behind the others of its VPC; answer with its own outcome."""
+        if call.vpc not in self._queues:
+            self._queues[call.vpc] = self._add(VpcQueue(perform))
+        queue = self._queues[call.vpc]
+        position = len(queue.calls)
+        queue.calls.append(call)
+        return lambda _: queue.outcome(position)
 
-    def listed(self, call: ReadSetups, read: Callable[[ReadSetups], Result]) -> Answer:
-        """Read the setups of several calls in one listing, from the earliest time; answer with the call's own."""
+    def list_setups(self, call: ReadSetups, read: Callable[[ReadSetups], Result]) -> Answer:
+        """Read the setups of several calls in one listing; answer with the call's own."""
         key = (call.via, call.template, bool(call.gateways))
-        joint = self._listings.get(key)
-        if joint is None:
-            joint = self._listings[key] = _Joint()
-            self.jobs[joint] = lambda joint=joint: read(  # type: ignore[misc]
-                replace(call, since=min(each.since for each in joint.calls), gateways=joint.gateways())
-            )
-        joint.calls.append(call)
-        mine, wanted = joint, frozenset(call.gateways)
+        if key not in self._listings:
+            self._listings[key] = self._add(SetupListing(read))
+        listing = self._listings[key]
+        listing.calls.append(call)
+        wanted = frozenset(call.gateways)
 
-        def answer(outcomes: Mapping[Hashable, Any]) -> Result:
-            found = outcomes.get(mine, TOO_LATE)
+        def answer(outcomes: Outcomes) -> Result:
+            found = outcomes.get(listing, TOO_LATE)
             if isinstance(found, Failure):
                 return found
             return tuple(run for run in found if run.started >= call.since and (not wanted or run.gateway in wanted))
 
         return answer
 
-    def started(self, call: StartSetup, start: Callable[[StartSetup], Result]) -> Answer:
+    def start_setup(self, call: StartSetup, start: Callable[[StartSetup], Result]) -> Answer:
         """Start the same setup of several calls together, fifty gateways at a time; answer with what started it."""
         key = (call.via, call.template, call.role, call.parameters)
-        joint = self._starts.get(key)
-        if joint is None or len({*joint.gateways(), *call.gateways}) > TOGETHER:
-            joint = self._starts[key] = _Joint()
-            self.jobs[joint] = lambda joint=joint: start(_joined(joint))  # type: ignore[misc]
-        joint.calls.append(call)
-        mine = joint
-        return lambda outcomes: outcomes.get(mine, TOO_LATE)
+        if key not in self._starts or not self._starts[key].has_room_for(call):
+            self._starts[key] = self._add(SetupStart(start))
+        self._starts[key].calls.append(call)
+        return _outcome_of(self._starts[key])
+
+    def _add(self, job: J) -> J:
+        self.jobs.append(job)
+        return job
 
 
-def _go_down(lane: _Lane, write: Callable[[RouteWrite], Result]) -> None:
-    for call in lane.calls:
-        lane.done.append(write(call))
+def _outcome_of(job: Job) -> Answer:
+    return lambda outcomes: outcomes.get(job, TOO_LATE)
 
 
-def _joined(joint: _Joint) -> StartSetup:
-    """Make one start of several; the same calls make the same request, so that it can be repeated."""
-    first: StartSetup = joint.calls[0]
-    if len(joint.calls) == 1:
-        return first
-    tokens = " ".join(call.token for call in joint.calls)
-    token = f"natkeeper-{hashlib.sha256(tokens.encode()).hexdigest()}"[:_LONGEST_TOKEN]
-    return replace(first, gateways=joint.gateways(), token=token)
+def _gateways(calls: Sequence[ReadSetups] | Sequence[StartSetup]) -> tuple[InstanceId, ...]:
+    """Every gateway of every call, once."""
+    return tuple(dict.fromkeys(gateway for call in calls for gateway in call.gateways))

@@ -7,7 +7,6 @@ asked for at every request. An attempt carries what one try of a call needs: cli
 from __future__ import annotations
 
 import os
-import sys
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -123,15 +122,3 @@ class Attempt:
         return RuntimeOptions(
             connect_timeout=round(1000 * min(CONNECT_S, left)), read_timeout=round(1000 * min(longest_s, left))
         )
-
-
-def drop_connections() -> None:
-    """Close the SDK's pooled connections; the next request makes new ones.
-
-    An instance of Function Compute is frozen between invocations. A connection that the far end has forgotten
-    meanwhile looks open, and costs a whole timeout to find out; a new one costs a few milliseconds.
-    """
-    core = sys.modules.get("darabonba.core")
-    sessions = getattr(getattr(core, "DaraCore", None), "_sessions", {})
-    for session in list(sessions.values()):
-        session.close()

@@ -1,23 +1,22 @@
 """Performs the calls of ports.py against Alibaba Cloud: a batch at once, in threads, within one deadline.
 
-What the calls of a batch have in common is asked once (plan.py). Nothing is raised: every call is answered with its
+What the calls of a batch have in common is asked once (batching.py). Nothing is raised: every call is answered with its
 value or with a `Failure`.
 """
 
 from __future__ import annotations
 
 import random
-import threading
 import time
 import uuid
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, timedelta
 from typing import Any
 
 from natkeeper.alibaba import ecs, vpc
-from natkeeper.alibaba.batching import TOO_LATE, Answer, Plan
-from natkeeper.alibaba.clients import Attempt, Clients, drop_connections
+from natkeeper.alibaba.batching import Answer, Plan
+from natkeeper.alibaba.clients import Attempt, Clients
 from natkeeper.alibaba.credentials import Credentials, NoCredentialsError
 from natkeeper.alibaba.errors import classify
 from natkeeper.alibaba.retry import Patience, Persistence
@@ -46,18 +45,13 @@ from natkeeper.ports import (
     Result,
     StartLook,
     StartSetup,
+    SteadyClock,
     UnassociateEip,
     Wait,
 )
 
-IDLE_S = 20.0
-"""Connections that were not used for this long are not trusted any more."""
 _WRITES = (PointRoute, NoteRoute, CreateRoute, DeleteRoute, AssociateEip, UnassociateEip, StartLook, HandOver)
 """What changes something: two equal ones are two."""
-
-
-def _now() -> datetime:
-    return datetime.now(timezone.utc)
 
 
 @dataclass
@@ -65,14 +59,15 @@ class AlibabaCloud:
     """One region of Alibaba Cloud, as `ports.Cloud`. Made once and kept: clients and connections stay warm.
 
     `credentials` is asked at every request. `endpoint`, such as http://127.0.0.1:8000, takes the place of every
-    product's own (the local cloud). `account_id` is part of Function Compute's address. `sleeper` takes seconds.
+    product's own (the local cloud). `account_id` is part of Function Compute's address. `clock` must be steady:
+    deadlines are compared with it. `sleeper` takes seconds.
     """
 
     region: str
     credentials: Callable[[], Credentials]
     endpoint: str | None = None
     account_id: str | None = None
-    clock: Clock = _now
+    clock: Clock = field(default_factory=SteadyClock)
     sleeper: Callable[[float], None] = time.sleep
     chance: random.Random = field(default_factory=random.Random)
     patience: Patience = field(default_factory=Patience)
@@ -81,19 +76,14 @@ class AlibabaCloud:
         self._clients = Clients(self.region, self.credentials, self.endpoint, self.account_id)
         self._persistence = Persistence(self.clock, self.sleeper, self._classify, self.chance, self.patience)
         self._setups = Memory()
-        self._used: datetime | None = None
-        self._using = threading.Lock()
 
     def perform(self, batch: Batch, deadline: datetime) -> Sequence[Result]:
         """Answer every call of `batch`, in order, with its value or a `Failure`; never raise."""
-        self._refresh()
         plan = Plan()
         answers = [self._plan(call, place, plan, deadline) for place, call in enumerate(batch)]
         wait = max((call.seconds for call in batch if isinstance(call, Wait)), default=0.0)
         left = (deadline - self.clock()).total_seconds()
         outcomes = all_at_once(plan.jobs, left, lambda: self._wait(wait, left))
-        with self._using:
-            self._used = self.clock()
         return [answer(outcomes) for answer in answers]
 
     def ensure_template(self, name: str, content: str, deadline: datetime) -> bool | Failure:
@@ -103,14 +93,6 @@ class AlibabaCloud:
         done: bool | Failure = self._persist(lambda attempt: oos.ensure_template(attempt, name, content), deadline)
         return done
 
-    def _refresh(self) -> None:
-        """Close connections that have been idle for long; see clients.drop_connections."""
-        with self._using:
-            idle = self._used is not None and self.clock() - self._used > timedelta(seconds=IDLE_S)
-            self._used = self.clock()
-        if idle:
-            drop_connections()
-
     def _wait(self, seconds: float, left: float) -> None:
         if seconds > 0 and left > 0:
             self.sleeper(min(seconds, left))
@@ -119,28 +101,28 @@ class AlibabaCloud:
 
     def _plan(self, call: Call[Any], place: int, plan: Plan, deadline: datetime) -> Answer:
         """Add the jobs that `call` needs, unless another call needs them too; return how to answer it from them."""
+
+        def perform(call: Call[Any]) -> Result:
+            return self._perform(call, deadline)
+
         match call:
             case Wait():
                 return lambda _: None
             case ReadInstances(ids=ids):
-                return plan.shared(
-                    "instances", ids, ecs.IDS_PER_CALL, self._reading(call, ecs.read_instances, deadline)
-                )
+                return plan.read(call, ids, ecs.IDS_PER_CALL, self._reading(call, ecs.read_instances, deadline))
             case ReadConditions(ids=ids):
-                read = self._reading(call, ecs.read_conditions, deadline)
-                return plan.shared("conditions", ids, ecs.IDS_PER_CALL, read)
+                return plan.read(call, ids, ecs.IDS_PER_CALL, self._reading(call, ecs.read_conditions, deadline))
             case ReadEip(eip=eip):
-                found = plan.shared("eips", (eip,), vpc.EIPS_PER_CALL, self._reading(call, vpc.read_eips, deadline))
+                found = plan.read(call, (eip,), vpc.EIPS_PER_CALL, self._reading(call, vpc.read_eips, deadline))
                 return lambda outcomes: _only(found(outcomes), eip)
             case ReadSetups():
-                return plan.listed(call, lambda whole: self._perform(whole, deadline))
+                return plan.list_setups(call, perform)
             case StartSetup():
-                return plan.started(call, lambda whole: self._perform(whole, deadline))
+                return plan.start_setup(call, perform)
             case PointRoute() | NoteRoute() | CreateRoute() | DeleteRoute() if call.vpc:
-                return plan.in_lane(call, lambda write: self._perform(write, deadline))
+                return plan.write_route(call, perform)
         key: Hashable = (place, call) if isinstance(call, _WRITES) else call
-        plan.jobs.setdefault(key, lambda: self._perform(call, deadline))
-        return lambda outcomes: outcomes.get(key, TOO_LATE)
+        return plan.single(call, key, perform)
 
     def _reading(
         self, call: Call[Any], read: Callable[[Attempt, Sequence[Any]], Mapping[Any, Any]], deadline: datetime

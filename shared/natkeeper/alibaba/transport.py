@@ -17,7 +17,9 @@ from typing import TYPE_CHECKING, Any
 import certifi
 from requests.adapters import HTTPAdapter
 
+from natkeeper.alibaba.connections import CarefulHttpPool, CarefulHttpsPool
 from natkeeper.alibaba.lean_imports import PLAIN
+from natkeeper.alibaba.sockets import TimedTlsSocket
 
 if TYPE_CHECKING:
     from requests.models import PreparedRequest
@@ -37,15 +39,20 @@ def tls_context() -> ssl.SSLContext:
 @cache
 def _tls_context() -> ssl.SSLContext:
     context = ssl.create_default_context()
+    context.sslsocket_class = TimedTlsSocket
     context.load_verify_locations(certifi.where())
     return context
 
 
 class SharedTls(HTTPAdapter):
-    """Connections of one host; those over TLS share the one context."""
+    """Careful connections of one host (connections.py); those over TLS share the one context."""
 
     def __init__(self, pool_size: int = POOL) -> None:
         super().__init__(pool_connections=1, pool_maxsize=pool_size)
+
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        super().init_poolmanager(*args, **kwargs)
+        self.poolmanager.pool_classes_by_scheme = {"http": CarefulHttpPool, "https": CarefulHttpsPool}
 
     def build_connection_pool_key_attributes(
         self,
