@@ -62,6 +62,8 @@ class Wire:
                     break
                 far.sendall(request)
                 answer = _message(far)
+                if not answer:
+                    break
                 self.stopped.wait(self.delay)
                 if action in self.trickles:
                     self._trickle(near, answer)
@@ -110,7 +112,7 @@ def _gone(near: socket.socket) -> bool:
 
 
 def _message(sock: socket.socket) -> bytes:
-    """Read one HTTP message with a Content-Length, or nothing when the peer has closed."""
+    """Read one HTTP message with its Content-Length, or nothing when the peer has closed."""
     data = b""
     while b"\r\n\r\n" not in data:
         more = sock.recv(65536)

@@ -17,6 +17,7 @@ from natlab.cloud.cloud import Cloud
 from natlab.cloud.fc.runtime.instances import CallableRuntime
 from natlab.cloud.kernel.faults import Fault, Kind
 from natlab.cloud.kernel.latencies import Latencies
+from tests.applying.bad_wires import wire_to
 from tests.cloud.functions_for_tests import function_body
 
 QUICK = Latencies(overrides={"fc.cold_start.platform": 0.0, "fc.async.dispatch": 0.0})
@@ -32,14 +33,14 @@ def served() -> Iterator[Cloud]:
     cloud.close()
 
 
-def adapter(cloud: Cloud) -> AlibabaCloud:
+def adapter(cloud: Cloud, endpoint: str | None = None) -> AlibabaCloud:
     issued = cloud.accounts.create_access_key()
     key = Credentials(issued.access_key_id, issued.access_key_secret)
-    return AlibabaCloud(cloud.region, lambda: key, cloud.endpoint, cloud.account_id)
+    return AlibabaCloud(cloud.region, lambda: key, endpoint or cloud.endpoint, cloud.account_id)
 
 
-def ask(cloud: Cloud, call: Any) -> Any:
-    return adapter(cloud).perform((call,), datetime.now(timezone.utc) + timedelta(seconds=20))[0]
+def ask(cloud: Cloud, call: Any, endpoint: str | None = None) -> Any:
+    return adapter(cloud, endpoint).perform((call,), datetime.now(timezone.utc) + timedelta(seconds=20))[0]
 
 
 def deploy(cloud: Cloud, name: str, handler: Callable[[bytes, Any], Any]) -> None:
@@ -121,3 +122,12 @@ def test_a_payload_is_handed_over_and_not_waited_for(served: Cloud) -> None:
     assert ask(served, HandOver("notify", b'{"tell":[]}')) is None
     assert served.fc.wait_for(lambda: bool(told), 5.0)
     assert told == [b'{"tell":[]}']
+
+
+def test_each_invocation_has_a_connection_of_its_own(served: Cloud) -> None:
+    """A look may take as long as the probe does, so that of a silently dead connection would cost all that time."""
+    deploy(served, "probe", answering({"ok": True, "ip": None}))
+    with wire_to(served.endpoint or "") as wire:
+        for number in (1, 2):
+            assert isinstance(ask(served, LookThroughProbe("probe"), wire.endpoint), EgressSeen)
+            assert wire.connections == number

@@ -28,6 +28,9 @@ SHORT_TRY_S = 1.0
 PATIENT_S = 2.5
 """Requests that may take longer than this are writes; over a connection that answered just now they keep their time,
 because waiting is better than sending twice."""
+LONG = frozenset({"InvokeFunction"})
+"""Actions whose answers take as long as somebody else's code does. They go over new connections only: on one that is
+silently dead, the whole of that time would pass. (A header `connection: close` would become part of the signature.)"""
 
 wall = time.time
 """A name of its own, so that a test can let a machine sleep."""
@@ -72,17 +75,18 @@ class _Careful:
         except OSError as error:
             raise NewConnectionError(own, f"Failed to establish a new connection: {error}") from error
 
-    def request(self, *args: Any, **kwargs: Any) -> None:
+    def request(self, method: str, url: str, *args: Any, **kwargs: Any) -> None:
         own: Any = self
         self.idle_s = None
         if own.sock is not None and self.answered:
             # A machine that slept may not have counted the time; then the wall clock has.
             idle = max(monotonic() - self.answered, wall() - self.answered_by_the_wall)
-            if idle > TRUSTED_S or self.made < TRUST.since:
+            long = (kwargs.get("headers") or {}).get("x-acs-action") in LONG
+            if long or idle > TRUSTED_S or self.made < TRUST.since:
                 own.close()
             else:
                 self.idle_s = idle
-        super().request(*args, **kwargs)  # type: ignore[misc]
+        super().request(method, url, *args, **kwargs)  # type: ignore[misc]
 
     def getresponse(self) -> Any:
         own: Any = self

@@ -93,10 +93,11 @@ class Names:
         A look-up that hangs is waited for `limit_s` seconds, or a moment where the addresses are known from before.
         """
         key = (host, port)
-        at, known = self._known.get(key, (0.0, []))
-        if known and self._now() - at < NAME_FRESH_S:
-            return list(known)
-        look_up = self._ask(key)
+        with self._lock:
+            at, known = self._known.get(key, (0.0, []))
+            if known and self._now() - at < NAME_FRESH_S:
+                return list(known)
+            look_up = self._ask(key)
         answered = look_up.done.wait(min(limit_s, NAME_SLOW_S) if known else limit_s)
         if answered and look_up.error is None:
             return list(self._known[key][1])
@@ -112,13 +113,12 @@ class Names:
                 self._known[host, port] = at, [address, *(other for other in known if other is not address)]
 
     def _ask(self, key: tuple[str, int]) -> _LookUp:
-        """Start a look-up, or join the one that is under way: one that hangs holds one thread."""
-        with self._lock:
-            look_up = self._asking.get(key)
-            if look_up is None:
-                look_up = self._asking[key] = _LookUp()
-                threading.Thread(target=self._look_up, args=(key, look_up), name="natkeeper-name", daemon=True).start()
-            return look_up
+        """Start a look-up, or join the one that is under way: one that hangs holds one thread. Needs the lock."""
+        look_up = self._asking.get(key)
+        if look_up is None:
+            look_up = self._asking[key] = _LookUp()
+            threading.Thread(target=self._look_up, args=(key, look_up), name="natkeeper-name", daemon=True).start()
+        return look_up
 
     def _look_up(self, key: tuple[str, int], look_up: _LookUp) -> None:
         try:

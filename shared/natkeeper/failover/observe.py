@@ -45,12 +45,11 @@ SETUPS_BACK = timedelta(hours=2)
 class Question:
     """What to read besides routes and instances.
 
-    `thorough` adds what does not change within a run: conditions, the fallback. `setups` adds the setup reports
-    (sweeps only: OOS takes its time). `internet` adds a look that crosses no gateway.
+    `thorough` adds what does not change within a run: conditions, the fallback. `internet` adds a look that crosses no
+    gateway.
     """
 
     thorough: bool = True
-    setups: bool = False
     internet: bool = False
 
 
@@ -67,6 +66,7 @@ class Seen:
     conditions: Mapping[InstanceId, Condition] | Unseen | None = None
     fallback: NatGateway | Unseen | None = None
     setups: tuple[SetupRun, ...] | None = None
+    asked_setups: bool = False
     internet: Egress | None = None
     egress: dict[str, Egress | Unseen] = field(default_factory=dict)
     trouble: dict[str, str] = field(default_factory=dict)
@@ -91,9 +91,6 @@ def observe(policy: Group, question: Question, seen: Seen, so_far: SoFar, clock:
         calls["conditions"] = ReadConditions(policy.gateways)
         if policy.fallback is not None:
             calls["fallback"] = ReadNatGateway(policy.fallback)
-    setup = policy.setup
-    if question.setups and setup.mode != "off":
-        calls["setups"] = ReadSetups(setup.via, setup.template, clock() - SETUPS_BACK, policy.gateways)
     if question.internet:
         calls["internet"] = LookFromHere(policy.probe.targets, policy.probe.timeout)
     batch: Batch = tuple(calls.values())
@@ -101,6 +98,22 @@ def observe(policy: Group, question: Question, seen: Seen, so_far: SoFar, clock:
     found = dict(zip(calls, answers, strict=True))
     _learn(seen, found)
     return _world(policy, found, seen, so_far, clock())
+
+
+def observe_setups(policy: Group, world: World, seen: Seen, clock: Clock) -> Run[World]:
+    """Read the setup reports of the group's gateways, once in a run, and add what they say to `world`.
+
+    OOS takes its time, so they are no part of the batch on which a failover waits.
+    """
+    seen.asked_setups = True
+    setup = policy.setup
+    if setup.mode == "off":
+        return world
+    answers = yield (ReadSetups(setup.via, setup.template, clock() - SETUPS_BACK, policy.gateways),)
+    _learn(seen, {"setups": answers[0]})
+    return replace(
+        world, gateways={gateway: _reported(gateway, sight, seen) for gateway, sight in world.gateways.items()}
+    )
 
 
 def _learn(seen: Seen, found: Mapping[str, Any]) -> None:
@@ -156,7 +169,10 @@ def _sight(gateway: InstanceId, instances: Mapping[InstanceId, Instance] | Unsee
     instance = instances if isinstance(instances, Unseen) else instances.get(gateway)
     conditions = seen.conditions
     condition = conditions if conditions is None or isinstance(conditions, Unseen) else conditions.get(gateway)
-    sight = Sight(instance, condition, seen.egress.get(gateway))
+    return _reported(gateway, Sight(instance, condition, seen.egress.get(gateway)), seen)
+
+
+def _reported(gateway: InstanceId, sight: Sight, seen: Seen) -> Sight:
     runs = [run for run in seen.setups or () if run.gateway == gateway and run.report is not None]
     return _with_report(sight, runs[0]) if runs else sight
 

@@ -22,7 +22,7 @@ from natkeeper.domain.probe_report import PROMPT, believe, watched
 from natkeeper.domain.world import RouteView, SoFar, World, belongs
 from natkeeper.failover.apply import Write, apply, in_words, moved, shown, subject, writes_of
 from natkeeper.failover.gateway_setup import upkeep
-from natkeeper.failover.observe import Question, Seen, observe
+from natkeeper.failover.observe import Question, Seen, observe, observe_setups
 from natkeeper.failover.summary import Account
 from natkeeper.failover.verify import PATIENCE, look
 from natkeeper.ports import (
@@ -33,6 +33,7 @@ from natkeeper.ports import (
     HandOver,
     LookThroughProbe,
     ReadLook,
+    ReadSetups,
     Run,
     StartLook,
     StartSetup,
@@ -63,14 +64,14 @@ BARE = Question(thorough=False)
 WATCH_S = 0.5
 """How long to wait before looking again for a change that a signal announced."""
 
-_SLOW = (Wait, LookThroughProbe, StartLook, ReadLook, StartSetup, HandOver)
+_SLOW = (Wait, LookThroughProbe, StartLook, ReadLook, StartSetup, ReadSetups, HandOver)
 
 
 def guard(errand: Errand, run: str, clock: Clock, deadline: datetime) -> Run[Receipt]:
     """Run the loop for one group and account for it. `run` is the id that its receipt carries."""
     policy = errand.group
     account, seen, so_far, report = Account(clock()), Seen(), SoFar(wish=errand.wish), errand.report
-    question = Question(setups=errand.sweep, internet=errand.report is not None)
+    question = Question(internet=errand.report is not None)
     while True:
         asked = clock()
         world = yield from observe(policy, question, seen, so_far, clock)
@@ -79,6 +80,10 @@ def guard(errand: Errand, run: str, clock: Clock, deadline: datetime) -> Run[Rec
         if report is not None:
             world, report = _suspect(world, policy, report, seen, account, clock())
         decision = decide(world, policy, clock())
+        if errand.sweep and not seen.asked_setups and not writes_of(decision, world, policy):
+            # No route waits for a write, so there is time for what only a sweep reads.
+            world = yield from observe_setups(policy, world, seen, clock)
+            decision = decide(world, policy, clock())
         account.decide(world, policy, decision)
         if errand.read_only or account.denied or clock() >= deadline:
             break
