@@ -4,11 +4,13 @@ It is the answer to whoever invoked the function, the last line of the run's log
 
     {"receipt": 1, "run", "at", "group", "signal", "outcome", "sentence", "saw": [...], "decided": [...],
      "did": [...], "problems": [...], "verified": true|false|null, "egress_ip", "next_hops": {route: hop},
-     "ms": {"observed", "written", "total"}, "repaired": [...], "view": {...}}
+     "ms": {"observed", "written", "total"}, "repaired": [...],
+     "acts": [{"kind", "what", "to", "came_from", "why"}], "view": {...}}
 
 `outcome` is one of `quiet`, `changed`, `waiting`, `attention`, `refused`. Times are RFC 3339 in UTC, lengths in
 milliseconds since the run began to look (`written`: when the first write had been accepted). `repaired` tells of drift
-that an earlier setup put right. Only a read-only run has a `view` (failover/status.py).
+that an earlier setup put right. `acts` is what `did` says, as data: programs and messages in other languages read it.
+A read-only run has a `view` (failover/status.py), and so has a run that people hear of.
 """
 
 from __future__ import annotations
@@ -23,6 +25,39 @@ if TYPE_CHECKING:
 FORMAT = 1
 
 Outcome = Literal["quiet", "changed", "waiting", "attention", "refused"]
+
+
+ActKind = Literal[
+    "moved",
+    "created",
+    "bridged",
+    "retired",
+    "paused",
+    "resumed",
+    "unready",
+    "recovered",
+    "address",
+    "setup",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """One thing that a run did, or learnt and wrote down. `what` is a route, an EIP or gateways, as messages name them.
+
+    `to` and `came_from` are the ids of next hops, where it leads from one to another.
+    """
+
+    kind: ActKind
+    what: str
+    to: str = ""
+    came_from: str = ""
+    why: str = ""
+
+    def as_json(self) -> dict[str, str]:
+        """Give the object, without what is empty."""
+        full = {"kind": self.kind, "what": self.what, "to": self.to, "came_from": self.came_from, "why": self.why}
+        return {key: value for key, value in full.items() if value}
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +79,7 @@ class Receipt:
     next_hops: Mapping[str, str] = field(default_factory=dict)
     ms: Mapping[str, int] = field(default_factory=dict)
     repaired: tuple[str, ...] = ()
+    acts: tuple[Act, ...] = ()
     view: Mapping[str, Any] | None = None
 
     @property
@@ -70,6 +106,7 @@ class Receipt:
             "next_hops": dict(self.next_hops),
             "ms": dict(self.ms),
             "repaired": list(self.repaired),
+            "acts": [act.as_json() for act in self.acts],
             "view": self.view,
         }
         return {key: value for key, value in full.items() if key == "verified" or value not in (None, [], {}, "")}

@@ -117,7 +117,7 @@ def test_a_mark_is_believed_for_an_hour() -> None:
 def test_a_standby_with_a_good_report_since_is_no_longer_marked() -> None:
     """The report is newer than the mark: forget it."""
     repaired = world(memory=marked((B, ago(30))), b=gateway(ready_at=ago(2)))
-    assert step(repaired) == Note(ROUTE, "0.0.0.0/0", "i-gwb works again", Memory())
+    assert step(repaired) == Note(ROUTE, "0.0.0.0/0", "i-gwb works again", Memory(), "recovered")
     older = world(memory=marked((B, ago(2))), b=gateway(ready_at=ago(30)))
     assert isinstance(step(older), Keep)
 
@@ -136,7 +136,7 @@ def test_a_marked_next_hop_is_looked_at() -> None:
 def test_a_marked_next_hop_that_is_seen_to_work_is_cleared_and_kept() -> None:
     """The look is newer than the mark."""
     found = step(world(memory=marked((A, ago(5))), a=seen()))
-    assert found == Note(ROUTE, "0.0.0.0/0", "i-gwa works again", Memory())
+    assert found == Note(ROUTE, "0.0.0.0/0", "i-gwa works again", Memory(), "recovered")
 
 
 def test_a_marked_next_hop_that_cannot_be_looked_through_is_left() -> None:

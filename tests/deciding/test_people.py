@@ -207,6 +207,7 @@ def test_a_pause_is_written_into_the_route_entry() -> None:
         "0.0.0.0/0",
         f"{UNTIL} by a person: kernel update",
         Memory(since=ago(60), by="auto", home=A, paused_until=later(60)),
+        "paused",
     )
 
 
@@ -284,7 +285,7 @@ def test_a_resume_ends_the_pause_of_every_route_that_remembers_one() -> None:
     """And of no other: nothing is written where there is nothing to forget."""
     paused = Memory(since=ago(60), by="auto", paused_until=later(60))
     main, elsewhere = decision(world(memory=paused, elsewhere=B, wish=Resume(PROD)), TWO_TABLES).steps
-    assert main == Note(ROUTE, "0.0.0.0/0", "resumed by a person", Memory(since=ago(60), by="auto"))
+    assert main == Note(ROUTE, "0.0.0.0/0", "resumed by a person", Memory(since=ago(60), by="auto"), "resumed")
     assert elsewhere == Keep(ELSEWHERE, "not paused", hop(B))
 
 
@@ -316,9 +317,11 @@ def test_a_pause_during_a_detour_is_remembered_in_every_entry_in_turn() -> None:
     assert (found.destination, found.memory.since) == ("0.0.0.0/1", NOON)
     paused = RouteView(noted, (half(B, 0, found.memory),))
     assert step(world(on=paused, wish=PAUSE)) == Keep(ROUTE, UNTIL, hop(A))
-    assert step(world(on=paused, wish=Resume(PROD))) == Note(ROUTE, "0.0.0.0/0", "resumed by a person", Memory())
+    assert step(world(on=paused, wish=Resume(PROD))) == Note(
+        ROUTE, "0.0.0.0/0", "resumed by a person", Memory(), "resumed"
+    )
     last = RouteView(entry(A), (half(B, 0, found.memory),))
-    resumed = Note(ROUTE, "0.0.0.0/1", "resumed by a person", moved(NOON, to=B))
+    resumed = Note(ROUTE, "0.0.0.0/1", "resumed by a person", moved(NOON, to=B), "resumed")
     assert step(world(on=last, wish=Resume(PROD))) == resumed
 
 
@@ -329,9 +332,20 @@ def test_what_a_half_remembers_counts_though_the_whole_entry_remembers_nothing()
 
 
 def test_a_pause_is_not_written_over_what_others_wrote() -> None:
-    """Rule 5 holds for descriptions: a foreign entry is left alone anyway."""
-    found = step(world(on=entry(STRANGER, "the firewall, do not touch"), wish=PAUSE))
-    assert found == Leave(ROUTE, "the route goes to i-firewall, which is not ours, and stays as it is")
+    """Rule 5 holds for descriptions: a foreign entry is left alone anyway, and the request is refused."""
+    foreign = "the route goes to i-firewall, which natkeeper does not manage and leaves alone"
+    land = world(on=entry(STRANGER, "the firewall, do not touch"), wish=PAUSE)
+    assert step(land) == Refuse(ROUTE, f"not paused: {foreign}, so no entry can remember a pause")
+    land = world(on=entry(STRANGER, "the firewall, do not touch"), wish=Resume(PROD))
+    assert step(land) == Refuse(ROUTE, f"there is no pause to end: {foreign}, so no entry can remember a pause")
+
+
+def test_a_pause_that_another_route_of_the_group_remembers_holds_beside_a_foreign_one() -> None:
+    """One paused route pauses them all, so the request is not refused."""
+    land = world(on=entry(STRANGER, "the firewall"), elsewhere=A, wish=PAUSE)
+    first, second = decision(land, TWO_TABLES).steps
+    assert first == Leave(ROUTE, "the route goes to i-firewall, which natkeeper does not manage and leaves alone")
+    assert isinstance(second, Note)
 
 
 def test_a_pause_can_be_ended_in_an_entry_that_somebody_has_pointed_elsewhere_since() -> None:

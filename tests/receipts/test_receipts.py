@@ -7,7 +7,7 @@ import re
 
 import pytest
 
-from natkeeper.receipt import Receipt
+from natkeeper.receipt import Act, Receipt
 from tests.fakes.stage import EIP, FALLBACK, TABLE, TABLE_2, A, B, Stage, group, hop, person
 
 
@@ -24,7 +24,7 @@ def test_the_json_of_a_failover_is_complete_and_plain() -> None:
     assert json.loads(json.dumps(full)) == full
     assert list(full) == [
         "receipt", "run", "at", "group", "signal", "outcome", "sentence", "saw", "decided", "did", "verified",
-        "egress_ip", "next_hops", "ms",
+        "egress_ip", "next_hops", "ms", "acts", "view",
     ]  # fmt: skip
     assert full["at"] == "2026-11-23T06:00:00.000Z"
     assert full["saw"] == [f"{A} is Stopping", f"{B} is healthy", f"0.0.0.0/0 in {TABLE} goes to {A}"]
@@ -160,3 +160,43 @@ def test_only_changes_and_trouble_are_news(outcome: str, news: bool) -> None:  #
     """Whoever asked has the answer; whoever did not ask hears of what matters."""
     stage = Stage()
     assert Receipt("run", stage.world.now, "prod", "timer", outcome, "").news is news  # type: ignore[arg-type]
+
+
+def test_what_was_done_is_there_as_data(stage: Stage) -> None:
+    """A move with where from and where to, and why; a program need not read the sentence."""
+    stage.world.stop(A)
+    (act,) = stage.one(stage.state(A, "Stopping")).acts
+    assert act == Act("moved", f"0.0.0.0/0 in {TABLE}", B, A, f"{A} is Stopping")
+
+
+def test_a_pause_a_resume_and_a_setup_are_acts_of_their_own(stage: Stage) -> None:
+    """None of them is a move."""
+    paused = stage.one(person("pause", **{"for": "1h"}, why="new kernel"))
+    resumed = stage.one(person("resume"))
+    started = stage.one(person("setup"))
+    kinds = [[act.kind for act in receipt.acts] for receipt in (paused, resumed, started)]
+    assert kinds == [["paused"], ["resumed"], ["setup"]]
+
+
+def test_a_stopped_gateway_that_is_to_be_set_up_is_named(stage: Stage) -> None:
+    """Alone it refuses the request; beside others it is a problem that the receipt has."""
+    stage.world.stop(B)
+    stage.sweeps(1)
+    alone = stage.one(person("setup", gateway=B))
+    assert (alone.outcome, alone.acts) == ("refused", ())
+    assert alone.sentence == f"{B} was not set up: it is Stopped; start it, and it is set up when it runs"
+    both = stage.one(person("setup"))
+    assert both.outcome == "changed"
+    assert f"{B} was not set up: it is Stopped; start it, and it is set up when it runs" in both.problems
+
+
+def test_a_note_is_not_taken_for_the_reason_of_the_last_move(stage: Stage) -> None:
+    """The time is that of the move, so the reason has to be, or there is none."""
+    stage.world.stop(A)
+    stage.one(stage.state(A, "Stopping"))
+    stage.one(person("pause", **{"for": "1h"}, why="replacing: the disk"))
+    view = stage.one(person("status")).view
+    assert view is not None
+    (route,) = view["routes"]
+    assert "why" not in route
+    assert route["note"].endswith("UTC by a person: replacing: the disk")

@@ -64,6 +64,7 @@ def _instance(item: models.DescribeInstancesResponseBodyInstancesInstance) -> In
         public_ip=said((eip.ip_address if eip else None) or public_ips[0], "PublicIpAddress") or None,
         locks=frozenset(reason for lock in listed if (reason := said(lock.lock_reason, "LockReason"))),
         started=time_of(item.start_time),
+        name=said(item.instance_name, "InstanceName"),
     )
 
 

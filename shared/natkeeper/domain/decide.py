@@ -28,6 +28,7 @@ from natkeeper.domain.decision import (
     Leave,
     Move,
     Note,
+    Noted,
     Refuse,
     Step,
     Verify,
@@ -119,8 +120,12 @@ def _set_pause(here: Here, view: RouteView, wish: Pause | Resume) -> Step:
         return Refuse(here.route, "the route entry does not exist, so a pause cannot be remembered in it")
     first = view.entries[0]
     hop = first.next_hop
-    if (hop is None or not belongs(hop, here.policy)) and not is_ours(first.description):
-        return Leave(here.route, f"the route goes to {_named(hop)}, which is not ours, and stays as it is")
+    if not _can_remember(here, view):
+        foreign = f"the route goes to {_named(hop)}, which natkeeper does not manage and leaves alone"
+        if any(isinstance(v, RouteView) and _can_remember(here, v) for v in here.world.routes.values()):
+            return Leave(here.route, foreign)
+        what = "not paused" if isinstance(wish, Pause) else "there is no pause to end"
+        return Refuse(here.route, f"{what}: {foreign}, so no entry can remember a pause")
     until, reason = None, "resumed by a person"
     if isinstance(wish, Pause):
         until = here.world.at + wish.length
@@ -128,10 +133,19 @@ def _set_pause(here: Here, view: RouteView, wish: Pause | Resume) -> Step:
     for entry in view.entries:
         memory = memory_in(entry)
         if not _same_pause(memory.paused_until, until):
-            step = Note(here.route, entry.destination, reason, replace(memory, paused_until=until))
+            about: Noted = "resumed" if until is None else "paused"
+            step = Note(here.route, entry.destination, reason, replace(memory, paused_until=until), about)
             return bridge.busy(here.route, entry) or step
     noted = memory_in(first).paused_until
     return Keep(here.route, "not paused" if noted is None else f"paused until {noted:%Y-%m-%d %H:%M} UTC", hop)
+
+
+def _can_remember(here: Here, view: RouteView) -> bool:
+    """Return True if the route's entry is natkeeper's to write: it leads to a next hop of the group, or was written."""
+    if not view.entries:
+        return False
+    hop = view.entries[0].next_hop
+    return (hop is not None and belongs(hop, here.policy)) or is_ours(view.entries[0].description)
 
 
 def _same_pause(one: datetime | None, other: datetime | None) -> bool:

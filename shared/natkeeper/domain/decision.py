@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from natkeeper.domain.config import Route
 from natkeeper.domain.ids import EipId, EntryId, GroupName, InstanceId
@@ -106,14 +106,18 @@ class Retire:
     reason: str
 
 
+Noted = Literal["paused", "resumed", "unready", "recovered"]
+
+
 @dataclass(frozen=True, slots=True)
 class Note:
-    """Change only what is remembered, in the entry for `destination`."""
+    """Change only what is remembered, in the entry for `destination`; `about` says in a word what is noted."""
 
     route: Route
     destination: str
     reason: str
     memory: Memory
+    about: Noted = "unready"
 
 
 Step = Keep | Leave | Hold | Refuse | Await | Verify | Move | Create | Bridge | Retire | Note

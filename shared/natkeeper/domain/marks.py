@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from natkeeper.domain.decision import Note
+from natkeeper.domain.decision import Note, Noted
 from natkeeper.domain.egress import EgressLost
 from natkeeper.domain.ids import InstanceId
 from natkeeper.domain.memory import Memory, fitted
@@ -85,7 +85,8 @@ def remember(here: Here, to: NextHop, by: str) -> Memory:
 
 def note(here: Here, entry: RouteEntry, hop: NextHop) -> Note | None:
     """Keep the marks true: mark a standby that is not ready before it is needed, clear one that works again."""
-    memory, reasons = here.memory, []
+    memory, reasons = here.memory, list[str]()
+    about: Noted = "recovered"
     for other in hops_of(here.policy):
         mark = memory.marks.get(other.id)
         unready = _unready(here.world, other) if other != hop else None
@@ -94,10 +95,11 @@ def note(here: Here, entry: RouteEntry, hop: NextHop) -> Note | None:
             if mark is None or at - mark >= MARK_AGAIN:
                 memory = memory.marked(other.id, at)
                 reasons.append(f"{other} is not ready: {reason}")
+                about = "unready"
         elif mark is not None and here.world.doubt(other) is None:
             memory = memory.cleared(other.id)
             reasons.append(f"{other} works again")
-    return _if_new(here, entry, memory, ", ".join(reasons))
+    return _if_new(here, entry, memory, ", ".join(reasons), about)
 
 
 def note_lost(here: Here, entry: RouteEntry, hop: NextHop) -> Note | None:
@@ -106,13 +108,13 @@ def note_lost(here: Here, entry: RouteEntry, hop: NextHop) -> Note | None:
     if not isinstance(egress, EgressLost) or hop.id in here.memory.marks:
         return None
     reason = f"{hop} does not reach the internet, and nothing better is there"
-    return _if_new(here, entry, here.memory.marked(hop.id, egress.at), reason)
+    return _if_new(here, entry, here.memory.marked(hop.id, egress.at), reason, "unready")
 
 
-def _if_new(here: Here, entry: RouteEntry, memory: Memory, reason: str) -> Note | None:
+def _if_new(here: Here, entry: RouteEntry, memory: Memory, reason: str, about: Noted) -> Note | None:
     """Note what there is room for, unless the entry says so already."""
     kept = fitted(memory)
-    return None if kept == here.memory else Note(here.route, entry.destination, reason, kept)
+    return None if kept == here.memory else Note(here.route, entry.destination, reason, kept, about)
 
 
 def _unready(world: World, hop: NextHop) -> tuple[datetime, str] | None:

@@ -43,6 +43,7 @@ class Instance:
     public_ip: str | None = None
     locks: frozenset[str] = frozenset()
     started: datetime | None = None
+    name: str = ""
 
 
 @dataclass(frozen=True, slots=True)

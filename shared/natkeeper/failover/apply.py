@@ -34,6 +34,7 @@ from natkeeper.ports import (
     Run,
     UnassociateEip,
 )
+from natkeeper.receipt import Act
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -59,13 +60,14 @@ class Write:
 class Applied:
     """What came of a moment's writes.
 
-    `did`: what was done, in words. `failed`: why others were not. `unanswered`: moves that may have been carried out
-    all the same. `refused`: calls that will be refused again, from which nothing else was learnt. `accepted`: calls
-    that were carried out.
+    `did`: what was done, in words; `acts`: the same as data. `failed`: why others were not. `unanswered`: moves that
+    may have been carried out all the same. `refused`: calls that will be refused again, from which nothing else was
+    learnt. `accepted`: calls that were carried out.
     """
 
     so_far: SoFar
     did: tuple[str, ...] = ()
+    acts: tuple[Act, ...] = ()
     failed: tuple[Failure, ...] = ()
     unanswered: tuple[Move | Create | Bridge, ...] = ()
     refused: tuple[Call[None], ...] = ()
@@ -178,7 +180,13 @@ def _outcome(applied: Applied, write: Write, result: Failure | None) -> Applied:
         if isinstance(step, Bridge) and isinstance(write.call, CreateRoute):
             step = replace(step, missing=(write.call.destination,))
         accepted = (*applied.accepted, write.call)
-        return replace(applied, so_far=so_far, did=(*applied.did, in_words(step)), accepted=accepted)
+        return replace(
+            applied,
+            so_far=so_far,
+            did=(*applied.did, in_words(step)),
+            acts=(*applied.acts, act_of(step)),
+            accepted=accepted,
+        )
     if isinstance(step, (Move, Create, Bridge)) and result.kind not in _LEARNT:
         applied = replace(applied, unanswered=(*applied.unanswered, step))
     if result.kind is FailureKind.NOT_IN_PLACE and isinstance(step, Move):
@@ -213,3 +221,24 @@ def in_words(step: Step | EipStep, *, would: bool = False) -> str:
             return f"{'note' if would else 'noted'}: {reason}"
         case _:
             return step.reason
+
+
+def act_of(step: Step | EipStep) -> Act:
+    """Say the same as data."""
+    match step:
+        case Move(route=route, to=to, came_from=came_from, reason=reason):
+            return Act("moved", str(route), str(to), "" if came_from is None else str(came_from), reason)
+        case Create(route=route, to=to, reason=reason):
+            return Act("created", str(route), str(to), why=reason)
+        case Bridge(route=route, to=to, came_from=came_from, reason=reason):
+            return Act("bridged", str(route), str(to), "" if came_from is None else str(came_from), reason)
+        case Retire(route=route, reason=reason):
+            return Act("retired", str(route), why=reason)
+        case Note(route=route, reason=reason, about=about):
+            return Act(about, str(route), why=reason)
+        case EipGive(eip=eip, to=to, reason=reason):
+            return Act("address", eip, to, why=reason)
+        case EipTake(eip=eip, holder=holder, reason=reason):
+            return Act("address", eip, came_from=holder, why=reason)
+        case _:
+            raise TypeError(f"{type(step).__name__} writes nothing")

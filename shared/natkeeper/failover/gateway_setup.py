@@ -13,9 +13,10 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from natkeeper.domain.config import Follow, Group
-from natkeeper.domain.observed import Instance, PowerState
+from natkeeper.domain.observed import Instance, PowerState, Unseen
 from natkeeper.domain.world import RouteView
 from natkeeper.ports import Clock, Failure, Run, SetupRun, StartSetup, ask
+from natkeeper.receipt import Act
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -45,6 +46,7 @@ class Kept:
     """What upkeep did, what it could not do, and what earlier setups turned out to have repaired."""
 
     did: tuple[str, ...] = ()
+    acts: tuple[Act, ...] = ()
     problems: tuple[str, ...] = ()
     repaired: tuple[str, ...] = ()
 
@@ -82,6 +84,9 @@ def upkeep(
             or (turn and not off and runs is not None and _due(gateway, policy, world, parameters, runs, clock()))
         )
     )
+    problems += tuple(
+        _skipped(gateway, world) for gateway in policy.gateways if gateway in asked and gateway not in due
+    )
     if not due:
         return Kept(problems=problems, repaired=repaired)
     setup = policy.setup
@@ -90,7 +95,10 @@ def upkeep(
     started = yield from ask(StartSetup(setup.via, setup.template, setup.role, due, parameters, token))
     if isinstance(started, Failure):
         return Kept(problems=(*problems, f"setup could not be started: {started}"), repaired=repaired)
-    return Kept((f"started the setup of {', '.join(due)}",) if now_please else (), problems, repaired)
+    if not now_please:
+        return Kept(problems=problems, repaired=repaired)
+    names = ", ".join(due)
+    return Kept((f"started the setup of {names}",), (Act("setup", names),), problems, repaired)
 
 
 def _token(policy: Group, due: tuple[str, ...], parameters: SetupParameters, when: int) -> str:
@@ -195,6 +203,15 @@ def _repair(run: SetupRun) -> str:
     more = len(report.found) - len(found)
     what = "; ".join(found) + f"; and {more} more" * (more > 0)
     return f"{run.gateway} had drifted and was repaired by the setup of {run.started:%H:%M:%S} UTC: {what}"
+
+
+def _skipped(gateway: InstanceId, world: World) -> str:
+    """Say why a gateway that somebody asked for is not set up: Cloud Assistant needs a running machine."""
+    instance = world.gateways[gateway].instance
+    if isinstance(instance, Instance):
+        return f"{gateway} was not set up: it is {instance.status.value}; start it, and it is set up when it runs"
+    reason = instance.reason if isinstance(instance, Unseen) else "it does not exist"
+    return f"{gateway} was not set up: {reason}"
 
 
 def _running(sight: Sight) -> bool:

@@ -20,7 +20,7 @@ from natkeeper.domain.health import Unknown
 from natkeeper.domain.observed import Instance, Unseen
 from natkeeper.domain.probe_report import PROMPT, believe, watched
 from natkeeper.domain.world import RouteView, SoFar, World, belongs
-from natkeeper.failover.apply import Write, apply, in_words, moved, shown, subject, writes_of
+from natkeeper.failover.apply import Write, act_of, apply, in_words, moved, shown, subject, writes_of
 from natkeeper.failover.gateway_setup import upkeep
 from natkeeper.failover.observe import Question, Seen, observe, observe_setups
 from natkeeper.failover.summary import Account
@@ -186,6 +186,7 @@ def _recognise(world: World, seen: Seen, account: Account) -> SoFar:
         if view.remembered.since == step.memory.since.replace(microsecond=0) and wanted <= there:
             del seen.unanswered[route]
             account.do(in_words(step))
+            account.acts.append(act_of(step))
             so_far = moved(so_far, step)
     return so_far
 
@@ -205,6 +206,7 @@ def _act(
     if applied.did and account.written is None:
         account.written = clock()
     account.do(*applied.did)
+    account.acts += applied.acts
     account.fail(applied.failed)
     seen.refused.update(applied.refused)
     for write in writes:
@@ -293,6 +295,7 @@ def _afterwards(
             policy, world, seen.setups, asked=errand.setup_now, failed=lost, turn=errand.turn, clock=clock
         )
         account.do(*kept.did)
+        account.acts += kept.acts
         account.problems += kept.problems
         account.repaired = kept.repaired
 

@@ -1,8 +1,8 @@
 """What a person wants to see of a group, as one JSON object: the receipt of a read-only run carries it.
 
-    {"gateways": [{"id", "zone", "health", "reason", "until", "public_ip"}],
+    {"gateways": [{"id", "name", "zone", "health", "reason", "until", "public_ip"}],
      "fallback": {"id", "health", "reason"},
-     "routes": [{"table", "destination", "next_hop", "state", "home", "since", "by", "why"}],
+     "routes": [{"table", "destination", "next_hop", "state", "home", "since", "by", "why", "note"}],
      "eip": {"id", "address", "state", "holder"}, "paused_until"}
 
 `health` is one of healthy, draining, unhealthy, unknown; times are RFC 3339 in UTC; what is not there is left out.
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 Json = dict[str, Any]
 
 _MACHINE = re.compile(r"\[nk\d[^\]]*\]")
-_WHERE_TO = re.compile(r"\S+( since \S+Z)?: ")
+_OF_A_MOVE = re.compile(r"((?:i|ngw)-\S+) since (\S+Z): ")
 
 
 def view(world: World, policy: Group, now: datetime) -> Json:
@@ -44,20 +44,29 @@ def view(world: World, policy: Group, now: datetime) -> Json:
 
 
 def reason_of(description: str) -> str:
-    """Return the reason that natkeeper wrote into a route entry's description; empty where it is not ours.
+    """Return the sentence that natkeeper wrote into a route entry's description; empty where it is not ours.
 
-    Where to and since when, which stand before it, are shown beside it anyway.
+    Where to and since when, which stand before the reason of a move, are shown beside it anyway.
     """
     if not is_ours(description):
         return ""
-    return _WHERE_TO.sub("", _MACHINE.sub("", description).removeprefix("natkeeper:").strip(), count=1)
+    return _OF_A_MOVE.sub("", _sentence(description), count=1)
+
+
+def is_of_a_move(description: str) -> bool:
+    """Return True if the sentence gives the reason of a move, and not a pause or a remark that was noted later."""
+    return is_ours(description) and _OF_A_MOVE.match(_sentence(description)) is not None
+
+
+def _sentence(description: str) -> str:
+    return _MACHINE.sub("", description).removeprefix("natkeeper:").strip()
 
 
 def _gateway(world: World, policy: Group, hop: NextHop) -> Json:
     sight = next(sight for gateway, sight in world.gateways.items() if gateway == hop.id)
     about: Json = {}
     if isinstance(sight.instance, Instance):
-        about = {"zone": sight.instance.zone, "public_ip": sight.instance.public_ip}
+        about = {"name": sight.instance.name, "zone": sight.instance.zone, "public_ip": sight.instance.public_ip}
     unfit = world.unfit(hop)
     return _without_gaps({**_hop(world, policy, hop), **about, "unfit": unfit})
 
@@ -97,7 +106,7 @@ def _route(world: World, policy: Group, route: Route) -> Json:
             "state": "bridged" if seen.halves else entry.status.value.lower(),
             "since": _moment(memory.since),
             "by": memory.by,
-            "why": reason_of(entry.description),
+            "why" if is_of_a_move(entry.description) else "note": reason_of(entry.description),
         }
     )
 

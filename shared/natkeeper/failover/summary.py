@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from natkeeper.domain.decision import (
@@ -18,6 +18,8 @@ from natkeeper.domain.decision import (
     Note,
     Refuse,
     Retire,
+    Step,
+    Verify,
 )
 from natkeeper.domain.egress import EgressLost, EgressSeen
 from natkeeper.domain.health import Draining, Healthy, Unhealthy, Unknown
@@ -26,7 +28,7 @@ from natkeeper.domain.world import RouteView, World, belongs
 from natkeeper.failover.apply import in_words
 from natkeeper.failover.status import view
 from natkeeper.ports import Failure, FailureKind
-from natkeeper.receipt import Outcome, Receipt
+from natkeeper.receipt import Act, Outcome, Receipt
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -49,6 +51,7 @@ class Account:
     saw: tuple[str, ...] = ()
     decided: list[str] = field(default_factory=list)
     did: list[str] = field(default_factory=list)
+    acts: list[Act] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
     repaired: tuple[str, ...] = ()
     failures: dict[str, str] = field(default_factory=dict)
@@ -89,12 +92,13 @@ class Account:
         at = {"observed": self.observed, "written": self.written, "total": now}
         ms = {name: _ms(self.began, when) for name, when in at.items() if when is not None}
         ip = next((look.public_ip for look in looks if isinstance(look, EgressSeen) and look.public_ip), None)
+        outcome = self._outcome(errand, decision, verified)
         return Receipt(
             run=run,
             at=self.began,
             group=errand.group.name,
             signal=errand.about,
-            outcome=self._outcome(errand, decision, verified),
+            outcome=outcome,
             sentence=self._sentence(errand, decision, verified, ip),
             saw=self.saw,
             decided=tuple(self.decided),
@@ -105,11 +109,12 @@ class Account:
             next_hops={route: str(hop) for route, hop in hops.items()},
             ms=ms,
             repaired=self.repaired,
-            view=view(world, errand.group, now) if errand.read_only else None,
+            acts=tuple(dict.fromkeys(self.acts)),
+            view=view(world, errand.group, now) if errand.read_only or outcome != "quiet" or self.repaired else None,
         )
 
     def _outcome(self, errand: Errand, decision: Decision, verified: bool | None) -> Outcome:  # noqa: FBT001
-        if any(isinstance(step, Refuse) for step in decision.steps):
+        if any(isinstance(step, Refuse) for step in decision.steps) or self._not_set_up(errand):
             return "refused"
         bad = any(isinstance(step, (Hold, Leave)) for step in decision.steps) or isinstance(decision.eip, EipHold)
         if bad or verified is False:
@@ -118,11 +123,19 @@ class Account:
             return "attention" if decision.changes and not errand.read_only else "waiting"
         return "changed" if self.did else "quiet"
 
+    def _not_set_up(self, errand: Errand) -> bool:
+        """Return True if a person asked for a setup, and none was started."""
+        return errand.by_person and bool(errand.setup_now) and not any(act.kind == "setup" for act in self.acts)
+
     def _sentence(self, errand: Errand, decision: Decision, verified: bool | None, ip: str | None) -> str:  # noqa: FBT001
+        if errand.read_only:
+            decision = replace(decision, steps=tuple(_not_looking(step) for step in decision.steps))
         now = decision.sentence()
         if errand.read_only and decision.changes:
             steps = [step for step in (*decision.steps, decision.eip) if isinstance(step, _CHANGES)]
             return "would " + "; would ".join(dict.fromkeys(in_words(step, would=True) for step in steps))
+        if self._not_set_up(errand):
+            return "; ".join(self.problems) or "no setup was started: the run had no time left for it"
         parts = [*self.did]
         if parts and verified:
             parts.append("the internet is reached" + (f" and saw {ip}" if ip else ""))
@@ -134,6 +147,13 @@ class Account:
         if unfinished and self.failures:
             parts.append(f"not done: {list(self.failures)[-1]}")
         return "; ".join(parts)
+
+
+def _not_looking(step: Step) -> Step:
+    """A read-only run looks at nothing, so it must not say that it does: the next sweep looks after a fresh move."""
+    if not isinstance(step, Verify):
+        return step
+    return replace(step, reason=f"{step.hop} carries it after a fresh move, and the next sweep looks through it again")
 
 
 def _hops(world: World) -> dict[str, NextHop]:
