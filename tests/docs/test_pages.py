@@ -11,7 +11,7 @@ import pytest
 
 from tests.docs.markdown import ROOT, blocks, headings, links, pages, prose, spans
 
-HOSTS = frozenset(("github.com", "semver.org", "www.aliyun.com", "127.0.0.1"))
+HOSTS = frozenset(("github.com", "keepachangelog.com", "semver.org", "www.aliyun.com", "127.0.0.1"))
 every_page = pytest.mark.parametrize("page", pages(), ids=lambda page: str(page.relative_to(ROOT)))
 
 

@@ -26,8 +26,8 @@ from natkeeper.packaging.target import Target, runs_here
 from natkeeper.probe.handler import SETTINGS_FILE, settings_file
 
 CONFIG_NAME = "natkeeper.json"
-# Not carried: the command line, its reports and this package are for the operator's machine.
-_LEFT_AT_HOME = frozenset({"cli", "drill", "packaging", "__pycache__"})
+# Not carried: what the operator's machine needs (command line, reports, this package) and what a type checker reads.
+_LEFT_AT_HOME = frozenset({"cli", "drill", "packaging", "__pycache__", "py.typed"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,11 +158,11 @@ def _own_files(spec: BundleSpec, source: Source, configuration: bytes) -> Iterat
         yield spec.configuration, configuration
     entry = source.functions / spec.name
     for path in archive.files_below(entry):
-        if not _LEFT_AT_HOME.intersection(path.parts[:-1]):
+        if not _LEFT_AT_HOME.intersection(path.parts):
             yield path.as_posix(), (entry / path).read_bytes()
     for path in archive.files_below(source.package):
         wanted = path.as_posix().startswith(spec.modules)
-        if wanted and not _LEFT_AT_HOME.intersection(path.parts[:-1]):
+        if wanted and not _LEFT_AT_HOME.intersection(path.parts):
             yield f"natkeeper/{path.as_posix()}", (source.package / path).read_bytes()
 
 
