@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 import threading
 import time
@@ -84,10 +85,37 @@ def test_pauses_grow_and_are_never_the_same() -> None:
     """Growing, so that an outage is not hammered; random, so that clients do not march in step."""
     pauses = Pauses()
     pauses.persist(failing(OSError()), FailureKind.UNREACHABLE)
-    due = [0.2, 0.4, 0.8, 1.6, 2.0]
+    due = [0.2, 0.4, 0.8, 0.8, 0.8]
     assert len(pauses.taken) >= 4
     assert all(0.5 * most <= taken <= most for taken, most in zip(pauses.taken, due, strict=False))
     assert len(set(pauses.taken)) == len(pauses.taken)
+
+
+@pytest.mark.parametrize("try_takes_s", [0.01, 1.0])
+def test_the_end_of_an_outage_is_noticed_within_a_second(try_takes_s: float) -> None:
+    """Whether the API refuses at once or lets each try wait in vain, and without more than twice the tries."""
+    tries = {0.8: 0, 2.0: 0}
+    for longest, seed, over in itertools.product(tries, range(40), (1.3, 2.9, 4.1)):
+        pauses = Pauses()
+
+        def attempt(_: Callable[[], float], over: float = over, pauses: Pauses = pauses) -> str:
+            if pauses.now() >= START + timedelta(seconds=over):
+                return "done"
+            pauses.taken.append(try_takes_s)
+            raise OSError
+
+        persistence = Persistence(
+            pauses.now,
+            pauses.taken.append,
+            lambda _: Failure(FailureKind.UNREACHABLE, "no"),
+            random.Random(seed),
+            Patience(longest_pause_s=longest),
+        )
+        assert persistence.perform(attempt, START + timedelta(seconds=30)) == "done"
+        tries[longest] += len(pauses.taken)
+        if longest == Patience().longest_pause_s:
+            assert (pauses.now() - START).total_seconds() - over <= 1.0 + 0.05
+    assert tries[0.8] <= 2 * tries[2.0]
 
 
 def test_one_call_is_not_tried_for_ever() -> None:

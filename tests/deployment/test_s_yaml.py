@@ -128,6 +128,14 @@ def test_the_probe_goes_through_the_gateway_or_nowhere(template: Template) -> No
     assert probe["environmentVariables"] == {"NATKEEPER_GROUP": "prod"}
 
 
+def test_a_run_that_fails_is_told_by_the_platform(template: Template) -> None:
+    """What the failover function cannot tell itself goes to the notify function, which understands the record."""
+    asynchronous = props(template, "failover")["asyncInvokeConfig"]
+    notify = props(template, "notify")["functionName"]
+    assert asynchronous["destinationConfig"]["onFailure"]["destination"].endswith(f":functions/{notify}")
+    assert asynchronous["maxAsyncRetryAttempts"] == 2
+
+
 def test_role_names_are_lower_case(template: Template) -> None:
     """The component lower-cases them, so a name with capitals would not be found."""
     roles = [resource.props["role"] for resource in template.resources if "role" in resource.props]

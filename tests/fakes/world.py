@@ -29,6 +29,7 @@ from natkeeper.domain.observed import (
     RouteEntry,
     SystemEvent,
 )
+from natkeeper.ports import SteadyClock
 
 START = datetime(2026, 11, 23, 6, 0, tzinfo=timezone.utc)
 INTERNET = ipaddress.IPv4Address("203.0.113.10")
@@ -133,6 +134,10 @@ class World:
     def clock(self) -> datetime:
         """Tell the time."""
         return self.now
+
+    def steady(self) -> SteadyClock:
+        """Give a function's shell the time of this world."""
+        return SteadyClock(self.clock, lambda: self.clock().timestamp())
 
     def after(self, seconds: float, action: Callable[[], None]) -> None:
         """Let `action` happen `seconds` from now."""

@@ -69,7 +69,7 @@ def stage(monkeypatch: pytest.MonkeyPatch) -> Stage:
     monkeypatch.setattr(handler, "_TOLD", Told())
     monkeypatch.setattr(handler, "load_config", lambda: stage.config)
     monkeypatch.setattr(handler, "_cloud", lambda _region: stage.cloud)
-    monkeypatch.setattr(handler, "_now", stage.world.clock)
+    monkeypatch.setattr(handler, "_CLOCK", stage.world.steady())
     return stage
 
 

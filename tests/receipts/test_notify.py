@@ -229,3 +229,45 @@ def test_an_address_file_of_another_encoding_notifies_nobody(monkeypatch: pytest
     monkeypatch.setenv("FC_FUNCTION_CODE_PATH", str(tmp_path))
     tmp_path.joinpath("notify.txt").write_bytes(b"\xff\xfe")
     assert json.loads(handler(tell(receipt()), None))["told"] == 0
+
+
+# ---- a run that failed ---------------------------------------------------------------------------------------
+
+
+def record(**more: object) -> bytes:
+    """What Function Compute delivers to the destination of a failed invocation."""
+    full = {
+        "timestamp": 1773480414123,
+        "requestContext": {
+            "requestId": "1-65f2c1de-7a6e2b4f8031",
+            "functionArn": "acs:fc:cn-hangzhou:1000000000000001:functions/natkeeper-failover",
+            "condition": "UnhandledInvocationError",
+            "approximateInvokeCount": 3,
+        },
+        "requestPayload": '{"triggerName":"sweep"}',
+        "responseContext": {"statusCode": 200, "functionError": "UnhandledInvocationError"},
+        "responsePayload": '{"errorMessage":"prod: the API does not answer","errorType":"RunFailedError"}',
+    }
+    return json.dumps({**full, **more}).encode()
+
+
+@pytest.mark.parametrize(
+    "more, said",
+    [
+        ({}, "failed (UnhandledInvocationError): prod: the API does not answer"),
+        ({"responsePayload": {"errorMessage": "an object"}}, "an object"),
+        ({"responsePayload": "Function timed out after 60 seconds"}, "timed out after 60 seconds"),
+        ({"responsePayload": None}, "it gave no reason"),
+        ({"responsePayload": "", "requestContext": {"condition": "EventAgeExceeded"}}, "? failed (EventAgeExceeded)"),
+        ({"responsePayload": "x" * 9000}, "x" * 600 + "\nAsked by"),
+        ({"requestContext": None, "responseContext": [1]}, "failed (unknown)"),
+    ],
+)
+def test_a_run_that_failed_is_told(hook: Webhook, monkeypatch: pytest.MonkeyPatch, more: Any, said: str) -> None:
+    """Whatever the record looks like: which function, how and why it failed, and what to do."""
+    places(monkeypatch, hook.url)
+    assert json.loads(handler(record(**more), None)) == {"told": 1, "of": 1}
+    (sent,) = hook.messages
+    assert sent["title"].startswith("natkeeper needs you: ")
+    assert said in sent["message"]
+    assert "natkeeper doctor" in sent["message"]

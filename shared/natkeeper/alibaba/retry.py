@@ -19,13 +19,17 @@ from natkeeper.ports import Clock, Failure, FailureKind
 
 T = TypeVar("T")
 
+_SHORTEST_PAUSE_S = 0.05
+"""After a try that took as long as the pause that was due."""
+
 
 @dataclass(frozen=True, slots=True)
 class Patience:
     """How long to pause and how often to try; seconds. The shortest pause is half of the one that is due."""
 
     first_pause_s: float = 0.2
-    longest_pause_s: float = 2.0
+    longest_pause_s: float = 0.8
+    """The end of an outage is noticed within this, and the time of one try."""
     in_all_s: float = 25.0
     """For one call, whatever its own patience is (ports.py)."""
     busy_pause_s: float = 0.3
@@ -52,6 +56,7 @@ class Persistence:
         failure = Failure(FailureKind.UNREACHABLE, "there was no time left to ask")
         tries = 0
         while self._left(deadline) > 0:
+            began = self.clock()
             try:
                 return attempt(lambda: self._left(deadline))
             except Exception as error:  # noqa: BLE001  every error of a call becomes a Failure, as the port promises
@@ -59,6 +64,9 @@ class Persistence:
                 told = getattr(error, "retry_after", None)
             tries += 1
             pause = self._pause(failure, tries, told)
+            if pause is not None and failure.kind is FailureKind.UNREACHABLE:
+                # A try that waited in vain was a pause already: after it, the API may be back at any moment.
+                pause = max(_SHORTEST_PAUSE_S, pause - (self.clock() - began).total_seconds())
             if pause is None or pause >= self._left(deadline):
                 break
             self.sleeper(pause)

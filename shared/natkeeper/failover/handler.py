@@ -1,7 +1,8 @@
 """The failover function's shell: credentials, clock, deadline, log and answer around `attend`.
 
 Logs are JSON lines; a run ends with its receipts. Groups for which nothing was to do share one line, so a quiet
-minute costs a few hundred bytes however many groups there are.
+minute costs a few hundred bytes however many groups there are. What can be told in no other way is raised: then
+Function Compute hands a record of the failure to the notify function (`onFailure` in s.yaml), with rights of its own.
 """
 
 from __future__ import annotations
@@ -9,16 +10,19 @@ from __future__ import annotations
 import gc
 import json
 import os
+import threading
+import time
 import traceback
 from collections import deque
-from datetime import datetime, timedelta, timezone
+from collections.abc import Sequence
+from datetime import datetime, timedelta
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from natkeeper import bundle_root
 from natkeeper.domain.config import Config, parse_config
-from natkeeper.failover.run import Answer, Told, attend
-from natkeeper.ports import drive
+from natkeeper.failover.run import TELL_AGAIN, Answer, Told, attend
+from natkeeper.ports import Batch, Cloud, Failure, LookFromHere, Result, SteadyClock, Wait, drive
 
 if TYPE_CHECKING:
     from natkeeper.alibaba.cloud import AlibabaCloud
@@ -28,27 +32,120 @@ RUN_FOR = timedelta(seconds=45)
 TELL_FOR = timedelta(seconds=8)
 """What is left after that for telling people: a run that used up its time is what they must hear of."""
 
+SERVED_LONG_S = 3600.0
+"""How old a process must be to end itself over expired credentials: a fresh one has what the platform has to give."""
+EXPIRED = frozenset(
+    {"InvalidSecurityToken.Expired", "InvalidSecurityToken.Malformed", "ExpiredStsToken", "InvalidStsToken"}
+)
+"""What the products answer when the security token's time is over (STS keys in the environment live 36 hours)."""
+_ANSWER_FIRST_S = 0.3
+"""Between the answer and the end of the process."""
+
 _TOLD = Told()
+_CLOCK = SteadyClock()
+"""The time of the run under way; it is started anew with each invocation, and never steps within one."""
+_BEGAN = time.time(), time.monotonic()
+"""When this process began, by both clocks: a frozen instance may not count the monotonic one."""
+_ENDING = threading.Event()
 _CONTEXT: deque[Any] = deque([None], maxlen=1)
 """The context of the invocation under way: where an older runtime keeps the credentials."""
+_RAISED: deque[datetime] = deque(maxlen=1)
+"""When a failure was last raised for people to hear of."""
+
+
+class RunFailedError(Exception):
+    """A run that could not be made, or could tell nobody what it saw. The message is for people."""
+
+
+class Watched:
+    """A Cloud that notices when every call is refused because the credentials have expired."""
+
+    def __init__(self, cloud: Cloud) -> None:
+        self._cloud = cloud
+        self._expired = self._otherwise = 0
+
+    def perform(self, batch: Batch, deadline: datetime) -> Sequence[Result]:
+        """Perform the batch, and count its answers."""
+        results = self._cloud.perform(batch, deadline)
+        for call, result in zip(batch, results, strict=True):
+            if isinstance(call, (Wait, LookFromHere)):
+                continue  # asks no API
+            if isinstance(result, Failure) and result.code in EXPIRED:
+                self._expired += 1
+            else:
+                self._otherwise += 1
+        return results
+
+    @property
+    def expired(self) -> bool:
+        """Whether calls were made, and each was refused for expiry."""
+        return self._expired > 0 and self._otherwise == 0
 
 
 def handler(event: bytes, context: Any) -> str:  # noqa: ANN401  FC's context class is the runtime's own
-    """Answer one invocation of the failover function with the JSON of `Answer`; never raises."""
-    began = _now()
+    """Answer one invocation of the failover function with the JSON of `Answer`.
+
+    Raises RunFailedError where a run fails, or can tell nobody of its trouble, unless a person asked: a person gets the
+    answer. At most every half hour, because Function Compute repeats an invocation that fails.
+    """
+    if _ENDING.is_set():
+        _end_process()  # thawed before its end had come
+    began = _CLOCK.start()
     _CONTEXT.append(context)
     run = str(getattr(context, "request_id", "") or f"run-{began:%Y%m%d%H%M%S%f}")
     try:
         config = load_config()
         deadline = began + RUN_FOR
-        attending = attend(event, config, run, _now, deadline, _TOLD)
-        answer = drive(attending, _cloud(config.region), deadline + TELL_FOR)
+        attending = attend(event, config, run, _CLOCK, deadline, _TOLD)
+        cloud = Watched(_cloud(config.region))
+        answer = drive(attending, cloud, deadline + TELL_FOR)
     except Exception as error:  # noqa: BLE001  the outermost edge: an unforeseen fault becomes an answer, not silence
         trace = _without_secrets(traceback.format_exc(limit=-6))
         _log("error", f"the run failed: {type(error).__name__}", run=run, trace=trace)
-        return json.dumps({"ok": False, "error": f"the run failed with {type(error).__name__}; its log has the trace"})
+        sentence = f"the run failed with {type(error).__name__}; its log has the trace"
+        _raise_for_people(event, sentence)
+        return json.dumps({"ok": False, "error": sentence})
     _account(answer, run)
+    if cloud.expired and _served_for() >= SERVED_LONG_S:
+        _log("error", "every call was refused because the credentials have expired: this process ends itself", run=run)
+        _end_when_answered()
+    if answer.untold:
+        _raise_for_people(event, "; ".join(f"{each.group}: {each.sentence}" for each in answer.untold))
     return json.dumps(answer.as_json(), ensure_ascii=False)
+
+
+def _raise_for_people(event: bytes, sentence: str) -> None:
+    """Raise `sentence` so that Function Compute tells it; not to a person, who has the answer, nor again too soon."""
+    if _is_of_a_person(event) or (_RAISED and timedelta(0) <= _CLOCK() - _RAISED[-1] < TELL_AGAIN):
+        return
+    _RAISED.append(_CLOCK())
+    raise RunFailedError(sentence)
+
+
+def _is_of_a_person(event: bytes) -> bool:
+    try:
+        asked = json.loads(event)
+    except (ValueError, RecursionError):
+        return False
+    return isinstance(asked, dict) and "action" in asked
+
+
+def _served_for() -> float:
+    """Return how long this process has served, in seconds."""
+    began_by_the_wall, began = _BEGAN
+    return max(time.time() - began_by_the_wall, time.monotonic() - began)
+
+
+def _end_when_answered() -> None:
+    """End the process a moment from now: the next invocation then begins in a new one, which has new credentials."""
+    _ENDING.set()
+    timer = threading.Timer(_ANSWER_FIRST_S, _end_process)
+    timer.daemon = True
+    timer.start()
+
+
+def _end_process() -> None:
+    os._exit(1)
 
 
 @cache
@@ -72,6 +169,7 @@ def _cloud(region: str) -> AlibabaCloud:
         credentials=lambda: of_invocation(_CONTEXT[-1], os.environ),
         endpoint=os.environ.get("NATKEEPER_ENDPOINT") or None,
         account_id=os.environ.get("FC_ACCOUNT_ID") or getattr(_CONTEXT[-1], "account_id", None),
+        clock=_CLOCK,
     )
 
 
@@ -105,7 +203,3 @@ def _account(answer: Answer, run: str) -> None:
 
 def _log(level: str, message: str, **more: Any) -> None:  # noqa: ANN401  whatever JSON can say
     print(json.dumps({"level": level, "message": message, **more}, ensure_ascii=False), flush=True)  # noqa: T201
-
-
-def _now() -> datetime:
-    return datetime.now(timezone.utc)

@@ -47,7 +47,7 @@ class Told:
 
     def attended(self, payload: bytes | str, now: datetime) -> bool:
         """Say whether this very event was attended to a moment ago."""
-        self.events = {event: at for event, at in self.events.items() if now - at < NOTHING_NEW}
+        self.events = {event: at for event, at in self.events.items() if timedelta(0) <= now - at < NOTHING_NEW}
         return payload in self.events
 
     def repaired(self, receipt: Receipt) -> Receipt:
@@ -78,20 +78,29 @@ class Told:
         for receipt in receipts:
             self.sentences[receipt.group] = (receipt.sentence, receipt.at)
             self.repairs |= {(receipt.group, each): receipt.at for each in receipt.repaired}
-            self.repairs = {key: at for key, at in self.repairs.items() if receipt.at - at < TELL_AGAIN}
+            self.repairs = {key: at for key, at in self.repairs.items() if _lately(at, receipt.at)}
 
     def _old(self, receipt: Receipt) -> bool:
         sentence, at = self.sentences.get(receipt.group, ("", receipt.at))
-        return receipt.outcome == "attention" and sentence == receipt.sentence and receipt.at - at < TELL_AGAIN
+        return receipt.outcome == "attention" and sentence == receipt.sentence and _lately(at, receipt.at)
+
+
+def _lately(told: datetime, now: datetime) -> bool:
+    """Return True if something was told a short time ago. What was told while the clock was ahead mutes nothing."""
+    return timedelta(0) <= now - told < TELL_AGAIN
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a run has to say: a receipt for each group it looked at, and what it did not act on and why."""
+    """What a run has to say: a receipt for each group it looked at, and what it did not act on and why.
+
+    `untold`: receipts that people should have been told of, and could not be.
+    """
 
     receipts: tuple[Receipt, ...] = ()
     ignored: tuple[str, ...] = ()
     unclear: tuple[str, ...] = ()
+    untold: tuple[Receipt, ...] = ()
 
     @property
     def ok(self) -> bool:
@@ -121,16 +130,18 @@ def attend(payload: bytes | str, config: Config, run: str, clock: Clock, deadlin
         told.events[payload] = clock()
     reading = {errand.group.name for errand in todo.errands if errand.read_only}
     news = told.news(tuple(receipt for receipt in receipts if receipt.group not in reading))
+    untold: tuple[Receipt, ...] = ()
     if config.notify is not None:
         for some in _parcels(news):
             trouble = yield from hand_over(some, config.notify)
             if trouble is None:
                 told.remember(some)
             else:
+                untold += some
                 receipts = tuple(replace(r, problems=(*r.problems, trouble)) if r in some else r for r in receipts)
     else:
         told.remember(news)  # the answer and the log are all there is to tell
-    return Answer(receipts, todo.ignored, todo.unclear)
+    return Answer(receipts, todo.ignored, todo.unclear, untold)
 
 
 def _guarded(errand: Errand, run: str, clock: Clock, deadline: datetime) -> Run[Receipt]:

@@ -19,6 +19,8 @@ from natkeeper import bundle_root
 
 Receipt = dict[str, Any]
 
+LONGEST_REASON, LONGEST_PAYLOAD = 600, 200
+"""Characters of a failed run's reason, and of what woke it, in a message."""
 MOST_AT_LENGTH = 8
 """Of how many groups a message tells at length; trouble of a whole region must not become a hundred messages."""
 _TITLES = {"changed": "natkeeper moved", "attention": "natkeeper needs you"}
@@ -40,7 +42,8 @@ class NotToldError(Exception):
 def handler(event: bytes, _context: object) -> str:
     """Notify every address of `{"tell": [receipt, …]}`, in one message.
 
-    `{"action": "addresses"}` is answered with their number, and with nothing else of them.
+    `{"action": "addresses"}` is answered with their number, and with nothing else of them. A record of a failed
+    invocation, which Function Compute delivers for `onFailure` of the failover function, is told as such.
 
     Raises NotToldError when no place could be told: then another try does no harm. While one of them was told, another
     try would tell it twice, so a place that fails loses its own message and nothing else.
@@ -49,13 +52,13 @@ def handler(event: bytes, _context: object) -> str:
     request = _request(event)
     if request.get("action") == COUNT:
         return json.dumps({"addresses": len(urls)})
-    receipts = _receipts(request)
-    if not urls or not receipts:
-        return json.dumps({"told": 0, "reason": "NATKEEPER_NOTIFY is empty" if receipts else "no receipt to tell of"})
+    story = _story(request)
+    if not urls or story is None:
+        return json.dumps({"told": 0, "reason": "NATKEEPER_NOTIFY is empty" if story else "no receipt to tell of"})
     import apprise
 
     logging.getLogger("apprise").setLevel(logging.CRITICAL)  # its messages may quote URLs
-    heading, text = message(receipts)
+    heading, text = story
 
     def tell(url: str) -> str | None:
         return _tell(apprise.Apprise(), url, heading, text)
@@ -95,6 +98,25 @@ def message(receipts: list[Receipt]) -> tuple[str, str]:
     return heading, "\n\n".join([*parts, *([f"and {len(rest)} more: {', '.join(rest)}"] if rest else [])])
 
 
+def failure(record: Mapping[str, Any]) -> tuple[str, str]:
+    """Make title and text of one message about Function Compute's record of a failed asynchronous invocation.
+
+    The record has requestContext, requestPayload, responseContext and responsePayload ("Asynchronous invocation:
+    destinations" in the documentation of Function Compute); which of them are filled depends on how it failed.
+    """
+    about, answer = _part(record, "requestContext"), _object(record.get("responsePayload"))
+    function = str(about.get("functionArn", "?")).rpartition("/")[2]
+    condition = str(about.get("condition") or _part(record, "responseContext").get("functionError") or "unknown")
+    reason = answer.get("errorMessage") or record.get("responsePayload") or "it gave no reason"
+    lines = [
+        f"A run of {function} failed ({condition}): {str(reason)[:LONGEST_REASON]}",
+        f"Asked by: {str(record.get('requestPayload', '?'))[:LONGEST_PAYLOAD]}",
+        f"Request: {about.get('requestId', '?')}, tries: {about.get('approximateInvokeCount', '?')}",
+        "While runs fail, no route is moved. Look at the log of the function, and at natkeeper doctor.",
+    ]
+    return f"natkeeper needs you: {function} failed", "\n".join(lines)
+
+
 def title(receipt: Receipt) -> str:
     """Say in a few words what it is about."""
     repaired = receipt.get("repaired") and receipt.get("outcome") == "changed" and not receipt.get("did")
@@ -130,6 +152,22 @@ def _request(event: bytes) -> dict[str, Any]:
     return data if isinstance(data, dict) else {}
 
 
-def _receipts(request: dict[str, Any]) -> list[Receipt]:
+def _story(request: Mapping[str, Any]) -> tuple[str, str] | None:
+    """Return title and text of what there is to tell; None when there is nothing."""
+    if "requestContext" in request:
+        return failure(request)
     tell = request.get("tell")
-    return [receipt for receipt in tell if isinstance(receipt, dict)] if isinstance(tell, list) else []
+    receipts = [receipt for receipt in tell if isinstance(receipt, dict)] if isinstance(tell, list) else []
+    return message(receipts) if receipts else None
+
+
+def _part(record: Mapping[str, Any], name: str) -> dict[str, Any]:
+    part = record.get(name)
+    return part if isinstance(part, dict) else {}
+
+
+def _object(value: object) -> dict[str, Any]:
+    """Return a JSON object that is given as such or as text; an empty one for anything else."""
+    if isinstance(value, str):
+        return _request(value.encode())
+    return value if isinstance(value, dict) else {}
