@@ -10,9 +10,9 @@ from natlab.cloud.actiontrail.models import Entry
 from natlab.cloud.actiontrail.trail import Trail
 from natlab.cloud.kernel.errors import ApiError
 from natlab.cloud.kernel.events import utc
+from natlab.cloud.kernel.offered import Offer, offered
 from natlab.cloud.kernel.paging import by_token
-from natlab.cloud.kernel.parameters import STRUCTS, TEXT
-from natlab.cloud.kernel.rpc import Call, JsonObject, Operation, RpcService
+from natlab.cloud.kernel.rpc import Call, JsonObject, RpcService
 
 if TYPE_CHECKING:
     from natlab.cloud.kernel.context import Context
@@ -85,17 +85,9 @@ def _moment(text: str, code: str, default: float) -> float:
 
 def service(cloud: Context, trail: Trail) -> RpcService:
     """The product as the server sees it."""
-    operations = {
-        "LookupEvents": Operation(
-            Handlers(cloud, trail).lookup_events,
-            {
-                "Direction": TEXT,
-                "EndTime": TEXT,
-                "LookupAttribute": STRUCTS,
-                "MaxResults": TEXT,
-                "NextToken": TEXT,
-                "StartTime": TEXT,
-            },
+    offers = {
+        "LookupEvents": Offer(
+            Handlers(cloud, trail).lookup_events, "Direction EndTime LookupAttribute MaxResults NextToken StartTime"
         )
     }
-    return RpcService(cloud, "actiontrail", "Actiontrail", VERSION, operations, trail.reset)
+    return RpcService(cloud, "actiontrail", "Actiontrail", VERSION, offered("actiontrail", offers), trail.reset)

@@ -1,6 +1,6 @@
 """Cloud Assistant, the part of ECS that runs commands on instances: its operations and their answers.
 
-`Assistant(...).operations` joins the operations of the Ecs product.
+`Assistant(...).offers` joins the operations of the Ecs product.
 """
 
 from __future__ import annotations
@@ -21,55 +21,15 @@ from natlab.cloud.ecs.assistant_commands import Command
 from natlab.cloud.ecs.assistant_runs import HEARTBEAT_S, Invocation, Run, Runs
 from natlab.cloud.kernel.context import Context
 from natlab.cloud.kernel.errors import ApiError
+from natlab.cloud.kernel.offered import Offer
 from natlab.cloud.kernel.paging import by_token, numbered
-from natlab.cloud.kernel.parameters import (
-    BOOLEAN,
-    INTEGER,
-    JSON,
-    NEEDED,
-    STRUCTS,
-    TEXT,
-    TEXTS,
-    Parameter,
-    Values,
-)
+from natlab.cloud.kernel.parameters import Values
 from natlab.cloud.kernel.records import Records
-from natlab.cloud.kernel.rpc import Call, JsonObject, Operation
+from natlab.cloud.kernel.rpc import Call, JsonObject
 
 Item = TypeVar("Item")
 MAX_PAGE = 50
 AGENT_VERSION = "2.2.3.857"
-
-_PAGING: dict[str, Parameter] = {
-    "PageNumber": INTEGER,
-    "PageSize": INTEGER,
-    "MaxResults": INTEGER,
-    "NextToken": TEXT,
-}
-_COMMAND = {
-    "RegionId": NEEDED,
-    "Type": NEEDED,
-    "CommandContent": NEEDED,
-    "ContentEncoding": TEXT,
-    "Name": TEXT,
-    "Description": TEXT,
-    "WorkingDir": TEXT,
-    "Timeout": INTEGER,
-    "EnableParameter": BOOLEAN,
-    "Tag": STRUCTS,
-    "ResourceGroupId": TEXT,
-}
-_INVOCATION = {
-    "InstanceId": TEXTS,
-    "Parameters": JSON,
-    "RepeatMode": TEXT,
-    "Timed": BOOLEAN,
-    "Username": TEXT,
-    "ClientToken": TEXT,
-    "Tag": STRUCTS,
-    "ResourceGroupId": TEXT,
-}
-_AGAIN = {"RegionId": NEEDED, "CommandId": NEEDED, "Timeout": INTEGER, "WorkingDir": TEXT}
 
 
 class Assistant:
@@ -87,74 +47,42 @@ class Assistant:
         self._tokens: dict[tuple[str, str], tuple[Mapping[str, object], JsonObject]] = {}
 
     @property
-    def operations(self) -> dict[str, Operation]:
+    def offers(self) -> dict[str, Offer]:
         """Cloud Assistant's share of the Ecs product."""
         return {
-            "RunCommand": Operation(
-                self._run_command, {**_COMMAND, **_INVOCATION, "KeepCommand": BOOLEAN}, writes=True
+            "RunCommand": Offer(
+                self._run_command,
+                "ClientToken ContentEncoding Description EnableParameter InstanceId KeepCommand Name "
+                "Parameters RepeatMode ResourceGroupId Tag Timed Timeout Username WorkingDir",
+                writes=True,
             ),
-            "CreateCommand": Operation(self._create_command, {**_COMMAND, "Name": NEEDED}, writes=True),
-            "InvokeCommand": Operation(
+            "CreateCommand": Offer(
+                self._create_command,
+                "ContentEncoding Description EnableParameter ResourceGroupId Tag Timeout WorkingDir",
+                writes=True,
+            ),
+            "InvokeCommand": Offer(
                 self._invoke_command,
-                {
-                    **_INVOCATION,
-                    "RegionId": NEEDED,
-                    "CommandId": NEEDED,
-                    "Timeout": INTEGER,
-                    "WorkingDir": TEXT,
-                },
+                "ClientToken InstanceId Parameters RepeatMode ResourceGroupId Tag Timed Timeout Username WorkingDir",
                 writes=True,
             ),
-            "DescribeCommands": Operation(
+            "DescribeCommands": Offer(
                 self._describe_commands,
-                {
-                    "RegionId": NEEDED,
-                    "CommandId": TEXT,
-                    "Name": TEXT,
-                    "Type": TEXT,
-                    "ContentEncoding": TEXT,
-                    "Provider": TEXT,
-                    "Tag": STRUCTS,
-                    **_PAGING,
-                },
+                "CommandId ContentEncoding MaxResults Name NextToken PageNumber PageSize Provider Tag Type",
             ),
-            "DescribeInvocations": Operation(
+            "DescribeInvocations": Offer(
                 self._describe_invocations,
-                {
-                    "RegionId": NEEDED,
-                    "InvokeId": TEXT,
-                    "CommandId": TEXT,
-                    "CommandName": TEXT,
-                    "CommandType": TEXT,
-                    "InvokeStatus": TEXT,
-                    "InstanceId": TEXT,
-                    "IncludeOutput": BOOLEAN,
-                    "ContentEncoding": TEXT,
-                    "Tag": STRUCTS,
-                    **_PAGING,
-                },
+                "CommandId CommandName CommandType ContentEncoding IncludeOutput InstanceId InvokeId "
+                "InvokeStatus MaxResults NextToken PageNumber PageSize Tag",
             ),
-            "DescribeInvocationResults": Operation(
+            "DescribeInvocationResults": Offer(
                 self._describe_results,
-                {
-                    "RegionId": NEEDED,
-                    "InvokeId": TEXT,
-                    "InstanceId": TEXT,
-                    "CommandId": TEXT,
-                    "InvokeRecordStatus": TEXT,
-                    "ContentEncoding": TEXT,
-                    "Tag": STRUCTS,
-                    **_PAGING,
-                },
+                "CommandId ContentEncoding InstanceId InvokeId InvokeRecordStatus MaxResults NextToken "
+                "PageNumber PageSize Tag",
             ),
-            "StopInvocation": Operation(
-                self._stop_invocation,
-                {"RegionId": NEEDED, "InvokeId": NEEDED, "InstanceId": TEXTS},
-                writes=True,
-            ),
-            "DescribeCloudAssistantStatus": Operation(
-                self._describe_status,
-                {"RegionId": NEEDED, "InstanceId": TEXTS, "OSType": TEXT, **_PAGING},
+            "StopInvocation": Offer(self._stop_invocation, "InstanceId", writes=True),
+            "DescribeCloudAssistantStatus": Offer(
+                self._describe_status, "InstanceId MaxResults NextToken OSType PageNumber PageSize"
             ),
         }
 

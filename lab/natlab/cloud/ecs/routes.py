@@ -13,179 +13,120 @@ from natlab.cloud.ecs.assistant import Assistant
 from natlab.cloud.ecs.incidents import Ecs
 from natlab.cloud.ecs.models import State
 from natlab.cloud.ecs.operations import Handlers
-from natlab.cloud.kernel.paging import PAGE_NUMBER, PAGE_SIZE
-from natlab.cloud.kernel.parameters import BOOLEAN, NEEDED, STRUCTS, TEXT, TEXTS, Kind, Parameter, integer, needed
-from natlab.cloud.kernel.rpc import Operation, RpcService
+from natlab.cloud.kernel.offered import Offer, offered
+from natlab.cloud.kernel.rpc import RpcService
 
 if TYPE_CHECKING:
     from natlab.cloud.ecs.context import EcsContext
 
 VERSION = "2014-05-26"
-_PAGES: Mapping[str, Parameter] = {"PageNumber": PAGE_NUMBER, "PageSize": PAGE_SIZE}
-_TOKENS: Mapping[str, Parameter] = {"MaxResults": integer(1, 100), "NextToken": TEXT}
-_REGION: Mapping[str, Parameter] = {"RegionId": NEEDED}
-_IDS = Parameter(Kind.TEXTS, required=True, at_most=100)
-_EVENT_PARAMETER = needed("MissingParameter", 404)
-_EVENT_IDS = Parameter(Kind.TEXTS, required=True, at_most=100, missing="MissingParameter", missing_status=404)
-_TAGGED: Mapping[str, Parameter] = {
-    "RegionId": needed("MissingParameter.RegionId", 404),
-    "ResourceType": needed("MissingParameter.ResourceType", 404),
-}
-_TAGGED_IDS = Parameter(
-    Kind.TEXTS, required=True, at_most=50, missing="MissingParameter.ResourceIds", missing_status=404
-)
-_TAGS = Parameter(Kind.STRUCTS, required=True, at_most=20, missing="MissingParameter.Tags", missing_status=404)
 
 
-def _instances(do: Handlers) -> Mapping[str, Operation]:
-    one = {"InstanceId": NEEDED, "DryRun": BOOLEAN}
-    many = {**_REGION, "InstanceId": _IDS, "DryRun": BOOLEAN}
-    batch = {**many, "BatchOptimization": TEXT}
+def _instances(do: Handlers) -> Mapping[str, Offer]:
     return {
-        "DescribeInstances": Operation(
+        "DescribeInstances": Offer(
             do.describe_instances,
-            {
-                **_REGION,
-                **_PAGES,
-                **_TOKENS,
-                "InstanceIds": TEXT,
-                "InstanceName": TEXT,
-                "InstanceNetworkType": TEXT,
-                "LockReason": TEXT,
-                "PrivateIpAddresses": TEXT,
-                "SecurityGroupId": TEXT,
-                "Status": TEXT,
-                "Tag": STRUCTS,
-                "VSwitchId": TEXT,
-                "VpcId": TEXT,
-                "ZoneId": TEXT,
-            },
+            "InstanceIds InstanceName InstanceNetworkType LockReason MaxResults NextToken PageNumber "
+            "PageSize PrivateIpAddresses SecurityGroupId Status Tag VSwitchId VpcId ZoneId",
         ),
-        "DescribeInstanceStatus": Operation(
-            do.describe_instance_status, {**_REGION, **_PAGES, "InstanceId": TEXTS, "ZoneId": TEXT}
-        ),
-        "DescribeInstancesFullStatus": Operation(
+        "DescribeInstanceStatus": Offer(do.describe_instance_status, "InstanceId PageNumber PageSize ZoneId"),
+        "DescribeInstancesFullStatus": Offer(
             do.describe_instances_full_status,
-            {
-                "RegionId": _EVENT_PARAMETER,
-                **_PAGES,
-                "InstanceId": TEXTS,
-                "EventId": TEXTS,
-                "EventType": TEXT,
-                "InstanceEventType": TEXTS,
-                "HealthStatus": TEXT,
-                "Status": TEXT,
-            },
+            "EventId EventType HealthStatus InstanceEventType InstanceId PageNumber PageSize Status",
+            missing={"RegionId": "MissingParameter"},
+            missing_status=404,
         ),
-        "DescribeInstanceAttribute": Operation(do.describe_instance_attribute, {"InstanceId": NEEDED}),
-        "StartInstance": Operation(do.start_instance, one, writes=True),
-        "StopInstance": Operation(
-            do.stop_instance,
-            {**one, "ForceStop": BOOLEAN, "ConfirmStop": BOOLEAN, "StoppedMode": TEXT},
-            writes=True,
+        "DescribeInstanceAttribute": Offer(do.describe_instance_attribute),
+        "StartInstance": Offer(do.start_instance, "DryRun", writes=True),
+        "StopInstance": Offer(do.stop_instance, "ConfirmStop DryRun ForceStop StoppedMode", writes=True),
+        "RebootInstance": Offer(do.reboot_instance, "DryRun ForceStop", writes=True),
+        "DeleteInstance": Offer(do.delete_instance, "DryRun Force ForceStop TerminateSubscription", writes=True),
+        "StartInstances": Offer(do.start_instances, "BatchOptimization DryRun", writes=True),
+        "StopInstances": Offer(do.stop_instances, "BatchOptimization DryRun ForceStop StoppedMode", writes=True),
+        "RebootInstances": Offer(do.reboot_instances, "BatchOptimization DryRun ForceReboot", writes=True),
+        "DeleteInstances": Offer(
+            do.delete_instances, "ClientToken DryRun Force ForceStop TerminateSubscription", writes=True
         ),
-        "RebootInstance": Operation(do.reboot_instance, {**one, "ForceStop": BOOLEAN}, writes=True),
-        "DeleteInstance": Operation(
-            do.delete_instance,
-            {**one, "Force": BOOLEAN, "ForceStop": BOOLEAN, "TerminateSubscription": BOOLEAN},
-            writes=True,
-        ),
-        "StartInstances": Operation(do.start_instances, batch, writes=True),
-        "StopInstances": Operation(
-            do.stop_instances, {**batch, "ForceStop": BOOLEAN, "StoppedMode": TEXT}, writes=True
-        ),
-        "RebootInstances": Operation(do.reboot_instances, {**batch, "ForceReboot": BOOLEAN}, writes=True),
-        "DeleteInstances": Operation(
-            do.delete_instances,
-            {
-                **many,
-                "ClientToken": TEXT,
-                "Force": BOOLEAN,
-                "ForceStop": BOOLEAN,
-                "TerminateSubscription": BOOLEAN,
-            },
-            writes=True,
-        ),
-        "CreateSimulatedSystemEvents": Operation(
+        "CreateSimulatedSystemEvents": Offer(
             do.create_simulated_system_events,
-            {
-                "RegionId": _EVENT_PARAMETER,
-                "EventType": _EVENT_PARAMETER,
-                "InstanceId": _EVENT_IDS,
-                "NotBefore": _EVENT_PARAMETER,
+            writes=True,
+            missing={
+                "RegionId": "MissingParameter",
+                "EventType": "MissingParameter",
+                "InstanceId": "MissingParameter",
+                "NotBefore": "MissingParameter",
             },
-            writes=True,
+            missing_status=404,
         ),
-        "CancelSimulatedSystemEvents": Operation(
+        "CancelSimulatedSystemEvents": Offer(
             do.cancel_simulated_system_events,
-            {"RegionId": _EVENT_PARAMETER, "EventId": _EVENT_IDS},
             writes=True,
+            missing={"RegionId": "MissingParameter", "EventId": "MissingParameter"},
+            missing_status=404,
         ),
     }
 
 
-def _surroundings(do: Handlers) -> Mapping[str, Operation]:
-    tagged = {**_TAGGED, "ResourceId": _TAGGED_IDS}
-    interface_region = needed("MissingParameter")
-    group_region = needed("MissingParameter.RegionId")
+def _surroundings(do: Handlers) -> Mapping[str, Offer]:
     return {
-        "DescribeNetworkInterfaces": Operation(
+        "DescribeNetworkInterfaces": Offer(
             do.describe_network_interfaces,
-            {
-                "RegionId": interface_region,
-                **_PAGES,
-                **_TOKENS,
-                "NetworkInterfaceId": TEXTS,
-                "InstanceId": TEXT,
-                "PrimaryIpAddress": TEXT,
-                "Status": TEXT,
-                "Type": TEXT,
-                "VSwitchId": TEXT,
-                "VpcId": TEXT,
-            },
+            "InstanceId MaxResults NetworkInterfaceId NextToken PageNumber PageSize PrimaryIpAddress "
+            "Status Type VSwitchId VpcId",
+            missing={"RegionId": "MissingParameter"},
         ),
-        "ModifyNetworkInterfaceAttribute": Operation(
+        "ModifyNetworkInterfaceAttribute": Offer(
             do.modify_network_interface_attribute,
-            {
-                "RegionId": interface_region,
-                "NetworkInterfaceId": needed("MissingParameter"),
-                "NetworkInterfaceName": TEXT,
-                "Description": TEXT,
-                "SourceDestCheck": BOOLEAN,
-            },
+            "Description NetworkInterfaceName SourceDestCheck",
             writes=True,
+            missing={"RegionId": "MissingParameter", "NetworkInterfaceId": "MissingParameter"},
         ),
-        "DescribeSecurityGroups": Operation(
+        "DescribeSecurityGroups": Offer(
             do.describe_security_groups,
-            {
-                "RegionId": group_region,
-                **_PAGES,
-                **_TOKENS,
-                "SecurityGroupId": TEXT,
-                "SecurityGroupIds": TEXT,
-                "SecurityGroupName": TEXT,
-                "VpcId": TEXT,
-            },
+            "MaxResults NextToken PageNumber PageSize SecurityGroupId SecurityGroupIds SecurityGroupName VpcId",
+            missing={"RegionId": "MissingParameter.RegionId"},
         ),
-        "DescribeSecurityGroupAttribute": Operation(
-            do.describe_security_group_attribute,
-            {"RegionId": group_region, "SecurityGroupId": NEEDED, "Direction": TEXT, "NicType": TEXT},
+        "DescribeSecurityGroupAttribute": Offer(
+            do.describe_security_group_attribute, "Direction NicType", missing={"RegionId": "MissingParameter.RegionId"}
         ),
-        "DescribeRegions": Operation(do.describe_regions, {"AcceptLanguage": TEXT}),
-        "DescribeZones": Operation(do.describe_zones, {**_REGION, "AcceptLanguage": TEXT, "Verbose": BOOLEAN}),
-        "ListTagResources": Operation(
+        "DescribeRegions": Offer(do.describe_regions, "AcceptLanguage"),
+        "DescribeZones": Offer(do.describe_zones, "AcceptLanguage Verbose"),
+        "ListTagResources": Offer(
             do.list_tag_resources,
-            {**_TAGGED, "ResourceId": TEXTS, "Tag": STRUCTS, "NextToken": TEXT},
+            "NextToken ResourceId Tag",
+            missing={"RegionId": "MissingParameter.RegionId", "ResourceType": "MissingParameter.ResourceType"},
+            missing_status=404,
         ),
-        "TagResources": Operation(do.tag_resources, {**tagged, "Tag": _TAGS}, writes=True),
-        "UntagResources": Operation(do.untag_resources, {**tagged, "TagKey": TEXTS, "All": BOOLEAN}, writes=True),
+        "TagResources": Offer(
+            do.tag_resources,
+            writes=True,
+            missing={
+                "RegionId": "MissingParameter.RegionId",
+                "ResourceType": "MissingParameter.ResourceType",
+                "ResourceId": "MissingParameter.ResourceIds",
+                "Tag": "MissingParameter.Tags",
+            },
+            missing_status=404,
+        ),
+        "UntagResources": Offer(
+            do.untag_resources,
+            "All TagKey",
+            writes=True,
+            missing={
+                "RegionId": "MissingParameter.RegionId",
+                "ResourceType": "MissingParameter.ResourceType",
+                "ResourceId": "MissingParameter.ResourceIds",
+            },
+            missing_status=404,
+        ),
     }
 
 
 def service(cloud: EcsContext, state: State, ecs: Ecs, assistant: Assistant) -> RpcService:
     """The product as the server sees it."""
     handlers = Handlers(cloud, state, ecs)
-    operations = with_resources({**_instances(handlers), **_surroundings(handlers), **assistant.operations})
+    offers = {**_instances(handlers), **_surroundings(handlers), **assistant.offers}
+    operations = with_resources(offered("ecs", offers))
 
     def reset() -> None:
         ecs.reset()

@@ -17,53 +17,36 @@ from natlab.cloud.eventbridge.models import Retry, Rule, Target, TargetParameter
 from natlab.cloud.eventbridge.pattern import Pattern, PatternError, compile_pattern
 from natlab.cloud.eventbridge.transform import FORMS
 from natlab.cloud.kernel.errors import ApiError
-from natlab.cloud.kernel.parameters import INTEGER, JSON, NEEDED, TEXT, Kind, Parameter
-from natlab.cloud.kernel.rpc import Call, JsonObject, Operation, RpcService, rpc_error
+from natlab.cloud.kernel.offered import Offer, offered
+from natlab.cloud.kernel.rpc import Call, JsonObject, RpcService, rpc_error
 from natlab.cloud.kernel.wire import Request, Response
 
 if TYPE_CHECKING:
     from natlab.cloud.kernel.context import Context
 
 _Row = TypeVar("_Row")
-_NEEDED_JSON: Final = Parameter(Kind.JSON, required=True)
-_LIMIT: Final = Parameter(Kind.INTEGER, minimum=1, maximum=100)
 _MOST_TARGETS: Final = 5
 _ANSWERED: Final = 200
-_RULE: Final = {"EventBusName": NEEDED, "RuleName": NEEDED}
 
 
 class EventBridge(RpcService):
     """The product; the bus itself is `bus`."""
 
     def __init__(self, cloud: Context, bus: Bus) -> None:
-        operations = {
-            "CreateRule": Operation(
-                self._create_rule,
-                {**_RULE, "FilterPattern": NEEDED, "Description": TEXT, "Status": TEXT, "EventTargets": JSON},
-                writes=True,
-            ),
-            "UpdateRule": Operation(
-                self._update_rule,
-                {**_RULE, "FilterPattern": NEEDED, "Description": TEXT, "Status": TEXT},
-                writes=True,
-            ),
-            "GetRule": Operation(self._get_rule, _RULE),
-            "DeleteRule": Operation(self._delete_rule, _RULE, writes=True),
-            "EnableRule": Operation(self._enable_rule, _RULE, writes=True),
-            "DisableRule": Operation(self._disable_rule, _RULE, writes=True),
-            "ListRules": Operation(
-                self._list_rules,
-                {"EventBusName": NEEDED, "RuleNamePrefix": TEXT, "Limit": _LIMIT, "NextToken": TEXT},
-            ),
-            "PutTargets": Operation(self._put_targets, {**_RULE, "Targets": _NEEDED_JSON}, writes=True),
-            "DeleteTargets": Operation(self._delete_targets, {**_RULE, "TargetIds": JSON}, writes=True),
-            "ListTargets": Operation(
-                self._list_targets,
-                {"EventBusName": TEXT, "RuleName": TEXT, "Arn": TEXT, "Limit": INTEGER, "NextToken": TEXT},
-            ),
-            "TestEventPattern": Operation(self._test_pattern, {"Event": NEEDED, "EventPattern": NEEDED}),
+        offers = {
+            "CreateRule": Offer(self._create_rule, "Description EventTargets Status", writes=True),
+            "UpdateRule": Offer(self._update_rule, "Description Status", writes=True),
+            "GetRule": Offer(self._get_rule),
+            "DeleteRule": Offer(self._delete_rule, writes=True),
+            "EnableRule": Offer(self._enable_rule, writes=True),
+            "DisableRule": Offer(self._disable_rule, writes=True),
+            "ListRules": Offer(self._list_rules, "Limit NextToken RuleNamePrefix"),
+            "PutTargets": Offer(self._put_targets, writes=True),
+            "DeleteTargets": Offer(self._delete_targets, "TargetIds", writes=True),
+            "ListTargets": Offer(self._list_targets, "Arn EventBusName Limit NextToken RuleName"),
+            "TestEventPattern": Offer(self._test_pattern),
         }
-        super().__init__(cloud, "eventbridge", "eventbridge", "2020-04-01", operations)
+        super().__init__(cloud, "eventbridge", "eventbridge", "2020-04-01", offered("eventbridge", offers))
         self._cloud = cloud
         self.bus = bus
 

@@ -8,13 +8,10 @@ from collections.abc import Sequence
 from typing import TypeVar
 
 from natlab.cloud.kernel.errors import ApiError
-from natlab.cloud.kernel.parameters import Values, integer
+from natlab.cloud.kernel.parameters import Values
 from natlab.cloud.kernel.rpc import JsonObject
 
 Item = TypeVar("Item")
-
-PAGE_NUMBER = integer(1)
-PAGE_SIZE = integer(1, 100)
 
 
 def numbered(items: Sequence[Item], values: Values, default_size: int = 10) -> tuple[list[Item], JsonObject]:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from natlab.cloud.kernel.parameters import BOOLEAN, JSON, NEEDED, TEXT, Values, integer
-from natlab.cloud.kernel.rpc import Operation, RpcService
+from natlab.cloud.kernel.offered import Offer, offered
+from natlab.cloud.kernel.parameters import Values
+from natlab.cloud.kernel.rpc import RpcService
 from natlab.cloud.oos.executions import ExecutionApi
 from natlab.cloud.oos.templates import TemplateApi
 
@@ -14,10 +15,6 @@ if TYPE_CHECKING:
     from natlab.cloud.kernel.context import Context
 
 VERSION = "2019-06-01"
-_PAGE = {"MaxResults": integer(1, 100), "NextToken": TEXT}
-_SORT = {"SortField": TEXT, "SortOrder": TEXT}
-_DATES = {"StartDateAfter": TEXT, "StartDateBefore": TEXT, "EndDateAfter": TEXT, "EndDateBefore": TEXT}
-_STORED = {"TemplateName": NEEDED, "Content": NEEDED, "Tags": JSON, "VersionName": TEXT, "ResourceGroupId": TEXT}
 
 
 def _on(api: RpcService, values: Values) -> list[str]:
@@ -37,92 +34,50 @@ class Oos(RpcService):
     def __init__(self, cloud: Context) -> None:
         self.templates = TemplateApi(cloud)
         self.executions = ExecutionApi(cloud, self.templates)
-        region = {"RegionId": TEXT}
-        table: dict[str, Operation] = {
-            "CreateTemplate": Operation(self.templates.create_template, _STORED, writes=True),
-            "UpdateTemplate": Operation(self.templates.update_template, _STORED, writes=True),
-            "GetTemplate": Operation(self.templates.get_template, {"TemplateName": NEEDED, "TemplateVersion": TEXT}),
-            "ListTemplates": Operation(
+        offers = {
+            "CreateTemplate": Offer(
+                self.templates.create_template, "RegionId ResourceGroupId Tags VersionName", writes=True
+            ),
+            "UpdateTemplate": Offer(
+                self.templates.update_template, "RegionId ResourceGroupId Tags VersionName", writes=True
+            ),
+            "GetTemplate": Offer(self.templates.get_template, "RegionId TemplateVersion"),
+            "ListTemplates": Offer(
                 self.templates.list_templates,
-                {"TemplateName": TEXT, "TemplateFormat": TEXT, "ShareType": TEXT, "Tags": JSON, **_PAGE, **_SORT},
+                "MaxResults NextToken RegionId ShareType SortField SortOrder Tags TemplateFormat TemplateName",
             ),
-            "DeleteTemplate": Operation(
-                self.templates.delete_template,
-                {"TemplateName": NEEDED, "AutoDeleteExecutions": BOOLEAN},
-                writes=True,
+            "DeleteTemplate": Offer(self.templates.delete_template, "AutoDeleteExecutions RegionId", writes=True),
+            "ValidateTemplateContent": Offer(self.templates.validate, "Content RegionId"),
+            "GenerateExecutionPolicy": Offer(
+                self.templates.generate_policy, "RamRole RegionId TemplateContent TemplateName TemplateVersion"
             ),
-            "ValidateTemplateContent": Operation(self.templates.validate, {"Content": TEXT}),
-            "GenerateExecutionPolicy": Operation(
-                self.templates.generate_policy,
-                {"TemplateName": TEXT, "TemplateVersion": TEXT, "TemplateContent": TEXT, "RamRole": TEXT},
-            ),
-            "StartExecution": Operation(
+            "StartExecution": Offer(
                 self.executions.start,
-                {
-                    "TemplateName": TEXT,
-                    "TemplateVersion": TEXT,
-                    "TemplateContent": TEXT,
-                    "Parameters": TEXT,
-                    "Mode": TEXT,
-                    "LoopMode": TEXT,
-                    "SafetyCheck": TEXT,
-                    "ClientToken": TEXT,
-                    "Description": TEXT,
-                    "Tags": JSON,
-                    "ResourceGroupId": TEXT,
-                },
+                "ClientToken Description LoopMode Mode Parameters RegionId ResourceGroupId SafetyCheck "
+                "Tags TemplateContent TemplateName TemplateVersion",
                 writes=True,
             ),
-            "ListExecutions": Operation(
+            "ListExecutions": Offer(
                 self.executions.list_executions,
-                {
-                    "TemplateName": TEXT,
-                    "Status": TEXT,
-                    "ExecutionId": TEXT,
-                    "RamRole": TEXT,
-                    "Mode": TEXT,
-                    "ExecutedBy": TEXT,
-                    "Description": TEXT,
-                    "Tags": JSON,
-                    "IncludeChildExecution": BOOLEAN,
-                    **_DATES,
-                    **_PAGE,
-                    **_SORT,
-                },
+                "Description EndDateAfter EndDateBefore ExecutedBy ExecutionId IncludeChildExecution "
+                "MaxResults Mode NextToken RamRole RegionId SortField SortOrder StartDateAfter "
+                "StartDateBefore Status Tags TemplateName",
             ),
-            "ListTaskExecutions": Operation(
+            "ListTaskExecutions": Offer(
                 self.executions.list_tasks,
-                {
-                    "ExecutionId": TEXT,
-                    "TaskExecutionId": TEXT,
-                    "ParentTaskExecutionId": TEXT,
-                    "TaskName": TEXT,
-                    "TaskAction": TEXT,
-                    "Status": TEXT,
-                    "IncludeChildTaskExecution": BOOLEAN,
-                    **_DATES,
-                    **_PAGE,
-                    **_SORT,
-                },
+                "EndDateAfter EndDateBefore ExecutionId IncludeChildTaskExecution MaxResults NextToken "
+                "ParentTaskExecutionId RegionId SortField SortOrder StartDateAfter StartDateBefore Status "
+                "TaskAction TaskExecutionId TaskName",
             ),
-            "ListExecutionLogs": Operation(
-                self.executions.list_logs,
-                {"ExecutionId": NEEDED, "TaskExecutionId": TEXT, "LogType": TEXT, **_PAGE},
+            "ListExecutionLogs": Offer(
+                self.executions.list_logs, "LogType MaxResults NextToken RegionId TaskExecutionId"
             ),
-            "CancelExecution": Operation(self.executions.cancel, {"ExecutionId": NEEDED}, writes=True),
-            "NotifyExecution": Operation(
-                self.executions.notify,
-                {"ExecutionId": NEEDED, "NotifyType": NEEDED, "NotifyNote": TEXT},
-                writes=True,
-            ),
+            "CancelExecution": Offer(self.executions.cancel, "RegionId", writes=True),
+            "NotifyExecution": Offer(self.executions.notify, "NotifyNote RegionId", writes=True),
         }
         table = {
-            name: replace(
-                operation,
-                parameters={**region, **operation.parameters},
-                on=_executions if name == "ListExecutions" else _on,
-            )
-            for name, operation in table.items()
+            name: replace(operation, on=_executions if name == "ListExecutions" else _on)
+            for name, operation in offered("oos", offers).items()
         }
         super().__init__(cloud, "oos", "oos", VERSION, table)
 

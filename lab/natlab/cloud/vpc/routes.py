@@ -6,9 +6,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from natlab.cloud.kernel.paging import PAGE_NUMBER, PAGE_SIZE
-from natlab.cloud.kernel.parameters import BOOLEAN, NEEDED, STRUCTS, TEXT, TEXTS, Parameter, integer, needed
-from natlab.cloud.kernel.rpc import Operation, RpcService
+from natlab.cloud.kernel.offered import Offer, offered
+from natlab.cloud.kernel.rpc import RpcService
 from natlab.cloud.vpc.arns import resources
 from natlab.cloud.vpc.models import State
 from natlab.cloud.vpc.networks import Networks
@@ -18,185 +17,71 @@ if TYPE_CHECKING:
     from natlab.cloud.vpc.context import VpcContext
 
 VERSION = "2016-04-28"
-_PAGES: Mapping[str, Parameter] = {"PageNumber": PAGE_NUMBER, "PageSize": PAGE_SIZE}
 
 
-def _operations(do: Handlers) -> Mapping[str, Operation]:
-    region = {"RegionId": NEEDED}
+def _offers(do: Handlers) -> Mapping[str, Offer]:
     return {
-        "DescribeVpcs": Operation(do.describe_vpcs, {**region, **_PAGES, "VpcId": TEXT, "VpcName": TEXT}),
-        "DescribeVpcAttribute": Operation(do.describe_vpc_attribute, {**region, "VpcId": NEEDED}),
-        "DescribeVSwitches": Operation(
-            do.describe_vswitches,
-            {
-                **_PAGES,
-                "RegionId": TEXT,
-                "VSwitchId": TEXT,
-                "VSwitchName": TEXT,
-                "VpcId": TEXT,
-                "ZoneId": TEXT,
-                "RouteTableId": TEXT,
-            },
+        "DescribeVpcs": Offer(do.describe_vpcs, "PageNumber PageSize VpcId VpcName"),
+        "DescribeVpcAttribute": Offer(do.describe_vpc_attribute),
+        "DescribeVSwitches": Offer(
+            do.describe_vswitches, "PageNumber PageSize RegionId RouteTableId VSwitchId VSwitchName VpcId ZoneId"
         ),
-        "DescribeVSwitchAttributes": Operation(do.describe_vswitch_attributes, {"RegionId": TEXT, "VSwitchId": NEEDED}),
-        "DescribeRouteTableList": Operation(
+        "DescribeVSwitchAttributes": Offer(do.describe_vswitch_attributes, "RegionId"),
+        "DescribeRouteTableList": Offer(
             do.describe_route_table_list,
-            {
-                **region,
-                **_PAGES,
-                "RouteTableId": TEXT,
-                "RouteTableName": TEXT,
-                "RouteTableType": TEXT,
-                "RouterId": TEXT,
-                "VpcId": TEXT,
-            },
+            "PageNumber PageSize RouteTableId RouteTableName RouteTableType RouterId VpcId",
         ),
-        "DescribeRouteTables": Operation(
-            do.describe_route_tables,
-            {
-                **_PAGES,
-                "RegionId": TEXT,
-                "RouteTableId": TEXT,
-                "RouteTableName": TEXT,
-                "RouterId": TEXT,
-                "VRouterId": TEXT,
-            },
+        "DescribeRouteTables": Offer(
+            do.describe_route_tables, "PageNumber PageSize RegionId RouteTableId RouteTableName RouterId VRouterId"
         ),
-        "AssociateRouteTable": Operation(
-            do.associate_route_table,
-            {**region, "RouteTableId": NEEDED, "VSwitchId": needed("MissingParam.VSwitchId"), "ClientToken": TEXT},
-            writes=True,
+        "AssociateRouteTable": Offer(
+            do.associate_route_table, "ClientToken", writes=True, missing={"VSwitchId": "MissingParam.VSwitchId"}
         ),
-        "DescribeRouteEntryList": Operation(
+        "DescribeRouteEntryList": Offer(
             do.describe_route_entry_list,
-            {
-                **region,
-                "RouteTableId": NEEDED,
-                "DestCidrBlockList": TEXTS,
-                "DestinationCidrBlock": TEXT,
-                "IpVersion": TEXT,
-                "MaxResult": integer(1, 500),
-                "NextHopId": TEXT,
-                "NextHopType": TEXT,
-                "NextToken": TEXT,
-                "RouteEntryId": TEXT,
-                "RouteEntryName": TEXT,
-                "RouteEntryType": TEXT,
-            },
+            "DestCidrBlockList DestinationCidrBlock IpVersion MaxResult NextHopId NextHopType "
+            "NextToken RouteEntryId RouteEntryName RouteEntryType",
         ),
-        "CreateRouteEntry": Operation(
+        "CreateRouteEntry": Offer(
             do.create_route_entry,
-            {
-                "RegionId": TEXT,
-                "RouteTableId": needed("MissingParameter"),
-                "DestinationCidrBlock": needed("MissingParameter"),
-                "NextHopId": TEXT,
-                "NextHopType": TEXT,
-                "NextHopList": STRUCTS,
-                "RouteEntryName": TEXT,
-                "Description": TEXT,
-                "ClientToken": TEXT,
-                "DryRun": BOOLEAN,
-            },
+            "ClientToken Description DryRun NextHopId NextHopList NextHopType RegionId RouteEntryName",
             writes=True,
+            missing={"RouteTableId": "MissingParameter", "DestinationCidrBlock": "MissingParameter"},
         ),
-        "ModifyRouteEntry": Operation(
+        "ModifyRouteEntry": Offer(
             do.modify_route_entry,
-            {
-                **region,
-                "RouteEntryId": TEXT,
-                "RouteTableId": TEXT,
-                "DestinationCidrBlock": TEXT,
-                "NewNextHopId": TEXT,
-                "NewNextHopType": TEXT,
-                "RouteEntryName": TEXT,
-                "Description": TEXT,
-                "DryRun": BOOLEAN,
-            },
+            "Description DestinationCidrBlock DryRun NewNextHopId NewNextHopType RouteEntryId "
+            "RouteEntryName RouteTableId",
             writes=True,
         ),
-        "DeleteRouteEntry": Operation(
+        "DeleteRouteEntry": Offer(
             do.delete_route_entry,
-            {
-                "RegionId": TEXT,
-                "RouteEntryId": TEXT,
-                "RouteTableId": TEXT,
-                "DestinationCidrBlock": TEXT,
-                "NextHopId": TEXT,
-                "DryRun": BOOLEAN,
-            },
+            "DestinationCidrBlock DryRun NextHopId RegionId RouteEntryId RouteTableId",
             writes=True,
         ),
-        "AllocateEipAddress": Operation(
-            do.allocate_eip_address,
-            {**region, "Name": TEXT, "ClientToken": TEXT, "Bandwidth": TEXT, "InternetChargeType": TEXT},
-            writes=True,
+        "AllocateEipAddress": Offer(
+            do.allocate_eip_address, "Bandwidth ClientToken InternetChargeType Name", writes=True
         ),
-        "DescribeEipAddresses": Operation(
+        "DescribeEipAddresses": Offer(
             do.describe_eip_addresses,
-            {
-                **region,
-                **_PAGES,
-                "AllocationId": TEXT,
-                "EipAddress": TEXT,
-                "EipName": TEXT,
-                "Status": TEXT,
-                "AssociatedInstanceId": TEXT,
-                "AssociatedInstanceType": TEXT,
-            },
+            "AllocationId AssociatedInstanceId AssociatedInstanceType EipAddress EipName PageNumber PageSize Status",
         ),
-        "AssociateEipAddress": Operation(
+        "AssociateEipAddress": Offer(
             do.associate_eip_address,
-            {
-                "RegionId": TEXT,
-                "AllocationId": NEEDED,
-                "InstanceId": needed("MissingParam.InstanceId"),
-                "InstanceType": TEXT,
-                "ClientToken": TEXT,
-            },
+            "ClientToken InstanceType RegionId",
             writes=True,
+            missing={"InstanceId": "MissingParam.InstanceId"},
         ),
-        "UnassociateEipAddress": Operation(
-            do.unassociate_eip_address,
-            {
-                "RegionId": TEXT,
-                "AllocationId": NEEDED,
-                "InstanceId": TEXT,
-                "InstanceType": TEXT,
-                "ClientToken": TEXT,
-                "Force": BOOLEAN,
-            },
-            writes=True,
+        "UnassociateEipAddress": Offer(
+            do.unassociate_eip_address, "ClientToken Force InstanceId InstanceType RegionId", writes=True
         ),
-        "DescribeNatGateways": Operation(
-            do.describe_nat_gateways,
-            {**region, **_PAGES, "NatGatewayId": TEXT, "VpcId": TEXT, "Name": TEXT, "Status": TEXT},
-        ),
-        "DescribeSnatTableEntries": Operation(
+        "DescribeNatGateways": Offer(do.describe_nat_gateways, "Name NatGatewayId PageNumber PageSize Status VpcId"),
+        "DescribeSnatTableEntries": Offer(
             do.describe_snat_table_entries,
-            {
-                **region,
-                **_PAGES,
-                "SnatTableId": TEXT,
-                "NatGatewayId": TEXT,
-                "SnatEntryId": TEXT,
-                "SnatIp": TEXT,
-                "SourceCIDR": TEXT,
-                "SourceVSwitchId": TEXT,
-            },
+            "NatGatewayId PageNumber PageSize SnatEntryId SnatIp SnatTableId SourceCIDR SourceVSwitchId",
         ),
-        "CreateSnatEntry": Operation(
-            do.create_snat_entry,
-            {
-                **region,
-                "SnatTableId": NEEDED,
-                "SnatIp": TEXT,
-                "SnatEntryName": TEXT,
-                "SourceCIDR": TEXT,
-                "SourceVSwitchId": TEXT,
-                "ClientToken": TEXT,
-            },
-            writes=True,
+        "CreateSnatEntry": Offer(
+            do.create_snat_entry, "ClientToken SnatEntryName SnatIp SourceCIDR SourceVSwitchId", writes=True
         ),
     }
 
@@ -205,5 +90,5 @@ def service(cloud: VpcContext, state: State, networks: Networks) -> RpcService:
     """The product as the server sees it."""
     handlers = Handlers(cloud, state, networks)
     on = resources(state)
-    operations = {name: replace(one, on=on.get(name)) for name, one in _operations(handlers).items()}
+    operations = {name: replace(one, on=on.get(name)) for name, one in offered("vpc", _offers(handlers)).items()}
     return RpcService(cloud, "vpc", "Vpc", VERSION, operations, networks.reset)

@@ -1,0 +1,81 @@
+"""Which parameters does an operation take? What Alibaba's metadata declares, as far as the local cloud emulates it.
+
+A product lists, for each operation, its handler and the optional parameters that the handler knows; required ones,
+types and limits come from the metadata. A parameter that is not listed is refused aloud (parameters.read).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from functools import cache
+
+from natlab.cloud import contracts
+from natlab.cloud.kernel.parameters import Kind, Parameter
+from natlab.cloud.kernel.rpc import Handler, Operation
+
+MOST_ON_A_PAGE = 100
+"""Where the metadata names no limit for a page; the API references of these operations say "1 to 100"."""
+_PAGES = ("PageSize", "MaxResults", "Limit")
+
+
+@dataclass(frozen=True)
+class Offer:
+    """One operation of a product. `takes`: the names of its optional parameters, separated by blanks.
+
+    `missing`: the product's own code for a required parameter that is absent, by its name, answered with
+    `missing_status`.
+    """
+
+    handler: Handler
+    takes: str = ""
+    writes: bool = False
+    missing: Mapping[str, str] = field(default_factory=dict)
+    missing_status: int = 400
+
+
+def offered(product: str, offers: Mapping[str, Offer]) -> dict[str, Operation]:
+    """Make the operations of `product` by their names. Raise KeyError for a name that the metadata does not know."""
+    return {action: _operation(product, action, offer) for action, offer in offers.items()}
+
+
+def _operation(product: str, action: str, offer: Offer) -> Operation:
+    parameters = dict(_declared(product, action, offer.takes))
+    for name, code in offer.missing.items():
+        parameters[name] = replace(parameters[name], missing=code, missing_status=offer.missing_status)
+    return Operation(offer.handler, parameters, writes=offer.writes)
+
+
+@cache
+def _declared(product: str, action: str, takes: str) -> Mapping[str, Parameter]:
+    known = contracts.api(product, action).parameters
+    needed = [name for name, parameter in known.items() if parameter.required]
+    return {name: _parameter(name, known[name]) for name in (*needed, *takes.split())}
+
+
+def _parameter(name: str, theirs: contracts.Parameter) -> Parameter:
+    low, high = theirs.minimum, theirs.maximum
+    if name == "PageNumber" or name in _PAGES:
+        low = low or 1
+    if name in _PAGES:
+        high = high or MOST_ON_A_PAGE
+    return Parameter(
+        _kind(theirs),
+        required=theirs.required,
+        minimum=None if low is None else int(low),
+        maximum=None if high is None else int(high),
+        at_most=_number(theirs.at_most),
+    )
+
+
+def _number(at_most: int | None) -> int | None:
+    """Return how many items a list may have. Where the metadata says 21 or 51, the API reference says 20 or 50."""
+    return at_most - 1 if at_most is not None and at_most % 10 == 1 else at_most
+
+
+def _kind(theirs: contracts.Parameter) -> Kind:
+    if theirs.style == "json":
+        return Kind.JSON
+    if isinstance(theirs.type, list):
+        return Kind.STRUCTS if isinstance(theirs.type[0], dict) else Kind.TEXTS
+    return Kind.STRUCT if isinstance(theirs.type, dict) else Kind(theirs.type)
