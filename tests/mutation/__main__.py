@@ -20,6 +20,8 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Column, Table
 
+from tests.mutation import sampling
+from tests.mutation.areas import AREAS
 from tests.mutation.campaign import Unsound, examine, path_of
 from tests.mutation.explained import EXPLAINED
 from tests.mutation.mutants import Mutant, mutants_of
@@ -43,7 +45,13 @@ RECORD = Path("build/mutation.json")
 def main() -> int:
     """Examine all modules, or those that are named; 1 when a fault survives unexplained."""
     parser = argparse.ArgumentParser(prog="make mutate ARGS=…", description=__doc__)
-    parser.add_argument("modules", nargs="*", metavar="module", help=f"of {', '.join(MODULES)} (default: all)")
+    parser.add_argument(
+        "modules",
+        nargs="*",
+        metavar="part",
+        help=f"an area ({', '.join(AREAS)}) or a module of the core ({', '.join(MODULES)}); default: the whole core, "
+        "or with --sample every area",
+    )
     parser.add_argument("--list", action="store_true", help="name the faults, plant none")
     parser.add_argument("--sample", type=int, metavar="N", help="plant only N faults, taken at random")
     parser.add_argument("--seed", type=int, default=0, help="which sample (default: 0)")
@@ -53,6 +61,11 @@ def main() -> int:
         "--workers", type=int, default=os.cpu_count() or 1, help="processes (default: as many as there are)"
     )
     asked = parser.parse_args()
+    areas = [AREAS[name] for name in asked.modules if name in AREAS]
+    if areas or (asked.sample is not None and not asked.modules):
+        return sampling.examine(
+            areas or [*AREAS.values()], asked.sample or 10**6, asked.seed, asked.workers, Console(highlight=False)
+        )
     if unknown := set(asked.modules) - set(MODULES):
         parser.error(f"unknown: {', '.join(sorted(unknown))}")
     names = [f"natkeeper.failover.{m}" if m == "reconcile" else DOMAIN + m for m in asked.modules or MODULES]

@@ -1,0 +1,142 @@
+"""Planting a fault in a copy of the repository, and running tests there: for code that runs in processes of its own.
+
+Each worker has a copy with an environment beside it in which natkeeper and natlab are the copy's, so that commands,
+bundles, scripts and templates that tests start carry the fault. The processor time of each try is bounded: a fault
+that makes something run without end is noticed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import queue
+import resource
+import shutil
+import signal
+import subprocess
+import sys
+import sysconfig
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.mutation.areas import ROOT, Area
+from tests.mutation.texts import Fault
+
+PROCESSOR_S = 900
+"""Seconds of processor time for each process of one try."""
+WALL_S = 1500
+_PYTEST = "-x", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", "--no-header", "--tb=no", "-m", "not slow"
+
+
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """What became of a fault: the test that noticed it, or None; `seconds` by the clock."""
+
+    fault: Fault
+    area: str
+    by: str | None
+    seconds: float
+
+
+def try_all(chances: Sequence[tuple[Area, Fault]], workers: int, done: Callable[[Tried], None]) -> Iterator[Tried]:
+    """Try faults side by side, each in a copy; yields in the order in which they end."""
+    with tempfile.TemporaryDirectory(prefix="natkeeper-faults-") as scratch:
+        trees: queue.SimpleQueue[Path] = queue.SimpleQueue()
+        for number in range(workers):
+            trees.put(_copy(Path(scratch, str(number), "natkeeper")))
+
+        def attempt(chance: tuple[Area, Fault]) -> Tried:
+            tree = trees.get()
+            try:
+                tried = _try(tree, *chance)
+            finally:
+                trees.put(tree)
+            done(tried)
+            return tried
+
+        with ThreadPoolExecutor(workers) as pool:
+            yield from pool.map(attempt, chances)
+
+
+def _copy(tree: Path) -> Path:
+    """Copy what git tracks, and make an environment whose natkeeper is that copy."""
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=True).stdout  # noqa: S607
+    for name in listed.decode().split("\0"):
+        if name and (ROOT / name).is_file():
+            (tree / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / name, tree / name)
+    author = "-c", "user.name=faults", "-c", "user.email=faults@localhost"
+    for command in (["init", "-q"], ["add", "-A"], ["commit", "-q", "-m", "a copy"]):
+        subprocess.run(["git", *author, *command], cwd=tree, check=True)  # noqa: S607
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(tree / ".venv")], check=True)
+    site = next((tree / ".venv" / "lib").glob("python*/site-packages"))
+    paths = [str(tree / "shared"), str(tree / "lab"), sysconfig.get_path("purelib")]
+    (site / "copy.pth").write_text("\n".join(paths) + "\n", encoding="utf-8")
+    for script in Path(sys.executable).parent.iterdir():
+        if script.is_file() and not script.is_symlink() and script.read_bytes()[:2] == b"#!":
+            target = tree / ".venv" / "bin" / script.name
+            text = script.read_text(encoding="utf-8").replace(sys.executable, str(tree / ".venv/bin/python"))
+            target.write_text(text, encoding="utf-8")
+            target.chmod(0o755)
+    (tree / "build").mkdir(exist_ok=True)
+    return tree
+
+
+def _try(tree: Path, area: Area, fault: Fault) -> Tried:
+    path, began = tree / fault.path, time.monotonic()
+    before = path.read_text(encoding="utf-8")
+    try:
+        _write(tree, path, fault.content())
+        by = _noticed(tree, area.tests)
+    finally:
+        _write(tree, path, before)
+    return Tried(fault, area.name, by, time.monotonic() - began)
+
+
+def _write(tree: Path, path: Path, content: str) -> None:
+    """Write a file, and what is made from it."""
+    path.write_text(content, encoding="utf-8")
+    if path.suffix == ".sh":
+        subprocess.run([str(tree / ".venv/bin/python"), "-m", "natkeeper.guest.pack"], cwd=tree, check=True)
+
+
+def _noticed(tree: Path, tests: Sequence[str]) -> str | None:
+    """Run tests in a copy; answers the first that fails."""
+    command = [str(tree / ".venv/bin/python"), "-B", "-m", "pytest", *_PYTEST, *tests]
+    environment = {key: value for key, value in os.environ.items() if not key.startswith("PYTEST_")}
+    with tempfile.TemporaryFile("w+", encoding="utf-8") as said:
+        process = subprocess.Popen(
+            command,
+            cwd=tree,
+            stdin=subprocess.DEVNULL,
+            stdout=said,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            env=environment | {"CI": "1", "NATKEEPER_SEED": "17"},
+            preexec_fn=_bound,  # noqa: PLW1509  the child only lowers its own limits
+        )
+        try:
+            code = process.wait(WALL_S)
+        except subprocess.TimeoutExpired:
+            return "(it ran without end)"
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+        if code == 0:
+            return None
+        said.seek(0)
+        if code == pytest.ExitCode.USAGE_ERROR:
+            raise RuntimeError(f"pytest cannot run: {said.read()[-500:]}")
+        lines = [line for line in said if line.startswith(("FAILED ", "ERROR "))]
+        return lines[0].split(" - ")[0].split(" ", 1)[1].strip() if lines else f"(pytest ended with {code})"
+
+
+def _bound() -> None:
+    resource.setrlimit(resource.RLIMIT_CPU, (PROCESSOR_S, PROCESSOR_S))
