@@ -104,4 +104,4 @@ def test_what_tests_notice_is_counted_and_what_none_of_them_runs_is_named() -> N
 
 def test_a_module_that_is_not_examined_is_refused() -> None:
     """Instead of examining nothing and being content."""
-    assert examined("notify").returncode == 2
+    assert examined("nonsense").returncode == 2
