@@ -4,13 +4,16 @@ It is the answer to whoever invoked the function, the last line of the run's log
 
     {"receipt": 1, "run", "at", "group", "signal", "outcome", "sentence", "saw": [...], "decided": [...],
      "did": [...], "problems": [...], "verified": true|false|null, "egress_ip", "next_hops": {route: hop},
+     "evidence": [{"next_hop", "found", "kind", "table", "at", "public_ip", "reason"}],
      "ms": {"observed", "written", "total"}, "repaired": [...],
      "acts": [{"kind", "what", "to", "came_from", "why"}], "view": {...}}
 
 `outcome` is one of `quiet`, `changed`, `waiting`, `attention`, `refused`. Times are RFC 3339 in UTC, lengths in
 milliseconds since the run began to look (`written`: when the first write had been accepted). `repaired` tells of drift
 that an earlier setup put right. `acts` is what `did` says, as data: programs and messages in other languages read it.
-A read-only run has a `view` (failover/status.py), and so has a run that people hear of.
+`evidence`: what this run knows of the way through each next hop: seen, lost or unproven, and from which place;
+`verified` rests on it (domain/evidence.py). A read-only run has a `view` (failover/status.py), and so has a run that
+people hear of.
 """
 
 from __future__ import annotations
@@ -76,6 +79,7 @@ class Receipt:
     problems: tuple[str, ...] = ()
     verified: bool | None = None
     egress_ip: str | None = None
+    evidence: tuple[Mapping[str, Any], ...] = ()
     next_hops: Mapping[str, str] = field(default_factory=dict)
     ms: Mapping[str, int] = field(default_factory=dict)
     repaired: tuple[str, ...] = ()
@@ -103,6 +107,7 @@ class Receipt:
             "problems": list(self.problems),
             "verified": self.verified,
             "egress_ip": self.egress_ip,
+            "evidence": [dict(each) for each in self.evidence],
             "next_hops": dict(self.next_hops),
             "ms": dict(self.ms),
             "repaired": list(self.repaired),

@@ -290,7 +290,8 @@ def test_the_probe_function_that_is_gone_is_told_and_harms_nothing(stage: Stage)
     """A probe is configured and not deployed: looks fall to Cloud Assistant."""
     del stage.cloud.probes[PROBE]
     stage.world.stop(A)
-    assert stage.one(stage.state(A, "Stopping")).verified is True
+    receipt = stage.one(stage.state(A, "Stopping"))
+    assert (receipt.outcome, receipt.verified, receipt.egress_ip) == ("changed", None, "198.51.100.11")
 
 
 @pytest.mark.parametrize("payload", ["event", "sweep"])

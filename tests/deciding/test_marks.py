@@ -7,9 +7,9 @@ from datetime import timedelta
 
 from natkeeper.domain.config_values import Failback
 from natkeeper.domain.decision import Hold, Keep, Move, Note, Verify
-from natkeeper.domain.egress import EgressLost, EgressSeen
+from natkeeper.domain.egress import EgressLost, EgressSeen, EvidenceKind
 from natkeeper.domain.ids import InstanceId
-from natkeeper.domain.memory import Memory, encode
+from natkeeper.domain.memory import NOTHING, Memory, encode
 from tests.deciding.worlds import (
     BLIND,
     ELSEWHERE,
@@ -150,8 +150,9 @@ def test_a_next_hop_that_must_be_kept_although_it_lost_the_internet_is_marked() 
     """Later runs would take it for healthy and say nothing; so they look again, and shout."""
     found = step(world(a=lost(), b="Stopped"))
     reason = "i-gwa does not reach the internet, and nothing better is there"
-    assert found == Note(ROUTE, "0.0.0.0/0", reason, marked((A, NOON)))
-    assert isinstance(step(world(memory=marked((A, NOON)), a=lost(), b="Stopped")), Hold)
+    by_the_probe = NOTHING.marked(A, NOON, EvidenceKind.PRIVATE_HOST)
+    assert found == Note(ROUTE, "0.0.0.0/0", reason, by_the_probe)
+    assert isinstance(step(world(memory=by_the_probe, a=lost(), b="Stopped")), Hold)
 
 
 def test_a_mark_that_there_is_no_room_for_is_not_written_for_ever() -> None:

@@ -108,6 +108,8 @@ class FakeCloud:
         self.assistant_s = 2.5
         self.serialised = True
         """Whether the VPC refuses a route write while another one is under way (TaskConflict)."""
+        self.unprovable: set[str] = set()
+        """Gateways on which the setup's proof cannot be had."""
         self.refused_hops: dict[str, str] = {}
         self.faults: list[Fault] = []
         self.batches: list[Batch] = []
@@ -360,7 +362,8 @@ class FakeCloud:
                 found = wrong
                 if call.parameters.mode is Mode.APPLY:
                     machine.rules, wrong = True, ()
-                report = report_of(call, wrong, started, self.world.now, found)
+                said = "unproven" if gateway in self.unprovable else ""
+                report = report_of(call, wrong, started, self.world.now, found, said)
             self.setups = [
                 SetupRun(gateway, started, report) if (run.gateway, run.started) == (gateway, started) else run
                 for run in self.setups
@@ -383,6 +386,7 @@ def report_of(
     started: datetime,
     finished: datetime,
     found: tuple[SetupProblem, ...] = (),
+    forwarding: str = "",
 ) -> SetupReport:
     """Write the report that the setup script would give."""
     return SetupReport(
@@ -392,7 +396,7 @@ def report_of(
         changed=("firewall-cmd --add-masquerade",) if found and not wrong else (),
         undone=(),
         wrong=wrong,
-        facts=SetupFacts(),
+        facts=SetupFacts(forwarding=forwarding or ("refused" if wrong else "proven")),
         started=int(started.timestamp()),
         finished=int(finished.timestamp()),
         script=script_hash(),

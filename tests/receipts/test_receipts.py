@@ -24,7 +24,7 @@ def test_the_json_of_a_failover_is_complete_and_plain() -> None:
     assert json.loads(json.dumps(full)) == full
     assert list(full) == [
         "receipt", "run", "at", "group", "signal", "outcome", "sentence", "saw", "decided", "did", "verified",
-        "egress_ip", "next_hops", "ms", "acts", "view",
+        "egress_ip", "evidence", "next_hops", "ms", "acts", "view",
     ]  # fmt: skip
     assert full["at"] == "2026-11-23T06:00:00.000Z"
     assert full["saw"] == [f"{A} is Stopping", f"{B} is healthy", f"0.0.0.0/0 in {TABLE} goes to {A}"]

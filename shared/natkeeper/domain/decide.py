@@ -200,6 +200,8 @@ def _needs_look(here: Here, hop: NextHop) -> bool:
         return False
     if not isinstance(without_mark(here.world, hop).health(hop, here.policy), (Healthy, Draining)):
         return False
+    if here.world.lost(hop) is not None and here.policy.looked_at_by_probe(here.route):
+        return True  # the proof behind the gateway failed: what the probe sees through this very table weighs more
     fresh = here.memory.since is not None and here.now - here.memory.since < VERIFY_FOR
     return fresh or here.moved or here.world.doubt(hop) is not None or hop.id in here.world.so_far.doubted
 
@@ -218,7 +220,7 @@ def _after_eip(step: Step, eip: EipStep) -> Step:
 
 def _leave_dead(here: Here, entry: RouteEntry, hop: NextHop, health: Unhealthy) -> Step:
     """Leave a next hop that is known to be bad, at once, for the best there is (rule 2)."""
-    lost = isinstance(here.world.egress(hop), EgressLost)
+    lost = here.world.lost(hop) is not None
     if lost and isinstance(here.world.internet, EgressLost):
         return Hold(here.route, f"{hop} {health.reason}, and the internet does not answer FC either: moving is no help")
     if here.switch is not None and here.switch.force and here.switch.to == hop.id and here.moved:

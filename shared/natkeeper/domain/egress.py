@@ -1,12 +1,41 @@
-"""What a look at the internet found."""
+"""What was found when somebody looked for the internet, and from which place: evidence, in kinds that differ in weight."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import IntEnum
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from datetime import datetime
+
+
+class EvidenceKind(IntEnum):
+    """Where evidence was taken, the strongest first: a kind with a larger number never outweighs a smaller one."""
+
+    PRIVATE_HOST = 1
+    """From a private host's place: the probe, through that very route table."""
+    BEHIND_GATEWAY = 2
+    """From behind the gateway: the setup's proof, from the address of a private host."""
+    GATEWAY_ITSELF = 3
+    """From the gateway: says nothing of what it forwards for others."""
+
+    @property
+    def place(self) -> str:
+        """Name the place as receipts and messages do."""
+        return _PLACES[self]
+
+    @property
+    def proves(self) -> bool:
+        """Return True if evidence of this kind shows that private hosts reach the internet."""
+        return self is not EvidenceKind.GATEWAY_ITSELF
+
+
+_PLACES = {
+    EvidenceKind.PRIVATE_HOST: "a private host's place",
+    EvidenceKind.BEHIND_GATEWAY: "behind the gateway",
+    EvidenceKind.GATEWAY_ITSELF: "the gateway itself",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,6 +44,12 @@ class EgressSeen:
 
     at: datetime
     public_ip: str | None = None
+    kind: EvidenceKind = EvidenceKind.PRIVATE_HOST
+
+    @property
+    def proves(self) -> bool:
+        """Return True if this shows that private hosts reach the internet."""
+        return self.kind.proves
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +58,7 @@ class EgressLost:
 
     at: datetime
     reason: str
+    kind: EvidenceKind = EvidenceKind.PRIVATE_HOST
 
 
 Egress = EgressSeen | EgressLost

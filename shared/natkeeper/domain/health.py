@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from natkeeper.domain.egress import EgressLost, EgressSeen
+from natkeeper.domain.egress import EgressLost, EgressSeen, EvidenceKind
 from natkeeper.domain.observed import Condition, Instance, PowerState, Unseen
 
 if TYPE_CHECKING:
@@ -56,27 +56,53 @@ class Sight:
     `instance` is None when ECS does not know it. `egress` is what was seen of its way to the internet in this run
     (`Unseen` when a look could not be had). `mark` is when it was last seen to be bad in a way ECS does not show;
     it is `believed` for a while, and a doubt after that.
-    `ready_at` is when its latest good setup report ended; `unready` is what its latest report says is wrong, and
-    `unready_at` when. All three are None where no report was read.
+    `mark_kind` is the kind of that sight. `ready_at` is when the setup run of its latest good report began, `repaired`
+    whether that run put something right; `unready` is what its latest report says is wrong, and `unready_at` when.
+    `proof` is what that report saw from behind the gateway. All of these are None where no report was read.
     """
 
     instance: Instance | Unseen | None
     condition: Condition | Unseen | None = None
     egress: Egress | Unseen | None = None
     mark: datetime | None = None
+    mark_kind: EvidenceKind = EvidenceKind.BEHIND_GATEWAY
     ready_at: datetime | None = None
     unready: str | None = None
     unready_at: datetime | None = None
+    repaired: bool = False
+    proof: Egress | None = None
     believed: bool = True
 
     @property
     def doubt(self) -> datetime | None:
-        """The mark of whatever age, unless something newer than it shows that the gateway works."""
-        if isinstance(self.egress, EgressSeen):
-            return None
-        if self.mark is not None and self.ready_at is not None and self.ready_at > self.mark:
+        """The mark of whatever age, unless something newer than it, and no weaker, shows that the gateway works."""
+        if self.mark is None or self._seen_to_work(self.mark):
             return None
         return self.mark
+
+    def _seen_to_work(self, mark: datetime) -> bool:
+        """Return True if evidence as strong as the mark's speaks for the gateway.
+
+        A proof is weaker than what a private host's place showed. It clears such a mark only where the reason is known
+        to be gone (something was repaired, the machine was started anew), or the mark is no longer believed.
+        """
+        if isinstance(self.egress, EgressSeen) and self.egress.kind <= self.mark_kind:
+            return True
+        if self.ready_at is None or self.ready_at <= mark:
+            return False
+        if self.mark_kind is not EvidenceKind.PRIVATE_HOST:
+            return True
+        started = self.instance.started if isinstance(self.instance, Instance) else None
+        explained = self.repaired or (started is not None and started > mark) or not self.believed
+        return explained and isinstance(self.proof, EgressSeen)
+
+    @property
+    def lost(self) -> EgressLost | None:
+        """The evidence that private hosts do not reach the internet through it; what is stronger outweighs a proof."""
+        if isinstance(self.egress, EgressLost):
+            return self.egress
+        through = isinstance(self.egress, EgressSeen) and self.egress.kind is EvidenceKind.PRIVATE_HOST
+        return self.proof if isinstance(self.proof, EgressLost) and not through else None
 
     @property
     def standing_mark(self) -> datetime | None:
@@ -103,8 +129,9 @@ def assess(sight: Sight, *, needs_own_address: bool) -> Health:
     failure = _failure(condition)
     if failure is not None:
         return Unhealthy(failure)
-    if isinstance(sight.egress, EgressLost):
-        return Unhealthy(f"does not reach the internet: {sight.egress.reason}")
+    if sight.lost is not None:
+        behind = sight.lost.kind is EvidenceKind.BEHIND_GATEWAY
+        return Unhealthy(f"does not {'forward' if behind else 'reach the internet'}: {sight.lost.reason}")
     mark = sight.standing_mark
     if mark is not None:
         return Unhealthy(did_not_work(mark))

@@ -12,7 +12,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from natkeeper.domain.decision import Note, Noted
-from natkeeper.domain.egress import EgressLost
+from natkeeper.domain.egress import EgressLost, EvidenceKind
 from natkeeper.domain.ids import InstanceId
 from natkeeper.domain.memory import Memory, fitted
 from natkeeper.domain.observed import HopKind, NextHop, RouteEntry, Unseen
@@ -30,12 +30,17 @@ MARK_AGAIN = timedelta(minutes=30)
 def with_marks(world: World, now: datetime) -> World:
     """Put the marks that the routes remember on the next hops they speak of."""
     marks: dict[str, datetime] = {}
+    kinds: dict[str, EvidenceKind] = {}
     for view in world.routes.values():
         if isinstance(view, RouteView):
             for hop, at in view.remembered.marks.items():
-                marks[hop] = max(at, marks.get(hop, at))
+                if at >= marks.get(hop, at):
+                    marks[hop], kinds[hop] = at, view.remembered.kind_of(hop)
     believed = {hop for hop, at in marks.items() if now - at < MARK_FOR}
-    gateways = {g: replace(sight, mark=marks.get(g), believed=g in believed) for g, sight in world.gateways.items()}
+    gateways = {
+        g: replace(sight, mark=marks.get(g), mark_kind=kinds.get(g, sight.mark_kind), believed=g in believed)
+        for g, sight in world.gateways.items()
+    }
     fallback = "" if world.fallback is None or isinstance(world.fallback, Unseen) else world.fallback.id
     return replace(
         world,
@@ -50,7 +55,9 @@ def without_mark(world: World, hop: NextHop) -> World:
     if hop.kind is HopKind.NAT_GATEWAY:
         return replace(world, fallback_mark=None)
     gateway = InstanceId(hop.id)
-    gateways = {**world.gateways, gateway: replace(world.gateways[gateway], mark=None)}
+    sight = world.gateways[gateway]
+    proof = None if isinstance(sight.proof, EgressLost) else sight.proof
+    gateways = {**world.gateways, gateway: replace(sight, mark=None, proof=proof)}
     return replace(world, gateways=MappingProxyType(gateways))
 
 
@@ -60,7 +67,7 @@ def without_looks(world: World, hop: NextHop) -> World:
     if hop.kind is HopKind.NAT_GATEWAY:
         return replace(world, fallback_egress=None)
     gateway = InstanceId(hop.id)
-    gateways = {**world.gateways, gateway: replace(world.gateways[gateway], egress=None)}
+    gateways = {**world.gateways, gateway: replace(world.gateways[gateway], egress=None, proof=None)}
     return replace(world, gateways=MappingProxyType(gateways))
 
 
@@ -77,9 +84,9 @@ def remember(here: Here, to: NextHop, by: str) -> Memory:
         marks=MappingProxyType({hop.id: here.memory.marks[hop.id] for hop in hops if hop.id in here.memory.marks}),
     )
     for hop in hops:
-        egress = here.world.egress(hop)
-        if isinstance(egress, EgressLost):
-            memory = memory.marked(hop.id, egress.at)
+        lost = here.world.lost(hop)
+        if lost is not None:
+            memory = memory.marked(hop.id, lost.at, lost.kind)
     return fitted(memory.cleared(to.id))
 
 
@@ -104,11 +111,11 @@ def note(here: Here, entry: RouteEntry, hop: NextHop) -> Note | None:
 
 def note_lost(here: Here, entry: RouteEntry, hop: NextHop) -> Note | None:
     """Mark a next hop that has to be kept although it lost the internet, so that later runs look again."""
-    egress = here.world.egress(hop)
-    if not isinstance(egress, EgressLost) or hop.id in here.memory.marks:
+    lost = here.world.lost(hop)
+    if lost is None or hop.id in here.memory.marks:
         return None
     reason = f"{hop} does not reach the internet, and nothing better is there"
-    return _if_new(here, entry, here.memory.marked(hop.id, egress.at), reason, "unready")
+    return _if_new(here, entry, here.memory.marked(hop.id, lost.at, lost.kind), reason, "unready")
 
 
 def _if_new(here: Here, entry: RouteEntry, memory: Memory, reason: str, about: Noted) -> Note | None:

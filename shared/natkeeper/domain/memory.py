@@ -14,6 +14,7 @@ from datetime import datetime, timezone
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from natkeeper.domain.egress import EvidenceKind
 from natkeeper.domain.ids import InstanceId
 
 if TYPE_CHECKING:
@@ -38,7 +39,8 @@ class Memory:
     `since`: when natkeeper last moved it. `by`: `auto` or `person`. `home`: the gateway it belonged to then. `to`: the
     id of the next hop that it was moved to; nothing where an older natkeeper wrote.
     `paused_until`: no automatic act before this. `marks`: next hops (by id) seen to be bad in a way that no ECS read
-    shows (egress lost, setup not ready), each with the time of that sight.
+    shows (egress lost, setup not ready), each with the time of that sight. `kinds`: the kind of evidence that a mark
+    rests on, where it is not a setup's report; older versions of natkeeper neither write nor keep it.
     """
 
     since: datetime | None = None
@@ -47,16 +49,24 @@ class Memory:
     to: str = ""
     paused_until: datetime | None = None
     marks: Mapping[str, datetime] = field(default_factory=lambda: MappingProxyType({}))
+    kinds: Mapping[str, EvidenceKind] = field(default_factory=lambda: MappingProxyType({}))
+
+    def kind_of(self, hop: str) -> EvidenceKind:
+        """Return the kind of evidence that the mark of `hop` rests on."""
+        return self.kinds.get(hop, EvidenceKind.BEHIND_GATEWAY)
 
     def paused(self, now: datetime) -> bool:
         """Say whether a person has asked natkeeper to keep its hands off until later than `now`."""
         return self.paused_until is not None and now < self.paused_until
 
-    def marked(self, hop: str, at: datetime) -> Memory:
-        """Remember that `hop` was seen to be bad at `at`, to the second; the oldest marks give way."""
+    def marked(self, hop: str, at: datetime, kind: EvidenceKind = EvidenceKind.BEHIND_GATEWAY) -> Memory:
+        """Remember that `hop` was seen to be bad at `at`, to the second; the oldest marks give way.
+
+        `kind` is the kind of that sight.
+        """
         marks = {**self.marks, hop: at.replace(microsecond=0)}
-        newest = sorted(marks.items(), key=lambda mark: mark[1])[-_MARKS_PER_ROUTE:]
-        return replace(self, marks=MappingProxyType(dict(newest)))
+        newest = dict(sorted(marks.items(), key=lambda mark: mark[1])[-_MARKS_PER_ROUTE:])
+        return replace(self, marks=MappingProxyType(newest), kinds=_kinds({**self.kinds, hop: kind}, newest))
 
     def of_an_entry_to(self, hop: str) -> Memory:
         """Forget the last move if the entry leads elsewhere now: somebody pointed it there, and told nobody."""
@@ -64,7 +74,14 @@ class Memory:
 
     def cleared(self, hop: str) -> Memory:
         """Forget the mark of `hop`."""
-        return replace(self, marks=MappingProxyType({h: t for h, t in self.marks.items() if h != hop}))
+        marks = {h: t for h, t in self.marks.items() if h != hop}
+        return replace(self, marks=MappingProxyType(marks), kinds=_kinds(self.kinds, marks))
+
+
+def _kinds(kinds: Mapping[str, EvidenceKind], marks: Mapping[str, datetime]) -> Mapping[str, EvidenceKind]:
+    """Keep the kinds of marks that are there; the usual one is not written down."""
+    kept = {h: kind for h, kind in kinds.items() if h in marks and kind is not EvidenceKind.BEHIND_GATEWAY}
+    return MappingProxyType(kept)
 
 
 NOTHING = Memory()
@@ -102,13 +119,15 @@ def decode(description: str) -> Memory | Unreadable:
         return Unreadable(description)
     fields = dict(part.split("=", 1) for part in match[1].split())
     try:
+        marks = _marks(fields.get("x", ""))
         return Memory(
             since=_time(fields["s"]) if "s" in fields else None,
             by=_by(fields.get("b", "")),
             home=_gateway(fields["h"]) if "h" in fields else None,
             to=_hop(fields["g"]) if "g" in fields else "",
             paused_until=_time(fields["p"]) if "p" in fields else None,
-            marks=MappingProxyType(_marks(fields.get("x", ""))),
+            marks=MappingProxyType(marks),
+            kinds=_kinds_of(fields.get("k", ""), marks),
         )
     except (ValueError, OverflowError, OSError):
         return Unreadable(description)
@@ -134,6 +153,8 @@ def _machine(memory: Memory) -> str:
     if memory.marks:
         marks = (f"{hop}@{int(at.timestamp())}" for hop, at in sorted(memory.marks.items()))
         fields.append("x=" + ",".join(marks))
+    if memory.kinds:
+        fields.append("k=" + "".join(str(memory.kind_of(hop).value) for hop in sorted(memory.marks)))
     return "[" + " ".join(["nk1", *fields]) + "]"
 
 
@@ -159,6 +180,13 @@ def _hop(text: str) -> str:
     if not _HOP.fullmatch(text):
         raise ValueError(text)
     return text
+
+
+def _kinds_of(text: str, marks: Mapping[str, datetime]) -> Mapping[str, EvidenceKind]:
+    """Read the digits that stand for the kinds of `marks`, in the order of their ids; anything else says nothing."""
+    if len(text) != len(marks) or not set(text) <= set("123"):
+        return MappingProxyType({})
+    return _kinds({hop: EvidenceKind(int(digit)) for hop, digit in zip(sorted(marks), text, strict=True)}, marks)
 
 
 def _marks(text: str) -> dict[str, datetime]:

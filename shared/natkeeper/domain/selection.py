@@ -77,7 +77,9 @@ def _fallbacks(here: Here, leaving: NextHop | None) -> Iterator[NextHop]:
 
 
 def _fit(here: Here, leaving: NextHop | None) -> Iterator[NextHop]:
-    return (hop for hop in _gateways(here, leaving) if here.world.ineligible(hop, here.policy) is None)
+    """List the gateways that may take the route: proven ones first, then those that nothing proves or disproves."""
+    fit = [hop for hop in _gateways(here, leaving) if here.world.ineligible(hop, here.policy) is None]
+    return iter(sorted(fit, key=here.world.unproven))
 
 
 def _fallback(here: Here, leaving: NextHop | None) -> Iterator[NextHop]:

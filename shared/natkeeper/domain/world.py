@@ -105,6 +105,17 @@ class World:
             return self.fallback_egress
         return self.gateways[InstanceId(hop.id)].egress
 
+    def lost(self, hop: NextHop) -> EgressLost | None:
+        """Return the evidence that private hosts do not reach the internet through `hop`, or None."""
+        if hop.kind is HopKind.NAT_GATEWAY:
+            return self.fallback_egress if isinstance(self.fallback_egress, EgressLost) else None
+        return self.gateways[InstanceId(hop.id)].lost
+
+    def unproven(self, hop: NextHop) -> bool:
+        """Return True if a setup report of the gateway `hop` was read, and it could not prove that it forwards."""
+        sight = self.gateways[InstanceId(hop.id)]
+        return sight.ready_at is not None and sight.proof is None
+
     def _fallback_health(self) -> Health:
         if isinstance(self.fallback, Unseen):
             return Unknown(self.fallback.reason)

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 from natkeeper.domain.bridge import halves_of
 from natkeeper.domain.config import Follow, Group, Route
 from natkeeper.domain.decision import Bridge, Create, Move
-from natkeeper.domain.egress import Egress
+from natkeeper.domain.egress import Egress, EgressLost
 from natkeeper.domain.health import Sight
 from natkeeper.domain.observed import Eip, EntryStatus, NatGateway, RouteEntry, Unseen
 from natkeeper.domain.world import RouteView, SoFar, World
+from natkeeper.failover.proof import proof_of
 from natkeeper.ports import (
     Batch,
     Call,
@@ -58,8 +59,8 @@ class Seen:
     """What this run knows already and need not read again, and what its looks found (by next hop id).
 
     `trouble`: every read that failed, by what was asked; a trouble that repeats is kept once. `unanswered`: moves of
-    which it is not known whether they were carried out. `refused`: calls that need not be made again. `written`: what
-    the world showed of a thing when a write to it was accepted, and when that was. `looked`: the entry that the
+    which it is not known whether they were carried out. `refused`: calls that need not be made again. `reported`: losses
+    that the probe reported a while ago, to be held against what a look finds. `written`: what the world showed of a thing when a write to it was accepted, and when that was. `looked`: the entry that the
     latest look went through, as it was then, by next hop.
     """
 
@@ -71,6 +72,7 @@ class Seen:
     egress: dict[str, Egress | Unseen] = field(default_factory=dict)
     trouble: dict[str, str] = field(default_factory=dict)
     unanswered: dict[Route, Move | Create | Bridge] = field(default_factory=dict)
+    reported: dict[str, EgressLost] = field(default_factory=dict)
     refused: set[Call[None]] = field(default_factory=set)
     looked: dict[str, RouteEntry] = field(default_factory=dict)
     written: dict[str, tuple[RouteEntry | Eip | Unseen | None, datetime]] = field(default_factory=dict)
@@ -149,7 +151,7 @@ def _forget_looks(seen: Seen, tables: Sequence[Sequence[RouteEntry] | Failure]) 
 
 def _world(policy: Group, found: Mapping[str, Any], seen: Seen, so_far: SoFar, now: datetime) -> World:
     instances: Mapping[InstanceId, Instance] | Unseen = _or_unseen(found["instances"])
-    gateways = {gateway: _sight(gateway, instances, seen) for gateway in policy.gateways}
+    gateways = {gateway: _sight(gateway, instances, seen, policy, now) for gateway in policy.gateways}
     tables = {table: _or_unseen(found[f"routes {table}"]) for table in _tables(policy)}
     fallback_egress = None if policy.fallback is None else seen.egress.get(policy.fallback)
     return World(
@@ -165,7 +167,13 @@ def _world(policy: Group, found: Mapping[str, Any], seen: Seen, so_far: SoFar, n
     )
 
 
-def _sight(gateway: InstanceId, instances: Mapping[InstanceId, Instance] | Unseen, seen: Seen) -> Sight:
+def _sight(
+    gateway: InstanceId,
+    instances: Mapping[InstanceId, Instance] | Unseen,
+    seen: Seen,
+    policy: Group,
+    now: datetime,
+) -> Sight:
     instance = instances if isinstance(instances, Unseen) else instances.get(gateway)
     conditions = seen.conditions
     condition = conditions if conditions is None or isinstance(conditions, Unseen) else conditions.get(gateway)
@@ -174,17 +182,18 @@ def _sight(gateway: InstanceId, instances: Mapping[InstanceId, Instance] | Unsee
 
 def _reported(gateway: InstanceId, sight: Sight, seen: Seen) -> Sight:
     runs = [run for run in seen.setups or () if run.gateway == gateway and run.report is not None]
-    return _with_report(sight, runs[0]) if runs else sight
+    return _with_report(sight, runs[0], policy, now) if runs else sight
 
 
-def _with_report(sight: Sight, run: SetupRun) -> Sight:
+def _with_report(sight: Sight, run: SetupRun, policy: Group, now: datetime) -> Sight:
     """Add what the latest finished setup run says; its start counts, by the platform's clock and not the guest's."""
     from natkeeper.guest.report import SetupReport
 
     if not isinstance(run.report, SetupReport):
         return sight
+    sight = replace(sight, proof=proof_of(run.report, sight, policy, run.started, now))
     if run.report.ready:
-        return replace(sight, ready_at=run.started)
+        return replace(sight, ready_at=run.started, repaired=bool(run.report.found and run.report.changed))
     return replace(sight, unready=run.report.sentence, unready_at=run.started)
 
 

@@ -16,6 +16,7 @@ from natkeeper.domain.config import Follow
 from natkeeper.domain.decide import decide
 from natkeeper.domain.decision import Await, Bridge, Create, Decision, EipAwait, Hold, Keep, Move, Verify
 from natkeeper.domain.egress import EgressLost
+from natkeeper.domain.evidence import stronger
 from natkeeper.domain.health import Unknown
 from natkeeper.domain.observed import Instance, Unseen
 from natkeeper.domain.probe_report import PROMPT, believe, watched
@@ -23,6 +24,7 @@ from natkeeper.domain.world import RouteView, SoFar, World, belongs
 from natkeeper.failover.apply import Write, act_of, apply, in_words, moved, shown, subject, writes_of
 from natkeeper.failover.gateway_setup import upkeep
 from natkeeper.failover.observe import Question, Seen, observe, observe_setups
+from natkeeper.failover.proof import to_prove
 from natkeeper.failover.summary import Account
 from natkeeper.failover.verify import PATIENCE, look
 from natkeeper.ports import (
@@ -161,6 +163,7 @@ def _suspect(
     hop, lost = belief
     looked = timedelta(seconds=policy.probe.timeout * report.failures)
     if now - report.since > looked + PROMPT:
+        seen.reported[hop.id] = lost
         return replace(world, so_far=replace(world.so_far, doubted=frozenset({hop.id}))), None
     seen.egress[hop.id] = lost
     return _with_egress(world, policy, hop, lost), None
@@ -229,6 +232,7 @@ def _act(
             patience = timedelta(0) if reported else PATIENCE
             way = _way(world, policy, step)
             found = yield from look(policy, way, step.hop, others, clock, deadline, patience)
+            found = stronger(found, seen.reported.pop(step.hop.id, None))
             seen.egress[step.hop.id] = found
             view = world.routes[way]
             if isinstance(view, RouteView) and view.whole is not None:
@@ -288,6 +292,7 @@ def _afterwards(
     lost = frozenset(gateway for gateway in policy.gateways if isinstance(seen.egress.get(gateway), EgressLost))
     if isinstance(seen.internet, EgressLost):
         lost = frozenset()
+    lost |= to_prove(world, policy, seen)
     if world.paused_until(clock()) is not None and not errand.by_person:
         return  # whoever paused the group may be at work on its gateways
     if errand.sweep or errand.setup_now or lost:

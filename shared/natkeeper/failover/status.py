@@ -1,11 +1,11 @@
 """What a person wants to see of a group, as one JSON object: the receipt of a read-only run carries it.
 
-    {"gateways": [{"id", "name", "zone", "health", "reason", "until", "public_ip"}],
+    {"gateways": [{"id", "name", "zone", "health", "reason", "until", "public_ip", "unfit", "evidence": {…}}],
      "fallback": {"id", "health", "reason"},
      "routes": [{"table", "destination", "next_hop", "state", "home", "since", "by", "why", "note"}],
      "eip": {"id", "address", "state", "holder"}, "paused_until"}
 
-`health` is one of healthy, draining, unhealthy, unknown; times are RFC 3339 in UTC; what is not there is left out.
+`evidence` is what the receipt says of a next hop under that name (domain/evidence.py). `health` is one of healthy, draining, unhealthy, unknown; times are RFC 3339 in UTC; what is not there is left out.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
+from natkeeper.domain import evidence
 from natkeeper.domain.health import Draining, Health, Healthy, Unhealthy
 from natkeeper.domain.ids import NatGatewayId
 from natkeeper.domain.memory import is_ours
@@ -68,7 +69,8 @@ def _gateway(world: World, policy: Group, hop: NextHop) -> Json:
     if isinstance(sight.instance, Instance):
         about = {"name": sight.instance.name, "zone": sight.instance.zone, "public_ip": sight.instance.public_ip}
     unfit = world.unfit(hop)
-    return _without_gaps({**_hop(world, policy, hop), **about, "unfit": unfit})
+    shown = evidence.of_hop(world, policy, hop).as_json()
+    return _without_gaps({**_hop(world, policy, hop), **about, "unfit": unfit, "evidence": shown})
 
 
 def _hop(world: World, policy: Group, hop: NextHop) -> Json:

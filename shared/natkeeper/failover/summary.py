@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from natkeeper.domain import evidence
 from natkeeper.domain.decision import (
     Bridge,
     Create,
@@ -21,7 +22,7 @@ from natkeeper.domain.decision import (
     Step,
     Verify,
 )
-from natkeeper.domain.egress import EgressLost, EgressSeen
+from natkeeper.domain.egress import EvidenceKind
 from natkeeper.domain.health import Draining, Healthy, Unhealthy, Unknown
 from natkeeper.domain.observed import NextHop
 from natkeeper.domain.world import RouteView, World, belongs
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from natkeeper.domain.config import Group
+    from natkeeper.domain.evidence import Evidence
     from natkeeper.domain.health import Health
     from natkeeper.failover.dispatch import Errand
 
@@ -82,8 +84,9 @@ class Account:
     def close(self, errand: Errand, run: str, world: World, decision: Decision, now: datetime) -> Receipt:
         """Make the receipt."""
         hops = _hops(world)
-        looks = [world.egress(hop) for hop in hops.values() if belongs(hop, errand.group)]
-        verified = _verified([look for look in looks if look is not None])
+        verified = evidence.verified(world, errand.group)
+        shown = evidence.of_group(world, errand.group)
+        mine = [each for each in shown if each.hop in evidence.carrying(world, errand.group)]
         moves = {str(to): world.egress(to) for to in world.so_far.moved.values() if belongs(to, errand.group)}
         unproven = [to for to, egress in moves.items() if egress is None]
         if unproven:  # what was seen before the move is no proof
@@ -91,7 +94,9 @@ class Account:
             self.problems.append(f"not verified: the run ended before a look through {', '.join(unproven)}")
         at = {"observed": self.observed, "written": self.written, "total": now}
         ms = {name: _ms(self.began, when) for name, when in at.items() if when is not None}
-        ip = next((look.public_ip for look in looks if isinstance(look, EgressSeen) and look.public_ip), None)
+        ip = next((each.public_ip for each in mine if each.public_ip), None)
+        if not unproven and verified is None:
+            self.problems += [f"not verified: {each.hop} is unproven, {each.reason}" for each in mine if each.kind]
         outcome = self._outcome(errand, decision, verified)
         return Receipt(
             run=run,
@@ -99,13 +104,14 @@ class Account:
             group=errand.group.name,
             signal=errand.about,
             outcome=outcome,
-            sentence=self._sentence(errand, decision, verified, ip),
+            sentence=self._sentence(errand, decision, verified, mine),
             saw=self.saw,
             decided=tuple(self.decided),
             did=tuple(self.did),
             problems=tuple(dict.fromkeys([*self.failures.values(), *self.problems])),
             verified=verified,
             egress_ip=ip,
+            evidence=tuple(each.as_json() for each in shown),
             next_hops={route: str(hop) for route, hop in hops.items()},
             ms=ms,
             repaired=self.repaired,
@@ -127,7 +133,7 @@ class Account:
         """Return True if a person asked for a setup, and none was started."""
         return errand.by_person and bool(errand.setup_now) and not any(act.kind == "setup" for act in self.acts)
 
-    def _sentence(self, errand: Errand, decision: Decision, verified: bool | None, ip: str | None) -> str:  # noqa: FBT001
+    def _sentence(self, errand: Errand, decision: Decision, verified: bool | None, shown: list[Evidence]) -> str:  # noqa: FBT001
         if errand.read_only:
             decision = replace(decision, steps=tuple(_not_looking(step) for step in decision.steps))
         now = decision.sentence()
@@ -137,8 +143,8 @@ class Account:
         if self._not_set_up(errand):
             return "; ".join(self.problems) or "no setup was started: the run had no time left for it"
         parts = [*self.did]
-        if parts and verified:
-            parts.append("the internet is reached" + (f" and saw {ip}" if ip else ""))
+        if parts and verified is not False:
+            parts += _seen(shown, verified=verified is True)
         unfinished = self.denied or not decision.settled
         if not parts:
             parts = [now]
@@ -167,10 +173,15 @@ def _hops(world: World) -> dict[str, NextHop]:
     return hops
 
 
-def _verified(looks: list[object]) -> bool | None:
-    if any(isinstance(look, EgressLost) for look in looks):
-        return False
-    return True if looks and all(isinstance(look, EgressSeen) for look in looks) else None
+def _seen(shown: list[Evidence], *, verified: bool) -> list[str]:
+    """Say what was seen of the next hops that carry the routes, each kind of evidence in words of its own."""
+    ips = list(dict.fromkeys(each.public_ip for each in shown if each.public_ip))
+    if verified:
+        behind = {each.kind for each in shown} == {EvidenceKind.BEHIND_GATEWAY}
+        saw = f" and saw {ips[0]}" if ips else ""
+        return [f"the internet is reached{saw}" + " (seen from behind the gateway)" * behind]
+    bare = [each for each in shown if each.kind is EvidenceKind.GATEWAY_ITSELF]
+    return [f"{each.hop} itself reaches the internet, but nobody has seen yet that it forwards" for each in bare]
 
 
 def _saw(world: World, policy: Group) -> tuple[str, ...]:

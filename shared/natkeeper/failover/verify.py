@@ -6,10 +6,11 @@ a move is taken again for some seconds before it counts.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from natkeeper.domain.egress import Egress, EgressLost, EgressSeen
+from natkeeper.domain.egress import Egress, EgressLost, EgressSeen, EvidenceKind
 from natkeeper.domain.ids import InstanceId
 from natkeeper.domain.observed import HopKind, NextHop, Unseen
 from natkeeper.ports import Clock, Failure, LookThroughProbe, ReadLook, Run, StartLook, Wait, ask
@@ -73,6 +74,6 @@ def _on_gateway(policy: Group, gateway: InstanceId, clock: Clock, deadline: date
         if isinstance(answer, Failure):
             return Unseen(f"the look on {gateway} could not be read: {answer}")
         if isinstance(answer, (EgressSeen, EgressLost)):
-            return answer
+            return replace(answer, kind=EvidenceKind.GATEWAY_ITSELF)
         yield from ask(Wait(AGAIN_S))
     return Unseen(f"the look on {gateway} took too long")

@@ -1,0 +1,65 @@
+"""What a setup report shows of the way through its gateway: evidence from behind the gateway, or none."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from natkeeper.domain.egress import Egress, EgressLost, EgressSeen, EvidenceKind
+from natkeeper.domain.evidence import carrying, of_hop
+from natkeeper.domain.ids import InstanceId
+from natkeeper.domain.observed import HopKind, Instance, NextHop
+from natkeeper.domain.world import RouteView
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from natkeeper.domain.config import Group
+    from natkeeper.domain.health import Sight
+    from natkeeper.domain.world import World
+    from natkeeper.failover.observe import Seen
+    from natkeeper.guest.report import SetupReport
+
+_KIND = EvidenceKind.BEHIND_GATEWAY
+
+
+def proof_of(report: SetupReport, sight: Sight, policy: Group, started: datetime, now: datetime) -> Egress | None:
+    """Return what the run that began at `started` saw from behind the gateway, or None where it proves nothing now.
+
+    A proof is good for as long as two setups should take to come round, and no longer than the machine runs: what was
+    seen before its last start says nothing of what runs now.
+    """
+    if now - started > timedelta(seconds=2 * policy.setup.every):
+        return None
+    if isinstance(sight.instance, Instance) and sight.instance.started and sight.instance.started > started:
+        return None
+    facts = report.facts
+    if facts.forwarding == "proven":
+        return EgressSeen(started, facts.public_ip or None, _KIND)
+    if facts.forwarding == "refused":
+        wrong = next((problem.message for problem in report.wrong if problem.code == "forwarding_refused"), "")
+        return EgressLost(started, wrong or facts.forwarding_note or "a host behind it reached no target", _KIND)
+    return None
+
+
+def to_prove(world: World, policy: Group, seen: Seen) -> frozenset[InstanceId]:
+    """Name the gateways that carry a route, were looked for in this run, and were not seen to forward.
+
+    A look on the gateway itself says nothing of forwarding, so a setup has to show it, unless one that began after the
+    move is under way or has said what it can.
+    """
+    return frozenset(
+        InstanceId(hop.id)
+        for hop in carrying(world, policy)
+        if hop.kind is HopKind.INSTANCE
+        and world.egress(hop) is not None
+        and of_hop(world, policy, hop).found == "unproven"
+        and not _asked_since_the_move(world, hop, seen)
+    )
+
+
+def _asked_since_the_move(world: World, hop: NextHop, seen: Seen) -> bool:
+    views = (view for view in world.routes.values() if isinstance(view, RouteView) and view.carries == hop)
+    moves = [since for view in views if (since := view.remembered.since) is not None]
+    runs = [run.started for run in seen.setups or () if run.gateway == hop.id]
+    return bool(runs) and (not moves or max(runs) >= max(moves))
