@@ -1,4 +1,4 @@
-"""What was found when somebody looked for the internet, and from which place: evidence, in kinds that differ in weight."""
+"""What was found when somebody looked for the internet, and from which place: evidence of different weight."""
 
 from __future__ import annotations
 

@@ -59,9 +59,10 @@ class Seen:
     """What this run knows already and need not read again, and what its looks found (by next hop id).
 
     `trouble`: every read that failed, by what was asked; a trouble that repeats is kept once. `unanswered`: moves of
-    which it is not known whether they were carried out. `refused`: calls that need not be made again. `reported`: losses
-    that the probe reported a while ago, to be held against what a look finds. `written`: what the world showed of a thing when a write to it was accepted, and when that was. `looked`: the entry that the
-    latest look went through, as it was then, by next hop.
+    which it is not known whether they were carried out. `refused`: calls that need not be made again. `reported`:
+    losses that the probe reported a while ago, to be held against what a look finds. `written`: what the world showed
+    of a thing when a write to it was accepted, and when that was. `looked`: the entry that the latest look went
+    through, as it was then, by next hop.
     """
 
     conditions: Mapping[InstanceId, Condition] | Unseen | None = None

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from natkeeper.domain.config import Group
     from natkeeper.domain.health import Sight
     from natkeeper.domain.world import World
-    from natkeeper.failover.observe import Seen
+    from natkeeper.ports import SetupRun
     from natkeeper.guest.report import SetupReport
 
 _KIND = EvidenceKind.BEHIND_GATEWAY
@@ -42,7 +42,7 @@ def proof_of(report: SetupReport, sight: Sight, policy: Group, started: datetime
     return None
 
 
-def to_prove(world: World, policy: Group, seen: Seen) -> frozenset[InstanceId]:
+def to_prove(world: World, policy: Group, runs: tuple[SetupRun, ...] | None) -> frozenset[InstanceId]:
     """Name the gateways that carry a route, were looked for in this run, and were not seen to forward.
 
     A look on the gateway itself says nothing of forwarding, so a setup has to show it, unless one that began after the
@@ -54,12 +54,12 @@ def to_prove(world: World, policy: Group, seen: Seen) -> frozenset[InstanceId]:
         if hop.kind is HopKind.INSTANCE
         and world.egress(hop) is not None
         and of_hop(world, policy, hop).found == "unproven"
-        and not _asked_since_the_move(world, hop, seen)
+        and not _asked_since_the_move(world, hop, runs or ())
     )
 
 
-def _asked_since_the_move(world: World, hop: NextHop, seen: Seen) -> bool:
+def _asked_since_the_move(world: World, hop: NextHop, runs: tuple[SetupRun, ...]) -> bool:
     views = (view for view in world.routes.values() if isinstance(view, RouteView) and view.carries == hop)
     moves = [since for view in views if (since := view.remembered.since) is not None]
-    runs = [run.started for run in seen.setups or () if run.gateway == hop.id]
-    return bool(runs) and (not moves or max(runs) >= max(moves))
+    asked = [run.started for run in runs if run.gateway == hop.id]
+    return bool(asked) and (not moves or max(asked) >= max(moves))

@@ -292,7 +292,7 @@ def _afterwards(
     lost = frozenset(gateway for gateway in policy.gateways if isinstance(seen.egress.get(gateway), EgressLost))
     if isinstance(seen.internet, EgressLost):
         lost = frozenset()
-    lost |= to_prove(world, policy, seen)
+    lost |= to_prove(world, policy, seen.setups)
     if world.paused_until(clock()) is not None and not errand.by_person:
         return  # whoever paused the group may be at work on its gateways
     if errand.sweep or errand.setup_now or lost:

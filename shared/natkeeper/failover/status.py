@@ -5,7 +5,8 @@
      "routes": [{"table", "destination", "next_hop", "state", "home", "since", "by", "why", "note"}],
      "eip": {"id", "address", "state", "holder"}, "paused_until"}
 
-`evidence` is what the receipt says of a next hop under that name (domain/evidence.py). `health` is one of healthy, draining, unhealthy, unknown; times are RFC 3339 in UTC; what is not there is left out.
+`evidence` is what the receipt says of a next hop under that name (domain/evidence.py). `health` is one of healthy,
+draining, unhealthy, unknown; times are RFC 3339 in UTC; what is not there is left out.
 """
 
 from __future__ import annotations
