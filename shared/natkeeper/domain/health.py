@@ -58,7 +58,8 @@ class Sight:
     it is `believed` for a while, and a doubt after that.
     `mark_kind` is the kind of that sight. `ready_at` is when the setup run of its latest good report began, `repaired`
     whether that run put something right; `unready` is what its latest report says is wrong, and `unready_at` when.
-    `proof` is what that report saw from behind the gateway. All of these are None where no report was read.
+    `proof` is what that report saw from behind the gateway, and `unproven` whether it is good and yet proves nothing.
+    All of these are None where no report was read; then `remembered_unproven` is what an earlier run learnt.
     """
 
     instance: Instance | Unseen | None
@@ -71,6 +72,8 @@ class Sight:
     unready_at: datetime | None = None
     repaired: bool = False
     proof: Egress | None = None
+    unproven: bool | None = None
+    remembered_unproven: bool = False
     believed: bool = True
 
     @property

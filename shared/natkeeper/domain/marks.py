@@ -31,14 +31,22 @@ def with_marks(world: World, now: datetime) -> World:
     """Put the marks that the routes remember on the next hops they speak of."""
     marks: dict[str, datetime] = {}
     kinds: dict[str, EvidenceKind] = {}
+    unproven: set[str] = set()
     for view in world.routes.values():
         if isinstance(view, RouteView):
+            unproven |= view.remembered.unproven
             for hop, at in view.remembered.marks.items():
                 if at >= marks.get(hop, at):
                     marks[hop], kinds[hop] = at, view.remembered.kind_of(hop)
     believed = {hop for hop, at in marks.items() if now - at < MARK_FOR}
     gateways = {
-        g: replace(sight, mark=marks.get(g), mark_kind=kinds.get(g, sight.mark_kind), believed=g in believed)
+        g: replace(
+            sight,
+            mark=marks.get(g),
+            mark_kind=kinds.get(g, sight.mark_kind),
+            believed=g in believed,
+            remembered_unproven=g in unproven,
+        )
         for g, sight in world.gateways.items()
     }
     fallback = "" if world.fallback is None or isinstance(world.fallback, Unseen) else world.fallback.id
@@ -106,6 +114,13 @@ def note(here: Here, entry: RouteEntry, hop: NextHop) -> Note | None:
         elif mark is not None and here.world.doubt(other) is None:
             memory = memory.cleared(other.id)
             reasons.append(f"{other} works again")
+    for gateway, sight in here.world.gateways.items():
+        if sight.unproven is True and gateway not in memory.unproven:
+            memory = replace(memory, unproven=memory.unproven | {gateway})
+            reasons.append(f"{gateway} could not be proven to forward")
+        elif sight.unproven is False and gateway in memory.unproven:
+            memory = replace(memory, unproven=memory.unproven - {gateway})
+            reasons.append(f"{gateway} was proven to forward")
     return _if_new(here, entry, memory, ", ".join(reasons), about)
 
 

@@ -40,7 +40,8 @@ class Memory:
     id of the next hop that it was moved to; nothing where an older natkeeper wrote.
     `paused_until`: no automatic act before this. `marks`: next hops (by id) seen to be bad in a way that no ECS read
     shows (egress lost, setup not ready), each with the time of that sight. `kinds`: the kind of evidence that a mark
-    rests on, where it is not a setup's report; older versions of natkeeper neither write nor keep it.
+    rests on, where it is not a setup's report; `unproven`: gateways whose setup could not prove that they forward.
+    Older versions of natkeeper neither write nor keep these two.
     """
 
     since: datetime | None = None
@@ -50,6 +51,7 @@ class Memory:
     paused_until: datetime | None = None
     marks: Mapping[str, datetime] = field(default_factory=lambda: MappingProxyType({}))
     kinds: Mapping[str, EvidenceKind] = field(default_factory=lambda: MappingProxyType({}))
+    unproven: frozenset[str] = frozenset()
 
     def kind_of(self, hop: str) -> EvidenceKind:
         """Return the kind of evidence that the mark of `hop` rests on."""
@@ -104,10 +106,19 @@ def encode(memory: Memory, sentence: str) -> str:
 
 
 def fitted(memory: Memory) -> Memory:
-    """Return what of `memory` a description has room for: the oldest marks are forgotten first."""
-    while memory.marks and len(_machine(memory)) > LONGEST - _SENTENCE_AT_LEAST:
+    """Return what of `memory` a description has room for.
+
+    Forgotten are, in this order: which gateways are unproven, and the oldest marks.
+    """
+    if _too_long(memory):
+        memory = replace(memory, unproven=frozenset())
+    while memory.marks and _too_long(memory):
         memory = memory.cleared(min(memory.marks, key=lambda hop: memory.marks[hop]))
     return memory
+
+
+def _too_long(memory: Memory) -> bool:
+    return len(_machine(memory)) > LONGEST - _SENTENCE_AT_LEAST
 
 
 def decode(description: str) -> Memory | Unreadable:
@@ -128,6 +139,7 @@ def decode(description: str) -> Memory | Unreadable:
             paused_until=_time(fields["p"]) if "p" in fields else None,
             marks=MappingProxyType(marks),
             kinds=_kinds_of(fields.get("k", ""), marks),
+            unproven=frozenset(_gateway(each) for each in fields.get("u", "").split(",") if each),
         )
     except (ValueError, OverflowError, OSError):
         return Unreadable(description)
@@ -155,6 +167,8 @@ def _machine(memory: Memory) -> str:
         fields.append("x=" + ",".join(marks))
     if memory.kinds:
         fields.append("k=" + "".join(str(memory.kind_of(hop).value) for hop in sorted(memory.marks)))
+    if memory.unproven:
+        fields.append("u=" + ",".join(sorted(memory.unproven)))
     return "[" + " ".join(["nk1", *fields]) + "]"
 
 

@@ -112,9 +112,9 @@ class World:
         return self.gateways[InstanceId(hop.id)].lost
 
     def unproven(self, hop: NextHop) -> bool:
-        """Return True if a setup report of the gateway `hop` was read, and it could not prove that it forwards."""
+        """Return True if the latest setup report of the gateway `hop` could not prove that it forwards."""
         sight = self.gateways[InstanceId(hop.id)]
-        return sight.ready_at is not None and sight.proof is None
+        return sight.remembered_unproven if sight.unproven is None else sight.unproven
 
     def _fallback_health(self) -> Health:
         if isinstance(self.fallback, Unseen):

@@ -114,8 +114,10 @@ def observe_setups(policy: Group, world: World, seen: Seen, clock: Clock) -> Run
         return world
     answers = yield (ReadSetups(setup.via, setup.template, clock() - SETUPS_BACK, policy.gateways),)
     _learn(seen, {"setups": answers[0]})
+    now = clock()
     return replace(
-        world, gateways={gateway: _reported(gateway, sight, seen) for gateway, sight in world.gateways.items()}
+        world,
+        gateways={gateway: _reported(gateway, sight, seen, policy, now) for gateway, sight in world.gateways.items()},
     )
 
 
@@ -178,10 +180,10 @@ def _sight(
     instance = instances if isinstance(instances, Unseen) else instances.get(gateway)
     conditions = seen.conditions
     condition = conditions if conditions is None or isinstance(conditions, Unseen) else conditions.get(gateway)
-    return _reported(gateway, Sight(instance, condition, seen.egress.get(gateway)), seen)
+    return _reported(gateway, Sight(instance, condition, seen.egress.get(gateway)), seen, policy, now)
 
 
-def _reported(gateway: InstanceId, sight: Sight, seen: Seen) -> Sight:
+def _reported(gateway: InstanceId, sight: Sight, seen: Seen, policy: Group, now: datetime) -> Sight:
     runs = [run for run in seen.setups or () if run.gateway == gateway and run.report is not None]
     return _with_report(sight, runs[0], policy, now) if runs else sight
 
@@ -192,9 +194,11 @@ def _with_report(sight: Sight, run: SetupRun, policy: Group, now: datetime) -> S
 
     if not isinstance(run.report, SetupReport):
         return sight
-    sight = replace(sight, proof=proof_of(run.report, sight, policy, run.started, now))
+    proof = proof_of(run.report, sight, policy, run.started, now)
+    sight = replace(sight, proof=proof)
     if run.report.ready:
-        return replace(sight, ready_at=run.started, repaired=bool(run.report.found and run.report.changed))
+        repaired = bool(run.report.found and run.report.changed)
+        return replace(sight, ready_at=run.started, repaired=repaired, unproven=proof is None)
     return replace(sight, unready=run.report.sentence, unready_at=run.started)
 
 

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from natkeeper.domain.config import Group
     from natkeeper.domain.health import Sight
     from natkeeper.domain.world import World
-    from natkeeper.ports import SetupRun
     from natkeeper.guest.report import SetupReport
+    from natkeeper.ports import SetupRun
 
 _KIND = EvidenceKind.BEHIND_GATEWAY
 
