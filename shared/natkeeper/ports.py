@@ -114,10 +114,15 @@ class Call(Generic[T]):
 
 @dataclass(frozen=True, slots=True)
 class ReadRoutes(Call[tuple[RouteEntry, ...]]):
-    """The custom entries of one route table (DescribeRouteEntryList, all pages)."""
+    """The custom entries of one route table (DescribeRouteEntryList, all pages).
+
+    With `destinations`, only entries for exactly these: one page, however many entries the table holds (a Kubernetes
+    cluster keeps one for each of its nodes).
+    """
 
     patience_s: ClassVar[float] = 5.0
     table: TableId
+    destinations: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
@@ -30,9 +30,11 @@ class Guests(NullSubstrate):
         self.prints: Callable[[str], bytes] = lambda _instance: b""
         self.exit_code = 0
         self.scripts: list[tuple[str, bytes]] = []
+        self.timeouts: list[float] = []
 
     def run(self, instance_id: str, script: bytes, timeout_s: float, done: Callable[[CommandResult], None]) -> None:
         self.scripts.append((instance_id, script))
+        self.timeouts.append(timeout_s)
         done(CommandResult(self.exit_code, self.prints(instance_id)))
 
 
@@ -83,10 +85,10 @@ class Local:
 
 
 @contextmanager
-def local_cloud() -> Iterator[Local]:
-    """Serve a local cloud for one test."""
+def local_cloud(readings: Mapping[str, str] | None = None) -> Iterator[Local]:
+    """Serve a local cloud for one test; `readings` say how it is where the platform's documents leave that open."""
     time, guests, pauses = VirtualClock(), Guests(), list[float]()
-    cloud = Cloud(clock=time, substrate=guests)
+    cloud = Cloud(clock=time, substrate=guests, readings=readings)
     vpc = cloud.vpc.create_vpc()
     vswitch = cloud.vpc.create_vswitch(vpc, "10.0.0.0/24")
     first, second = (cloud.ecs.create_instance(vswitch, public_ip="") for _ in range(2))

@@ -204,11 +204,17 @@ class FakeCloud:
 
     # ---- one call, now -----------------------------------------------------------------------------------
 
+    def _routes(self, call: ReadRoutes) -> Result:
+        if call.table not in self.world.tables:
+            return _gone(f"{call.table} does not exist")
+        entries = self.world.routes(call.table)
+        return tuple(entry for entry in entries if not call.destinations or entry.destination in call.destinations)
+
     def _carry_out(self, call: AnyCall) -> Result:
         world = self.world
         match call:
-            case ReadRoutes(table=table):
-                return world.routes(table) if table in world.tables else _gone(f"{table} does not exist")
+            case ReadRoutes():
+                return self._routes(call)
             case ReadInstances(ids=ids):
                 return world.instances(ids)
             case ReadConditions(ids=ids):

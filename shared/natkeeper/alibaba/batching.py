@@ -1,6 +1,7 @@
 """How few requests does a batch of calls need?
 
-What is the same is asked once, reads of many instances become one request for each hundred, setups are listed once
+What is the same is asked once, reads of many instances become one request for each hundred, reads of one route table
+become one, setups are listed once
 and started fifty at a time, and the route writes of one VPC follow each other, because the platform takes them one
 by one and answers TaskConflict to the rest. A plan holds the jobs to do; each call gets a way to pick its answer.
 """
@@ -14,7 +15,7 @@ from typing import Any, TypeVar
 
 from natkeeper.alibaba.setups import TOGETHER
 from natkeeper.alibaba.threads import Job
-from natkeeper.domain.ids import InstanceId
+from natkeeper.domain.ids import InstanceId, TableId
 from natkeeper.ports import (
     Call,
     CreateRoute,
@@ -23,6 +24,7 @@ from natkeeper.ports import (
     FailureKind,
     NoteRoute,
     PointRoute,
+    ReadRoutes,
     ReadSetups,
     Result,
     StartSetup,
@@ -71,6 +73,21 @@ class ReadBatch:
 
     def run(self) -> Any:
         return self.read(tuple(self.ids))
+
+
+@dataclass(eq=False, slots=True)
+class TableRead:
+    """Reads of one route table that become one: for all their destinations, or whole where one asks for that."""
+
+    perform: Callable[[ReadRoutes], Result]
+    calls: list[ReadRoutes] = field(default_factory=list)
+    patience_s = ReadRoutes.patience_s
+    optional = ReadRoutes.optional
+
+    def run(self) -> Result:
+        whole = not all(call.destinations for call in self.calls)
+        wanted = dict.fromkeys(destination for call in self.calls for destination in call.destinations)
+        return self.perform(replace(self.calls[0], destinations=() if whole else tuple(wanted)))
 
 
 @dataclass(eq=False, slots=True)
@@ -138,6 +155,7 @@ class Plan:
     jobs: list[Job] = field(default_factory=list)
     _singles: dict[Hashable, SingleCall] = field(default_factory=dict)
     _reads: dict[type[Call[Any]], list[ReadBatch]] = field(default_factory=dict)
+    _tables: dict[TableId, TableRead] = field(default_factory=dict)
     _queues: dict[str, VpcQueue] = field(default_factory=dict)
     _listings: dict[Hashable, SetupListing] = field(default_factory=dict)
     _starts: dict[Hashable, SetupStart] = field(default_factory=dict)
@@ -170,6 +188,22 @@ class Plan:
                 if one in outcome:
                     found[one] = outcome[one]
             return found
+
+        return answer
+
+    def read_table(self, call: ReadRoutes, perform: Callable[[ReadRoutes], Result]) -> Answer:
+        """Read a route table once for all calls that ask for it; answer with the entries that the call asks for."""
+        if call.table not in self._tables:
+            self._tables[call.table] = self._add(TableRead(perform))
+        table = self._tables[call.table]
+        table.calls.append(call)
+        wanted = frozenset(call.destinations)
+
+        def answer(outcomes: Outcomes) -> Result:
+            found = outcomes.get(table, TOO_LATE)
+            if isinstance(found, Failure) or not wanted:
+                return found
+            return tuple(entry for entry in found if entry.destination in wanted)
 
         return answer
 

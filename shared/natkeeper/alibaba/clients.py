@@ -41,6 +41,8 @@ class Clients:
     credentials: Callable[[], Credentials]
     endpoint: str | None = None
     account_id: str | None = None
+    unsupported: set[str] = field(default_factory=set)
+    """What this region's APIs were found not to know."""
     _built: dict[Callable[[Any], Any], Any] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 

@@ -108,6 +108,8 @@ class AlibabaCloud:
         match call:
             case Wait():
                 return lambda _: None
+            case ReadRoutes():
+                return plan.read_table(call, perform)
             case ReadInstances(ids=ids):
                 return plan.read(call, ids, ecs.IDS_PER_CALL, self._reading(call, ecs.read_instances, deadline))
             case ReadConditions(ids=ids):
@@ -141,8 +143,8 @@ class AlibabaCloud:
     def _attempt(self, call: Call[Any], attempt: Attempt, token: str) -> Any:
         """Make one call once. Raises what the SDK raises."""
         match call:
-            case ReadRoutes(table=table):
-                return vpc.read_routes(attempt, table)
+            case ReadRoutes(table=table, destinations=destinations):
+                return vpc.read_routes(attempt, table, destinations)
             case ReadNatGateway(gateway=gateway):
                 return vpc.read_nat_gateway(attempt, gateway)
             case PointRoute():

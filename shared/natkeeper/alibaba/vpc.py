@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from natkeeper.alibaba.clients import WRITE_S, Attempt
@@ -27,17 +28,44 @@ with lean("alibabacloud_vpc20160428"):
 ENTRIES_PER_PAGE = 100
 EIPS_PER_CALL = 50
 """DescribeEipAddresses takes this many AllocationIds, separated by commas."""
+DESTINATIONS_PER_CALL = 200
+"""DescribeRouteEntryList takes this many destinations in DestCidrBlockList."""
+_FILTER = "DestCidrBlockList"
+_NO_FILTER = re.compile(r"(Invalid|Illegal|Unsupported)(Param|DestCidr)")
+"""Codes that say the API does not know the filter (unconfirmed; the metadata has the parameter)."""
 _ECS = "EcsInstance"
 
 
 # ---- routes ----------------------------------------------------------------------------------------------
 
 
-def read_routes(attempt: Attempt, table: TableId) -> tuple[RouteEntry, ...]:
-    """Read every custom entry of `table` (DescribeRouteEntryList, all pages)."""
+def read_routes(attempt: Attempt, table: TableId, destinations: Sequence[str] = ()) -> tuple[RouteEntry, ...]:
+    """Read the custom entries of `table`, or only those for `destinations` (DescribeRouteEntryList, all pages).
+
+    Where an account's API refuses the filter, or does not heed it, the whole table is read.
+    """
+    if not destinations or _FILTER in attempt.clients.unsupported:
+        return _read_entries(attempt, table, ())
+    wanted = tuple(dict.fromkeys(destinations))
+    entries: list[RouteEntry] = []
+    for first in range(0, len(wanted), DESTINATIONS_PER_CALL):
+        some = wanted[first : first + DESTINATIONS_PER_CALL]
+        try:
+            entries += (entry for entry in _read_entries(attempt, table, some) if entry.destination in some)
+        except Exception as error:
+            if not _NO_FILTER.match(code_of(error)):
+                raise
+            attempt.clients.unsupported.add(_FILTER)
+            return read_routes(attempt, table)
+    return tuple(entries)
+
+
+def _read_entries(attempt: Attempt, table: TableId, destinations: Sequence[str]) -> tuple[RouteEntry, ...]:
     request = models.DescribeRouteEntryListRequest(
         region_id=attempt.region, route_table_id=table, route_entry_type="Custom", max_result=ENTRIES_PER_PAGE
     )
+    if destinations:
+        request.dest_cidr_block_list = list(destinations)
     entries: list[RouteEntry] = []
     while True:
         answer = attempt.clients.client(Client).describe_route_entry_list_with_options(request, attempt.options())

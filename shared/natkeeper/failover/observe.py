@@ -86,7 +86,7 @@ class Seen:
 
 def observe(policy: Group, question: Question, seen: Seen, so_far: SoFar, clock: Clock) -> Run[World]:
     """Read the group's world in one batch. What could not be read is `Unseen` in it."""
-    calls: dict[str, Call[Any]] = {f"routes {t}": ReadRoutes(t) for t in _tables(policy)}
+    calls: dict[str, Call[Any]] = {f"routes {t}": ReadRoutes(t, concerned(policy, t)) for t in _tables(policy)}
     calls["instances"] = ReadInstances(policy.gateways)
     if isinstance(policy.address, Follow):
         calls["eip"] = ReadEip(policy.address.follow)
@@ -208,6 +208,12 @@ def _view(route: Route, entries: Sequence[RouteEntry] | Unseen) -> RouteView | U
     halves = halves_of(route.destination)
     whole = next((entry for entry in entries if entry.destination == route.destination), None)
     return RouteView(whole, tuple(entry for entry in entries if entry.destination in halves))
+
+
+def concerned(policy: Group, table: TableId) -> tuple[str, ...]:
+    """Return the destinations whose entries in `table` say something about the group: its routes and their halves."""
+    routes = [route.destination for route in policy.routes if route.table == table]
+    return tuple(dict.fromkeys(each for route in routes for each in (route, *halves_of(route))))
 
 
 def _tables(policy: Group) -> tuple[TableId, ...]:

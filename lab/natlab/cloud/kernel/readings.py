@@ -18,7 +18,7 @@ SWITCHES: Final[Mapping[str, tuple[str, ...]]] = {
     "route-stopped-hop": ("stays", "vanishes", "unavailable"),
     "route-to-stopped": ("taken", "refused"),
     "route-status-words": ("pending-available", "creating-created"),
-    "route-filters": ("known", "ignored"),
+    "route-filters": ("known", "ignored", "refused"),
     "nat-creation": ("adds-no-route", "adds-a-route"),
     "eip-off-stopping": ("taken", "refused"),
     # Function Compute

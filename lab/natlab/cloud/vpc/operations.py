@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from natlab.cloud.kernel.errors import ApiError
 from natlab.cloud.kernel.paging import by_token, numbered
+from natlab.cloud.kernel.parameters import Values
 from natlab.cloud.kernel.rpc import Call, JsonObject
 from natlab.cloud.vpc import exceptions
 from natlab.cloud.vpc.models import NextHop, RouteEntry, State
@@ -138,9 +139,9 @@ class Handlers:
         kind = values.text("RouteEntryType")
         if kind not in ("", "Custom", "System", "BGP", "CEN", "ECR"):
             raise ApiError("IllegalParam.RouteEntryType", "The param of RouteEntryType is illegal.")
-        destinations = set(values.texts("DestCidrBlockList"))
-        if values.text("DestinationCidrBlock"):
-            destinations.add(values.text("DestinationCidrBlock"))
+        destinations = self._destinations(values)
+        if kind == "System" and values.text("RouteEntryName"):
+            raise ApiError("OperationFailed.FilterParamUnderWrongRouteType", "A system entry has no name.")
         found = [
             entry
             for entry in self._state.routes.as_of(call.as_of).values()
@@ -157,6 +158,13 @@ class Handlers:
         page, token = by_token(found, values.text("NextToken"), size, "IllegalParam.NextToken")
         render = self._render(call)
         return {"NextToken": token, "RouteEntrys": {"RouteEntry": [render.route(entry) for entry in page]}}
+
+    def _destinations(self, values: Values) -> set[str]:
+        """The destinations that an answer is to be about; none for all of them."""
+        wanted = {*values.texts("DestCidrBlockList"), values.text("DestinationCidrBlock")} - {""}
+        if wanted and self._cloud.readings.is_("route-filters", "refused"):
+            raise ApiError("InvalidDestCidrBlockList", "Specified parameter DestCidrBlockList is not valid.")
+        return set() if self._cloud.readings.is_("route-filters", "ignored") else wanted
 
     def create_route_entry(self, call: Call) -> JsonObject:
         values = call.values
