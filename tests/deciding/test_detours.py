@@ -223,13 +223,13 @@ def test_a_detour_goes_through_all_its_steps_and_leaves_one_entry() -> None:
     assert land.view(ROUTE).remembered == moved(NOON.replace(second=1), to=B)
 
 
-@pytest.mark.parametrize("writes", range(10))
+@pytest.mark.parametrize("writes", range(13))
 def test_a_detour_that_dies_at_any_write_is_finished_by_the_next_run(writes: int) -> None:
     """Rule 8, with the platform's slow states left as they were."""
     land = refusing(a=gateway("Stopped"))
     try:
         land.run(writes=writes)
-        assert writes > 7
+        assert writes == 12
     except Killed:
         assert land.carried(ROUTE)
     land.run()

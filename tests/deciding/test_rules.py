@@ -6,7 +6,7 @@ import copy
 from dataclasses import replace
 from datetime import timedelta
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from natkeeper.domain.config import Group, Route
@@ -14,6 +14,7 @@ from natkeeper.domain.decide import decide
 from natkeeper.domain.decision import Bridge, Create, EipGive, EipTake, Hold, Keep, Leave, Move, Note, Refuse, Retire
 from natkeeper.domain.egress import EgressSeen
 from natkeeper.domain.health import Draining, Healthy, Unhealthy, Unknown
+from natkeeper.domain.ids import GroupName
 from natkeeper.domain.marks import with_marks, without_looks, without_mark
 from natkeeper.domain.memory import Memory, decode, encode, is_ours
 from natkeeper.domain.observed import NextHop, Unseen
@@ -21,7 +22,23 @@ from natkeeper.domain.signals import Pause, Switch
 from natkeeper.domain.world import RouteView, SoFar, World, belongs, hops_of
 from tests.deciding.land import Killed, Land
 from tests.deciding.strategies import lands, switches, worlds
-from tests.deciding.worlds import BLIND, NOON
+from tests.deciding.worlds import (
+    BLIND,
+    NAT,
+    NOON,
+    STRANGER,
+    A,
+    B,
+    ago,
+    entry,
+    gateway,
+    group,
+    half,
+    later,
+    moved,
+    unready,
+    world,
+)
 
 WRITES = (Move, Create, Bridge, Retire, Note)
 REPOINTS = (Move, Create, Bridge)
@@ -45,6 +62,23 @@ def current(world: World, route: Route) -> NextHop | None:
     return view.whole.next_hop if isinstance(view, RouteView) and view.whole is not None else None
 
 
+# Worlds that random ones hardly ever are, so that no assertion below goes unused: (world, policy) each.
+BOTH = group(A, B, fallback=NAT)
+DEAD = world(A, a="Stopped"), BOTH
+ONLY_UNREADY = world(A, a="Stopped", b=unready()), group(A, B)
+REPLACED = world(RouteView(entry(A), (half(B, 0), half(B, 1))), a="Stopped"), BOTH
+HALF_WAY = world(RouteView(entry(A), (half(B, 0),)), a="Stopped"), BOTH
+GOING_HOME = world(B, moved(ago(60)), a=gateway(started=ago(60))), group(A, B, fallback=NAT, failback=60)
+ASKED = world(A, wish=Switch(GroupName("prod"), to=B)), BOTH
+ASKED_FOR_MISSING = world(None, wish=Switch(GroupName("prod"), to=B)), BOTH
+ALREADY_THERE = world(A, wish=Switch(GroupName("prod"), to=A)), BOTH
+ASKED_FOR_STRANGER = world(A, wish=Switch(GroupName("prod"), to=STRANGER)), BOTH
+PAUSED_AGAIN = (
+    world(A, moved(ago(60), paused_until=later(60)), wish=Pause(GroupName("prod"), timedelta(hours=1), "tests")),
+    BOTH,
+)
+
+
 # ---- one decision ----------------------------------------------------------------------------------------
 
 
@@ -66,6 +100,8 @@ def test_the_same_world_gets_the_same_decision(both: tuple[World, Group]) -> Non
 
 
 @given(worlds())
+@example(REPLACED)
+@example(ASKED_FOR_MISSING)
 def test_a_route_that_exists_is_never_deleted_unless_its_halves_carry_it(both: tuple[World, Group]) -> None:
     """Rule 1: an entry is retired only where others of ours, at rest, carry all of its packets."""
     world, policy = both
@@ -80,6 +116,9 @@ def test_a_route_that_exists_is_never_deleted_unless_its_halves_carry_it(both: t
 
 
 @given(worlds())
+@example(DEAD)
+@example(HALF_WAY)
+@example(ONLY_UNREADY)
 def test_a_route_never_goes_to_a_next_hop_known_to_be_bad(both: tuple[World, Group]) -> None:
     """Rule 2: to an eligible gateway while there is one, else what drains late or the fallback, else what drains.
 
@@ -127,6 +166,7 @@ def _rank(world: World, policy: Group, to: NextHop) -> int:
 
 
 @given(worlds())
+@example(ASKED)
 def test_a_persons_plain_wish_never_leads_to_what_is_not_eligible(both: tuple[World, Group]) -> None:
     """Rule 2 binds people too, unless they send force."""
     world, policy = both
@@ -183,6 +223,7 @@ def test_somebody_elses_next_hop_is_never_touched(both: tuple[World, Group]) -> 
 
 
 @given(worlds(wish=False))
+@example(GOING_HOME)
 def test_a_healthy_next_hop_is_left_only_by_a_planned_return_after_the_hold_down(both: tuple[World, Group]) -> None:
     """Rule 6: without a person, away from the healthy only to home or off the fallback, and not soon after a move."""
     world, policy = both
@@ -228,6 +269,9 @@ def test_what_is_remembered_always_fits_and_reads_back(both: tuple[World, Group]
 
 
 @given(worlds())
+@example(PAUSED_AGAIN)
+@example(ALREADY_THERE)
+@example(ASKED_FOR_STRANGER)
 def test_a_person_gets_what_was_asked_or_a_refusal(both: tuple[World, Group]) -> None:
     """A switch or a pause never ends in silence: it is done, refused, already so, or the world cannot be read."""
     world, policy = both
