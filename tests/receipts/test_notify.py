@@ -11,7 +11,8 @@ import apprise
 import pytest
 from pytest_mock import MockerFixture
 
-from natkeeper.notify.handler import MOST_AT_LENGTH, NotToldError, handler, message
+from natkeeper.notify.handler import NotToldError, handler
+from natkeeper.notify.message import MOST_AT_LENGTH, Style, message
 from tests.receipts.receiver import Webhook, webhook
 
 pytestmark = pytest.mark.filterwarnings("ignore:'imghdr' is deprecated:DeprecationWarning")  # Apprise's, until 3.13
@@ -40,6 +41,7 @@ def receipt(**more: object) -> dict[str, Any]:
         "sentence": "moved 0.0.0.0/0 in vtb-one from i-alpha to i-bravo: i-alpha is Stopping",
         "next_hops": {"0.0.0.0/0 in vtb-one": "i-bravo"},
         "verified": True,
+        "acts": [{"kind": "moved", "what": "0.0.0.0/0 in vtb-one", "to": "i-bravo", "came_from": "i-alpha"}],
     }
     return {**full, **more}
 
@@ -55,13 +57,12 @@ def places(monkeypatch: pytest.MonkeyPatch, *urls: str) -> None:
 
 
 def test_a_webhook_gets_the_whole_story(hook: Webhook, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Title, sentence, signal, time and where the routes are now, over real HTTP."""
+    """Title, sentence, signal and time, over real HTTP."""
     places(monkeypatch, hook.url)
     assert json.loads(handler(tell(receipt(problems=["busy: another task"])), None)) == {"told": 1, "of": 1}
     (arrived,) = hook.messages
-    assert arrived["title"] == "natkeeper moved: prod"
+    assert arrived["title"] == "[INFO] prod: moved to i-bravo"
     assert "i-alpha is Stopping" in arrived["message"]
-    assert "0.0.0.0/0 in vtb-one: i-bravo" in arrived["message"]
     assert "Problem: busy: another task" in arrived["message"]
 
 
@@ -69,7 +70,7 @@ def test_what_needs_a_person_says_so(hook: Webhook, monkeypatch: pytest.MonkeyPa
     """A trouble has another title than a change."""
     places(monkeypatch, hook.url)
     handler(tell(receipt(outcome="attention")), None)
-    assert hook.messages[0]["title"] == "natkeeper needs you: prod"
+    assert hook.messages[0]["title"] == "[WARNING] prod: moved to i-bravo, not seen to work yet"
 
 
 def test_a_place_that_fails_does_not_keep_the_others_from_hearing(
@@ -141,15 +142,15 @@ def test_trouble_of_a_region_is_one_message(hook: Webhook, monkeypatch: pytest.M
     places(monkeypatch, hook.url)
     handler(tell(*moved, *needing), None)
     (arrived,) = hook.messages
-    assert arrived["title"] == "natkeeper: 50 groups, 2 of them need you"
-    assert arrived["message"].startswith("natkeeper needs you: bad0")
+    assert arrived["title"] == "[WARNING] natkeeper: 50 groups, 2 of them need you"
+    assert arrived["message"].startswith("[WARNING] bad0: ")
     assert f"and {50 - MOST_AT_LENGTH} more: " in arrived["message"]
     assert all(f"moved{n}" in arrived["message"] for n in range(48))
 
 
 def test_several_moves_are_titled_as_moves() -> None:
     """Nobody needs to get up."""
-    assert message([receipt(), receipt(group="b")])[0] == "natkeeper: 2 groups moved"
+    assert message([receipt(), receipt(group="b")], Style())[0] == "[INFO] natkeeper: 2 groups changed"
 
 
 @pytest.mark.parametrize(
@@ -259,7 +260,7 @@ def record(**more: object) -> bytes:
         ({"responsePayload": "Function timed out after 60 seconds"}, "timed out after 60 seconds"),
         ({"responsePayload": None}, "it gave no reason"),
         ({"responsePayload": "", "requestContext": {"condition": "EventAgeExceeded"}}, "? failed (EventAgeExceeded)"),
-        ({"responsePayload": "x" * 9000}, "x" * 600 + "\nAsked by"),
+        ({"responsePayload": "x" * 9000}, "x" * 300 + "\nPrivate hosts"),
         ({"requestContext": None, "responseContext": [1]}, "failed (unknown)"),
     ],
 )
@@ -268,6 +269,7 @@ def test_a_run_that_failed_is_told(hook: Webhook, monkeypatch: pytest.MonkeyPatc
     places(monkeypatch, hook.url)
     assert json.loads(handler(record(**more), None)) == {"told": 1, "of": 1}
     (sent,) = hook.messages
-    assert sent["title"].startswith("natkeeper needs you: ")
+    assert sent["title"].startswith("[WARNING] natkeeper: ")
+    assert sent["title"].endswith(" failed")
     assert said in sent["message"]
     assert "natkeeper doctor" in sent["message"]

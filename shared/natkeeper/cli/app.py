@@ -24,6 +24,7 @@ COMMANDS = {
     "doctor": "doctor",
     "policy": "policy",
     "template": "doctor",
+    "notify": "notify",
     "package": "configuration",
     "deployment": "deployment",
     "status": "status",

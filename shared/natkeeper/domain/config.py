@@ -41,6 +41,12 @@ _URL = re.compile(r"https?://" + _HOST + r"(?::([0-9]{1,5}))?(?:/[A-Za-z0-9._~/-
 _LONGEST_LOSS_S = 40.0
 _LONGEST_S = 365 * 86400.0
 MANUAL = Failback("inf")
+_TOP = ("region", "groups", "notify", "language", "timezone", "runbook")
+_ABOUT_MESSAGES = (
+    ("language", re.compile("en|zh"), "en or zh"),
+    ("timezone", re.compile(r"[A-Za-z_]+(?:/[A-Za-z0-9_+-]+){0,2}"), "an IANA time zone such as Asia/Shanghai"),
+    ("runbook", re.compile(r"https?://[!-~]{1,300}"), "the address of a page, beginning with https:// or http://"),
+)
 
 
 class Route(Strict, frozen=True, kw_only=True):
@@ -181,6 +187,12 @@ class Config(Strict, frozen=True, kw_only=True):
     groups: tuple[Group, ...]
     notify: str | None = None
     """The FC function that tells people, or None. Its Apprise URLs live in its own environment, never here."""
+    language: Literal["en", "zh"] = "en"
+    """The language of messages to people."""
+    timezone: str = "UTC"
+    """The time zone of messages, by its IANA name."""
+    runbook: str | None = None
+    """Where your copy of docs/operations.md is; messages link to its headings."""
 
     def group(self, name: str) -> Group | None:
         """Return the group called `name`, or None."""
@@ -196,14 +208,18 @@ def parse_config(data: object) -> Config:
     if not isinstance(data, dict):
         raise ConfigError([ConfigProblem("(top)", show(data), "a mapping with `region` and `groups`")])
     problems: list[ConfigProblem] = []
-    unknown = [key for key in data if key not in ("region", "groups", "notify")]
-    problems += [ConfigProblem(name_of(key), "an unknown key", "region, groups, notify") for key in unknown]
+    unknown = [key for key in data if key not in _TOP]
+    problems += [ConfigProblem(name_of(key), "an unknown key", ", ".join(_TOP)) for key in unknown]
     region = data.get("region")
     if not isinstance(region, str) or not _REGION.fullmatch(region):
         problems.append(ConfigProblem("region", show(region), "a region id such as cn-hangzhou"))
     notify = data.get("notify")
     if notify is not None and not (isinstance(notify, str) and _FUNCTION.fullmatch(notify)):
         problems.append(ConfigProblem("notify", show(notify), "the name of an FC function"))
+    for key, form, allowed in _ABOUT_MESSAGES:
+        value = data.get(key)
+        if value is not None and not (isinstance(value, str) and form.fullmatch(value)):
+            problems.append(ConfigProblem(key, show(value), allowed))
     raw = data.get("groups")
     if not isinstance(raw, dict) or not raw:
         allowed = "a mapping of at least one group name to its settings"
@@ -212,7 +228,8 @@ def parse_config(data: object) -> Config:
     problems += _contradictions(groups)
     if problems:
         raise ConfigError(problems)
-    return Config(region=str(region), groups=tuple(groups), notify=notify)
+    about = {key: data[key] for key, _, _ in _ABOUT_MESSAGES if data.get(key) is not None}
+    return Config(region=str(region), groups=tuple(groups), notify=notify, **about)
 
 
 def _group(name: object, value: object, problems: list[ConfigProblem]) -> Group | None:

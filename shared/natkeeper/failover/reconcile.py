@@ -47,7 +47,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime
 
-    from natkeeper.domain.config import Group, Route
+    from natkeeper.domain.config import Config, Group, Route
     from natkeeper.domain.observed import NextHop
     from natkeeper.domain.signals import ProbeReport
     from natkeeper.failover.dispatch import Errand
@@ -136,9 +136,11 @@ def together(runs: Mapping[str, Run[Receipt]]) -> Run[dict[str, Receipt]]:
     return {name: done[name] for name in runs}
 
 
-def hand_over(receipts: Sequence[Receipt], function: str) -> Run[str | None]:
+def hand_over(receipts: Sequence[Receipt], config: Config, function: str) -> Run[str | None]:
     """Give receipts to the function that tells people; answers what went wrong, which changes nothing else."""
-    payload = json.dumps({"tell": [receipt.as_json() for receipt in receipts]}, ensure_ascii=False).encode()
+    style = {"language": config.language, "timezone": config.timezone, "runbook": config.runbook}
+    tell = {"tell": [receipt.as_json() for receipt in receipts], "style": {k: v for k, v in style.items() if v}}
+    payload = json.dumps(tell, ensure_ascii=False).encode()
     answer = yield from ask(HandOver(function, payload))
     return f"people could not be told: {answer}" if isinstance(answer, Failure) else None
 

@@ -133,7 +133,7 @@ def attend(payload: bytes | str, config: Config, run: str, clock: Clock, deadlin
     untold: tuple[Receipt, ...] = ()
     if config.notify is not None:
         for some in _parcels(news):
-            trouble = yield from hand_over(some, config.notify)
+            trouble = yield from hand_over(some, config, config.notify)
             if trouble is None:
                 told.remember(some)
             else:

@@ -16,15 +16,8 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from natkeeper import bundle_root
-
-Receipt = dict[str, Any]
-
-LONGEST_REASON, LONGEST_PAYLOAD = 600, 200
-"""Characters of a failed run's reason, and of what woke it, in a message."""
-MOST_AT_LENGTH = 8
-"""Of how many groups a message tells at length; trouble of a whole region must not become a hundred messages."""
-_TITLES = {"changed": "natkeeper moved", "attention": "natkeeper needs you"}
-
+from natkeeper.notify.failed_run import is_failed_run, story_of_failure
+from natkeeper.notify.message import Style, body, message, style_of, test_message, title
 
 VARIABLE = "NATKEEPER_NOTIFY"
 ADDRESSES_FILE = "notify.txt"
@@ -33,17 +26,22 @@ NOBODY = "none"
 """As the whole of NATKEEPER_NOTIFY: notify nobody, on purpose."""
 COUNT = "addresses"
 """The action of a request that is answered with the number of addresses."""
+TEST = "test"
+"""The action of a request that notifies every address of a test message."""
+_LONGEST_BODY = {"wecombot": 680}
+"""Characters that a place takes, where Apprise counts otherwise: WeCom takes 2048 bytes, three for a Chinese one."""
 
 
 class NotToldError(Exception):
     """No place could be told; raised so that the platform tries again."""
 
 
-def handler(event: bytes, _context: object) -> str:
-    """Notify every address of `{"tell": [receipt, …]}`, in one message.
+def handler(event: bytes, context: object) -> str:
+    """Notify every address of `{"tell": [receipt, …], "style": {"language", "timezone", "runbook"}}`, in one message.
 
-    `{"action": "addresses"}` is answered with their number, and with nothing else of them. A record of a failed
-    invocation, which Function Compute delivers for `onFailure` of the failover function, is told as such.
+    `{"action": "addresses"}` is answered with their number, and with nothing else of them. `{"action": "test"}` sends
+    every address a test message; the answer says how many took it. A record of a failed invocation, which Function
+    Compute delivers for `onFailure` of the failover function, is told as such.
 
     Raises NotToldError when no place could be told: then another try does no harm. While one of them was told, another
     try would tell it twice, so a place that fails loses its own message and nothing else.
@@ -52,7 +50,8 @@ def handler(event: bytes, _context: object) -> str:
     request = _request(event)
     if request.get("action") == COUNT:
         return json.dumps({"addresses": len(urls)})
-    story = _story(request)
+    style = style_of(request, account=_about(context, "account_id"), region=_about(context, "region"))
+    story, test = _story(request, style), request.get("action") == TEST
     if not urls or story is None:
         return json.dumps({"told": 0, "reason": "NATKEEPER_NOTIFY is empty" if story else "no receipt to tell of"})
     import apprise
@@ -61,7 +60,7 @@ def handler(event: bytes, _context: object) -> str:
     heading, text = story
 
     def tell(url: str) -> str | None:
-        return _tell(apprise.Apprise(), url, heading, text)
+        return _tell(apprise, url, heading, text)
 
     with ThreadPoolExecutor(max_workers=len(urls)) as places:
         problems = list(places.map(tell, urls))
@@ -69,6 +68,9 @@ def handler(event: bytes, _context: object) -> str:
         if problem is not None:
             print(json.dumps({"level": "error", "message": f"NATKEEPER_NOTIFY: URL {number} {problem}"}), flush=True)  # noqa: T201
     told = problems.count(None)
+    if test:
+        wrong = [f"address {number} {problem}" for number, problem in enumerate(problems, 1) if problem is not None]
+        return json.dumps({"told": told, "of": len(urls), "problems": wrong})
     if not told:
         raise NotToldError("no notification could be delivered; check NATKEEPER_NOTIFY and the places it names")
     return json.dumps({"told": told, "of": len(urls)})
@@ -86,62 +88,26 @@ def addresses(environment: Mapping[str, str]) -> list[str]:
     return text.split()
 
 
-def message(receipts: list[Receipt]) -> tuple[str, str]:
-    """Make title and text of one message about `receipts`."""
-    if len(receipts) == 1:
-        return title(receipts[0]), body(receipts[0])
-    needing = sum(receipt.get("outcome") == "attention" for receipt in receipts)
-    heading = f"natkeeper: {len(receipts)} groups" + (f", {needing} of them need you" if needing else " moved")
-    urgent = sorted(receipts, key=lambda receipt: receipt.get("outcome") != "attention")
-    parts = [f"{title(receipt)}\n{body(receipt)}" for receipt in urgent[:MOST_AT_LENGTH]]
-    rest = [str(receipt.get("group", "?")) for receipt in urgent[MOST_AT_LENGTH:]]
-    return heading, "\n\n".join([*parts, *([f"and {len(rest)} more: {', '.join(rest)}"] if rest else [])])
-
-
-def failure(record: Mapping[str, Any]) -> tuple[str, str]:
-    """Make title and text of one message about Function Compute's record of a failed asynchronous invocation.
-
-    The record has requestContext, requestPayload, responseContext and responsePayload ("Asynchronous invocation:
-    destinations" in the documentation of Function Compute); which of them are filled depends on how it failed.
-    """
-    about, answer = _part(record, "requestContext"), _object(record.get("responsePayload"))
-    function = str(about.get("functionArn", "?")).rpartition("/")[2]
-    condition = str(about.get("condition") or _part(record, "responseContext").get("functionError") or "unknown")
-    reason = answer.get("errorMessage") or record.get("responsePayload") or "it gave no reason"
-    lines = [
-        f"A run of {function} failed ({condition}): {str(reason)[:LONGEST_REASON]}",
-        f"Asked by: {str(record.get('requestPayload', '?'))[:LONGEST_PAYLOAD]}",
-        f"Request: {about.get('requestId', '?')}, tries: {about.get('approximateInvokeCount', '?')}",
-        "While runs fail, no route is moved. Look at the log of the function, and at natkeeper doctor.",
-    ]
-    return f"natkeeper needs you: {function} failed", "\n".join(lines)
-
-
-def title(receipt: Receipt) -> str:
-    """Say in a few words what it is about."""
-    repaired = receipt.get("repaired") and receipt.get("outcome") == "changed" and not receipt.get("did")
-    heading = "natkeeper repaired" if repaired else _TITLES.get(str(receipt.get("outcome")), "natkeeper")
-    return f"{heading}: {receipt.get('group', '?')}"
-
-
-def body(receipt: Receipt) -> str:
-    """Say what happened, why, and where the routes are now."""
-    lines = [str(receipt.get("sentence", ""))]
-    lines += [f"Signal: {receipt.get('signal', '?')}", f"When: {receipt.get('at', '?')}"]
-    hops, problems = receipt.get("next_hops"), receipt.get("problems")
-    lines += [f"{route}: {hop}" for route, hop in (hops if isinstance(hops, dict) else {}).items()]
-    lines += [f"Problem: {problem}" for problem in (problems if isinstance(problems, list) else [])]
-    return "\n".join(lines)
-
-
-def _tell(place: Any, url: str, heading: str, text: str) -> str | None:  # noqa: ANN401  Apprise has no types
-    """Tell one place; what went wrong in words that do not show the URL, or None."""
-    if not place.add(url):
+def _tell(apprise: Any, url: str, heading: str, text: str) -> str | None:  # noqa: ANN401  Apprise has no types
+    """Notify one address; returns what went wrong, in words that do not show the URL, or None."""
+    place, everything = apprise.Apprise.instantiate(url, suppress_exceptions=True), apprise.Apprise()
+    if place is None or not everything.add(place):
         return "is not understood"
+    if "overflow=" not in url:  # without this a text that is too long is refused by the place, and lost
+        place.overflow_mode = apprise.OverflowMode.SPLIT
+    scheme = url.partition(":")[0].lower()
+    place.body_maxlen = min(place.body_maxlen, _LONGEST_BODY.get(scheme, place.body_maxlen))
     try:
-        return None if place.notify(title=heading, body=text) else "did not take the message"
+        # The text is plain: Apprise escapes it and keeps its lines for a place that wants HTML, such as e-mail.
+        sent = everything.notify(title=heading, body=text, body_format=apprise.NotifyFormat.TEXT)
     except Exception as error:  # noqa: BLE001  a plugin's own fault must not keep other places from being told
         return f"failed with {type(error).__name__}"
+    return None if sent else "did not take the message"
+
+
+def _about(context: object, name: str) -> str:
+    """Read the account or region from the context of the invocation, else from the function's environment."""
+    return str(getattr(context, name, None) or os.environ.get(f"FC_{name.upper()}") or "")
 
 
 def _request(event: bytes) -> dict[str, Any]:
@@ -152,22 +118,13 @@ def _request(event: bytes) -> dict[str, Any]:
     return data if isinstance(data, dict) else {}
 
 
-def _story(request: Mapping[str, Any]) -> tuple[str, str] | None:
+def _story(request: Mapping[str, Any], style: Style) -> tuple[str, str] | None:
     """Return title and text of what there is to tell; None when there is nothing."""
-    if "requestContext" in request:
-        return failure(request)
+    if request.get("action") == TEST:
+        return test_message(style)
+    if is_failed_run(request):
+        failed = story_of_failure(request, style)
+        return title(failed, style), body(failed, style)
     tell = request.get("tell")
     receipts = [receipt for receipt in tell if isinstance(receipt, dict)] if isinstance(tell, list) else []
-    return message(receipts) if receipts else None
-
-
-def _part(record: Mapping[str, Any], name: str) -> dict[str, Any]:
-    part = record.get(name)
-    return part if isinstance(part, dict) else {}
-
-
-def _object(value: object) -> dict[str, Any]:
-    """Return a JSON object that is given as such or as text; an empty one for anything else."""
-    if isinstance(value, str):
-        return _request(value.encode())
-    return value if isinstance(value, dict) else {}
+    return message(receipts, style) if receipts else None

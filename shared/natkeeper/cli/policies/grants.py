@@ -102,7 +102,7 @@ def grants(config: Config, names: Names = Names()) -> dict[str, Grant]:
     found = [_function(config, names, arn), *_oos(config, arn)]
     if any(group.probe.function for group in config.groups):
         found.append(_probe(names, arn))
-    found += [_deployer(config, names, arn), _operator(names, arn), _direct(config, arn)]
+    found += [_deployer(config, names, arn), _operator(config, names, arn), _direct(config, arn)]
     if any(group.probe.function for group in config.groups):
         found.append(_driller(config, arn))
     return {grant.key: grant for grant in found}
@@ -271,16 +271,18 @@ def _deployer(config: Config, names: Names, arn: _Arns) -> Grant:
     return Grant("deployer", "natkeeper-deployer", "whoever runs `s deploy`", tuple(statements))
 
 
-def _operator(names: Names, arn: _Arns) -> Grant:
-    return Grant("operator", "natkeeper-operator", "whoever runs `natkeeper`", tuple(_operating(names, arn)))
+def _operator(config: Config, names: Names, arn: _Arns) -> Grant:
+    return Grant("operator", "natkeeper-operator", "whoever runs `natkeeper`", tuple(_operating(config, names, arn)))
 
 
-def _operating(names: Names, arn: _Arns) -> Iterator[Statement]:
+def _operating(config: Config, names: Names, arn: _Arns) -> Iterator[Statement]:
     yield Statement(
         "ask natkeeper: status, plan, switch, pause, resume, setup, sweep",
         ("fc:InvokeFunction",),
         arn.functions(names.failover),
     )
+    if config.notify is not None:
+        yield Statement("notify --test", ("fc:InvokeFunction",), arn.functions(config.notify))
     yield Statement("history", ("actiontrail:LookupEvents",))
     yield Statement(
         "init and doctor, network",

@@ -1,0 +1,394 @@
+"""From a receipt, or an episode of one, to a message that says what to do.
+
+A message is: what happened, since when, what private hosts feel, what natkeeper did, which standby is left, what to
+do, the command to type, where to look. Each is taken from the fields of the receipt and not from its sentence, so it is
+said in either language; the English sentence follows as the detail. A field that is missing or odd is left out: a
+message from a newer natkeeper, or from a damaged receipt, still arrives.
+
+An episode is an object in the receipt's list `episodes`: {"kind", "since", "until", "about": [route, …], "cause",
+"left", "todo"}; `kind` is one of dark, degraded, blind, unproven, full, brownout, probe. One with `until` is over.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta, timezone, tzinfo
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from natkeeper.notify import wording
+from natkeeper.notify.wording import text
+
+Json = Mapping[str, Any]
+
+MOST_AT_LENGTH = 4
+"""Of how many groups a message tells at length; trouble of a whole region must not become a hundred messages."""
+RUNBOOK = "docs/operations.md"
+"""Where the runbook is unless the configuration names a copy of it."""
+_ORDER = ("moved", "created", "bridged", "address", "recovered", "unready", "paused", "resumed", "setup")
+_URGENCY = ("critical", "warning", "resolved", "info", "test")
+_PROBLEMS, _LONGEST_LINE, _LONGEST_STORY, _LONGEST_REST = 5, 400, 900, 2000
+"""Problems; characters of a line, of one of several stories, of the names of the rest. Some places take little."""
+_LATE = timedelta(minutes=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Style:
+    """How to say it: `language` en or zh, `timezone` an IANA name, `runbook` the address of a copy of the runbook."""
+
+    language: str = "en"
+    timezone: str = "UTC"
+    runbook: str = RUNBOOK
+    account: str = ""
+    region: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Story:
+    """One message's contents; `lines` are pairs of a label's key and words, in the order of reading."""
+
+    severity: str
+    headline: str
+    lines: tuple[tuple[str, str], ...] = field(default_factory=tuple)
+
+
+def style_of(request: Json, *, account: str = "", region: str = "") -> Style:
+    """Read how to say it from a hand-over; what is missing or unknown is said in English and in UTC."""
+    given = request.get("style")
+    wanted = given if isinstance(given, Mapping) else {}
+    language = str(wanted.get("language") or "en")
+    return Style(
+        language if language in wording.LANGUAGES else "en",
+        str(wanted.get("timezone") or "UTC"),
+        str(wanted.get("runbook") or RUNBOOK),
+        account,
+        region,
+    )
+
+
+def message(receipts: Sequence[Json], style: Style) -> tuple[str, str]:
+    """Make title and text of one message about `receipts`."""
+    stories = [story for receipt in receipts for story in stories_of(receipt, style)]
+    if len(stories) == 1:
+        return title(stories[0], style), body(stories[0], style)
+    stories.sort(key=lambda story: _URGENCY.index(story.severity))
+    needing = sum(story.severity in ("critical", "warning") for story in stories)
+    key = "several" if needing else "several_changed"
+    headline = text(wording.HEADLINES, key, style.language, count=len(stories), needing=needing)
+    told = stories[:MOST_AT_LENGTH]
+    parts = [f"{title(story, style)}\n{_cut(body(story, style), _LONGEST_STORY)}" for story in told]
+    rest = stories[MOST_AT_LENGTH:]
+    if rest:
+        names = _cut("; ".join(story.headline for story in rest), _LONGEST_REST)
+        parts.append(text(wording.WORDS, "rest", style.language, count=len(rest), names=names))
+    return title(replace(stories[0], headline=headline), style), "\n\n".join(parts)
+
+
+def test_message(style: Style) -> tuple[str, str]:
+    """Make the message of `natkeeper notify --test`."""
+    todo = text(wording.TODO, "test", style.language)
+    story = Story("test", text(wording.HEADLINES, "test", style.language), (("todo", todo), *_where(style, {})))
+    return title(story, style), body(story, style)
+
+
+def title(story: Story, style: Style) -> str:
+    """Say severity and headline."""
+    return f"{text(wording.SEVERITY, story.severity, style.language)} {story.headline}"
+
+
+def body(story: Story, style: Style) -> str:
+    """Say the rest, a line for each thing."""
+    colon = "：" if style.language == "zh" else ": "
+    lines = (
+        (text(wording.LABELS, key, style.language), " ".join(words.split())) for key, words in story.lines if words
+    )
+    return "\n".join(f"{label}{colon}{_cut(words, _LONGEST_LINE)}" for label, words in lines)
+
+
+def stories_of(receipt: Json, style: Style) -> list[Story]:
+    """Tell a receipt: a story for each of its episodes, or one of what the run did where it has none."""
+    episodes = [each for each in _list(receipt.get("episodes")) if isinstance(each, Mapping)]
+    if episodes:
+        return [_Teller(receipt, style).of_episode(episode) for episode in episodes]
+    return [_Teller(receipt, style).of_run()]
+
+
+class _Teller:
+    """Tells one receipt in one style."""
+
+    def __init__(self, receipt: Json, style: Style) -> None:
+        self.receipt, self.style = receipt, style
+        self.group = str(receipt.get("group", "?"))
+        view = receipt.get("view")
+        self.view: Json = view if isinstance(view, Mapping) else {}
+        self.gateways = [each for each in _list(self.view.get("gateways")) if isinstance(each, Mapping)]
+        self.routes = [each for each in _list(self.view.get("routes")) if isinstance(each, Mapping)]
+        self.acts = [each for each in _list(receipt.get("acts")) if isinstance(each, Mapping)]
+        fallback = self.view.get("fallback")
+        self.fallback = str(fallback.get("id")) if isinstance(fallback, Mapping) else ""
+
+    # ---- which story -------------------------------------------------------------------------------------
+
+    def of_run(self) -> Story:
+        """Tell what a run did or found."""
+        kind = self._kind()
+        severity = {"dark": "critical", "foreign": "warning", "blind": "warning", "unverified": "warning",
+                    "attention": "warning", "unready": "warning", "fallback": "warning", "degraded": "warning",
+                    "recovered": "resolved"}.get(kind, "info")  # fmt: skip
+        act = self._main_act() or {}
+        headline = self._say(wording.HEADLINES, kind, group=self.group, to=self._named(act.get("to")))
+        todo, command = self._todo(kind, act)
+        lines = (
+            ("what", self._named(act.get("why"))),
+            ("since", self._time(self.receipt.get("at"))),
+            ("felt", self._felt(kind, act)),
+            ("did", self._did(kind)),
+            ("left", self._left()),
+            ("todo", todo),
+            ("command", command),
+            *_where(self.style, self._first_route()),
+            ("runbook", f"{self.style.runbook}#{kind}"),
+            *(("problem", str(problem)) for problem in _list(self.receipt.get("problems"))[:_PROBLEMS]),
+            ("detail", self._detail()),
+            ("reference", str(self.receipt.get("run") or "")),
+        )
+        return Story(severity, headline, lines)
+
+    def of_episode(self, episode: Json) -> Story:
+        """Tell an episode: its beginning or course, or its end."""
+        kind = str(episode.get("kind") or "attention").replace("-", "").replace("_broken", "").replace(" broken", "")
+        if kind not in wording.KINDS:
+            kind = "attention"
+        over = bool(episode.get("until"))
+        name = self._say(wording.KINDS, kind) if kind in wording.KINDS else kind
+        severity = "resolved" if over else "critical" if kind == "dark" else "warning"
+        headline = self._say(wording.HEADLINES, "ended" if over else kind, group=self.group, kind=name)
+        felt = "nothing" if over else kind if kind in wording.FELT else "unknown"
+        todo, command = self._todo("quiet" if over else kind, {})
+        lines = (
+            ("what", str(episode.get("cause") or "")),
+            ("since", self._span(episode.get("since"), episode.get("until"))),
+            ("felt", self._say(wording.FELT, felt, hop="", came_from="")),
+            ("did", self._did(kind) if self.acts else ""),
+            ("left", _words(episode.get("left")) or self._left()),
+            ("todo", _words(episode.get("todo")) or todo),
+            ("command", command),
+            *_where(self.style, self._first_route(), _words(episode.get("about"))),
+            ("runbook", f"{self.style.runbook}#{kind}"),
+            ("detail", self._detail()),
+            ("reference", str(self.receipt.get("run") or "")),
+        )
+        return Story(severity, headline, lines)
+
+    def _kind(self) -> str:
+        """Say in a word what the receipt is about."""
+        act = self._main_act()
+        if self.receipt.get("outcome") == "attention":
+            return self._trouble(act)
+        if act is None:
+            return "repaired" if self.receipt.get("repaired") else "changed"
+        kind = str(act.get("kind"))
+        if kind in ("moved", "bridged"):
+            return "fallback" if self.fallback and act.get("to") == self.fallback else "moved"
+        return kind if kind in wording.HEADLINES else "changed"
+
+    def _trouble(self, act: Json | None) -> str:
+        if any(route.get("state") == "unknown" for route in self.routes):
+            return "blind"
+        health = {str(each.get("id")): each for each in self.gateways}
+        for route in self.routes:
+            hop = str(route.get("next_hop") or "")
+            if route.get("state") == "missing":
+                return "dark"
+            if hop and hop not in health and hop != self.fallback:
+                return "foreign"
+            if health.get(hop, {}).get("health") == "unhealthy":
+                return "dark"
+        if self.receipt.get("verified") is False:
+            return "dark"
+        if any(health.get(str(route.get("next_hop")), {}).get("health") == "unknown" for route in self.routes):
+            return "blind"
+        if any(health.get(str(route.get("next_hop")), {}).get("health") == "draining" for route in self.routes):
+            return "degraded"
+        if act is not None and act.get("kind") in ("moved", "created", "bridged"):
+            return "unverified"
+        return "attention"
+
+    # ---- what is said ------------------------------------------------------------------------------------
+
+    def _felt(self, kind: str, act: Json) -> str:
+        moved = kind in ("moved", "fallback", "created")
+        known = {"unready": "degraded", "unverified": "moved_unverified", "attention": "unknown"}
+        key = known.get(kind, kind if kind in ("dark", "foreign", "blind", "paused", "degraded") else "nothing")
+        if key == "degraded" and self._ready():
+            key = "nothing"
+        if moved:
+            key = "moved_verified" if self.receipt.get("verified") is True else "moved_unverified"
+            if key == "moved_verified" and self.view.get("eip"):
+                key = "moved_eip"
+        elsewhere = [str(route.get("next_hop")) for route in self.routes if route.get("next_hop")]
+        hop = self._named(next(iter(elsewhere), ""))
+        came_from = self._named(act.get("came_from")) or "?"
+        return self._say(wording.FELT, key, hop=hop, came_from=came_from)
+
+    def _did(self, kind: str) -> str:
+        said = []
+        for act in self.acts:
+            what = str(act.get("kind"))
+            key = "released" if what == "address" and not act.get("to") else what
+            if key not in wording.DID:
+                continue
+            names = {name: self._named(act.get(name)) or "?" for name in ("what", "to", "came_from")}
+            said.append(self._say(wording.DID, key, **names))
+        said += [str(each) for each in _list(self.receipt.get("repaired"))]
+        if self.receipt.get("verified") is True and kind in ("moved", "fallback", "created"):
+            ip = self.receipt.get("egress_ip")
+            said.append(self._say(wording.DID, "looked_ip" if ip else "looked", ip=ip))
+        return "; ".join(dict.fromkeys(said)) or self._say(wording.DID, "nothing")
+
+    def _left(self) -> str:
+        if not self.gateways:
+            return ""
+        ready = self._ready()
+        if ready:
+            return self._say(wording.LEFT, "ready", hops=", ".join(self._named(hop) for hop in ready))
+        carrying = self._carrying()
+        others = [each for each in self.gateways if each.get("id") not in carrying]
+        if not others:
+            return self._say(wording.LEFT, "alone")
+        why = "; ".join(f"{self._named(each.get('id'))} {self._reason(each)}".strip() for each in others)
+        return self._say(wording.LEFT, "none", hops=why)
+
+    def _todo(self, kind: str, act: Json) -> tuple[str, str]:
+        """Say what to do, and the command that does it or shows more."""
+        status = f"natkeeper status {self.group}"
+        if kind in ("dark", "degraded", "unready", "unproven", "moved", "fallback", "full"):
+            return self._about_gateways(kind, act, status)
+        home = next((str(r["home"]) for r in self.routes if r.get("home")), "")
+        take_back = f"natkeeper switch {self.group}{f' --to {home}' if home else ''} --force"
+        known = {
+            "foreign": ("foreign", take_back),
+            "blind": ("blind", "natkeeper doctor"),
+            "paused": ("paused", f"natkeeper resume {self.group}"),
+            "repaired": ("who", f"natkeeper history {self.group} --all"),
+            "unverified": ("look", status),
+            "attention": ("attention", status),
+            "probe": ("attention", "natkeeper doctor"),
+            "brownout": ("attention", status),
+        }
+        key, command = known.get(kind, ("nothing", status))
+        return self._say(wording.TODO, key), command
+
+    def _about_gateways(self, kind: str, act: Json, status: str) -> tuple[str, str]:
+        bad = [each for each in self.gateways if each.get("health") != "healthy" or each.get("unfit")]
+        stopped = next((each for each in bad if "Stopped" in str(each.get("reason"))), None)
+        sick = next((each for each in bad if "Stop" not in str(each.get("reason"))), None)
+        old = str(act.get("came_from") or "")
+        if kind in ("moved", "fallback") and not bad and old:
+            command = f"natkeeper switch {self.group} --to {old}"
+            return self._say(wording.TODO, "home", hop=self._named(old)), command
+        first = [self._say(wording.TODO, "dark")] if kind == "dark" else []
+        join = "；" if self.style.language == "zh" else "; "
+        if stopped is not None:
+            words = self._say(wording.TODO, "start", hop=self._named(stopped.get("id")))
+            return join.join([*first, words]), f"aliyun ecs StartInstance --InstanceId {stopped.get('id')}"
+        if sick is not None:
+            words = self._say(wording.TODO, "repair", hop=self._named(sick.get("id")))
+            return join.join([*first, words]), f"natkeeper setup {sick.get('id')}"
+        return join.join(first) or self._say(wording.TODO, "nothing" if kind == "moved" else "attention"), status
+
+    # ---- small words -------------------------------------------------------------------------------------
+
+    def _say(self, table: dict[str, tuple[str, str]], key: str, **fields: object) -> str:
+        return text(table, key, self.style.language, **fields)
+
+    def _main_act(self) -> Json | None:
+        ordered = [act for kind in _ORDER for act in self.acts if act.get("kind") == kind]
+        return next(iter(ordered), None)
+
+    def _carrying(self) -> list[str]:
+        return [str(route.get("next_hop")) for route in self.routes]
+
+    def _ready(self) -> list[str]:
+        carrying = self._carrying()
+        fit = (each for each in self.gateways if each.get("health") == "healthy" and not each.get("unfit"))
+        return [str(each.get("id")) for each in fit if each.get("id") not in carrying]
+
+    def _reason(self, gateway: Json) -> str:
+        reason = str(gateway.get("reason") or gateway.get("unfit") or "")
+        return wording.REASONS.get(reason, reason) if self.style.language == "zh" else reason
+
+    def _named(self, hop: object) -> str:
+        """Name next hops by name and id, wherever the view knows the name."""
+        said = "" if hop is None else str(hop)
+        for each in self.gateways:
+            name, ident = str(each.get("name") or ""), str(each.get("id") or "")
+            if name and ident and ident in said and name != ident:
+                said = said.replace(ident, f"{name} ({ident})")
+        return said
+
+    def _detail(self) -> str:
+        signal = self.receipt.get("signal")
+        return f"{self.receipt.get('sentence', '')}{f' [{signal}]' if signal else ''}"
+
+    def _first_route(self) -> Json:
+        return next(iter(self.routes), {})
+
+    def _time(self, moment: object) -> str:
+        at = _moment(moment)
+        return "" if at is None else _local(at, self.style.timezone)
+
+    def _span(self, since: object, until: object) -> str:
+        began, ended = _moment(since), _moment(until)
+        if began is None:
+            return ""
+        said = self._time(since)
+        if ended is not None:
+            said += f" {self._say(wording.WORDS, 'until', time=self._time(until))}"
+        now = ended or _moment(self.receipt.get("at")) or began
+        if now - began < _LATE:
+            return said
+        minutes = int((now - began).total_seconds() // 60)
+        length = f"{minutes} min" if minutes < 120 else f"{minutes / 60:.1f} h"  # noqa: PLR2004
+        return f"{said} ({self._say(wording.WORDS, 'for', length=length)})"
+
+
+def _where(style: Style, route: Json, about: str = "") -> Iterator[tuple[str, str]]:
+    """Say account, region and route, and where the console shows them."""
+    table, destination = str(route.get("table") or ""), str(route.get("destination") or "")
+    account = text(wording.WORDS, "account", style.language, account=style.account) if style.account else ""
+    named = about or (f"{destination} in {table}" if table else "")
+    yield "where", ", ".join(part for part in (account, style.region, named) if part)
+    if style.region and table:
+        yield "console", f"https://vpc.console.aliyun.com/vpc/{style.region}/route-tables/{table}"
+
+
+def _moment(value: object) -> datetime | None:
+    try:
+        moment = datetime.fromisoformat(str(value).replace("Z", "+00:00"))
+    except ValueError:
+        return None
+    return moment if moment.tzinfo is not None else moment.replace(tzinfo=timezone.utc)
+
+
+def _local(moment: datetime, name: str) -> str:
+    """Write a moment in a time zone; in UTC where this machine does not know the zone."""
+    zone: tzinfo = timezone.utc
+    try:
+        zone = ZoneInfo(name)
+    except (KeyError, ValueError, OSError):
+        name = "UTC"
+    return f"{moment.astimezone(zone):%Y-%m-%d %H:%M:%S} {name}"
+
+
+def _cut(words: str, longest: int) -> str:
+    return words if len(words) <= longest else words[: longest - 1] + "…"
+
+
+def _list(value: object) -> list[Any]:
+    return list(value) if isinstance(value, (list, tuple)) else []
+
+
+def _words(value: object) -> str:
+    return ", ".join(map(str, value)) if isinstance(value, (list, tuple)) else str(value or "")
