@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from natkeeper.domain.signals import Ignored, Pause, Unclear, parse
+from natkeeper.domain.untrusted import as_text
 
 
 def asked(**payload: Any) -> Any:
@@ -54,3 +55,15 @@ def test_what_is_wrong_with_a_payload_is_told_in_two_hundred_characters() -> Non
 def test_half_of_a_shape_is_none(key: str) -> None:
     """Each kind of payload is known by two of its keys."""
     assert asked(**{key: "x"}) == Ignored("the payload has none of the shapes natkeeper knows")
+
+
+@pytest.mark.parametrize(
+    "text, kept",
+    [
+        ("as it is, 原样", "as it is, 原样"), ("two\r\nlines", "two lines"), ("\x85", ""), ("a\u2028b", "a b"),
+        ("\x1b[31mred", "?[31mred"), ("a\u202eb", "a?b"), ("\ud800", "?"), ("x" * 500, "x" * 200), (7, ""),
+    ],
+)  # fmt: skip
+def test_a_foreign_text_becomes_one_line_that_prints(text: object, kept: str) -> None:
+    """It goes into log lines, messages and terminals: no escape, no separator, nothing that turns what follows."""
+    assert as_text(text) == kept

@@ -106,6 +106,8 @@ PATIENT = settings(max_examples=150, suppress_health_check=[HealthCheck.function
 @example(payload={"action": "pause", "group": "prod", "for": "1h", "why": "\ud800"})
 @example(payload={"action": "switch", "group": "\ud800"})
 @example(payload={"action": "switch", "group": "prod", "to": "i-bravo\n"})
+@example(payload={"source": "\x85", "specversion": "1.0", "type": "ecs:Instance:StateChange", "data": {}})
+@example(payload={"source": "a\u2028b\u202ec", "specversion": "1.0", "type": "ecs:Instance:StateChange", "data": {}})
 def test_values_that_are_meant_to_do_harm_do_none(stage: Stage, capsys: Any, payload: Any) -> None:
     """Quotes, line breaks, substitutions, surrogates, giants: data like any other, in every place."""
     raw = bytes_of(payload)
@@ -127,15 +129,52 @@ def test_bytes_of_any_kind_are_ignored(stage: Stage, capsys: Any, raw: bytes) ->
     check(stage, raw, answer + "\n" + capsys.readouterr().out)
 
 
+WISHES = (
+    {"action": "switch", "group": "prod", "to": B},
+    {"action": "pause", "group": "prod", "for": "1h", "why": "work on the gateways"},
+    {"action": "setup", "group": "prod"},
+)
+
+
+def writes_of(stage: Stage, payload: Any) -> list[Any]:
+    """Every write of one run."""
+    first = len(stage.cloud.batches)
+    handler.handler(bytes_of(payload), CONTEXT)
+    return [sent.call for sent in stage.cloud.sent(EVERY_WRITE, since=first)]
+
+
+def check_write(call: Any) -> None:
+    """Check that a write stays within the group."""
+    assert getattr(call, "table", TABLE) == TABLE
+    assert getattr(getattr(call, "to", None), "id", A) in (A, B)
+    assert set(getattr(call, "gateways", ())) <= {A, B}
+    assert len(getattr(call, "description", "")) <= 256
+
+
 @PATIENT
 @given(payload=twisted())
-def test_a_wish_writes_only_within_its_group(stage: Stage, capsys: Any, payload: Any) -> None:
+@example(payload=WISHES[0])
+def test_a_wish_writes_only_within_its_group(stage: Stage, payload: Any) -> None:
     """Even what a person asks for touches no table, gateway or EIP but those of the configuration."""
-    stage.first = len(stage.cloud.batches)  # type: ignore[attr-defined]
-    handler.handler(bytes_of(payload), CONTEXT)
-    for sent in stage.cloud.sent(EVERY_WRITE, since=stage.first):  # type: ignore[attr-defined]
-        call = sent.call
-        assert getattr(call, "table", TABLE) == TABLE
-        assert getattr(getattr(call, "to", None), "id", A) in (A, B)
-        assert set(getattr(call, "gateways", ())) <= {A, B}
-        assert len(getattr(call, "description", "")) <= 256
+    for call in writes_of(stage, payload):
+        check_write(call)
+
+
+@pytest.mark.parametrize("wish", WISHES, ids=lambda wish: wish["action"])
+@pytest.mark.parametrize("words", EVIL, ids=lambda words: repr(words)[:20])
+def test_evil_words_beside_a_wish_change_nothing_of_what_it_writes(stage: Stage, wish: Any, words: str) -> None:
+    """A reason and an unknown key are data: the wish is carried out within its group, or refused whole."""
+    calls = writes_of(stage, {**wish, "why": words, "more": words})
+    kinds = {"switch": PointRoute, "pause": NoteRoute, "setup": StartSetup}
+    assert {type(call) for call in calls} in ({kinds[wish["action"]]}, set())
+    for call in calls:
+        check_write(call)
+
+
+@pytest.mark.parametrize("wish", WISHES, ids=lambda wish: wish["action"])
+def test_a_plain_wish_is_written(stage: Stage, wish: Any) -> None:
+    """So that the tests above look at writes, not at refusals."""
+    calls = writes_of(stage, wish)
+    assert calls
+    for call in calls:
+        check_write(call)

@@ -16,8 +16,15 @@ _USUAL = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d{1,6})\d*)?(Z|[+-]
 
 
 def as_text(value: Any) -> str:  # noqa: ANN401  anything may arrive
-    """Take a text, cut to a length fit for a message; anything else is nothing."""
-    return value[:LONGEST_TEXT] if isinstance(value, str) else ""
+    """Take a text, cut to a length fit for a message, on one line; anything else is nothing.
+
+    What does not print (line separators of Unicode, terminal escapes, lone surrogates, marks that turn the direction
+    of writing) becomes a question mark: the text goes into log lines, messages and terminals.
+    """
+    if not isinstance(value, str):
+        return ""
+    text = " ".join(value[: 2 * LONGEST_TEXT].split())[:LONGEST_TEXT]
+    return text if text.isprintable() else "".join(one if one.isprintable() else "?" for one in text)
 
 
 def as_texts(value: Any) -> tuple[str, ...]:  # noqa: ANN401
