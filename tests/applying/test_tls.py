@@ -25,12 +25,15 @@ from natkeeper.alibaba.clients import Clients
 from natkeeper.alibaba.credentials import Credentials
 
 
-def certificate(folder: Path, name: str) -> Path:
-    """Make a self-signed certificate for `name`, with its key, in one PEM file."""
+def certificate(folder: Path, name: str, *others: str) -> Path:
+    """Make a self-signed certificate for `name` and the `others`, with its key, in one PEM file."""
     key = ec.generate_private_key(ec.SECP256R1())
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "bench")])
     now = dt.datetime.now(dt.timezone.utc)
-    alternative = x509.IPAddress(ipaddress.ip_address(name)) if name[0].isdigit() else x509.DNSName(name)
+    alternatives = [
+        x509.IPAddress(ipaddress.ip_address(each)) if each.replace(".", "").isdigit() else x509.DNSName(each)
+        for each in (name, *others)
+    ]
     made = (
         x509.CertificateBuilder()
         .subject_name(subject)
@@ -39,7 +42,7 @@ def certificate(folder: Path, name: str) -> Path:
         .serial_number(1)
         .not_valid_before(now - dt.timedelta(days=1))
         .not_valid_after(now + dt.timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([alternative]), critical=False)
+        .add_extension(x509.SubjectAlternativeName(alternatives), critical=False)
         .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
         .sign(key, hashes.SHA256())
     )
