@@ -12,16 +12,17 @@ from statistics import mean
 import pytest
 from rich.console import Console
 
-from natkeeper.probe.handler import Settings
-from natlab.bench import cold, command, scale, storm
+from natkeeper.egress_check import Kind
+from natlab.bench import cold, command, loss, scale, storm
 from natlab.bench import detection as detecting
-from natlab.bench.detection import detection, row, seen_after, shipped, usd_a_month
-from natlab.bench.figures import Figure, NotMeasuredError, Part, Sample, absent, counted
+from natlab.bench.detection import detection, in_a_row, row, seen_after, shipped, silent_for, usd_a_month
+from natlab.bench.figures import Figure, NotMeasuredError, Part, Sample, Table, absent, counted
 from natlab.bench.machine import Place
 from natlab.bench.report import as_json
 
 PROMISED = {"warm_overhead_ms", "cold_ms", "cold_ratio", "cold_peak_mb", "bundle_mb", "sweep500_s", "sweep500_calls",
-            "event_calls", "stop_outage_s", "freeze_outage_s", "follow_survived"}  # fmt: skip
+            "event_calls", "stop_outage_s", "freeze_outage_s", "follow_survived",
+            "false_reports_10pct"}  # fmt: skip
 MACHINE = {"processor": "one", "load": "0.00"}
 
 
@@ -31,7 +32,7 @@ def test_everything_that_is_promised_is_written_and_shown(tmp_path: Path, monkey
     monkeypatch.setattr(cold, "documented_sdks", lambda _place: tmp_path)
     monkeypatch.setattr(cold, "start", lambda contender, *_: cold.Start(len(contender.name), 1.0))
     out, shown, said = tmp_path / "bench.json", io.StringIO(), list[str]()
-    order = command.Order(runs=1, sweeps=1, groups=2, lab_runs=0)
+    order = command.Order(runs=1, sweeps=1, groups=2, lab_runs=0, hours=1)
     command.measure(order, Console(file=shown, width=300), out, as_json=False, say=said.append)
     told = json.loads(out.read_text(encoding="utf-8"))
     assert {name.replace("500", "2") for name in PROMISED} <= set(told)
@@ -67,7 +68,7 @@ def test_a_part_that_cannot_be_measured_costs_no_other_part(tmp_path: Path, monk
 def test_a_bench_that_is_interrupted_keeps_what_it_measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The file is written after each part."""
 
-    def interrupted(_rows: object) -> list[Figure]:
+    def interrupted() -> list[Figure]:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(storm, "storm", lambda: [counted("storm_ms", "storm", 3)])
@@ -81,7 +82,8 @@ def test_a_bench_that_is_interrupted_keeps_what_it_measured(tmp_path: Path, monk
 def test_every_part_keeps_its_promise_of_figures() -> None:
     """A figure that a part promises and does not yield is not noticed otherwise."""
     part = Part("size", ("bundle_mb", "probe_mb"), lambda: [counted("bundle_mb", "bundle", 1)])
-    assert [(figure.key, figure.failed) for figure in part.figures()] == [("bundle_mb", False), ("probe_mb", True)]
+    figures = [each for each in part.figures() if isinstance(each, Figure)]
+    assert [(figure.key, figure.failed) for figure in figures] == [("bundle_mb", False), ("probe_mb", True)]
 
 
 def test_quiet_sweeps_that_differ_say_in_which_calls() -> None:
@@ -115,7 +117,7 @@ def test_the_names_are_those_of_five_hundred_groups() -> None:
 def test_a_figure_knows_its_median_its_spread_and_whether_its_aim_is_met() -> None:
     """Three runs, one of them bad."""
     figure = Figure("cold_ms", "cold start", "ms", Sample.of([100.0, 300.0, 110.0]), "least 50", 250.0)
-    told = as_json([figure], [], MACHINE)
+    told = as_json([figure], MACHINE)
     assert told["cold_ms"] == 110.0
     about = told["figures"]["cold_ms"]
     assert (about["min"], about["max"], about["runs"], about["met"]) == (100.0, 300.0, 3, True)
@@ -124,36 +126,63 @@ def test_a_figure_knows_its_median_its_spread_and_whether_its_aim_is_met() -> No
 
 def test_what_could_not_be_measured_is_null_with_its_reason() -> None:
     """A missing figure is not a good one."""
-    told = as_json([absent("stop_outage_s", "outage", "s", "no root")], [], MACHINE)
+    told = as_json([absent("stop_outage_s", "outage", "s", "no root")], MACHINE)
     assert told["stop_outage_s"] is None
     assert told["figures"]["stop_outage_s"]["missing"] == "no root"
 
 
-@pytest.mark.parametrize("death", [0.0, 0.1, 0.5, 0.99, 17.3, 50.0])
+DEATHS = [0.0, 0.1, 0.5, 0.99, 17.3, 50.0]
+
+
+@pytest.mark.parametrize("death", DEATHS)
 @pytest.mark.parametrize("interval, timeout, failures", [(1.0, 0.8, 3), (2.0, 0.5, 2), (5.0, 1.0, 1)])
 def test_a_silent_death_is_seen_within_an_interval_and_so_many_time_outs(
     death: float, interval: float, timeout: float, failures: int
 ) -> None:
     """What the table says is what the probe's settings promise, while a watch lasts."""
-    settings = Settings("prod", ("http://www.internet.test/",), interval, timeout, failures)
-    seen = seen_after(settings, death, timeout, 60.0)
+    seen = seen_after(in_a_row(interval, timeout, failures), death, Kind.SILENT, 60.0)
     assert failures * timeout - 1e-6 <= seen <= interval + failures * timeout + 0.02
+
+
+@pytest.mark.parametrize("death", DEATHS)
+@pytest.mark.parametrize("silence, interval", [(1.2, 1.0), (2.4, 0.5), (1.0, 5.0)])
+def test_a_silent_death_is_seen_within_an_interval_and_a_silence(death: float, silence: float, interval: float) -> None:
+    """The same by the other rule."""
+    seen = seen_after(silent_for(silence, interval), death, Kind.SILENT, 60.0)
+    assert silence - 1e-6 <= seen <= interval + silence + 0.02
 
 
 def test_a_death_in_the_pause_is_seen_by_the_next_watch() -> None:
     """With watches of 55 s nobody would look in the last five seconds of a minute."""
-    settings = Settings("prod", ("http://www.internet.test/",), *shipped())
-    assert seen_after(settings, 55.5, settings.timeout, 55.0) == pytest.approx(4.5 + 3 * 0.8)
+    assert seen_after(shipped(), 55.5, Kind.SILENT, 55.0) == pytest.approx(4.5 + 1.2)
 
 
 def test_the_figures_of_detection_are_those_of_the_shipped_setting() -> None:
     """First in the table; the last row leaves a pause."""
-    ours, saving = row(*shipped(), 60.0), row(*shipped(), 55.0)
-    found = {figure.key: figure.value for figure in detection([ours, saving])}
+    ours = row(shipped(), 60.0)
+    *figures, table = detection()
+    found = {figure.key: figure.value for figure in figures if isinstance(figure, Figure)}
     assert found["detection_s"] == pytest.approx(mean(ours.silent.values), abs=0.001)
     assert found["detection_worst_s"] == pytest.approx(ours.silent.high, abs=0.001)
     assert found["probe_usd"] == pytest.approx(usd_a_month(60.0), abs=0.01)
     assert usd_a_month(60.0) > usd_a_month(55.0)
+    assert isinstance(table, Table)
+    assert table.told[0] == ours.as_json()
+
+
+def test_packet_loss_moves_less_by_the_shipped_rule_and_a_death_is_seen_sooner() -> None:
+    """At a loss that is high enough to count something in an hour."""
+    ours, before = (loss.Row.of(rule, 0.25, 1.0, 20) for rule in (shipped(), loss.BEFORE))
+    assert ours.sample.median < before.sample.median / 5
+    assert mean(ours.deaths.values) < mean(before.deaths.values) - 1
+
+
+def test_lossless_paths_and_short_bursts_are_never_reported() -> None:
+    """The model itself loses nothing that it was not told to lose."""
+    for rule in (shipped(), loss.BEFORE):
+        assert loss.false_reports(rule, loss.lossy(0.0), 1.0) == 0
+        assert loss.reported(rule, 0.5, 20) == 0
+        assert loss.reported(rule, 5.0, 20) == 1
 
 
 def test_the_bench_knows_its_checkout() -> None:

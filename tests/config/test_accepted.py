@@ -27,6 +27,22 @@ def parse(**settings: Any) -> Any:
     return parse_config({"region": "cn-hangzhou", "groups": {"prod": group}}).groups[0]
 
 
+@pytest.mark.parametrize(
+    "given, counted",
+    [
+        ({}, None),
+        ({"silence": "2s"}, None),
+        ({"interval": "5s"}, None),
+        ({"failures": 4}, (0.8, 4)),
+        ({"timeout": "500ms"}, (0.5, 3)),
+        ({"timeout": 1, "failures": 2}, (1.0, 2)),
+    ],
+)
+def test_a_configuration_of_0_1_keeps_its_rule(given: dict[str, Any], counted: tuple[float, int] | None) -> None:
+    """Looks are counted where their number or their time-out is set; silence is the rule where neither is."""
+    assert parse(probe=given).probe.counted == counted
+
+
 def test_gateways_and_routes_are_enough() -> None:
     """Everything else has a default that is safe: no planned return, no following EIP, no probe, setup applied."""
     group = parse()
@@ -34,7 +50,8 @@ def test_gateways_and_routes_are_enough() -> None:
     assert (group.address, group.fallback, group.failback, group.hold_down) == ("own", None, MANUAL, 300)
     assert (group.sources, group.forwards, group.probe, group.setup) == ((), (), Probe(), Setup())
     probe, setup = group.probe, group.setup
-    assert (probe.function, probe.interval, probe.timeout, probe.failures, probe.table) == (None, 1.0, 0.8, 3, None)
+    assert (probe.function, probe.interval, probe.silent_s, probe.counted, probe.table) == (None, 1.0, 1.2, None, None)
+    assert probe.look_s == 0.8
     assert probe.targets == ("http://www.aliyun.com/", "223.5.5.5:53")
     assert (setup.mode, setup.via, setup.every, setup.foreign_rules) == ("apply", "oos", 600, "remove")
     assert (setup.template, setup.role) == ("natkeeper-gateway-setup", "natkeeper-oos")

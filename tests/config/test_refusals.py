@@ -167,6 +167,12 @@ def forward(**settings: Any) -> list[dict[str, Any]]:
                 "a watch lasts for 60 s"
             ),
         ),
+        ({"probe": {"silence": "400ms"}}, "probe.silence: got '0.4s'; allowed: 500ms to 40s: a watch lasts for 60 s"),
+        ({"probe": {"silence": "41s"}}, "probe.silence: got '41s'; allowed: 500ms to 40s: a watch lasts for 60 s"),
+        (
+            {"probe": {"silence": "1.2s", "failures": 3}},
+            "probe.silence: got '1.2s'; allowed: nothing where timeout or failures is set: one rule or the other",
+        ),
         ({"setup": {"every": "59s"}}, "setup.every: got '59s'; allowed: 1m to 1h"),
         ({"setup": {"every": 3601}}, "setup.every: got '3601s'; allowed: 1m to 1h"),
         ({"forwards": forward(port=65536)}, "forwards[0].port: got 65536; allowed: a port from 1 to 65535"),
@@ -214,7 +220,10 @@ def forward(**settings: Any) -> list[dict[str, Any]]:
         ),
         (
             {"probe": {"a\nb - at `c": 1}},
-            r"probe.a\nb - at `c: got an unknown key; allowed: function, targets, interval, timeout, failures, table",
+            (
+                r"probe.a\nb - at `c: got an unknown key; allowed: function, targets, interval, silence, timeout, "
+                r"failures, table"
+            ),
         ),
     ],
 )

@@ -68,7 +68,7 @@ def test_an_aim_that_must_be_reached_is_missed_from_below(perform: Perform) -> N
     """One survivor of two hundred is not two hundred."""
     figure = perform(lambda scenario: PLAYED[scenario.name])["follow_survived"]
     assert (figure.value, figure.least, figure.met) == (1.0, 200.0, False)
-    assert as_json([figure], [], {})["figures"]["follow_survived"]["least"] == 200.0
+    assert as_json([figure], {})["figures"]["follow_survived"]["least"] == 200.0
     assert replace(figure, least=1.0).met
 
 

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import os
+import resource
 import socket
+import socketserver
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, suppress
 from datetime import datetime, timezone
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from natkeeper.domain.egress import EgressLost, EgressSeen
+from natkeeper.domain.egress import EgressLost, EgressSeen, NotLooked
 from natkeeper.egress_check import look
 from natkeeper.ports import LookFromHere
 from tests.applying.local import Local
@@ -55,7 +61,7 @@ def silent() -> Iterator[str]:
         yield f"127.0.0.1:{listening.getsockname()[1]}"
 
 
-def seen(*targets: str, within: float = 2.0) -> EgressSeen | EgressLost:
+def seen(*targets: str, within: float = 2.0) -> EgressSeen | EgressLost | NotLooked:
     """Look at `targets` at a known time."""
     return look(targets, within, lambda: AT)
 
@@ -94,7 +100,7 @@ def test_an_address_that_comes_a_little_later_is_waited_for(server: str, silent:
 def test_an_address_that_does_not_come_is_not_waited_for_long(silent: str) -> None:
     """The grace ends before the time-out does."""
     began = threading.Event()
-    ended: list[EgressSeen | EgressLost] = []
+    ended: list[EgressSeen | EgressLost | NotLooked] = []
 
     def go() -> None:
         began.set()
@@ -136,6 +142,158 @@ def test_a_name_that_does_not_resolve_says_so(monkeypatch: pytest.MonkeyPatch) -
 
     monkeypatch.setattr("socket.getaddrinfo", unknown)
     assert seen("name.internet.test:80") == EgressLost(AT, "name.internet.test:80: its name does not resolve")
+
+
+class Trickle(socketserver.BaseRequestHandler):
+    """Sends a byte of a header that never ends every 20 ms, so that no read ever times out."""
+
+    def handle(self) -> None:
+        self.request.sendall(b"HTTP/1.1 200 OK\r\nX-Slow: ")
+        with suppress(OSError):
+            while True:
+                self.request.sendall(b"x")
+                time.sleep(0.02)
+
+
+@pytest.fixture
+def trickling() -> Iterator[str]:
+    """host:port of a web server whose header never ends."""
+    server = socketserver.ThreadingTCPServer(("127.0.0.1", 0), Trickle)
+    server.daemon_threads = True
+    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
+    yield f"127.0.0.1:{server.server_address[1]}"
+    server.shutdown()
+    server.server_close()
+
+
+def looking() -> list[threading.Thread]:
+    """List the threads of looks; a thread is named for what it runs."""
+    return [thread for thread in threading.enumerate() if "(_try)" in thread.name]
+
+
+def open_files() -> list[int]:
+    """List this process's descriptors."""
+    return [int(each.name) for each in Path("/proc/self/fd").iterdir()]
+
+
+def ends(condition: Callable[[], bool]) -> bool:
+    """Say whether a condition comes true within five seconds."""
+    until = time.monotonic() + 5
+    while not condition() and time.monotonic() < until:
+        time.sleep(0.01)
+    return condition()
+
+
+def test_a_target_that_trickles_its_header_keeps_no_thread_and_no_socket(trickling: str) -> None:
+    """Its bytes come in time for every read; the look's own time ends it all the same."""
+    sockets = len(open_files())
+    for _ in range(20):
+        assert seen(f"http://{trickling}/", within=0.05) == EgressLost(AT, f"http://{trickling}/: no answer in time")
+    assert ends(lambda: not looking())
+    # The server's own ends close once ours are.
+    assert ends(lambda: len(open_files()) <= sockets + 1)
+
+
+def test_a_handshake_that_trickles_keeps_no_thread(trickling: str) -> None:
+    """TLS is ended as well: bytes that are no TLS, or none at all."""
+    for _ in range(5):
+        assert isinstance(seen(f"https://{trickling}/", within=0.05), EgressLost)
+    assert ends(lambda: not looking())
+
+
+def test_a_silent_tls_server_keeps_no_thread(silent: str) -> None:
+    """Its handshake never comes."""
+    assert isinstance(seen(f"https://{silent}/", within=0.05), EgressLost)
+    assert ends(lambda: not looking())
+
+
+def test_a_name_that_hangs_keeps_one_thread_however_often_it_is_looked_up(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Later looks wait for the look-up that is under way."""
+    resolving = threading.Event()
+
+    def hang(*_: Any, **__: Any) -> Any:
+        resolving.wait(20)
+        raise OSError
+
+    monkeypatch.setattr("socket.getaddrinfo", hang)
+    for _ in range(10):
+        seen("name.internet.test:80", within=0.02)
+    assert ends(lambda: len(looking()) == 1)
+    resolving.set()
+    assert ends(lambda: not looking())
+
+
+@pytest.fixture
+def no_descriptors() -> Iterator[None]:
+    """A process that may open no file more."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(open_files()), hard))
+    taken = []
+    with suppress(OSError):
+        while True:
+            taken.append(os.open("/dev/null", os.O_RDONLY))
+    yield
+    for each in taken:
+        os.close(each)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+@pytest.mark.usefixtures("no_descriptors")
+@pytest.mark.parametrize("target", ["127.0.0.1:9", "http://127.0.0.1:9/", "name.internet.test:80"])
+def test_a_process_without_descriptors_says_nothing_of_the_internet(target: str) -> None:
+    """Too many open files is the looking process's own trouble; the resolver does not even say so."""
+    found = seen(target)
+    assert isinstance(found, NotLooked)
+    assert "too many open files" in found.reason
+
+
+def test_a_process_without_threads_says_nothing_of_the_internet(monkeypatch: pytest.MonkeyPatch, silent: str) -> None:
+    """The way to the target is fine."""
+
+    def refuse(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    assert seen(silent) == NotLooked(AT, f"{silent}: can't start new thread")
+
+
+def test_one_target_that_answers_is_enough_even_for_a_process_in_want(
+    monkeypatch: pytest.MonkeyPatch, silent: str
+) -> None:
+    """The other target's thread could not be started."""
+    started = threading.Thread.start
+    left = iter([True])
+
+    def refuse(thread: threading.Thread) -> None:
+        if not next(left, False):
+            raise RuntimeError("can't start new thread")
+        started(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    assert seen(silent, NOBODY) == EgressSeen(AT, None)
+
+
+def test_a_dead_address_among_several_does_not_take_all_the_time(
+    monkeypatch: pytest.MonkeyPatch, silent: str, full: str
+) -> None:
+    """Each address has its share."""
+    addresses = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (host, int(port)))
+                 for host, port in (each.split(":") for each in (full, silent))]  # fmt: skip
+    monkeypatch.setattr("socket.getaddrinfo", lambda *_, **__: addresses)
+    assert seen("name.internet.test:80", within=2.0) == EgressSeen(AT, None)
+
+
+@pytest.fixture
+def full() -> Iterator[str]:
+    """host:port of something that answers no SYN: its queue of connections is full."""
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as listening, ExitStack() as clients:
+        for _ in range(3):
+            client = clients.enter_context(socket.socket())
+            client.settimeout(0)
+            client.connect_ex(listening.getsockname())
+        yield f"127.0.0.1:{listening.getsockname()[1]}"
 
 
 def test_the_failover_function_looks_by_the_same_code(local: Local, server: str) -> None:

@@ -6,7 +6,6 @@ import json
 import shutil
 import subprocess
 import sys
-from collections.abc import Sequence
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from types import SimpleNamespace
@@ -15,8 +14,8 @@ from typing import Any
 import pytest
 
 from natkeeper.domain.config import parse_config
-from natkeeper.domain.egress import Egress, EgressLost, EgressSeen
 from natkeeper.domain.signals import ProbeReport, parse
+from natkeeper.egress_check import Kind
 from natkeeper.probe.handler import (
     EgressLostError,
     Probe,
@@ -25,43 +24,55 @@ from natkeeper.probe.handler import (
     read_settings,
     settings_file,
 )
+from natlab.bench.virtual import ADDRESS, Answer, VirtualPath
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 FUNCTIONS = SHARED.parent / "functions"
-SETTINGS = Settings("prod", ("http://www.internet.test/",), interval=1.0, timeout=0.8, failures=3)
+TARGETS_BY_DEFAULT = (
+    parse_config(
+        {"region": "cn-hangzhou", "groups": {"a": {"gateways": ["i-bp1a"], "routes": [{"table": "vtb-bp1a"}]}}}
+    )
+    .groups[0]
+    .probe.targets
+)
+TARGETS = ("http://www.internet.test/",)
+IN_A_ROW = Settings("prod", TARGETS, interval=1.0, timeout=0.8, failures=3)
 TIMER = json.dumps({"triggerTime": "2026-11-23T06:00:00Z", "triggerName": "look", "payload": ""})
 CONFIG = {
     "region": "cn-hangzhou",
     "groups": {
-        "prod": {"gateways": ["i-bp1a", "i-bp1b"], "routes": [{"table": "vtb-bp1a"}], "probe": {"interval": "2s"}},
+        "prod": {
+            "gateways": ["i-bp1a", "i-bp1b"],
+            "routes": [{"table": "vtb-bp1a"}],
+            "probe": {"interval": "2s", "failures": 4},
+        },
         "test": {"gateways": ["i-bp1c"], "routes": [{"table": "vtb-bp1b"}], "probe": {"targets": ["10.0.0.9:80"]}},
     },
 }
 
 
-class Way:
-    """The way to the internet, on a clock that only looks and sleeps move. `lost` tells whether it is lost then."""
+class Way(VirtualPath):
+    """The way to the internet, on a clock that only waits move. `lost` are the times at which it is lost.
 
-    def __init__(self, *lost: tuple[float, float], failing_takes: float = 0.8, working_takes: float = 0.1) -> None:
-        self.now = 1_800_000_000.0
-        self.began = self.now
+    The wall clock is another one, which can step; nothing may hang on it.
+    """
+
+    def __init__(self, *lost: tuple[float, float], fails: Kind = Kind.SILENT) -> None:
+        super().__init__(self.found)
         self.lost = lost
-        self.takes = {False: working_takes, True: failing_takes}
-        self.looks: list[float] = []
+        self.fails = fails
+        self.wall = 1_800_000_000.0
 
-    def look(self, targets: Sequence[str], timeout: float, clock: Any) -> Egress:
-        assert (tuple(targets), timeout) == (SETTINGS.targets, SETTINGS.timeout)
-        at = self.now - self.began
-        self.looks.append(round(at, 3))
-        lost = any(begin <= at < end for begin, end in self.lost)
-        self.now += self.takes[lost]
-        return EgressLost(clock(), "no answer in time") if lost else EgressSeen(clock(), "198.51.100.7")
+    def found(self, began: float, _timeout_s: float) -> Answer:
+        lost = any(begin <= began < end for begin, end in self.lost)
+        return (0.001, self.fails) if lost else (0.1, Kind.ANSWERED)
 
-    def sleep(self, seconds: float) -> None:
-        self.now += seconds
+    @property
+    def looks(self) -> list[float]:
+        return [round(each, 3) for each in self.began]
 
-    def probe(self) -> Probe:
-        return Probe(SETTINGS, lambda: self.now, self.sleep, self.look)
+    def probe(self, settings: Settings = IN_A_ROW) -> Probe:
+        return Probe(settings, lambda _targets: self, self.ticks, lambda: self.wall + self.now)
 
 
 def context(timeout: float) -> Any:
@@ -75,7 +86,7 @@ def test_a_watch_looks_every_interval_until_the_next_one_begins() -> None:
     answer = way.probe()(TIMER, context(75))
     assert way.looks[:4] == [0.0, 1.0, 2.0, 3.0]
     assert way.looks[-1] == 59.0
-    assert answer == {"group": "prod", "looks": len(way.looks), "lost": 0, "ip": "198.51.100.7"}
+    assert answer == {"group": "prod", "looks": len(way.looks), "lost": 0, "ip": ADDRESS}
 
 
 def test_three_lost_looks_in_a_row_are_reported_by_raising() -> None:
@@ -84,10 +95,10 @@ def test_three_lost_looks_in_a_row_are_reported_by_raising() -> None:
     with pytest.raises(EgressLostError) as raised:
         way.probe()(TIMER, context(75))
     assert way.looks[-3:] == [10.0, 10.8, 11.6]
-    assert round(way.now - way.began, 3) == 12.4
+    assert round(way.now, 3) == 12.4
     said = json.loads(str(raised.value))
-    assert said == {"natkeeper": "egress-lost", "group": "prod", "since": way.began + 10.0, "failures": 3,
-                    "reason": "no answer in time", "until": way.began + 60.0}  # fmt: skip
+    assert said == {"natkeeper": "egress-lost", "group": "prod", "since": way.wall + 10.0, "lasted": 2.4, "failures": 3,
+                    "reason": "no answer in time", "until": way.wall + 60.0}  # fmt: skip
 
 
 def test_two_lost_looks_are_no_report() -> None:
@@ -99,7 +110,7 @@ def test_two_lost_looks_are_no_report() -> None:
 
 def test_errors_that_come_at_once_are_not_counted_in_one_instant() -> None:
     """A route that changes answers with an ICMP error for a moment: three looks take as long as three time-outs."""
-    way = Way((10.0, 10.5), failing_takes=0.001)
+    way = Way((10.0, 10.5), fails=Kind.REFUSED)
     way.probe()(TIMER, context(75))
     assert 10.0 in way.looks
     assert 10.8 in way.looks
@@ -115,9 +126,10 @@ def test_the_failover_function_understands_the_report() -> None:
         "responsePayload": json.dumps({"errorMessage": str(raised.value), "errorType": "EgressLostError"}),
     }  # fmt: skip
     read = parse(json.dumps(record).encode())
-    since = datetime.fromtimestamp(way.began, timezone.utc)
+    since = datetime.fromtimestamp(way.wall, timezone.utc)
     until = since + timedelta(minutes=1)
-    assert read == (ProbeReport(parse_config(CONFIG).groups[0].name, since, 3, "no answer in time", until),)
+    lasted = timedelta(seconds=2.4)
+    assert read == (ProbeReport(parse_config(CONFIG).groups[0].name, since, 3, "no answer in time", until, lasted),)
 
 
 def test_a_loss_that_has_begun_is_looked_at_to_its_end() -> None:
@@ -125,14 +137,14 @@ def test_a_loss_that_has_begun_is_looked_at_to_its_end() -> None:
     way = Way((58.5, 99))
     with pytest.raises(EgressLostError):
         way.probe()(TIMER, context(75))
-    assert round(way.now - way.began, 3) == 59.0 + 3 * 0.8
+    assert round(way.now, 3) == 59.0 + 3 * 0.8
 
 
 def test_a_loss_is_not_looked_at_beyond_the_functions_own_time() -> None:
     """Else the platform would end the probe, and nobody would hear of anything."""
-    way = Way((58.5, 99), failing_takes=5.0)
-    way.probe()(TIMER, context(65))
-    assert way.now - way.began < 65 + 5.0
+    way = Way((58.5, 99))
+    assert way.probe()(TIMER, context(64))["lost"] == 3
+    assert way.now <= 61
 
 
 def test_a_watch_ends_within_the_functions_own_time() -> None:
@@ -151,15 +163,16 @@ def test_a_watch_can_be_asked_for() -> None:
 def test_a_watch_goes_on_for_the_one_that_ended_with_its_report() -> None:
     """And ends when that would have: each minute begins its own, and two that overlap must not become three."""
     way = Way()
-    again = json.dumps({"action": "watch", "until": way.began + 20.5})
+    again = json.dumps({"action": "watch", "until": way.wall + 20.5})
     assert way.probe()(again, context(75))["looks"] == 21
+    way.now = 20.5
     assert way.probe()(again, context(75))["looks"] == 0
 
 
 def test_a_look_that_succeeds_is_one_look() -> None:
     """The answer that LookThroughProbe reads."""
     way = Way()
-    assert way.probe()(b'{"action":"look"}', object()) == {"ok": True, "ip": "198.51.100.7", "reason": ""}
+    assert way.probe()(b'{"action":"look"}', object()) == {"ok": True, "ip": ADDRESS, "reason": ""}
     assert len(way.looks) == 1
 
 
@@ -184,7 +197,8 @@ def test_the_settings_of_the_group_are_read(tmp_path: Path) -> None:
     """One bundle for all groups; the variable chooses."""
     (tmp_path / "probe.json").write_bytes(settings_file(parse_config(CONFIG)))
     prod = read_settings(tmp_path, {"NATKEEPER_GROUP": "prod"})
-    assert (prod.group, prod.interval, prod.failures) == ("prod", 2.0, 3)
+    assert prod == Settings("prod", parse_config(CONFIG).groups[0].probe.targets, 2.0, None, 0.8, 4)
+    assert read_settings(tmp_path, {"NATKEEPER_GROUP": "test"}).silence == 1.2
     assert read_settings(tmp_path, {"NATKEEPER_GROUP": "test"}).targets == ("10.0.0.9:80",)
 
 
@@ -207,7 +221,16 @@ def test_settings_that_are_missing_say_so(tmp_path: Path, written: str | None, g
 
 def test_the_probe_needs_nothing_but_the_standard_library(tmp_path: Path) -> None:
     """Its bundle: index.py, probe.json and a few modules, in an interpreter without any package."""
-    for name in ("__init__", "probe/__init__", "probe/handler", "egress_check", "domain/__init__", "domain/egress"):
+    for name in (
+        "__init__",
+        "probe/__init__",
+        "probe/handler",
+        "probe/loss",
+        "probe/watch",
+        "egress_check",
+        "domain/__init__",
+        "domain/egress",
+    ):
         target = tmp_path / "natkeeper" / f"{name}.py"
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(SHARED / "natkeeper" / f"{name}.py", target)

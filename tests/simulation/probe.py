@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 from natkeeper.domain.config import Group
-from natkeeper.probe.handler import WATCH_S
+from natkeeper.probe.handler import WATCH_S, Settings
 from tests.simulation.town import Town
 
 
@@ -45,7 +45,11 @@ class Eye:
         mine = self._loss
         since = self.town.now + timedelta(seconds=until_next_look)
         probe = self.group.probe
-        enough = until_next_look + probe.failures * probe.timeout
+        rule = Settings("", (), probe.interval, probe.silent_s).rule
+        if probe.counted is not None:
+            timeout, failures = probe.counted
+            rule = Settings("", (), probe.interval, None, timeout, failures).rule
+        enough = until_next_look + rule.lost_s
 
         def over() -> None:
             if mine == self._loss and self.town.second <= self._watching_until + 3:
@@ -54,7 +58,8 @@ class Eye:
                     "natkeeper": "egress-lost",
                     "group": self.group.name,
                     "since": since.timestamp(),
-                    "failures": probe.failures,
+                    "lasted": rule.lost_s,
+                    "failures": rule.looks,
                     "reason": "no answer",
                     "until": (self.town.now + timedelta(seconds=until - self.town.second)).timestamp(),
                 }

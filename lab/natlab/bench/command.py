@@ -4,34 +4,33 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from natlab.bench import cold, detection, packets, report, scale, size, storm, warm
-from natlab.bench.figures import Figure, Part
+from natlab.bench import cold, detection, loss, packets, report, scale, size, storm, warm
+from natlab.bench.figures import Figure, Part, Table
 from natlab.bench.machine import Place, machine
 from natlab.bench.scale import GROUPS
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from natlab.bench.detection import Row
-
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What to measure: how often, how many groups, which parts (none named: all)."""
+    """What to measure: how often, how many groups, how many hours of packet loss, which parts (none named: all)."""
 
     runs: int = 15
     sweeps: int = 5
     groups: int = GROUPS
     lab_runs: int = 5
+    hours: int = 24
     only: tuple[str, ...] = ()
 
 
-def parts(order: Order, place: Place, rows: Sequence[Row], say: Callable[[str], None]) -> tuple[Part, ...]:
+def parts(order: Order, place: Place, say: Callable[[str], None]) -> tuple[Part, ...]:
     """List everything that can be measured, in the order in which it is."""
     return (
         Part("size", size.KEYS, size.size),
@@ -39,7 +38,8 @@ def parts(order: Order, place: Place, rows: Sequence[Row], say: Callable[[str], 
         Part("warm", warm.KEYS, lambda: warm.warm(order.runs)),
         Part("scale", scale.keys(order.groups), lambda: scale.scale(order.sweeps, order.groups)),
         Part("storm", storm.KEYS, storm.storm),
-        Part("detection", detection.KEYS, lambda: detection.detection(rows)),
+        Part("detection", detection.KEYS, detection.detection),
+        Part("loss", loss.KEYS, lambda: loss.losses(order.hours)),
         Part("lab", packets.KEYS, lambda: packets.packets(order.lab_runs, say)),
     )
 
@@ -51,21 +51,20 @@ def measure(order: Order, console: Console, out: Path, *, as_json: bool, say: Ca
     """
     place, about = Place.checkout(), machine()
     place.scratch.mkdir(parents=True, exist_ok=True)
-    rows = detection.table() if _wanted(order, "detection") else []
-    figures: list[Figure] = []
-    told = report.as_json(figures, rows, about)
-    for part in parts(order, place, rows, say):
+    measured: list[Figure | Table] = []
+    told = report.as_json(measured, about)
+    for part in parts(order, place, say):
         if _wanted(order, part.name):
             say(f"{part.name} (load {os.getloadavg()[0]:.1f})")
-            figures += part.figures()
-            told = report.as_json(figures, rows, about)
+            measured += part.figures()
+            told = report.as_json(measured, about)
             report.write(out, told)
     if as_json:
         print(json.dumps(told, ensure_ascii=False))  # noqa: T201  what was asked for
     else:
-        report.show(console, figures, rows, about)
+        report.show(console, measured, about)
         say(f"written to {out}")
-    return not any(figure.failed for figure in figures)
+    return not any(isinstance(each, Figure) and each.failed for each in measured)
 
 
 def _wanted(order: Order, name: str) -> bool:

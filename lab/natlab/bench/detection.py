@@ -1,23 +1,23 @@
 """How soon does the probe see a dead path, for each way to set it, and what does its time cost?
 
-The probe's own code runs on a clock that only looks and pauses move. The path dies at every fifth of a second of a
-minute: silently, so that every look waits its time-out, or with an answer that there is no way, which comes at once.
+The probe's own code runs on a clock that only its waits move. The path dies at every fifth of a second of a minute:
+silently, so that nothing is heard, or with an answer that there is no way, which comes at once.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import json
 from dataclasses import dataclass
-from datetime import datetime
 from statistics import mean
 from typing import Any
 
 import yaml
 
 from natkeeper.domain.config import parse_config
-from natkeeper.domain.egress import Egress, EgressLost, EgressSeen
-from natkeeper.probe.handler import WATCH_S, EgressLostError, Probe, Settings
-from natlab.bench.figures import Figure, Sample, counted
+from natkeeper.egress_check import Kind
+from natkeeper.probe.handler import WATCH_S, EgressLostError, Probe, Settings, settings_file
+from natlab.bench.figures import Figure, Sample, Table, counted
+from natlab.bench.virtual import Answer, VirtualPath
 from natlab.bench.worlds import PAPER_CONFIG
 from natlab.scenarios.functions import ROOT
 
@@ -31,10 +31,10 @@ _ANSWER_S, _REFUSAL_S = 0.02, 0.005
 _EVERY_S = 0.2
 ALLOWED_S = 12.0
 """How much longer than a watch s.yaml lets the probe run."""
-OTHERS = (
-    (0.5, 0.5, 2), (1.0, 0.5, 2), (1.0, 0.8, 2), (1.0, 0.8, 3), (1.0, 1.0, 3), (2.0, 0.8, 3), (5.0, 1.0, 2),
-    (10.0, 2.0, 3),
-)  # fmt: skip
+_TARGETS = ("http://www.internet.test/",)
+SILENCES = ((0.8, 1.0), (1.0, 1.0), (1.2, 1.0), (1.6, 1.0), (2.4, 1.0), (1.2, 0.5), (1.2, 2.0), (1.2, 5.0))
+"""Silence and interval."""
+IN_A_ROW = ((1.0, 0.8, 3), (1.0, 0.5, 2), (2.0, 0.8, 3), (10.0, 2.0, 3))
 """Interval, time-out and failures in a row."""
 
 
@@ -42,20 +42,37 @@ OTHERS = (
 class Row:
     """What one setting gives. Times in seconds from the death of the path to the report."""
 
-    interval: float
-    timeout: float
-    failures: int
+    settings: Settings
     watch_s: float
     silent: Sample
     refused: Sample
     usd: float
 
+    @property
+    def rule(self) -> str:
+        """When a loss is a loss, in words."""
+        if self.settings.silence is not None:
+            return f"silent for {self.settings.silence:g} s"
+        return f"{self.settings.failures} in a row of {self.settings.timeout:g} s"
+
+    @property
+    def cells(self) -> tuple[str, ...]:
+        """The row as people read it."""
+        return (
+            self.rule,
+            f"{self.settings.interval:g} s",
+            f"{self.watch_s:g} s",
+            *(f"{mean(each.values):.1f} / {each.high:.1f} s" for each in (self.silent, self.refused)),
+            f"{self.usd:.2f}",
+        )
+
     def as_json(self) -> dict[str, Any]:
         """Means and worst cases."""
+        settings = self.settings
+        counted = {"timeout_s": settings.timeout, "failures": settings.failures} if settings.silence is None else {}
         return {
-            "interval_s": self.interval,
-            "timeout_s": self.timeout,
-            "failures": self.failures,
+            "interval_s": settings.interval,
+            **({"silence_s": settings.silence} if settings.silence is not None else counted),
             "watch_s": self.watch_s,
             "silent_mean_s": round(mean(self.silent.values), 2),
             "silent_worst_s": round(self.silent.high, 2),
@@ -65,67 +82,73 @@ class Row:
         }
 
 
-def shipped() -> tuple[float, float, int]:
-    """Return the defaults of natkeeper.yaml: interval, time-out, failures."""
-    probe = parse_config(dict(PAPER_CONFIG)).groups[0].probe
-    return float(probe.interval), float(probe.timeout), probe.failures
+def shipped() -> Settings:
+    """Return what natkeeper.yaml's defaults make of the probe."""
+    config = parse_config(dict(PAPER_CONFIG))
+    group = config.groups[0].name
+    probe = json.loads(settings_file(config))[group]
+    return Settings(group, tuple(probe["targets"]), probe["interval"], probe["silence"])
+
+
+def silent_for(silence: float, interval: float = 1.0) -> Settings:
+    """Return settings by which a loss is silence."""
+    return Settings("prod", _TARGETS, interval, silence)
+
+
+def in_a_row(interval: float, timeout: float, failures: int) -> Settings:
+    """Return settings by which a loss is looks that fail in a row: the rule of 0.1."""
+    return Settings("prod", _TARGETS, interval, None, timeout, failures)
 
 
 def table() -> list[Row]:
     """Every setting, the shipped one first, and last the shipped one with watches that leave a pause between them."""
     ours = shipped()
-    rows = [row(*ours, WATCH_S)]
-    rows += [row(*other, WATCH_S) for other in OTHERS if other != ours]
-    return [*rows, row(*ours, SAVING_S)]
+    others = [silent_for(*each) for each in SILENCES] + [in_a_row(*each) for each in IN_A_ROW]
+    rows = [row(ours, WATCH_S)]
+    rows += [row(other, WATCH_S) for other in others if other.rule != ours.rule]
+    return [*rows, row(ours, SAVING_S)]
 
 
-def detection(rows: Sequence[Row]) -> list[Figure]:
-    """The figures of the shipped setting."""
+def detection() -> list[Figure | Table]:
+    """Measure every setting; the figures are those of the shipped one."""
+    rows = table()
     ours, saving = rows[0], rows[-1]
-    least = f"{ours.failures} looks of {ours.timeout:g} s: {ours.failures * ours.timeout:.1f} s"
     return [
         Figure("detection_s", "a silent death is reported after (mean)", "s",
-               Sample.of([mean(ours.silent.values)]), least),
+               Sample.of([mean(ours.silent.values)]), f"{ours.rule}, and half an interval"),
         Figure("detection_worst_s", "… at worst", "s", Sample.of([ours.silent.high]),
                f"with a watch of {saving.watch_s:g} s in a minute {saving.silent.high:.1f} s"),
         counted("probe_usd", "what the probe's time costs a month", round(ours.usd, 2), "USD",
                 floor=f"with a watch of {saving.watch_s:g} s {saving.usd:.2f}"),
+        Table("detection", "how soon the probe reports a dead path (mean / worst), by its settings",
+              ("a loss is", "interval", "watch", "silent", "refused", "USD a month"),
+              tuple(row.cells for row in rows), tuple(row.as_json() for row in rows)),
     ]  # fmt: skip
 
 
-def row(interval: float, timeout: float, failures: int, watch_s: float) -> Row:
+def row(settings: Settings, watch_s: float) -> Row:
     """Measure one setting."""
-    settings = Settings("prod", ("http://www.internet.test/",), interval, timeout, failures)
     deaths = [number * _EVERY_S for number in range(round(MINUTE_S / _EVERY_S))]
-    silent = Sample.of([seen_after(settings, death, timeout, watch_s) for death in deaths])
-    refused = Sample.of([seen_after(settings, death, _REFUSAL_S, watch_s) for death in deaths])
-    return Row(interval, timeout, failures, watch_s, silent, refused, usd_a_month(watch_s))
+    silent = Sample.of([seen_after(settings, death, Kind.SILENT, watch_s) for death in deaths])
+    refused = Sample.of([seen_after(settings, death, Kind.REFUSED, watch_s) for death in deaths])
+    return Row(settings, watch_s, silent, refused, usd_a_month(watch_s))
 
 
-def seen_after(settings: Settings, death: float, fails_in_s: float, watch_s: float) -> float:
+def seen_after(settings: Settings, death: float, fails: Kind, watch_s: float) -> float:
     """Return the seconds from the death of the path, so long after a minute began, to the probe's report."""
-    now = 0.0
 
-    def look(_targets: Sequence[str], _timeout_s: float, clock: Callable[[], datetime]) -> Egress:
-        nonlocal now
-        if now >= death:
-            now += fails_in_s
-            return EgressLost(clock(), "no answer in time")
-        now += _ANSWER_S
-        return EgressSeen(clock(), "192.0.2.1")
+    def answer(began: float, _timeout_s: float) -> Answer:
+        return (_REFUSAL_S, fails) if began >= death else (_ANSWER_S, Kind.ANSWERED)
 
-    def pause(seconds: float) -> None:
-        nonlocal now
-        now += seconds
-
-    probe = Probe(settings, lambda: now, pause, look)
+    path = VirtualPath(answer)
+    probe = Probe(settings, lambda _targets: path, path.ticks, path.ticks)
     minute = 0.0
     while True:
-        now = max(now, minute)
+        path.now = max(path.now, minute)
         try:
             probe.watch(watch_s, watch_s + ALLOWED_S)
         except EgressLostError:
-            return now - death
+            return path.now - death
         minute += MINUTE_S
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 from typing import Any
@@ -102,14 +102,25 @@ def repeated(times: int, measure: Callable[[], float]) -> Sample:
 
 
 @dataclass(frozen=True, slots=True)
+class Table:
+    """Figures that are read side by side. `told` is what bench.json has of it under `key`: an object for each row."""
+
+    key: str
+    title: str
+    headings: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    told: tuple[Mapping[str, Any], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Part:
     """A part of the bench. It yields each figure as soon as it has it; `keys` are the figures that it promises."""
 
     name: str
     keys: tuple[str, ...]
-    measure: Callable[[], Iterable[Figure]]
+    measure: Callable[[], Iterable[Figure | Table]]
 
-    def figures(self) -> Iterator[Figure]:
+    def figures(self) -> Iterator[Figure | Table]:
         """Yield the figures; after a failure, one without a value and with the reason for each that is missing.
 
         One part that fails must not cost what the others measured, so every error ends here.

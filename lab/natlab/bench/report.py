@@ -7,8 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from natlab.bench.detection import Row
-from natlab.bench.figures import Figure
+from natlab.bench.figures import Figure, Table
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -16,44 +15,41 @@ if TYPE_CHECKING:
 _LARGE = 100
 
 
-def show(console: Console, figures: Sequence[Figure], rows: Sequence[Row], machine: Mapping[str, str]) -> None:
-    """Print the figures, each beside its floor and its aim, and how soon the probe sees a dead path."""
+def show(console: Console, measured: Sequence[Figure | Table], machine: Mapping[str, str]) -> None:
+    """Print the figures, each beside its floor and its aim, and then the tables."""
     from rich import box
-    from rich.table import Table
+    from rich.table import Table as Shown
 
     style = {"box": box.SIMPLE_HEAD, "pad_edge": False, "title_justify": "left"}
-    table = Table(title=f"natkeeper bench ({', '.join(f'{k} {v}' for k, v in machine.items())})", **style)  # type: ignore[arg-type]
+    table = Shown(title=f"natkeeper bench ({', '.join(f'{k} {v}' for k, v in machine.items())})", **style)  # type: ignore[arg-type]
     table.add_column("what")
     table.add_column("median", justify="right", no_wrap=True)
     table.add_column("of", justify="right", no_wrap=True)
     table.add_column("best … worst", justify="right", no_wrap=True)
     table.add_column("aim", justify="right", no_wrap=True)
     table.add_column("floor, or what it is made of")
-    for figure in figures:
-        table.add_row(*_cells(figure))
+    for figure in measured:
+        if isinstance(figure, Figure):
+            table.add_row(*_cells(figure))
     console.print(table)
-    if not rows:
-        return
-    looks = Table(title="how soon the probe reports a dead path (mean / worst), by its settings", **style)  # type: ignore[arg-type]
-    for heading in ("interval", "timeout", "failures", "watch", "silent", "refused", "USD a month"):
-        looks.add_column(heading, justify="right", no_wrap=True)
-    for row in rows:
-        told = row.as_json()
-        looks.add_row(
-            f"{row.interval:g} s", f"{row.timeout:g} s", str(row.failures), f"{row.watch_s:g} s",
-            f"{told['silent_mean_s']:.1f} / {told['silent_worst_s']:.1f} s",
-            f"{told['refused_mean_s']:.1f} / {told['refused_worst_s']:.1f} s", f"{row.usd:.2f}",
-        )  # fmt: skip
-    console.print(looks)
+    for other in measured:
+        if isinstance(other, Table):
+            shown = Shown(title=other.title, **style)  # type: ignore[arg-type]
+            for heading in other.headings:
+                shown.add_column(heading, justify="right", no_wrap=True)
+            for row in other.rows:
+                shown.add_row(*row)
+            console.print(shown)
 
 
-def as_json(figures: Sequence[Figure], rows: Sequence[Row], machine: Mapping[str, str]) -> dict[str, Any]:
-    """Give the object of bench.json: each figure by its key, then everything about it."""
+def as_json(measured: Sequence[Figure | Table], machine: Mapping[str, str]) -> dict[str, Any]:
+    """Give the object of bench.json: each figure by its key, then everything about it, then the tables by theirs."""
+    figures = [figure for figure in measured if isinstance(figure, Figure)]
     return {
         **{figure.key: figure.value for figure in figures},
         "machine": dict(machine),
         "figures": {figure.key: _about(figure) for figure in figures},
-        "detection": [row.as_json() for row in rows],
+        **{table.key: list(table.told) for table in measured if isinstance(table, Table)},
     }
 
 

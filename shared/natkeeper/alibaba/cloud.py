@@ -30,6 +30,7 @@ from natkeeper.ports import (
     CreateRoute,
     DeleteRoute,
     Failure,
+    FailureKind,
     HandOver,
     LookFromHere,
     LookThroughProbe,
@@ -189,10 +190,14 @@ class AlibabaCloud:
         raise TypeError(f"{type(call).__name__} is not a call that this cloud knows")
 
     def _look(self, call: LookFromHere, deadline: datetime) -> Result:
+        from natkeeper.domain.egress import NotLooked
         from natkeeper.egress_check import look
 
         left = (deadline - self.clock()).total_seconds()
-        return look(call.targets, max(0.0, min(call.timeout_s, left)), self.clock)
+        found = look(call.targets, max(0.0, min(call.timeout_s, left)), self.clock)
+        if isinstance(found, NotLooked):
+            return Failure(FailureKind.UNREACHABLE, f"this function could not look at the internet: {found.reason}")
+        return found
 
     def _persist(self, make: Callable[[Attempt], Any], deadline: datetime, patience_s: float = Call.patience_s) -> Any:
         """Try for `patience_s` seconds from now, and not past the deadline."""

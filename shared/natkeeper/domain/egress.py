@@ -61,4 +61,12 @@ class EgressLost:
     kind: EvidenceKind = EvidenceKind.PRIVATE_HOST
 
 
+@dataclass(frozen=True, slots=True)
+class NotLooked:
+    """No look could be made, for want of the looking process's own resources; says nothing about the internet."""
+
+    at: datetime
+    reason: str
+
+
 Egress = EgressSeen | EgressLost

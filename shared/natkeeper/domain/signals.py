@@ -63,7 +63,8 @@ class RouteTouched:
 class ProbeReport:
     """The probe lost the internet at `since` and every look after that failed too.
 
-    `until`: when the watch that ended with this report would have ended by itself, where the probe says so.
+    `lasted`: for how long, when it reported; `until`: when the watch that ended with this report would have ended by
+    itself. Both where the probe says so.
     """
 
     group: GroupName
@@ -71,6 +72,7 @@ class ProbeReport:
     failures: int
     reason: str
     until: datetime | None = None
+    lasted: timedelta | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -297,13 +299,14 @@ def _failure_record(record: dict[str, Any]) -> Parsed:
     group = report.get("group")
     if not isinstance(group, str) or not isinstance(since, (int, float)) or not isinstance(failures, int):
         return Ignored("the probe's report is incomplete")
-    until = report.get("until")
+    until, lasted = report.get("until"), report.get("lasted")
     try:
         lost = datetime.fromtimestamp(since, timezone.utc)
         end = datetime.fromtimestamp(until, timezone.utc) if isinstance(until, (int, float)) else None
+        length = timedelta(seconds=lasted) if isinstance(lasted, (int, float)) else None
     except (ValueError, OverflowError, OSError):
         return Ignored("the probe's report has an impossible time")
-    return ProbeReport(GroupName(group), lost, failures, as_text(report.get("reason")), end)
+    return ProbeReport(GroupName(group), lost, failures, as_text(report.get("reason")), end, length)
 
 
 # ---- a person --------------------------------------------------------------------------------------------

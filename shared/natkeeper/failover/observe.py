@@ -95,7 +95,7 @@ def observe(policy: Group, question: Question, seen: Seen, so_far: SoFar, clock:
         if policy.fallback is not None:
             calls["fallback"] = ReadNatGateway(policy.fallback)
     if question.internet:
-        calls["internet"] = LookFromHere(policy.probe.targets, policy.probe.timeout)
+        calls["internet"] = LookFromHere(policy.probe.targets, policy.probe.look_s)
     batch: Batch = tuple(calls.values())
     answers = yield batch
     found = dict(zip(calls, answers, strict=True))

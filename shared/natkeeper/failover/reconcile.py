@@ -163,7 +163,7 @@ def _suspect(
         account.problems.append(belief)
         return world, None
     hop, lost = belief
-    looked = timedelta(seconds=policy.probe.timeout * report.failures)
+    looked = report.lasted or timedelta(seconds=policy.probe.look_s * report.failures)
     if now - report.since > looked + PROMPT:
         seen.reported[hop.id] = lost
         return replace(world, so_far=replace(world.so_far, doubted=frozenset({hop.id}))), None

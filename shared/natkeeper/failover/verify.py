@@ -65,7 +65,7 @@ def _through_probe(function: str, others: frozenset[str], clock: Clock, until: d
 
 
 def _on_gateway(policy: Group, gateway: InstanceId, clock: Clock, deadline: datetime) -> Run[Egress | Unseen]:
-    started = yield from ask(StartLook(gateway, policy.probe.targets, policy.probe.timeout))
+    started = yield from ask(StartLook(gateway, policy.probe.targets, policy.probe.look_s))
     if isinstance(started, Failure):
         return Unseen(f"Cloud Assistant could not look on {gateway}: {started}")
     until = min(clock() + ASSISTANT_WITHIN, deadline)

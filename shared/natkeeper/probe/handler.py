@@ -1,13 +1,13 @@
 """The probe: sees what private hosts see, by looking at the internet through the guarded route.
 
-A timer event, or `{"action": "watch"}`, makes it look for a minute, or `"until"` a time; after `failures` looks in a
-row without an answer it raises, and Function Compute hands the failed invocation to the failover function
-(asynchronous destination), so the report needs no network. `{"action": "look"}` makes it look once and answer
-`{"ok", "ip", "reason"}`.
+A timer event, or `{"action": "watch"}`, makes it look for a minute, or `"until"` a time; once nothing has answered for
+`silence` it raises, and Function Compute hands the failed invocation to the failover function (asynchronous
+destination), so the report needs no network. `{"action": "look"}` makes it look until something answers or that much
+is lost, and answer `{"ok", "ip", "reason"}`. When a loss is a loss: loss.py; how time is kept: watch.py.
 
 Packaging puts `probe.json` beside index.py, one entry for each group, times in seconds:
-`{"prod": {"targets": ["http://…"], "interval": 1.0, "timeout": 0.8, "failures": 3}}`; the variable
-NATKEEPER_GROUP names the group that this function guards.
+`{"prod": {"targets": ["http://…"], "interval": 1.0, "silence": 1.2}}`, or instead of `silence` the rule of 0.1,
+`"timeout": 0.8, "failures": 3`; the variable NATKEEPER_GROUP names the group that this function guards.
 """
 
 from __future__ import annotations
@@ -15,19 +15,23 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from datetime import datetime, timezone
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from natkeeper import bundle_root
-from natkeeper.domain.egress import Egress, EgressSeen
-from natkeeper.egress_check import look
+from natkeeper.egress_check import ADDRESS_GRACE_S, Heard, Kind, tells_address
+from natkeeper.egress_check import Looks as AllLooks
+from natkeeper.probe.loss import USUAL, Lost, Rule, Watch
+from natkeeper.probe.watch import Broken, Looks, Watching
 
 if TYPE_CHECKING:
     from natkeeper.domain.config import Config
+    from natkeeper.domain.config import Probe as ProbeConfig
 
 GROUP = "NATKEEPER_GROUP"
 SETTINGS_FILE = "probe.json"
@@ -40,8 +44,15 @@ LEAST_REST_S = 3.0
 class EgressLostError(Exception):
     """The guarded route leads nowhere. Its message is one JSON object, which the failover function reads:
 
-    `{"natkeeper": "egress-lost", "group", "since": seconds since the epoch, "failures", "reason",
-    "until": when the watch would have ended}`.
+    `{"natkeeper": "egress-lost", "group", "since": seconds since the epoch, "lasted": seconds, "failures": looks,
+    "reason", "until": when the watch would have ended}`.
+    """
+
+
+class ProbeBrokenError(Exception):
+    """The probe cannot look, for want of its own resources. Its message is one JSON object:
+
+    `{"natkeeper": "probe-broken", "group", "reason"}`.
     """
 
 
@@ -51,27 +62,40 @@ class ProbeMisconfiguredError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """How to look; `interval` and `timeout` in seconds."""
+    """How to look: times in seconds; either `silence`, or `timeout` and `failures`."""
 
     group: str
     targets: tuple[str, ...]
     interval: float
-    timeout: float
-    failures: int
+    silence: float | None = None
+    timeout: float = 0.0
+    failures: int = 0
+
+    @property
+    def rule(self) -> Rule:
+        """When a watch reports a loss."""
+        if self.silence is not None:
+            return Rule.silence(self.silence, self.interval)
+        return Rule.in_a_row(self.failures, self.timeout, self.interval)
+
+    @property
+    def rule_of_one_look(self) -> Rule:
+        """When a single look is lost: where looks are counted, after two, for one lost packet says little."""
+        return self.rule if self.silence is not None else Rule.in_a_row(2, self.timeout, self.interval)
 
 
 def settings_file(config: Config) -> bytes:
     """Write probe.json for `config`: what packaging puts beside index.py."""
-    groups = {
-        group.name: {
-            "targets": list(group.probe.targets),
-            "interval": float(group.probe.interval),
-            "timeout": float(group.probe.timeout),
-            "failures": group.probe.failures,
-        }
-        for group in config.groups
-    }
+    groups = {group.name: _written(group.probe) for group in config.groups}
     return (json.dumps(groups, ensure_ascii=False, indent=1, sort_keys=True) + "\n").encode()
+
+
+def _written(probe: ProbeConfig) -> dict[str, Any]:
+    written: dict[str, Any] = {"targets": list(probe.targets), "interval": float(probe.interval)}
+    if probe.counted is None:
+        return written | {"silence": float(probe.silent_s)}
+    timeout, failures = probe.counted
+    return written | {"timeout": float(timeout), "failures": failures}
 
 
 def read_settings(folder: Path, environ: Mapping[str, str]) -> Settings:
@@ -85,28 +109,29 @@ def read_settings(folder: Path, environ: Mapping[str, str]) -> Settings:
         raise ProbeMisconfiguredError(f"{GROUP}: got {name!r}; allowed: {', '.join(sorted(groups))}")
     try:
         read = groups[name]
-        return Settings(
-            name,
-            tuple(str(target) for target in read["targets"]),
-            float(read["interval"]),
-            float(read["timeout"]),
-            int(read["failures"]),
-        )
+        targets, interval = tuple(str(target) for target in read["targets"]), float(read["interval"])
+        if "silence" in read:
+            return Settings(name, targets, interval, float(read["silence"]))
+        return Settings(name, targets, interval, None, float(read["timeout"]), int(read["failures"]))
     except (KeyError, TypeError, ValueError) as error:
         raise ProbeMisconfiguredError(f"{SETTINGS_FILE}: {name}: {error!r}") from error
 
 
 @dataclass(frozen=True)
 class Probe:
-    """The handler of the probe function. `clock` in seconds since the epoch, `sleeper` takes seconds."""
+    """The handler of the probe function. `ticks`: a monotonic clock; `wall`: seconds since the epoch, for reports only.
+
+    Wall clocks step: a time that is compared with one of another machine is made from it at the last moment.
+    """
 
     settings: Settings
-    clock: Callable[[], float] = time.time
-    sleeper: Callable[[float], None] = time.sleep
-    looker: Callable[..., Egress] = look
+    looks: Callable[[tuple[str, ...]], Looks] = AllLooks
+    ticks: Callable[[], float] = time.monotonic
+    wall: Callable[[], float] = time.time
+    times: deque[float] = field(default_factory=lambda: deque(maxlen=USUAL))
 
     def __call__(self, event: bytes | str, context: object) -> dict[str, Any]:
-        """Answer one invocation; raises EgressLostError when a watch finds that egress is lost."""
+        """Answer one invocation. Raises EgressLostError when egress is lost, ProbeBrokenError when it cannot look."""
         try:
             asked = json.loads(event)
         except ValueError:
@@ -121,50 +146,62 @@ class Probe:
         return {"ignored": 'neither a timer event nor {"action": "look"}'}
 
     def look_once(self) -> dict[str, Any]:
-        """Look, and once more if nothing answered: a single lost packet says little."""
-        seen = self._look()
-        if not isinstance(seen, EgressSeen):
-            seen = self._look()
-        if isinstance(seen, EgressSeen):
-            return {"ok": True, "ip": seen.public_ip, "reason": ""}
-        return {"ok": False, "ip": None, "reason": seen.reason}
+        """Look until something answers, or until that much is lost."""
+        with self._watching(self.settings.rule_of_one_look) as watching:
+            for event in watching.events():
+                match event:
+                    case Heard(kind=Kind.ANSWERED, told=told):
+                        if told or not tells_address(watching.looks.waiting(event.look)):
+                            return {"ok": True, "ip": told or None, "reason": ""}
+                        watching.until = watching.at_most = min(watching.until, self.ticks() + ADDRESS_GRACE_S)
+                    case Lost(last=last):
+                        return {"ok": False, "ip": None, "reason": watching.looks.reason(last)}
+                    case Broken(reason=reason) | Heard(kind=Kind.BROKEN, told=reason):
+                        raise self._broken(reason)
+            return {"ok": True, "ip": None, "reason": ""}
 
     def watch(self, seconds: float, at_most: float) -> dict[str, Any]:
-        """Look every `interval` for `seconds`; raise EgressLostError after `failures` lost looks in a row.
+        """Look every `interval` for `seconds`; raise EgressLostError once the internet is lost.
 
-        The interval counts from the beginning of a look. After a lost look the next begins when the time-out of
-        that one is over: at once, where it was waited out; but an error that came at once is not asked again and
-        again within the same hiccup. A loss that has begun is looked at to its end, unless that takes more than
-        `at_most` seconds: the next watch would have to begin with it anew.
+        A loss that may have begun is looked at to its end, unless that takes more than `at_most` seconds: the next
+        watch would have to begin with it anew.
         """
-        settings, started = self.settings, self.clock()
-        looks = lost = in_a_row = 0
-        since, ip = started, None
-        while (began := self.clock()) - started < (at_most if in_a_row else seconds):
-            seen = self._look()
-            looks += 1
-            if isinstance(seen, EgressSeen):
-                in_a_row, ip, pace = 0, seen.public_ip or ip, settings.interval
-            else:
-                since = began if in_a_row == 0 else since
-                lost, in_a_row, pace = lost + 1, in_a_row + 1, min(settings.timeout, settings.interval)
-                if in_a_row >= settings.failures:
-                    raise EgressLostError(_report(settings.group, since, in_a_row, seen.reason, started + seconds))
-            rest = began + pace - self.clock()
-            if rest > 0:
-                self.sleeper(rest)
-        return {"group": settings.group, "looks": looks, "lost": lost, "ip": ip}
+        group, started, ip = self.settings.group, self.ticks(), None
+        with self._watching(self.settings.rule) as watching:
+            watch = watching.watch
+            watching.until, watching.at_most = started + seconds, started + at_most
+            for event in watching.events():
+                match event:
+                    case Heard(kind=Kind.ANSWERED, told=told):
+                        ip = told or ip
+                    case Lost(since=since, last=last):
+                        lasted, until = watching.ago(since), self.wall() + started + seconds - self.ticks()
+                        report = {"natkeeper": "egress-lost", "group": group, "since": self.wall() - lasted,
+                                  "lasted": round(lasted, 3), "failures": event.looks,
+                                  "reason": watching.looks.reason(last), "until": until}  # fmt: skip
+                        raise EgressLostError(json.dumps(report, ensure_ascii=False))
+                    case Broken(reason=reason):
+                        raise self._broken(reason)
+                    case Heard(kind=Kind.BROKEN, told=reason) if watch.broken_looks == 1:
+                        _log(f"the probe of {group} cannot look: {reason}")
+            return {"group": group, "looks": watch.asked, "lost": watch.lost + len(watch.unanswered), "ip": ip}
+
+    @contextmanager
+    def _watching(self, rule: Rule) -> Iterator[Watching]:
+        watching = Watching(Watch(rule, self.times), self.looks(self.settings.targets), self.ticks)
+        try:
+            yield watching
+        finally:
+            watching.looks.close()
 
     def _left(self, asked: dict[str, Any]) -> float:
         """Return how long a watch that ended with its report would have gone on: what goes on for it ends with it."""
         until = asked.get("until")
-        return until - self.clock() if isinstance(until, (int, float)) else WATCH_S
+        return until - self.wall() if isinstance(until, (int, float)) else WATCH_S
 
-    def _look(self) -> Egress:
-        return self.looker(self.settings.targets, self.settings.timeout, self._now)
-
-    def _now(self) -> datetime:
-        return datetime.fromtimestamp(self.clock(), timezone.utc)
+    def _broken(self, reason: str) -> ProbeBrokenError:
+        told = {"natkeeper": "probe-broken", "group": self.settings.group, "reason": reason}
+        return ProbeBrokenError(json.dumps(told, ensure_ascii=False))
 
 
 def _allowed(context: object) -> float:
@@ -173,9 +210,8 @@ def _allowed(context: object) -> float:
     return float(timeout) if isinstance(timeout, (int, float)) and timeout > 0 else WATCH_S + LEAST_REST_S
 
 
-def _report(group: str, since: float, failures: int, reason: str, until: float) -> str:
-    told = {"group": group, "since": since, "failures": failures, "reason": reason, "until": until}
-    return json.dumps({"natkeeper": "egress-lost", **told}, ensure_ascii=False)
+def _log(message: str) -> None:
+    print(json.dumps({"level": "warning", "message": message}, ensure_ascii=False), flush=True)  # noqa: T201  the log
 
 
 @cache
