@@ -131,6 +131,7 @@ def test_a_name_that_hangs_in_the_resolver_is_left_behind(monkeypatch: pytest.Mo
     monkeypatch.setattr("socket.getaddrinfo", hang)
     lost = seen("name.internet.test:80", within=0.1)
     resolving.set()
+    assert ends(lambda: not looking())
     assert lost == EgressLost(AT, "name.internet.test:80: no answer in time")
 
 
