@@ -73,8 +73,25 @@ class FailureKind(str, Enum):
     """The thing that was named does not exist."""
     NOT_IN_PLACE = "not in place"
     """The platform refuses to change the next hop of this entry in place."""
+    WORDS = "words refused"
+    """The name or the description is what the platform does not take; the same request without them may pass."""
     REFUSED = "refused"
-    """The request is wrong for the state things are in; asking again will not help."""
+    """The request is wrong for the state things are in."""
+
+
+class Names(str, Enum):
+    """What the answer of a failed call names: a refusal is held against that, and against nothing else."""
+
+    NOTHING = "nothing"
+    """The API itself, another task, or a code that nobody knows."""
+    HOP = "the next hop"
+    """For an EIP: the instance that it is to be bound to or taken off."""
+    WORDS = "the words"
+    ENTRY = "the route entry"
+    ADDRESS = "the EIP"
+    CALLER = "the caller's rights"
+    CALL = "the call"
+    """The table, the VPC, the destination, a quota or the request's form: no other next hop changes the answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +102,7 @@ class Failure:
     message: str
     code: str = ""
     request_id: str = ""
+    names: Names = Names.NOTHING
 
     def __str__(self) -> str:
         """Say it in one line with what a support ticket needs."""
@@ -102,9 +120,13 @@ class Call(Generic[T]):
 
     `patience_s`: for how many seconds a driver goes on trying it, if the deadline leaves that much. After that the run
     looks at the world anew: a batch lasts as long as its slowest call, and nothing may hold up a route write for long.
+    `busy_tries`: how often a driver sends it while the answer is that something is busy; once, where the run itself
+    reads until that is over. `tries`: how often it is sent whatever the answer.
     """
 
     patience_s: ClassVar[float] = 8.0
+    busy_tries: ClassVar[int] = 4
+    tries: ClassVar[int] = 1000
     optional: ClassVar[bool] = False
     """Whether a run can do without the answer: then it never holds what is needed for long."""
 
@@ -120,7 +142,7 @@ class ReadRoutes(Call[tuple[RouteEntry, ...]]):
     cluster keeps one for each of its nodes).
     """
 
-    patience_s: ClassVar[float] = 5.0
+    patience_s: ClassVar[float] = 3.5
     table: TableId
     destinations: tuple[str, ...] = ()
 
@@ -129,7 +151,7 @@ class ReadRoutes(Call[tuple[RouteEntry, ...]]):
 class ReadInstances(Call[Mapping[InstanceId, Instance]]):
     """Instances by id (DescribeInstances); one that does not exist is not in the answer."""
 
-    patience_s: ClassVar[float] = 5.0
+    patience_s: ClassVar[float] = 3.5
     ids: tuple[InstanceId, ...]
 
 
@@ -147,7 +169,7 @@ class ReadConditions(Call[Mapping[InstanceId, Condition]]):
 class ReadEip(Call[Eip | None]):
     """One EIP (DescribeEipAddresses); None when it does not exist."""
 
-    patience_s: ClassVar[float] = 5.0
+    patience_s: ClassVar[float] = 2.5
     eip: EipId
 
 
@@ -193,9 +215,12 @@ class ReadSetups(Call[tuple[SetupRun, ...]]):
 class PointRoute(Call[None]):
     """Change the next hop of an entry in place, with its memory (ModifyRouteEntry). Already there is success.
 
-    The entry is addressed by table and destination, so that ActionTrail's account of the call names the table.
+    The entry is addressed by table and destination, so that ActionTrail's account of the call names the table. Without
+    `name` and `description` only the next hop is changed.
     """
 
+    patience_s: ClassVar[float] = 5.0
+    busy_tries: ClassVar[int] = 1
     vpc: str
     table: TableId
     destination: str
@@ -208,6 +233,9 @@ class PointRoute(Call[None]):
 class NoteRoute(Call[None]):
     """Change only the memory of an entry (ModifyRouteEntry without a next hop)."""
 
+    patience_s: ClassVar[float] = 3.0
+    tries: ClassVar[int] = 1
+    """What is only to be remembered can be remembered by a later run."""
     vpc: str
     table: TableId
     destination: str
@@ -219,6 +247,8 @@ class NoteRoute(Call[None]):
 class CreateRoute(Call[None]):
     """Create an entry (CreateRouteEntry). `token` makes a repeated request the same request."""
 
+    patience_s: ClassVar[float] = 5.0
+    busy_tries: ClassVar[int] = 1
     vpc: str
     table: TableId
     destination: str
@@ -232,6 +262,8 @@ class CreateRoute(Call[None]):
 class DeleteRoute(Call[None]):
     """Delete an entry that two halves stand in for, or a half that is no longer needed. Gone is success."""
 
+    patience_s: ClassVar[float] = 5.0
+    busy_tries: ClassVar[int] = 1
     vpc: str
     entry: EntryId
 
@@ -240,6 +272,8 @@ class DeleteRoute(Call[None]):
 class UnassociateEip(Call[None]):
     """Take the EIP off an instance (UnassociateEipAddress)."""
 
+    patience_s: ClassVar[float] = 5.0
+    busy_tries: ClassVar[int] = 1
     eip: EipId
     holder: InstanceId
 
@@ -248,6 +282,8 @@ class UnassociateEip(Call[None]):
 class AssociateEip(Call[None]):
     """Bind the EIP to an instance (AssociateEipAddress)."""
 
+    patience_s: ClassVar[float] = 5.0
+    busy_tries: ClassVar[int] = 1
     eip: EipId
     to: InstanceId
 
@@ -259,7 +295,7 @@ class AssociateEip(Call[None]):
 class LookThroughProbe(Call[Egress]):
     """Ask the probe function for one look through the route (InvokeFunction, synchronous)."""
 
-    patience_s: ClassVar[float] = 22.0
+    patience_s: ClassVar[float] = 7.0
     """A cold start in a VPC, and two looks that time out."""
     function: str
 
@@ -276,6 +312,7 @@ class LookFromHere(Call[Egress]):
 class StartLook(Call[str]):
     """Start a look on the gateway itself through Cloud Assistant (RunCommand); answers the invocation's id."""
 
+    patience_s: ClassVar[float] = 3.0
     gateway: InstanceId
     targets: tuple[str, ...]
     timeout_s: float
@@ -285,6 +322,7 @@ class StartLook(Call[str]):
 class ReadLook(Call[Egress | None]):
     """What the look `invocation` found (DescribeInvocationResults); None while it is under way."""
 
+    patience_s: ClassVar[float] = 3.0
     invocation: str
 
 
@@ -298,6 +336,7 @@ class StartSetup(Call[str]):
     the script with the parameters in front (`guest.script.render`): the same script either way.
     """
 
+    patience_s: ClassVar[float] = 4.0
     via: str
     template: str
     role: str
@@ -310,7 +349,7 @@ class StartSetup(Call[str]):
 class HandOver(Call[None]):
     """Invoke `function` asynchronously with `payload` (InvokeFunction, Async): how receipts reach people."""
 
-    patience_s: ClassVar[float] = 5.0
+    patience_s: ClassVar[float] = 3.0
     function: str
     payload: bytes
 

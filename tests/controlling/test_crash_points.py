@@ -176,6 +176,7 @@ def test_a_run_that_is_killed_anywhere_is_healed_by_one_sweep(name: str) -> None
         if story.hidden and stage.world.egress(TableId(TABLE)) is None:
             stage.send(stage.report())
         receipt = stage.sweep()
+        stage.world.advance(1)  # the packets follow
         try:
             stage.whole()
         except AssertionError as error:
@@ -194,6 +195,7 @@ def test_a_sweep_right_after_the_crash_heals_as_well(name: str) -> None:
         stage = story.stage()
         killed = stage.killed(story.payload(stage), calls)
         stage.sweep()
+        stage.world.advance(1)  # the packets follow
         stage.whole()
         if not killed:
             return

@@ -100,3 +100,19 @@ def test_the_probe_goes_on_though_the_tables_cannot_be_read(stage: Stage) -> Non
     stage.cloud.fail(ReadRoutes, FailureKind.UNREACHABLE)
     assert stage.one(stage.report()).outcome == "attention"
     assert [function for _, function, _ in stage.cloud.handed if function == PROBE] == [PROBE]
+
+
+@pytest.mark.parametrize("age", [-600.0, -30.0, 121.0, 300.0, 7200.0])
+def test_a_report_that_is_too_old_to_be_believed_is_still_a_reason_to_look(stage: Stage, age: float) -> None:
+    """Clocks may be minutes apart, and nothing but the probe sees a gateway that hangs."""
+    stage.machine(A).hung = True
+    receipt = stage.one(stage.report(age=age))
+    assert receipt.outcome == "changed"
+    assert stage.next_hop() == B
+
+
+@pytest.mark.parametrize("age", [-600.0, 121.0, 7200.0])
+def test_an_old_report_moves_nothing_that_works(stage: Stage, age: float) -> None:
+    """It is looked at, and found well."""
+    assert stage.one(stage.report(age=age)).verified is True
+    assert stage.next_hop() == A

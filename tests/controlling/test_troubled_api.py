@@ -33,13 +33,12 @@ TRANSIENT = [FailureKind.UNREACHABLE, FailureKind.THROTTLED, FailureKind.BUSY]
 
 @pytest.mark.parametrize("kind", TRANSIENT)
 def test_a_write_that_fails_for_a_while_is_made_when_it_can_be(stage: Stage, kind: FailureKind) -> None:
-    """Ten refusals in a row, and then it works: one move, and the run ends well."""
+    """Two refusals in a row, and then it works: one move, and the run ends well."""
     stage.world.stop(A)
-    stage.cloud.fail(PointRoute, kind, times=10)
+    stage.cloud.fail(PointRoute, kind, times=2)
     receipt = stage.one(stage.state(A, "Stopping"))
     assert receipt.outcome == "changed"
     assert receipt.verified is True
-    assert any(kind.value in problem for problem in receipt.problems) or kind is not FailureKind.BUSY
     stage.whole()
 
 
@@ -88,7 +87,7 @@ def test_a_hop_that_the_platform_refuses_is_passed_over() -> None:
     stage.world.stop(A)
     assert stage.one(stage.state(A, "Stopping")).outcome == "changed"
     assert stage.next_hop() == C
-    assert len(stage.cloud.sent(PointRoute)) == 2
+    assert [call.call.to.id for call in stage.cloud.sent(PointRoute)] == [B, B, C], "asked once more, and then the next"
 
 
 def test_a_note_that_is_refused_is_not_written_again_and_again() -> None:
@@ -106,13 +105,13 @@ def test_a_note_that_is_refused_is_not_written_again_and_again() -> None:
 
 
 def test_an_eip_that_cannot_be_bound_does_not_fill_the_run() -> None:
-    """The new owner has a public address of its own: refused once, told, and the route is safe all the same."""
+    """The new owner has a public address of its own: known beforehand, told, and the route is safe all the same."""
     stage = Stage({"prod": group(address={"follow": EIP})})
     stage.machine(B).own_ip = "198.51.100.55"
     stage.world.stop(A)
     receipt = stage.one(stage.state(A, "Stopping"))
     assert stage.next_hop() == B
-    assert len(stage.cloud.sent(AssociateEip)) == 1
+    assert stage.cloud.sent(AssociateEip) == []
     assert receipt.outcome == "attention"
 
 
@@ -325,7 +324,7 @@ def test_a_run_without_time_left_starts_nothing_more(stage: Stage) -> None:
     kept = Stage({"prod": group(setup={"mode": "apply"})})
     kept.machine(A).rules = False
     kept.cloud.fail(PointRoute, FailureKind.UNREACHABLE)
-    kept.one(kept.report())
+    kept.send(kept.report(), run_for=timedelta(seconds=4))
     assert kept.cloud.sent(StartSetup) == []
     assert [function for _, function, _ in kept.cloud.handed] == ["natkeeper-notify"]
 

@@ -95,6 +95,7 @@ def test_two_runs_converge_and_do_not_play_ping_pong(
     if stage.world.egress(stage.config.groups[0].routes[0].table) is None:
         stage.send(stage.report())
     stage.sweep()
+    stage.world.advance(1)  # the packets follow
     stage.whole()
     tables = len(stage.config.groups[0].routes)
     bad = fault is standby_bad or (fault is hung and "switch" in (one, other))

@@ -14,7 +14,19 @@ from functools import partial
 from natkeeper.domain.bridge import halves_of
 from natkeeper.domain.config import Group, Route
 from natkeeper.domain.decide import decide
-from natkeeper.domain.decision import Bridge, Create, Decision, EipGive, EipTake, Move, Note, Retire, Step, Verify
+from natkeeper.domain.decision import (
+    Bridge,
+    Create,
+    Decision,
+    EipGive,
+    EipTake,
+    EipTry,
+    Move,
+    Note,
+    Retire,
+    Step,
+    Verify,
+)
 from natkeeper.domain.egress import Egress, EgressLost, EgressSeen
 from natkeeper.domain.health import Sight
 from natkeeper.domain.ids import EntryId, InstanceId
@@ -127,6 +139,9 @@ class Land:
                 write()
             if isinstance(step, (Move, Create, Bridge)):
                 so_far = replace(so_far, moved={**so_far.moved, step.route: step.to})
+        if isinstance(decision.eip, EipTry):
+            so_far = replace(so_far, bindable=so_far.bindable | {decision.eip.to})
+            yield so_far
         if isinstance(decision.eip, (EipTake, EipGive)):
             yield so_far
             self._bring(decision.eip)
@@ -159,7 +174,7 @@ class Land:
     def _point(self, route: Route, destination: str, to: NextHop, memory: Memory, why: str) -> None:
         with self._watched():
             table, text = self.tables[route], encode(memory, f"{to}: {why}")
-            assert len(text) <= 256
+            assert len(text) <= 250
             old = table.get(destination)
             if old is None:
                 self.made += 1

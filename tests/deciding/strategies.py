@@ -27,6 +27,7 @@ from natkeeper.domain.observed import (
     SystemEvent,
     Unseen,
 )
+from natkeeper.domain.refusals import Deed, Refusal
 from natkeeper.domain.signals import Pause, Resume, Switch
 from natkeeper.domain.world import RouteView, SoFar, World
 from tests.deciding.land import Land
@@ -185,10 +186,16 @@ def worlds(draw: st.DrawFn, *, wish: bool = True) -> tuple[World, Group]:
             wish=draw(some(wishes)) if wish else None,
             moved={route: draw(st.sampled_from(hops)) for route in draw(subset)},
             not_in_place=frozenset(draw(subset)),
-            rejected=draw(st.dictionaries(st.sampled_from([h.id for h in hops]), st.just("no"), max_size=2)),
+            refusals=tuple(draw(st.lists(refusals([h.id for h in hops]), max_size=2))),
         ),
     )
     return seen, policy
+
+
+@st.composite
+def refusals(draw: st.DrawFn, hops: list[str]) -> Refusal:
+    """A refusal of a route write that names one next hop."""
+    return Refusal(Deed.POINT, "no", None, draw(st.sampled_from(hops)), lasting=draw(st.booleans()))
 
 
 @st.composite

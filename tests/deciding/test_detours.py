@@ -31,6 +31,7 @@ from tests.deciding.worlds import (
     hop,
     marked,
     moved,
+    refused,
     step,
     world,
 )
@@ -137,7 +138,7 @@ def test_a_detour_is_finished_where_there_is_nothing_better() -> None:
 def test_a_detour_to_what_the_platform_refuses_is_withdrawn() -> None:
     """Its halves lead to a gateway that was deleted, say: they go, however little is left to choose from."""
     half_way = detour(entry(A), half(B, 1))
-    found = step(world(half_way, a="Stopped", b=None, rejected={B: "does not exist"}))
+    found = step(world(half_way, a="Stopped", b=None, refusals=refused(B, "does not exist")))
     assert isinstance(found, Retire)
     assert found.entries == (half(B, 1).id,)
 

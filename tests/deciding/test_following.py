@@ -14,6 +14,7 @@ from natkeeper.domain.decision import (
     EipSettled,
     EipStep,
     EipTake,
+    EipTry,
     Hold,
     Keep,
     Move,
@@ -153,9 +154,15 @@ def test_the_eip_stays_while_the_route_is_held(a: object) -> None:
     assert decision(held, policy).eip == EipSettled()
 
 
-def test_the_eip_comes_along_from_a_gateway_that_drains() -> None:
-    """It still works; so does the EIP on it until it is taken."""
-    assert isinstance(step_for(eip(A), a=spot()), EipTake)
+def test_a_gateway_that_drains_keeps_its_eip_until_the_route_has_left() -> None:
+    """Make before break: first it is seen whether the EIP can follow, then the route moves, and the EIP after it."""
+    tried = decision(world(a=spot(), eip=eip(A)), FOLLOW)
+    assert (type(tried.steps[0]), type(tried.eip)) == (Await, EipTry)
+    moving = decision(world(a=spot(), eip=eip(A), bindable=frozenset({B})), FOLLOW)
+    assert (type(moving.steps[0]), moving.eip) == (Move, EipSettled())
+    under_way = world(on=entry(B, status=EntryStatus.MODIFYING), a=spot(), eip=eip(A), moved={ROUTE: hop(B)})
+    assert decision(under_way, FOLLOW).eip == EipSettled()
+    assert isinstance(decision(world(on=B, a=spot(), eip=eip(A), moved={ROUTE: hop(B)}), FOLLOW).eip, EipTake)
     stays = decision(world(a=spot(), b="Stopped", eip=eip(A)), FOLLOW)
     assert (type(stays.steps[0]), stays.eip) == (Hold, EipSettled())
 

@@ -33,6 +33,7 @@ from tests.deciding.worlds import (
     lost,
     marked,
     moved,
+    refused,
     spot,
     step,
     unready,
@@ -104,7 +105,7 @@ def test_a_standby_that_is_not_eligible_is_passed_over(b: Sight | str | None, c:
 
 def test_a_standby_that_the_platform_refused_in_this_run_is_passed_over() -> None:
     """It would be refused again."""
-    found = step(world(a="Stopped", c="Running", rejected={B: "InvalidNextHop"}), THREE)
+    found = step(world(a="Stopped", c="Running", refusals=refused(B, "InvalidNextHop")), THREE)
     goes(C, found, because="i-gwa is Stopped")
 
 
@@ -120,7 +121,7 @@ def test_the_fallback_takes_over_when_no_gateway_is_fit() -> None:
         (group(), {"b": "Stopped"}, "i-gwb is Stopped"),
         (group(), {"b": None}, "i-gwb does not exist"),
         (group(), {"b": BLIND}, "i-gwb cannot be seen: timed out"),
-        (group(), {"rejected": {B: "no"}}, "i-gwb was refused by the platform: no"),
+        (group(), {"refusals": refused(B)}, "i-gwb was refused by the platform: no"),
         (WITH_FALLBACK, {"b": "Stopped", "nat": None}, "i-gwb is Stopped, ngw-managed does not exist"),
         (WITH_FALLBACK, {"b": "Stopped", "nat": False}, "i-gwb is Stopped, ngw-managed is not available"),
         (WITH_FALLBACK, {"b": "Stopped", "nat": BLIND}, "i-gwb is Stopped, ngw-managed cannot be seen: timed out"),

@@ -157,11 +157,11 @@ def _rank(world: World, policy: Group, to: NextHop) -> int:
     health, fallback = world.health(to, policy), to.id == policy.fallback
     if world.ineligible(to, policy) is None:
         return 2 if fallback else 0
-    if isinstance(health, Draining) and world.unfit(to) is None:
+    if isinstance(health, Draining) and world.unfit(to, policy) is None:
         lasts = health.until is not None and health.until >= NOON + timedelta(minutes=30)
         return 1 if lasts else 3
     unmarked = without_mark(world, to).health(to, policy)
-    runs = isinstance(unmarked, (Healthy, Draining)) and to.id not in world.so_far.rejected
+    runs = isinstance(unmarked, (Healthy, Draining)) and world.refused(to, None) is None
     return LAST_HOPE if runs else 5
 
 
@@ -263,7 +263,7 @@ def test_what_is_remembered_always_fits_and_reads_back(both: tuple[World, Group]
     world, policy = both
     for step in decide(world, policy, NOON).steps:
         if isinstance(step, (*REPOINTS, Note)):
-            assert len(encode(step.memory, step.reason)) <= 256
+            assert len(encode(step.memory, step.reason)) <= 250
         if isinstance(step, (Move, Create)) and isinstance(world.so_far.wish, (type(None), Switch)):
             assert step.memory.paused_until == world.paused_until(NOON) or isinstance(step, Create)
 

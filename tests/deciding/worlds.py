@@ -31,6 +31,7 @@ from natkeeper.domain.observed import (
     SystemEvent,
     Unseen,
 )
+from natkeeper.domain.refusals import Deed, Refusal
 from natkeeper.domain.signals import Pause, Resume, Switch
 from natkeeper.domain.world import RouteView, SoFar, World
 
@@ -143,6 +144,11 @@ def half(to: str, which: int, memory: Memory | str | None = None, **more: Any) -
     """One half of the default route, remembered as ours unless said otherwise."""
     remembered = Memory(since=NOON, by="auto", home=A) if memory is None else memory
     return entry(to, remembered, destination=("0.0.0.0/1", "128.0.0.0/1")[which], **more)
+
+
+def refused(to: str, why: str = "no", **more: Any) -> tuple[Refusal, ...]:
+    """What a run has learnt when the platform would not take `to` as next hop."""
+    return (Refusal(Deed.POINT, why, None, to, **more),)
 
 
 def moved(at: datetime, by: str = "auto", **more: Any) -> Memory:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
+from natkeeper.alibaba.errors import meaning_of
 from natkeeper.domain.egress import Egress, EgressLost, EgressSeen
 from natkeeper.domain.ids import TableId
 from natkeeper.domain.observed import EipStatus, EntryStatus, NextHop, PowerState
@@ -30,6 +31,7 @@ from natkeeper.ports import (
     HandOver,
     LookFromHere,
     LookThroughProbe,
+    Names,
     NoteRoute,
     PointRoute,
     ReadConditions,
@@ -130,6 +132,10 @@ class FakeCloud:
         self.faults.append(fault)
         return fault
 
+    def answer(self, which: Which, code: str, times: int = 10**9, status: int = 400, **more: Any) -> Fault:
+        """Let the next `times` attempts of such calls be answered with Alibaba's own `code`."""
+        return self.fail(which, meaning_of(code, status)[0], times, code=code, **{"takes": 0.05, **more})
+
     def mend(self) -> None:
         """End all faults."""
         self.faults.clear()
@@ -137,7 +143,7 @@ class FakeCloud:
 
     def freeze(self, call: AnyCall, seconds: float) -> None:
         """Let reads like `call` answer as of now for some seconds: stale state."""
-        self._frozen[call] = (self.world.now + timedelta(seconds=seconds), self._carry_out(call))
+        self._frozen[of_table(call)] = (self.world.now + timedelta(seconds=seconds), self._carry_out(call))
 
     # ---- the port ----------------------------------------------------------------------------------------
 
@@ -162,7 +168,7 @@ class FakeCloud:
             self.log.append(Sent(self.world.now, number, call, result))
             self.watch()
             answered = self.world.now + timedelta(seconds=lasts)
-            pause = self._pause(result, attempt.tries)
+            pause = self._pause(call, result, attempt.tries)
             until = min(deadline, began + timedelta(seconds=call.patience_s))
             if pause is not None and answered + timedelta(seconds=pause) < until:
                 again = answered + timedelta(seconds=pause + self.round_trip / 2)
@@ -173,12 +179,12 @@ class FakeCloud:
         self.world.advance_to(max(ends))
         return results
 
-    def _pause(self, result: Result, tries: int) -> float | None:
+    def _pause(self, call: AnyCall, result: Result, tries: int) -> float | None:
         """How long the adapters rest before they try a call again; None when they do not."""
-        if not isinstance(result, Failure):
+        if not isinstance(result, Failure) or tries + 1 >= call.tries:
             return None
         if result.kind is FailureKind.BUSY:
-            return 0.3 if tries < 3 else None
+            return 0.3 if tries + 1 < call.busy_tries else None
         if result.kind in (FailureKind.UNREACHABLE, FailureKind.THROTTLED):
             return min(0.2 * 2.0**tries, 2.0)
         return None
@@ -190,8 +196,8 @@ class FakeCloud:
             fault.times -= 1
             if fault.done:
                 self._carry_out(call)
-            return Failure(fault.kind, "a fault was asked for", fault.code, f"R-{len(self.log)}"), fault.takes
-        frozen = self._frozen.get(call)
+            return _failure(fault.kind, "a fault was asked for", fault.code, f"R-{len(self.log)}"), fault.takes
+        frozen = self._frozen.get(of_table(call))
         if frozen is not None and self.world.now < frozen[0]:
             return frozen[1], self.round_trip / 2
         result = self._carry_out(call)
@@ -253,7 +259,7 @@ class FakeCloud:
         if isinstance(call, CreateRoute):
             return self._create(call)
         if entry is None:
-            return _gone("the route entry does not exist")
+            return _failure(FailureKind.GONE, "the route entry does not exist", "InvalidRouteEntryId.NotFound")
         if isinstance(call, NoteRoute) or entry.hop == call.to:
             entry.description = call.description if entry.status is EntryStatus.AVAILABLE else entry.description
             return None if entry.status is EntryStatus.AVAILABLE else self._busy(entry.status)
@@ -276,29 +282,29 @@ class FakeCloud:
         there = self.world.entry(call.table, call.destination)
         if there is not None:
             same = there.hop == call.to
-            return None if same else Failure(FailureKind.REFUSED, "there is one", "RouteConflict.AlreadyExist")
+            return None if same else _failure(FailureKind.BUSY, "there is one", "RouteConflict.AlreadyExist")
         self._tokens[call.token] = call
         self.world.create(call.table, call.destination, call.to, call.description)
         return None
 
     def _busy(self, status: EntryStatus) -> Failure | None:
         if self.serialised and self.world.writing:
-            return Failure(FailureKind.BUSY, "another task has the VPC", "TaskConflict")
+            return _failure(FailureKind.BUSY, "another task has the VPC", "TaskConflict")
         if status is not EntryStatus.AVAILABLE:
-            return Failure(FailureKind.BUSY, f"the entry is {status.value}", "IncorrectRouteEntryStatus")
+            return _failure(FailureKind.BUSY, f"the entry is {status.value}", "IncorrectRouteEntryStatus")
         return None
 
     def _hop_refused(self, hop: NextHop) -> Failure | None:
         if hop.id in self.refused_hops:
-            return Failure(FailureKind.REFUSED, self.refused_hops[hop.id], "OperationDenied")
+            return _failure(FailureKind.REFUSED, self.refused_hops[hop.id], "InvalidNexthop")
         there = hop.id in self.world.machines or hop.id in self.world.nat
-        return None if there else _gone(f"{hop} does not exist")
+        return None if there else _failure(FailureKind.GONE, f"{hop} does not exist", "ResourceNotFound.Instance")
 
     def _write_eip(self, call: UnassociateEip | AssociateEip) -> Failure | None:
         address = self.world.addresses.get(call.eip)
         if address is None:
-            return _gone("the EIP does not exist")
-        busy = Failure(FailureKind.BUSY, f"the EIP is {address.status.value}", "IncorrectEipStatus")
+            return _failure(FailureKind.GONE, "the EIP does not exist", "InvalidAllocationId.NotFound")
+        busy = _failure(FailureKind.BUSY, f"the EIP is {address.status.value}", "IncorrectEipStatus")
         if isinstance(call, UnassociateEip):
             if address.holder != call.holder or address.status is EipStatus.UNASSOCIATING:
                 return None
@@ -312,9 +318,10 @@ class FakeCloud:
             return busy
         machine = self.world.machines.get(call.to)
         if machine is None:
-            return _gone(f"{call.to} does not exist")
+            return _failure(FailureKind.GONE, f"{call.to} does not exist", "InvalidInstance.NotExist")
         if machine.own_ip is not None:
-            return Failure(FailureKind.REFUSED, "the instance has a public address", "InvalidInstance.HasPublicIp")
+            code = "EIP_CAN_NOT_ASSOCIATE_WITH_PUBLIC_IP"
+            return _failure(FailureKind.REFUSED, "the instance has a public address", code)
         self.world.associate(address, call.to)
         return None
 
@@ -385,6 +392,10 @@ class FakeCloud:
         """The calls of this kind that were carried out and acknowledged."""
         return [entry.call for entry in self.sent(which, since) if not isinstance(entry.result, Failure)]
 
+    def accepted_at(self, which: Which) -> list[datetime]:
+        """When such calls were carried out."""
+        return [entry.at for entry in self.sent(which) if not isinstance(entry.result, Failure)]
+
 
 def report_of(
     call: StartSetup,
@@ -410,5 +421,15 @@ def report_of(
     )
 
 
+def of_table(call: AnyCall) -> AnyCall:
+    """A read of some entries of a table as the read of all of them: what is stale is the table."""
+    return ReadRoutes(call.table) if isinstance(call, ReadRoutes) else call
+
+
 def _gone(message: str) -> Failure:
     return Failure(FailureKind.GONE, message, "ResourceNotFound")
+
+
+def _failure(kind: FailureKind, message: str, code: str, request_id: str = "") -> Failure:
+    """A failure that names what the table of codes says."""
+    return Failure(kind, message, code, request_id, meaning_of(code)[1] if code else Names.NOTHING)

@@ -322,10 +322,22 @@ class World:
     def instances(self, ids: tuple[InstanceId, ...]) -> dict[InstanceId, Instance]:
         """Show instances (DescribeInstances)."""
         found = [self.machines[each] for each in ids if each in self.machines]
-        return {
-            m.id: Instance(m.id, m.status, m.zone, VPC, "10.0.0.1", self.public_ip(m.id), m.locks, m.started)
-            for m in found
-        }
+        return {m.id: self._instance(m) for m in found}
+
+    def _instance(self, machine: Machine) -> Instance:
+        held = (a.id for a in self.addresses.values() if a.holder == machine.id and a.status is EipStatus.IN_USE)
+        return Instance(
+            machine.id,
+            machine.status,
+            machine.zone,
+            VPC,
+            "10.0.0.1",
+            self.public_ip(machine.id),
+            machine.locks,
+            machine.started,
+            fixed_ip=machine.own_ip,
+            eip=next(held, None),
+        )
 
     def conditions(self, ids: tuple[InstanceId, ...]) -> dict[InstanceId, Condition]:
         """Show health words and system events (DescribeInstancesFullStatus)."""

@@ -81,7 +81,7 @@ class Liar:
     def adapter(self) -> AlibabaCloud:
         """Make the real adapter."""
         secrets = Credentials("LTAI-made-up", SECRET, f"{SECRET}-token")
-        once = Patience(first_pause_s=20.0, busy_tries=1)
+        once = Patience(first_pause_s=20.0)
         return AlibabaCloud("cn-hangzhou", lambda: secrets, self.endpoint, "1", self.clock, self.sleep, patience=once)
 
     @property

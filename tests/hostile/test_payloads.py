@@ -148,7 +148,7 @@ def check_write(call: Any) -> None:
     assert getattr(call, "table", TABLE) == TABLE
     assert getattr(getattr(call, "to", None), "id", A) in (A, B)
     assert set(getattr(call, "gateways", ())) <= {A, B}
-    assert len(getattr(call, "description", "")) <= 256
+    assert len(getattr(call, "description", "")) <= 250
 
 
 @PATIENT

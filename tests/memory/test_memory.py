@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime, timedelta, timezone
 from types import MappingProxyType
 
@@ -49,20 +50,27 @@ def test_nothing_remembered_is_still_ours() -> None:
 
 @given(memories, st.text(max_size=400))
 def test_what_is_written_can_be_read_back(memory: Memory, sentence: str) -> None:
-    """At most 256 characters, whatever the sentence, and only marks that do not fit are forgotten."""
+    """At most 250 bytes of plain ASCII, whatever the sentence; only marks that do not fit are forgotten."""
     text = encode(memory, sentence)
-    assert len(text) <= LONGEST
+    assert len(text.encode()) <= LONGEST
+    assert re.fullmatch(r"natkeeper:[A-Za-z0-9 .,:;_/()+-]* \[nk1[A-Za-z0-9 =,@.-]*\]", text)
     assert decode(text) == fitted(memory)
     assert decode(encode(fitted(memory), sentence)) == fitted(memory)
 
 
 def test_a_long_sentence_is_cut_to_what_the_platform_takes() -> None:
-    """256 characters (ModifyRouteEntry, parameter Description), used to the last."""
-    text = encode(Memory(since=NOON, by="auto", home=A), "why " * 100)
-    assert len(text) == 256
-    assert text.endswith("… [nk1 s=1773489600 b=auto h=i-bp12f7k3qzm8x0v4w9ta]")
-    assert encode(NOTHING, "x" * 239) == f"natkeeper: {'x' * 239} [nk1]"
-    assert encode(NOTHING, "x" * 240) == f"natkeeper: {'x' * 238}… [nk1]"
+    """250 bytes, used to the last."""
+    text = encode(Memory(since=NOON, by="auto", home=A), "whyever " * 100)
+    assert 245 <= len(text) <= 250
+    assert text.endswith("... [nk1 s=1773489600 b=auto h=i-bp12f7k3qzm8x0v4w9ta]")
+    assert encode(NOTHING, "x" * 233) == f"natkeeper: {'x' * 233} [nk1]"
+    assert encode(NOTHING, "x" * 234) == f"natkeeper: {'x' * 230}... [nk1]"
+
+
+def test_what_people_write_is_made_plain() -> None:
+    """Nobody publishes what characters a description may have, so it has plain ones."""
+    sentence = 'paused by a person: <Wartung> für "alles" 维护 $(reboot) [nk1 p=1] é…'
+    assert encode(NOTHING, sentence) == "natkeeper: paused by a person: Wartung fur alles (reboot) nk1 p 1 e... [nk1]"
 
 
 def test_the_mark_that_gives_way_is_the_oldest_whatever_its_name() -> None:

@@ -31,7 +31,7 @@ from natkeeper.ports import (
     StartSetup,
     UnassociateEip,
 )
-from tests.fakes.cloud import FakeCloud
+from tests.fakes.cloud import FakeCloud, of_table
 from tests.simulation.town import Town
 
 ROUTE_WRITES = (PointRoute, NoteRoute, CreateRoute, DeleteRoute)
@@ -79,7 +79,7 @@ class Region(FakeCloud):
 
     def begin_stale(self, seconds: float, calls: list[Any]) -> None:
         """Answer `calls` as of now for some seconds."""
-        self._stale = {call: super(Region, self)._carry_out(call) for call in calls}
+        self._stale = {of_table(call): super(Region, self)._carry_out(call) for call in calls}
         self._stale_until = self.town.second + seconds
 
     @property
@@ -112,7 +112,8 @@ class Region(FakeCloud):
     def carry_out(self, call: Any) -> Result:
         """Carry a call out now."""
         if self._stale and isinstance(call, STALE_READS) and self.town.second < self._stale_until:
-            return self._stale[call] if call in self._stale else self._carry_out(call)
+            known = of_table(call)
+            return self._stale[known] if known in self._stale else self._carry_out(call)
         if isinstance(call, HandOver):
             self.on_hand_over(call.function, call.payload)
             return None
@@ -133,9 +134,9 @@ class Region(FakeCloud):
         machine = self.town.machines.get(gateway)
         return machine is not None and machine.rules
 
-    def rest(self, result: Result, tries: int) -> float | None:
+    def rest(self, call: Any, result: Result, tries: int) -> float | None:
         """How long the adapters rest before they try again; None when they do not."""
-        return self._pause(result, tries)
+        return self._pause(call, result, tries)
 
     def looks_take(self, call: Any, result: Result) -> float:
         """How much longer than a read a look takes."""

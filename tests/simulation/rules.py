@@ -202,7 +202,7 @@ class Rules:
         if call.destination not in (DEFAULT, *HALVES):
             self._break("only ours", f"{run.name} writes {call.destination}")
         memory = memory_of(call.description)
-        if len(call.description) > 256 or not isinstance(memory, Memory):
+        if len(call.description) > 250 or not isinstance(memory, Memory):
             self._break("rule 9", f"{call.description!r} cannot be read back")
         there = entries.get(call.destination)
         if isinstance(call, CreateRoute):

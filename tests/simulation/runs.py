@@ -140,7 +140,7 @@ class Invocation:
         if not self.alive or arrival.number != self.batches:
             return
         town = self.function.town
-        pause = self.function.region.rest(result, arrival.tries)
+        pause = self.function.region.rest(arrival.call, result, arrival.tries)
         until = min(self.deadline, arrival.sent + timedelta(seconds=arrival.call.patience_s))
         if pause is not None and town.now + timedelta(seconds=pause) < until:
             again = (arrival.number, arrival.turn, arrival.call, arrival.sent, arrival.tries + 1)

@@ -130,7 +130,7 @@ class AlibabaCloud:
     def _reading(
         self, call: Call[Any], read: Callable[[Attempt, Sequence[Any]], Mapping[Any, Any]], deadline: datetime
     ) -> Callable[[Sequence[Any]], Any]:
-        return lambda ids: self._persist(lambda attempt: read(attempt, ids), deadline, call.patience_s)
+        return lambda ids: self._persist(lambda attempt: read(attempt, ids), deadline, call)
 
     # ---- performing --------------------------------------------------------------------------------------
 
@@ -139,7 +139,7 @@ class AlibabaCloud:
         if isinstance(call, LookFromHere):
             return self._look(call, deadline)
         token = str(uuid.UUID(int=self.chance.getrandbits(128), version=4))
-        return self._persist(lambda attempt: self._attempt(call, attempt, token), deadline, call.patience_s)
+        return self._persist(lambda attempt: self._attempt(call, attempt, token), deadline, call)
 
     def _attempt(self, call: Call[Any], attempt: Attempt, token: str) -> Any:
         """Make one call once. Raises what the SDK raises."""
@@ -199,10 +199,14 @@ class AlibabaCloud:
             return Failure(FailureKind.UNREACHABLE, f"this function could not look at the internet: {found.reason}")
         return found
 
-    def _persist(self, make: Callable[[Attempt], Any], deadline: datetime, patience_s: float = Call.patience_s) -> Any:
-        """Try for `patience_s` seconds from now, and not past the deadline."""
-        deadline = min(deadline, self.clock() + timedelta(seconds=patience_s))
-        return self._persistence.perform(lambda left: make(Attempt(self._clients, left)), deadline)
+    def _persist(
+        self, make: Callable[[Attempt], Any], deadline: datetime, call: Call[Any] | type[Call[Any]] = Call
+    ) -> Any:
+        """Try for as long and as often as `call` is worth, and not past the deadline."""
+        deadline = min(deadline, self.clock() + timedelta(seconds=call.patience_s))
+        return self._persistence.perform(
+            lambda left: make(Attempt(self._clients, left)), deadline, call.tries, call.busy_tries
+        )
 
     def _classify(self, error: Exception) -> Failure:
         try:

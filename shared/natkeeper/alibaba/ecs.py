@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from natkeeper.alibaba.clients import Attempt
 from natkeeper.alibaba.fields import optional, said, there, time_of
 from natkeeper.alibaba.lean_imports import lean
-from natkeeper.domain.ids import InstanceId
+from natkeeper.domain.ids import EipId, InstanceId
 from natkeeper.domain.observed import Condition, Instance, PowerState, SystemEvent
 
 with lean("alibabacloud_ecs20140526"):
@@ -65,6 +65,8 @@ def _instance(item: models.DescribeInstancesResponseBodyInstancesInstance) -> In
         locks=frozenset(reason for lock in listed if (reason := said(lock.lock_reason, "LockReason"))),
         started=time_of(item.start_time),
         name=said(item.instance_name, "InstanceName"),
+        fixed_ip=said(public_ips[0], "PublicIpAddress") or None,
+        eip=EipId(said(eip.allocation_id, "AllocationId")) if eip and eip.allocation_id else None,
     )
 
 

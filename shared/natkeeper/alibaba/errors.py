@@ -1,8 +1,6 @@
-"""What does a refusal mean? Every code is given its FailureKind here, once, and nowhere else.
-
-Codes without a remark are in Alibaba's API metadata of the operations that natkeeper calls, the others name
-their source. A code that is not listed is judged by its form and by the HTTP status. An error without any
-code is a network error, wrapped by the SDK in UnretryableException.
+"""What does a failed call mean? Codes are looked up in codes.py, once and nowhere else; a code that is not listed is
+judged by its form and by the HTTP status. An error without any code is a network error, wrapped by the SDK in
+UnretryableException.
 """
 
 from __future__ import annotations
@@ -10,11 +8,20 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from natkeeper.alibaba.codes import BY_FORM, BY_STATUS, TABLE
 from natkeeper.alibaba.credentials import Credentials, NoCredentialsError
-from natkeeper.ports import Failure, FailureKind
+from natkeeper.ports import Failure, FailureKind, Names
 
 NEXT_HOP_EXISTS = "OperationDenied.NextHopExist"
-DUPLICATE_ROUTE = frozenset({"InvalidCIDRBlock.Duplicate", "InvalidRouteEntry.Duplicate", "RouteConflict.AlreadyExist"})
+DUPLICATE_ROUTE = frozenset(
+    {
+        "InvalidCIDRBlock.Duplicate",
+        "InvalidRouteEntry.Duplicate",
+        "RouteConflict.AlreadyExist",
+        "RouterEntryConflict.Duplicated",
+        "Duplicated.VpcNextHop",
+    }
+)
 ANOTHER_TASK = frozenset(
     {
         "TaskConflict",
@@ -27,66 +34,9 @@ ANOTHER_TASK = frozenset(
 """Refused because a task is running that is not about the named thing itself: over in a moment, so wait for it."""
 TEMPLATE_GONE = "EntityNotExists.Template"
 
-# fmt: off
-# A code a line would make this table four pages.
-_KINDS: dict[FailureKind, frozenset[str]] = {
-    FailureKind.UNREACHABLE: frozenset({
-        # Answers of the gateway before every RPC product: "Common error codes" of the ECS API reference.
-        "ServiceUnavailable", "ServiceUnavailableTemporary", "InternalError", "InternalError.Dispatch",
-        "InternalFailure", "UnknownError",
-        # "Error codes" of Function Compute.
-        "InternalServerError", "DownstreamServiceError", "InvocationInterrupted",
-    }),
-    FailureKind.THROTTLED: frozenset({
-        # "Error codes" of Function Compute (429); Throttling and Throttling.* are matched by form.
-        "ResourceThrottled", "ResourceExhausted", "ConcurrentUpdateError",
-    }),
-    FailureKind.BUSY: frozenset({
-        "TaskConflict", "IncorrectRouteEntryStatus", "IncorrectStatus.RouteEntry", "OperationFailed.DistibuteLock",
-        "OperationFailed.SystemBusy", "IncorrectStatus.RouteTableStatus", "IncorrectVpcStatus",
-        "IncorrectVSwitchStatus", "IncorrectEipStatus", "InvalidBindingStatus", "InvalidAction.Denied",
-        "IncorrectInstanceStatus", "InvalidStatus.EcsStatusNotSupport", "OperationFailed.EcsMigrating",
-        "IdempotentProcessing",
-        # Retried by terraform-provider-alicloud after every route write, whether or not the metadata lists them.
-        "OperationConflict", "IncorrectStatus", "SystemBusy", "LastTokenProcessing",
-        # "Error codes" of Function Compute (503).
-        "ServerBusy",
-    }),
-    FailureKind.NOT_IN_PLACE: frozenset({
-        "UnsupportedFeature.NextHopType", "UnsupportedFeature.ModifyRouteEntryNextHop",
-        "OperationDenied.NextHopTypeNonsupport", "IllegealParam.NextHopType",
-        "UnsupportedFeature.NormalTypeNatGateway", "OperationFailed.ModifyEcmpRoute",
-    }),
-    FailureKind.GONE: frozenset({
-        "InvalidRouteEntry", "OperationFailed.InstanceNotExist", "InvalidInstance.NotExist",
-        # InvalidRouteEntryId.NotFound, ResourceNotFound.RouteEntry and the like are matched by form.
-        TEMPLATE_GONE,  # OOS API reference, StartExecution and GetTemplate
-    }),
-    FailureKind.DENIED: frozenset({
-        "Forbbiden",
-        # "Common error codes" of the ECS API reference.
-        "Forbidden", "Forbidden.RAM", "NoPermission", "MissingSecurityToken", "SignatureDoesNotMatch",
-        "IncompleteSignature", "InvalidTimeStamp.Expired",
-        # "Error codes" of OOS; of Function Compute.
-        "User.NoPermission", "InvalidStsToken", "ExpiredStsToken", "AccessDenied", "SignatureNotMatch",
-    }),
-    FailureKind.REFUSED: frozenset({
-        # They end like something that is gone, and are not: what is missing here is not what the call is about.
-        "InvalidRegionId.NotFound", "InvalidAction.NotFound", "Forbidden.RegionNotFound",
-    }),
-}
-# fmt: on
-_KIND_OF = {code: kind for kind, codes in _KINDS.items() for code in codes}
-
-_BY_FORM: tuple[tuple[str, FailureKind], ...] = (
-    (r"Throttling(\..*)?", FailureKind.THROTTLED),
-    (r"IncorrectRouteEntryStatus(\..*)?", FailureKind.BUSY),
-    (r"(InvalidAccessKeyI[dD]|InvalidSecurityToken)(\..*)?", FailureKind.DENIED),
-    (r"InternalError(\..*)?|ServiceUnavailable(\..*)?", FailureKind.UNREACHABLE),
-    (r".*\.NotFound|ResourceNotFound\..*|EntityNotExists\..*|[A-Z]\w*NotFound", FailureKind.GONE),
-)
+_MEANING = {code: (row.kind, row.names) for row in TABLE for code in row.codes.split()}
 _SIGNATURE = re.compile(r"Signature(DoesNotMatch|NotMatch)|IncompleteSignature")
-_TOO_MANY, _SERVER_FAULT = 429, 500
+_UNAUTHORIZED, _FORBIDDEN, _CONFLICT, _TOO_MANY, _SERVER_FAULT = 401, 403, 409, 429, 500
 
 _NETWORK: tuple[tuple[str, str], ...] = (
     ("NameResolution|getaddrinfo|Name or service not known|name resolution", "its name does not resolve"),
@@ -98,6 +48,14 @@ _NETWORK: tuple[tuple[str, str], ...] = (
     ("unreachable", "there is no way to it"),
     ("JSON|Expecting value", "the answer was unreadable"),
 )
+
+
+_BY_STATUS = {
+    _UNAUTHORIZED: (FailureKind.DENIED, Names.CALLER),
+    _FORBIDDEN: (FailureKind.DENIED, Names.CALLER),
+    _CONFLICT: (FailureKind.BUSY, Names.NOTHING),
+    _TOO_MANY: (FailureKind.THROTTLED, Names.NOTHING),
+}
 
 
 class UnreadableAnswerError(Exception):
@@ -114,19 +72,21 @@ def code_of(error: BaseException) -> str:
     return code if isinstance(code, str) and code != "None" else ""
 
 
-def kind_of(code: str, status: int | None = None) -> FailureKind:
-    """Say what `code`, answered with HTTP `status`, means."""
-    known = _KIND_OF.get(code)
+def meaning_of(code: str, status: int | None = None) -> tuple[FailureKind, Names]:
+    """Return what `code`, answered with HTTP `status`, means, and what it names."""
+    known = _MEANING.get(code) or BY_STATUS.get((code, status or 0))
     if known is not None:
         return known
-    for form, kind in _BY_FORM:
-        if re.fullmatch(form, code):
-            return kind
-    if status == _TOO_MANY:
-        return FailureKind.THROTTLED
     if not code or (status is not None and status >= _SERVER_FAULT):
-        return FailureKind.UNREACHABLE
-    return FailureKind.REFUSED
+        by_status = FailureKind.UNREACHABLE, Names.NOTHING
+    else:
+        by_status = _BY_STATUS.get(status or 0, (FailureKind.REFUSED, Names.NOTHING))
+    return next(((kind, names) for form, kind, names in BY_FORM if re.fullmatch(form, code)), by_status)
+
+
+def kind_of(code: str, status: int | None = None) -> FailureKind:
+    """Return what is done about `code`, answered with HTTP `status`."""
+    return meaning_of(code, status)[0]
 
 
 def classify(error: Exception, credentials: Credentials | None = None) -> Failure:
@@ -134,7 +94,7 @@ def classify(error: Exception, credentials: Credentials | None = None) -> Failur
     if isinstance(error, RefusedError):
         return Failure(FailureKind.REFUSED, str(error))
     if isinstance(error, NoCredentialsError):
-        return Failure(FailureKind.DENIED, str(error))
+        return Failure(FailureKind.DENIED, str(error), names=Names.CALLER)
     if isinstance(error, UnreadableAnswerError):
         return Failure(FailureKind.UNREACHABLE, str(error))
     code = code_of(error)
@@ -152,7 +112,8 @@ def classify(error: Exception, credentials: Credentials | None = None) -> Failur
     if credentials is not None:
         message = credentials.hide(message)
     request_id = str(answer.get("RequestId") or getattr(error, "request_id", None) or "")
-    return Failure(kind_of(code, status if isinstance(status, int) else None), message, code, request_id)
+    kind, names = meaning_of(code, status if isinstance(status, int) else None)
+    return Failure(kind, message, code, request_id, names)
 
 
 def _network_sentence(error: Exception) -> str:

@@ -2,8 +2,8 @@
 
 Everything natkeeper sends is safe to send twice: reads, writes that name the wanted state, and requests with a
 ClientToken. So what did not answer, was throttled or was busy is tried again, with growing pauses of random
-length, for some seconds and never past the deadline. What gives way to another task of the VPC is tried until
-that is over; what is itself changing gets a few quick tries, because whoever asked looks again and decides anew.
+length, for some seconds and never past the deadline. What is busy gets a few quick tries, or one where the run itself
+waits by reading (ports.Call says which); what gives way to another task is tried until that is over.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 from typing import TypeVar
 
 from natkeeper.alibaba.errors import ANOTHER_TASK
-from natkeeper.ports import Clock, Failure, FailureKind
+from natkeeper.ports import Call, Clock, Failure, FailureKind
 
 T = TypeVar("T")
 
@@ -33,8 +33,6 @@ class Patience:
     in_all_s: float = 25.0
     """For one call, whatever its own patience is (ports.py)."""
     busy_pause_s: float = 0.3
-    busy_tries: int = 4
-    """For a thing that is itself changing."""
 
 
 @dataclass(frozen=True)
@@ -47,14 +45,20 @@ class Persistence:
     chance: random.Random = field(default_factory=random.Random)
     patience: Patience = Patience()
 
-    def perform(self, attempt: Callable[[Callable[[], float]], T], deadline: datetime) -> T | Failure:
-        """Call `attempt` until it succeeds, cannot succeed, or `deadline` has come.
+    def perform(
+        self,
+        attempt: Callable[[Callable[[], float]], T],
+        deadline: datetime,
+        tries: int = Call.tries,
+        busy_tries: int = Call.busy_tries,
+    ) -> T | Failure:
+        """Call `attempt` until it succeeds, cannot succeed, was tried `tries` times, or `deadline` has come.
 
-        It is given a function that tells how many seconds are left.
+        It is given a function that tells how many seconds are left. `busy_tries`: see ports.Call.
         """
         deadline = min(deadline, self.clock() + timedelta(seconds=self.patience.in_all_s))
         failure = Failure(FailureKind.UNREACHABLE, "there was no time left to ask")
-        tries = 0
+        tried = 0
         while self._left(deadline) > 0:
             began = self.clock()
             try:
@@ -62,12 +66,12 @@ class Persistence:
             except Exception as error:  # noqa: BLE001  every error of a call becomes a Failure, as the port promises
                 failure = self.classify(error)
                 told = getattr(error, "retry_after", None)
-            tries += 1
-            pause = self._pause(failure, tries, told)
+            tried += 1
+            pause = self._pause(failure, tried, busy_tries, told)
             if pause is not None and failure.kind is FailureKind.UNREACHABLE:
                 # A try that waited in vain was a pause already: after it, the API may be back at any moment.
                 pause = max(_SHORTEST_PAUSE_S, pause - (self.clock() - began).total_seconds())
-            if pause is None or pause >= self._left(deadline):
+            if tried >= tries or pause is None or pause >= self._left(deadline):
                 break
             self.sleeper(pause)
         return failure
@@ -75,11 +79,11 @@ class Persistence:
     def _left(self, deadline: datetime) -> float:
         return (deadline - self.clock()).total_seconds()
 
-    def _pause(self, failure: Failure, tries: int, told_ms: object) -> float | None:
+    def _pause(self, failure: Failure, tries: int, busy_tries: int, told_ms: object) -> float | None:
         """Seconds until the next try, None when there shall be none; `told_ms` is what a throttled answer asked for."""
         patience = self.patience
         if failure.kind is FailureKind.BUSY:
-            again = failure.code in ANOTHER_TASK or tries < patience.busy_tries
+            again = tries < busy_tries or (failure.code in ANOTHER_TASK and busy_tries > 1)
             due = patience.busy_pause_s if again else None
         elif failure.kind in (FailureKind.UNREACHABLE, FailureKind.THROTTLED):
             due = min(patience.first_pause_s * 2 ** (tries - 1), patience.longest_pause_s)

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 
 from natkeeper.alibaba.clients import WRITE_S, Attempt
-from natkeeper.alibaba.errors import DUPLICATE_ROUTE, NEXT_HOP_EXISTS, RefusedError, code_of, kind_of
+from natkeeper.alibaba.errors import DUPLICATE_ROUTE, NEXT_HOP_EXISTS, RefusedError, code_of, kind_of, meaning_of
 from natkeeper.alibaba.fields import optional, said, there
 from natkeeper.alibaba.lean_imports import lean
 from natkeeper.domain.ids import EipId, EntryId, InstanceId, NatGatewayId, TableId
@@ -16,6 +16,7 @@ from natkeeper.ports import (
     CreateRoute,
     DeleteRoute,
     FailureKind,
+    Names,
     NoteRoute,
     PointRoute,
     UnassociateEip,
@@ -34,6 +35,8 @@ _FILTER = "DestCidrBlockList"
 _NO_FILTER = re.compile(r"(Invalid|Illegal|Unsupported)(Param|DestCidr)")
 """Codes that say the API does not know the filter (unconfirmed; the metadata has the parameter)."""
 _ECS = "EcsInstance"
+_CHANGING = ("Modifying", "Converting")
+"""States of a NAT Gateway that work, or do not: nothing is published."""
 
 
 # ---- routes ----------------------------------------------------------------------------------------------
@@ -89,15 +92,15 @@ def point_route(attempt: Attempt, call: PointRoute) -> None:
         destination_cidr_block=call.destination,
         new_next_hop_type=_hop_type(call.to),
         new_next_hop_id=call.to.id,
-        route_entry_name=call.name,
-        description=call.description,
     )
+    _put_words(request, call)
     try:
         attempt.clients.client(Client).modify_route_entry_with_options(request, attempt.options(WRITE_S))
     except Exception as error:
         if code_of(error) != NEXT_HOP_EXISTS:
             raise
-        note_route(attempt, NoteRoute(call.vpc, call.table, call.destination, call.name, call.description))
+        if call.description:
+            note_route(attempt, NoteRoute(call.vpc, call.table, call.destination, call.name, call.description))
 
 
 def note_route(attempt: Attempt, call: NoteRoute) -> None:
@@ -120,10 +123,9 @@ def create_route(attempt: Attempt, call: CreateRoute) -> None:
         destination_cidr_block=call.destination,
         next_hop_type=_hop_type(call.to),
         next_hop_id=call.to.id,
-        route_entry_name=call.name,
-        description=call.description,
         client_token=call.token,
     )
+    _put_words(request, call)
     try:
         attempt.clients.client(Client).create_route_entry_with_options(request, attempt.options(WRITE_S))
     except Exception as error:
@@ -140,8 +142,18 @@ def delete_route(attempt: Attempt, call: DeleteRoute) -> None:
     try:
         attempt.clients.client(Client).delete_route_entry_with_options(request, attempt.options(WRITE_S))
     except Exception as error:
-        if not code_of(error) or kind_of(code_of(error)) is not FailureKind.GONE:
+        if meaning_of(code_of(error)) != (FailureKind.GONE, Names.ENTRY):
             raise
+
+
+def _put_words(
+    request: models.ModifyRouteEntryRequest | models.CreateRouteEntryRequest, call: PointRoute | CreateRoute
+) -> None:
+    """Add name and description; without them the platform leaves what is there."""
+    if call.name:
+        request.route_entry_name = call.name
+    if call.description:
+        request.description = call.description
 
 
 def _entry(item: models.DescribeRouteEntryListResponseBodyRouteEntrysRouteEntry, table: TableId) -> RouteEntry:
@@ -247,5 +259,11 @@ def read_nat_gateway(attempt: Attempt, gateway: NatGatewayId) -> NatGateway | No
     listed = there(there(there(answer.body, "body").nat_gateways, "NatGateways").nat_gateway, "NatGateway")
     for item in listed:
         if item.nat_gateway_id == gateway:
-            return NatGateway(gateway, available=item.status == "Available")
+            status, business = said(item.status, "Status"), said(item.business_status, "BusinessStatus")
+            return NatGateway(
+                gateway,
+                available=status == "Available",
+                changing=status if status in _CHANGING else "",
+                locked="" if business in ("", "Normal") else business,
+            )
     return None

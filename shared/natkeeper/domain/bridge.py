@@ -76,7 +76,7 @@ def _aim(here: Here, view: RouteView) -> NextHop | None:
     """
     hops = {half.next_hop for half in view.halves}
     to = next(iter(hops)) if len(hops) == 1 else None
-    if to is None or not belongs(to, here.policy) or to.id in here.world.so_far.rejected:
+    if to is None or not belongs(to, here.policy) or here.world.refused(to, here.route.table) is not None:
         return None
     bad = isinstance(without_mark(here.world, to).health(to, here.policy), Unhealthy)
     stubborn = here.memory.by == "person" or isinstance(selection.best(here, to), str)

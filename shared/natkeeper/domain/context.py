@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from natkeeper.domain.refusals import Deed, Refusal
 from natkeeper.domain.signals import Switch
 
 if TYPE_CHECKING:
@@ -41,3 +42,16 @@ class Here:
     def wants_other_than(self, hop: NextHop | None) -> bool:
         """Say whether a person's switch is still to be carried out while the route is on `hop`."""
         return self.switch is not None and not self.moved and (hop is None or self.switch.to != hop.id)
+
+    def ineligible(self, hop: NextHop) -> str | None:
+        """Return why `hop` must not become the next hop of this route, or None when it may."""
+        return self.world.ineligible(hop, self.policy, self.route.table)
+
+    def unfit(self, hop: NextHop) -> str | None:
+        """Return what speaks against `hop` for this route besides its health, or None."""
+        return self.world.unfit(hop, self.policy, self.route.table)
+
+    def waits_for(self, hop: NextHop) -> Refusal | None:
+        """Return the refusal that says nothing of `hop`, after which others get a try first; None for none."""
+        known = self.world.so_far.against(Deed.POINT, Deed.CREATE, table=self.route.table, hop=hop.id)
+        return next((refusal for refusal in known if refusal.hop is not None and refusal.passing), None)

@@ -14,15 +14,11 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from natkeeper.domain import bridge, eip, selection
+from natkeeper.domain import bridge, coupling, eip, selection
 from natkeeper.domain.context import Here
 from natkeeper.domain.decision import (
-    Await,
     Create,
     Decision,
-    EipHold,
-    EipSettled,
-    EipStep,
     Hold,
     Keep,
     Leave,
@@ -59,9 +55,10 @@ def decide(world: World, policy: Group, now: datetime) -> Decision:
     Never raises and never reads a clock; `now` is passed in. The decision is settled when nothing is left to do.
     """
     world = with_marks(world, now)
-    steps = tuple(_step(route, world, policy, now) for route in policy.routes)
+    steps = tuple(coupling.unless_refused(_step(route, world, policy, now), world) for route in policy.routes)
+    steps = coupling.reunited(steps, world, policy, now)
     address = eip.decide_eip(world, policy, steps, now)
-    return Decision(world.group, tuple(_after_eip(step, address) for step in steps), address)
+    return Decision(world.group, coupling.after_eip(steps, address, world, policy), address)
 
 
 def _step(route: Route, world: World, policy: Group, now: datetime) -> Step:
@@ -92,6 +89,9 @@ def _whole(here: Here, entry: RouteEntry) -> Step:
         return _switch(here, entry)
     if hop is None or not belongs(hop, here.policy):
         return Leave(here.route, f"the route goes to {_named(hop)}, which is not ours; somebody put it there")
+    stranded = here.world.eip_refused(hop)
+    if stranded is not None:
+        return _leave_dead(here, entry, hop, Unhealthy(stranded))
     if _needs_look(here, hop):
         return Verify(here.route, hop, f"seeing whether the internet is reached through {hop}")
     health = here.world.health(hop, here.policy)
@@ -184,7 +184,7 @@ def _switch(here: Here, entry: RouteEntry | None) -> Step:
     if not belongs(to, here.policy):
         known = [*here.policy.gateways, *([here.policy.fallback] if here.policy.fallback else [])]
         return Refuse(here.route, f"{to} is not of this group; switch to one of {', '.join(known)}")
-    problem = here.world.ineligible(to, here.policy)
+    problem = here.ineligible(to)
     if problem is not None and not wish.force:
         return Refuse(here.route, f"{to} {problem}; send force to insist")
     insisted = f", although it {problem}" if problem else ""
@@ -206,21 +206,12 @@ def _needs_look(here: Here, hop: NextHop) -> bool:
     return fresh or here.moved or here.world.doubt(hop) is not None or hop.id in here.world.so_far.doubted
 
 
-def _after_eip(step: Step, eip: EipStep) -> Step:
-    """A look while the EIP is on its way, or not where it belongs, would prove nothing: wait for it, or say so."""
-    if not isinstance(step, Verify) or isinstance(eip, EipSettled):
-        return step
-    if isinstance(eip, EipHold):
-        return Hold(step.route, f"{step.hop} cannot be seen to work: {eip.reason}")
-    return Await(step.route, step.reason)
-
-
 # ---- leaving a gateway -----------------------------------------------------------------------------------
 
 
 def _leave_dead(here: Here, entry: RouteEntry, hop: NextHop, health: Unhealthy) -> Step:
     """Leave a next hop that is known to be bad, at once, for the best there is (rule 2)."""
-    lost = here.world.lost(hop) is not None
+    lost = here.world.lost(hop) is not None and not selection.certainly_dead(here, hop)
     if lost and isinstance(here.world.internet, EgressLost):
         return Hold(here.route, f"{hop} {health.reason}, and the internet does not answer FC either: moving is no help")
     if here.switch is not None and here.switch.force and here.switch.to == hop.id and here.moved:
@@ -282,7 +273,7 @@ def _return(here: Here, hop: NextHop) -> NextHop | str:
         return _when_proven(here, choice, here.policy.hold_down)
     if math.isinf(here.policy.failback):
         return f"the return to {home} waits for a person"
-    problem = here.world.ineligible(home, here.policy)
+    problem = here.ineligible(home)
     if problem is not None:
         return f"{home} {problem}"
     return _when_proven(here, home, max(here.policy.failback, here.policy.hold_down))

@@ -145,6 +145,19 @@ class EipAwait:
 
 
 @dataclass(frozen=True, slots=True)
+class EipTry:
+    """See whether the EIP may be bound to `to`, while it is still where it is and the route too.
+
+    An attempt to bind an EIP that is in use changes nothing, and shows a right that is missing and an instance that
+    takes none: make before break (rule 11).
+    """
+
+    eip: EipId
+    to: InstanceId
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class EipTake:
     """Take the EIP off the gateway that no longer owns the route."""
 
@@ -162,7 +175,7 @@ class EipGive:
     reason: str
 
 
-EipStep = EipSettled | EipHold | EipAwait | EipTake | EipGive
+EipStep = EipSettled | EipHold | EipAwait | EipTry | EipTake | EipGive
 
 _CHANGES = (Move, Create, Bridge, Retire, Note)
 _AT_REST = (Keep, Leave, Hold, Refuse)

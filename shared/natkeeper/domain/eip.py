@@ -1,7 +1,9 @@
 """One EIP that follows the route: it ends on the gateway that owns the route.
 
-Its two moves (take it off, bind it) run beside the route write and take seconds each, so a run starts one and looks
-again. An EIP that somebody bound to a stranger is left there and told (rule 5).
+Its two moves (take it off, bind it) take seconds each, so a run starts one and looks again. They run beside the route
+write where the route leaves a dead gateway. A gateway that works keeps its EIP until no route leads through it any
+more (rule 11), and a gateway that cannot have the EIP is left again. An EIP that somebody bound to a stranger is left
+there and told (rule 5).
 """
 
 from __future__ import annotations
@@ -20,14 +22,16 @@ from natkeeper.domain.decision import (
     EipSettled,
     EipStep,
     EipTake,
+    EipTry,
     Hold,
     Move,
     Step,
 )
-from natkeeper.domain.health import Draining, Healthy
+from natkeeper.domain.health import Draining, Healthy, Unhealthy
 from natkeeper.domain.ids import InstanceId
 from natkeeper.domain.marks import without_looks
-from natkeeper.domain.observed import EipStatus, HopKind, NextHop, Unseen
+from natkeeper.domain.observed import Eip, EipStatus, EntryStatus, HopKind, NextHop, Unseen
+from natkeeper.domain.refusals import Deed
 from natkeeper.domain.signals import Pause
 from natkeeper.domain.world import RouteView, belongs
 
@@ -51,6 +55,8 @@ def decide_eip(world: World, policy: Group, steps: tuple[Step, ...], now: dateti
         return EipHold(f"the EIP cannot be seen: {eip.reason}")
     if eip is None:
         return EipHold(f"the EIP {policy.address.follow} does not exist")
+    if keeper(world, policy) is not None:
+        return _try_first(eip, world, steps)
     owner = _owner(world, policy, steps, now)
     if owner is None or (eip.status is EipStatus.IN_USE and eip.holder == owner):
         return EipSettled()
@@ -58,11 +64,52 @@ def decide_eip(world: World, policy: Group, steps: tuple[Step, ...], now: dateti
         return EipAwait(f"the EIP is {eip.status.value}")
     if eip.status is EipStatus.UNKNOWN:
         return EipHold("the EIP is in a state that natkeeper does not know")
+    unbindable = world.unbindable(NextHop.gateway(owner), policy)
+    if unbindable is not None:
+        return EipHold(f"{owner} {unbindable}")
     if eip.status is EipStatus.AVAILABLE:
-        return EipGive(eip.id, owner, f"the EIP {eip.address} goes to {owner}, which owns the route")
+        give = EipGive(eip.id, owner, f"the EIP {eip.address} goes to {owner}, which owns the route")
+        return _unless_put_off(give, world, Deed.GIVE, owner)
     if eip.holder is None or eip.holder not in policy.gateways:
         return EipHold(f"the EIP is bound to {eip.holder}, which is not ours; somebody put it there")
-    return EipTake(eip.id, eip.holder, f"the EIP {eip.address} leaves {eip.holder}, which does not own the route")
+    take = EipTake(eip.id, eip.holder, f"the EIP {eip.address} leaves {eip.holder}, which does not own the route")
+    return _unless_put_off(take, world, Deed.TAKE, eip.holder)
+
+
+def keeper(world: World, policy: Group) -> NextHop | None:
+    """Return the working gateway that has the EIP and that some route still leads through; None if there is none.
+
+    While an entry changes it may show either next hop, so until it is Available it counts as not moved yet.
+    """
+    eip = world.eip
+    if not isinstance(policy.address, Follow) or not isinstance(eip, Eip) or eip.status is not EipStatus.IN_USE:
+        return None
+    holder = eip.holder
+    if holder not in policy.gateways or isinstance(world.health(NextHop.gateway(holder), policy), Unhealthy):
+        return None
+    views = [(route, view) for route, view in world.routes.items() if isinstance(view, RouteView)]
+    leads = any(view.carries is not None and view.carries.id == holder for _, view in views)
+    changes = any(
+        route in world.so_far.moved and any(entry.status is not EntryStatus.AVAILABLE for entry in view.entries)
+        for route, view in views
+    )
+    return NextHop.gateway(holder) if leads or changes else None
+
+
+def _try_first(eip: Eip, world: World, steps: tuple[Step, ...]) -> EipStep:
+    """Before a route leaves the working gateway that has the EIP, see whether the EIP may follow."""
+    going = (step.to for step in steps if isinstance(step, (Move, Create, Bridge)))
+    to = next((hop for hop in going if hop.kind is HopKind.INSTANCE and hop.id != eip.holder), None)
+    if to is None or to.id in world.so_far.bindable:
+        return EipSettled()
+    step = EipTry(eip.id, InstanceId(to.id), f"seeing whether the EIP {eip.address} can follow to {to}")
+    return _unless_put_off(step, world, Deed.GIVE, to.id)
+
+
+def _unless_put_off(step: EipTry | EipTake | EipGive, world: World, act: Deed, hop: str) -> EipStep:
+    """Hold what the platform has put off often enough for one run."""
+    refusal = next((r for r in world.so_far.against(act, hop=hop) if r.over or not r.passing), None)
+    return step if refusal is None else EipHold(f"{step.reason}, but {refusal.reason}")
 
 
 def _owner(world: World, policy: Group, steps: tuple[Step, ...], now: datetime) -> InstanceId | None:
@@ -73,7 +120,7 @@ def _owner(world: World, policy: Group, steps: tuple[Step, ...], now: datetime) 
         hop = _heading(world, policy, step, now)
         if hop is not None and hop.kind is HopKind.INSTANCE:
             return InstanceId(hop.id)
-        if isinstance(step, Hold):
+        if isinstance(step, Hold) and not _leads_nowhere(world, policy, step):
             return None  # what cannot be told of one route is not to be guessed from another
     return None
 
@@ -102,6 +149,15 @@ def _there(world: World, policy: Group, step: Step, now: datetime) -> NextHop | 
         return None
     seen = world if isinstance(step, Hold) else without_looks(world, hop)
     return hop if isinstance(seen.health(hop, policy), (Healthy, Draining)) else None
+
+
+def _leads_nowhere(world: World, policy: Group, step: Step) -> bool:
+    """Return True if the route is on a gateway that ECS shows as dead: it needs no EIP where it is."""
+    view = world.routes[step.route]
+    hop = view.carries if isinstance(view, RouteView) else None
+    if hop is None or not belongs(hop, policy):
+        return False
+    return isinstance(without_looks(world, hop).health(hop, policy), Unhealthy)
 
 
 def _just_moved(world: World, step: Step, now: datetime) -> bool:

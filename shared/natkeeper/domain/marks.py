@@ -95,6 +95,8 @@ def remember(here: Here, to: NextHop, by: str) -> Memory:
         lost = here.world.lost(hop)
         if lost is not None:
             memory = memory.marked(hop.id, lost.at, lost.kind)
+        elif here.world.worth_a_mark(hop, here.route.table):
+            memory = memory.marked(hop.id, here.now)
     return fitted(memory.cleared(to.id))
 
 

@@ -2,13 +2,15 @@
 
 A description reads as a sentence in the console and ends in a machine part, e.g.
 `natkeeper: i-bp1b since 2026-11-23T06:20:07Z: i-bp1a is Stopping [nk1 s=1795760407 b=auto h=i-bp1a g=i-bp1b]`.
-256 characters are all there is (ModifyRouteEntry, VPC 2016-04-28): the sentence is cut first, then the oldest
-mark. A machine part that cannot be read is `Unreadable`, which is a state to report and not an error.
+256 characters are all there is (ModifyRouteEntry, VPC 2016-04-28), and which ones pass is not published: so it is plain
+ASCII, and 250 bytes at most. The sentence is cut first, then the oldest mark. A machine part that cannot be read is
+`Unreadable`, which is a state to report and not an error.
 """
 
 from __future__ import annotations
 
 import re
+import unicodedata
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from types import MappingProxyType
@@ -20,8 +22,10 @@ from natkeeper.domain.ids import InstanceId
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-LONGEST = 256
-"""Characters that a route entry's description may have (ModifyRouteEntry, parameter Description)."""
+LONGEST = 250
+"""Bytes of a description; ModifyRouteEntry takes 256 characters (parameter Description)."""
+_UNSAFE = re.compile(r"[^A-Za-z0-9 .,:;_/()+-]+")
+"""What a sentence loses on its way into a description: targets, people and answers may say anything."""
 
 _MACHINE = re.compile(r"\[nk1((?: [a-z]=[^\s\]]+)*)\]")
 _BRAND = re.compile(r"\[nk\d")
@@ -97,11 +101,12 @@ class Unreadable:
 
 
 def encode(memory: Memory, sentence: str) -> str:
-    """Write `sentence` and `memory` as a description of at most 256 characters."""
+    """Write `sentence` and `memory` as a description of at most 250 bytes of ASCII."""
     machine = _machine(fitted(memory))
     room = LONGEST - len(machine) - 1
-    text = "natkeeper: " + " ".join(re.sub(r"[\[\]]", "", sentence).split())
-    text = text if len(text) <= room else text[: room - 1] + "…"
+    plain = unicodedata.normalize("NFKD", sentence).encode("ascii", "ignore").decode()
+    text = "natkeeper: " + " ".join(_UNSAFE.sub(" ", plain).split())
+    text = text if len(text) <= room else text[: room - 3].rstrip() + "..."
     return f"{text} {machine}"
 
 

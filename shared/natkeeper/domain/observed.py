@@ -33,7 +33,11 @@ class PowerState(str, Enum):
 
 @dataclass(frozen=True, slots=True)
 class Instance:
-    """An ECS instance (DescribeInstances). `locks` holds OperationLocks reasons such as `Recycling`."""
+    """An ECS instance (DescribeInstances). `locks` holds OperationLocks reasons such as `Recycling`.
+
+    `public_ip` is its public address, of whatever kind; `fixed_ip` one that was given to it with the instance
+    (PublicIpAddress), and `eip` the EIP that is bound to it.
+    """
 
     id: InstanceId
     status: PowerState
@@ -44,6 +48,8 @@ class Instance:
     locks: frozenset[str] = frozenset()
     started: datetime | None = None
     name: str = ""
+    fixed_ip: str | None = None
+    eip: EipId | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +144,13 @@ class Eip:
 
 @dataclass(frozen=True, slots=True)
 class NatGateway:
-    """A managed NAT Gateway; `available` is Status == Available (DescribeNatGateways)."""
+    """A managed NAT Gateway (DescribeNatGateways); `available` is Status == Available.
+
+    `changing`: the status while it is changed (Modifying, Converting): whether it carries packets then is not
+    published. `locked`: the business status if that is not Normal (FinancialLocked).
+    """
 
     id: NatGatewayId
     available: bool
+    changing: str = ""
+    locked: str = ""

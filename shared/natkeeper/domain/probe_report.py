@@ -49,6 +49,20 @@ def believe(world: World, policy: Group, report: ProbeReport, now: datetime) -> 
     return hop, EgressLost(now, f"the probe's {report.failures} looks in a row failed: {report.reason}".rstrip(": "))
 
 
+def worth_a_look(world: World, policy: Group) -> NextHop | None:
+    """Return the next hop that the probe's packets take now, if it is ours and at rest.
+
+    A report that is too old to be believed, by a clock that may be apart, is still a reason to look: nothing else sees
+    a gateway that hangs.
+    """
+    view = world.routes[watched(policy)]
+    entry = view.whole if isinstance(view, RouteView) else None
+    hop = None if entry is None else entry.next_hop
+    if entry is None or hop is None or not belongs(hop, policy) or entry.status is not EntryStatus.AVAILABLE:
+        return None
+    return hop if not isinstance(policy.address, Follow) or _at(world, hop) else None
+
+
 def _at(world: World, hop: NextHop) -> bool:
     eip = world.eip
     return isinstance(eip, Eip) and eip.status is EipStatus.IN_USE and eip.holder == hop.id

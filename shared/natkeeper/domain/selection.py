@@ -31,14 +31,9 @@ def best(here: Here, leaving: NextHop | None) -> NextHop | str:
     gateway that runs and is only marked, or not ready. Where it only lost the internet, a mark of some age is no worse.
     """
     lasting = (hop for hop in _draining(here, leaving) if _outlasts(here, hop, None))
-    ladder = chain(
-        _fit(here, leaving),
-        lasting,
-        _fallback(here, leaving),
-        _draining(here, leaving),
-        _last_hopes(here, leaving) if _certainly_dead(here, leaving) else _second_tries(here, leaving),
-    )
-    return next(ladder, _why_none(here, [*_gateways(here, leaving), *_fallbacks(here, leaving)]))
+    hopes = _last_hopes(here, leaving) if certainly_dead(here, leaving) else _second_tries(here, leaving)
+    tiers = ([*_fit(here, leaving), *lasting], _fallback(here, leaving), [*_draining(here, leaving), *hopes])
+    return _first(here, leaving, *tiers)
 
 
 def better(here: Here, leaving: NextHop, drains: Draining, *, last_moment: bool) -> NextHop | str:
@@ -47,14 +42,29 @@ def better(here: Here, leaving: NextHop, drains: Draining, *, last_moment: bool)
     What works now is not left for what was once seen not to work.
     """
     lasting = (hop for hop in _draining(here, leaving) if _outlasts(here, hop, drains))
-    ladder = chain(_fit(here, leaving), lasting, _fallback(here, leaving) if last_moment else ())
-    undoubted = (hop for hop in ladder if here.world.doubt(hop) is None)
-    return next(undoubted, _why_none(here, [*_gateways(here, leaving), *_fallbacks(here, leaving)]))
+    tiers = ([*_fit(here, leaving), *lasting], _fallback(here, leaving) if last_moment else [])
+    return _first(here, leaving, *([hop for hop in tier if here.world.doubt(hop) is None] for tier in tiers))
 
 
 def standby(here: Here, leaving: NextHop | None) -> NextHop | str:
     """Choose where to go when nothing forces a move: an eligible gateway, or say why there is none."""
-    return next(_fit(here, leaving), _why_none(here, [*_gateways(here, leaving)]))
+    choice = _try_next(here, [*_fit(here, leaving)])
+    return choice or _why_none(here, [*_gateways(here, leaving)])
+
+
+def _first(here: Here, leaving: NextHop | None, *tiers: list[NextHop]) -> NextHop | str:
+    """Choose from the first tier that has anybody in it: a gateway that merely has to wait keeps the fallback away."""
+    tier = next((tier for tier in tiers if tier), [])
+    choice = _try_next(here, tier)
+    return choice or _why_none(here, [*_gateways(here, leaving), *_fallbacks(here, leaving)])
+
+
+def _try_next(here: Here, tier: list[NextHop]) -> NextHop | None:
+    """Choose whom the platform has not put off yet; when it has put off everybody, the order of preference holds."""
+    put_off = {hop.id: here.waits_for(hop) for hop in tier}
+    free = (hop for hop in tier if put_off[hop.id] is None)
+    again = (hop for hop in tier if (refusal := put_off[hop.id]) is not None and not refusal.over)
+    return next(chain(free, again), None)
 
 
 def _why_none(here: Here, hops: list[NextHop]) -> str:
@@ -63,7 +73,9 @@ def _why_none(here: Here, hops: list[NextHop]) -> str:
 
 
 def _problem(here: Here, hop: NextHop) -> str:
-    doubt, problem = here.world.doubt(hop), here.world.ineligible(hop, here.policy)
+    doubt, problem, put_off = here.world.doubt(hop), here.ineligible(hop), here.waits_for(hop)
+    if problem is None and put_off is not None:
+        return f"did not get the route: {put_off.reason}"
     return problem or (did_not_work(doubt) if doubt is not None else "waits for the last moment")
 
 
@@ -78,17 +90,17 @@ def _fallbacks(here: Here, leaving: NextHop | None) -> Iterator[NextHop]:
 
 def _fit(here: Here, leaving: NextHop | None) -> Iterator[NextHop]:
     """List the gateways that may take the route: proven ones first, then those that nothing proves or disproves."""
-    fit = [hop for hop in _gateways(here, leaving) if here.world.ineligible(hop, here.policy) is None]
+    fit = [hop for hop in _gateways(here, leaving) if here.ineligible(hop) is None]
     return iter(sorted(fit, key=here.world.unproven))
 
 
-def _fallback(here: Here, leaving: NextHop | None) -> Iterator[NextHop]:
-    return (hop for hop in _fallbacks(here, leaving) if here.world.ineligible(hop, here.policy) is None)
+def _fallback(here: Here, leaving: NextHop | None) -> list[NextHop]:
+    return [hop for hop in _fallbacks(here, leaving) if here.ineligible(hop) is None]
 
 
 def _draining(here: Here, leaving: NextHop | None) -> list[NextHop]:
     """List the draining gateways against which nothing else speaks, the longest-lived first."""
-    hops = [hop for hop in _gateways(here, leaving) if here.world.unfit(hop) is None]
+    hops = [hop for hop in _gateways(here, leaving) if here.unfit(hop) is None]
     draining = [hop for hop in hops if isinstance(here.world.health(hop, here.policy), Draining)]
     return sorted(draining, key=lambda hop: _lasts_until(here, hop), reverse=True)
 
@@ -104,8 +116,8 @@ def _lasts_until(here: Here, hop: NextHop) -> float:
     return health.until.timestamp() if isinstance(health, Draining) and health.until is not None else 0.0
 
 
-def _certainly_dead(here: Here, leaving: NextHop | None) -> bool:
-    """Say whether what we leave is missing, or dead by what ECS says and not only by what was seen of its egress."""
+def certainly_dead(here: Here, leaving: NextHop | None) -> bool:
+    """Return True if what we leave is missing, or dead by what ECS says and not only by what was seen of its egress."""
     if leaving is None:
         return True
     return isinstance(without_looks(here.world, leaving).health(leaving, here.policy), Unhealthy)
@@ -115,7 +127,9 @@ def _last_hopes(here: Here, leaving: NextHop | None) -> Iterator[NextHop]:
     """List next hops that run and that nothing of this very run speaks against."""
     for hop in (*_gateways(here, leaving), *_fallbacks(here, leaving)):
         health = without_mark(here.world, hop).health(hop, here.policy)
-        if isinstance(health, (Healthy, Draining)) and hop.id not in here.world.so_far.rejected:
+        if not isinstance(health, (Healthy, Draining)) or here.world.refused(hop, here.route.table) is not None:
+            continue
+        if here.world.eip_refused(hop) is None:
             yield hop
 
 
@@ -126,5 +140,5 @@ def _second_tries(here: Here, leaving: NextHop | None) -> Iterator[NextHop]:
         return
     for hop in _last_hopes(here, leaving):
         doubt = here.world.doubt(hop)
-        if here.world.unfit(hop) is None and doubt is not None and here.now - doubt >= TRY_AGAIN:
+        if here.unfit(hop) is None and doubt is not None and here.now - doubt >= TRY_AGAIN:
             yield hop

@@ -3,17 +3,29 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from natkeeper.domain.config import Follow, Group, Route
 from natkeeper.domain.egress import Egress, EgressLost, EgressSeen
 from natkeeper.domain.health import Draining, Health, Healthy, Sight, Unhealthy, Unknown, assess, did_not_work
-from natkeeper.domain.ids import GroupName, InstanceId
+from natkeeper.domain.ids import GroupName, InstanceId, TableId
 from natkeeper.domain.memory import NOTHING, Memory, Unreadable, decode
-from natkeeper.domain.observed import Eip, EntryStatus, HopKind, NatGateway, NextHop, RouteEntry, Unseen
+from natkeeper.domain.observed import (
+    Eip,
+    EipStatus,
+    EntryStatus,
+    HopKind,
+    Instance,
+    NatGateway,
+    NextHop,
+    RouteEntry,
+    Unseen,
+)
+from natkeeper.domain.refusals import Deed, Refusal
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
     from datetime import datetime
 
     from natkeeper.domain.signals import Pause, Resume, Switch
@@ -62,15 +74,22 @@ class SoFar:
     """What this run was asked, has tried and has learnt.
 
     `wish`: what a person asked. `moved`: where this run has pointed routes. `not_in_place`: routes whose
-    entry the platform refuses to change in place. `rejected`: next hops the platform would not take, with its reason.
+    entry the platform refuses to change in place. `refusals`: what the platform did not carry out. `wordless`: routes
+    whose name and description the platform refuses. `bindable`: gateways that the EIP may be bound to, as a try showed.
     `doubted`: next hops to look through before anything else is decided about them.
     """
 
     wish: Switch | Pause | Resume | None = None
     moved: Mapping[Route, NextHop] = field(default_factory=dict)
     not_in_place: frozenset[Route] = frozenset()
-    rejected: Mapping[str, str] = field(default_factory=dict)
+    refusals: tuple[Refusal, ...] = ()
+    wordless: frozenset[Route] = frozenset()
+    bindable: frozenset[str] = frozenset()
     doubted: frozenset[str] = frozenset()
+
+    def against(self, *deeds: Deed, table: TableId | None = None, hop: str | None = None) -> Iterator[Refusal]:
+        """List the refusals of `deeds` that concern `table` and `hop`, the latest first."""
+        return (r for r in reversed(self.refusals) if r.concerns(deeds, table, hop))
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +140,10 @@ class World:
             return Unknown(self.fallback.reason)
         if self.fallback is None:
             return Unhealthy("does not exist")
+        if self.fallback.locked:
+            return Unhealthy(f"is locked: {self.fallback.locked}")
+        if self.fallback.changing:
+            return Unknown(f"is {self.fallback.changing}")
         if not self.fallback.available:
             return Unhealthy("is not available")
         if isinstance(self.fallback_egress, EgressLost):
@@ -139,22 +162,74 @@ class World:
             return self._fallback_doubt
         return self.gateways[InstanceId(hop.id)].doubt
 
-    def ineligible(self, hop: NextHop, policy: Group) -> str | None:
-        """Say why `hop` must not become a route's next hop, or None when it may."""
+    def ineligible(self, hop: NextHop, policy: Group, table: TableId | None = None) -> str | None:
+        """Return why `hop` must not become the next hop of a route in `table`, or None when it may."""
         health = self.health(hop, policy)
         if isinstance(health, Unknown):
             return f"cannot be seen: {health.reason}"
         if isinstance(health, (Unhealthy, Draining)):
             return health.reason
-        return self.unfit(hop)
+        return self.unfit(hop, policy, table)
 
-    def unfit(self, hop: NextHop) -> str | None:
-        """Say what speaks against `hop` besides its health: the platform's refusal, or its setup; None for nothing."""
-        if hop.id in self.so_far.rejected:
-            return f"was refused by the platform: {self.so_far.rejected[hop.id]}"
+    def unfit(self, hop: NextHop, policy: Group, table: TableId | None = None) -> str | None:
+        """Return what speaks against `hop` besides its health: refusals, the EIP, or its setup; None for nothing."""
+        refusal = self.refused(hop, table)
+        if refusal is not None:
+            return f"was refused by the platform: {refusal.reason}"
+        unbindable = self.unbindable(hop, policy)
+        if unbindable is not None:
+            return unbindable
         if hop.kind is HopKind.INSTANCE and (unready := self.gateways[InstanceId(hop.id)].unready) is not None:
             return f"is not ready: {unready}"
         return None
+
+    def refused(self, hop: NextHop, table: TableId | None) -> Refusal | None:
+        """Return the refusal that keeps a route in `table` from leading to `hop`, unless it says nothing of the hop."""
+        known = self.so_far.against(Deed.POINT, Deed.CREATE, table=table, hop=hop.id)
+        return next((refusal for refusal in known if refusal.hop is not None and not refusal.passing), None)
+
+    def unbindable(self, hop: NextHop, policy: Group) -> str | None:
+        """Return why the EIP that follows the route cannot follow it to `hop`; None where it can, or need not.
+
+        An instance with a public address of its own takes no EIP (AssociateEipAddress:
+        EIP_CAN_NOT_ASSOCIATE_WITH_PUBLIC_IP).
+        """
+        if not isinstance(policy.address, Follow):
+            return None
+        own = self.own_address(hop)
+        if own is not None:
+            return f"has the public address {own}, so the EIP cannot be bound to it"
+        return self.eip_refused(hop)
+
+    def own_address(self, hop: NextHop) -> str | None:
+        """Return the public address that the gateway `hop` has besides the EIP that follows the route, or None."""
+        if hop.kind is not HopKind.INSTANCE or not isinstance(self.eip, Eip):
+            return None
+        instance = self.gateways[InstanceId(hop.id)].instance
+        if not isinstance(instance, Instance):
+            return None
+        others = instance.eip not in (None, self.eip.id)
+        return instance.public_ip if others else instance.fixed_ip
+
+    def eip_refused(self, hop: NextHop) -> str | None:
+        """Return why the platform did not bring the EIP to the gateway `hop` in this run; None if it may yet."""
+        refusal = self._eip_refusal(hop)
+        return None if refusal is None else f"cannot have the EIP: {refusal.reason}"
+
+    def worth_a_mark(self, hop: NextHop, table: TableId) -> bool:
+        """Return True if what this run met with at `hop` is to be remembered for later runs."""
+        refusals = (self.refused(hop, table), self._eip_refusal(hop))
+        return any(refusal is not None and refusal.lasting for refusal in refusals)
+
+    def _eip_refusal(self, hop: NextHop) -> Refusal | None:
+        eip = self.eip
+        if hop.kind is not HopKind.INSTANCE or not isinstance(eip, Eip):
+            return None
+        if (eip.holder, eip.status) == (hop.id, EipStatus.IN_USE):
+            return None
+        stuck = self.so_far.against(Deed.TAKE, hop=eip.holder) if eip.holder is not None else ()
+        given = self.so_far.against(Deed.GIVE, hop=hop.id)
+        return next((refusal for refusal in chain(stuck, given) if not refusal.passing), None)
 
     def paused_until(self, now: datetime) -> datetime | None:
         """Say until when a person has asked for hands off the group: one paused route pauses them all."""

@@ -14,6 +14,7 @@ from natkeeper.domain.decision import (
     EipGive,
     EipStep,
     EipTake,
+    EipTry,
     Move,
     Note,
     Retire,
@@ -21,7 +22,10 @@ from natkeeper.domain.decision import (
 )
 from natkeeper.domain.memory import Memory, encode
 from natkeeper.domain.observed import Eip, Instance, NextHop, RouteEntry, Unseen
+from natkeeper.domain.refusals import Deed
+from natkeeper.domain.signals import Pause, Resume
 from natkeeper.domain.world import RouteView
+from natkeeper.failover.attempts import MOST, ONCE, PAUSES_S, Attempts, Target, target_of
 from natkeeper.ports import (
     AssociateEip,
     Call,
@@ -29,6 +33,7 @@ from natkeeper.ports import (
     DeleteRoute,
     Failure,
     FailureKind,
+    Names,
     NoteRoute,
     PointRoute,
     Run,
@@ -44,7 +49,7 @@ if TYPE_CHECKING:
 
 _LONGEST_TOKEN = 64
 """Characters of a ClientToken (CreateRouteEntry)."""
-_LEARNT = (FailureKind.NOT_IN_PLACE, FailureKind.REFUSED, FailureKind.GONE, FailureKind.DENIED)
+_LEARNT = (FailureKind.NOT_IN_PLACE, FailureKind.REFUSED, FailureKind.GONE, FailureKind.DENIED, FailureKind.WORDS)
 """Failures after which it is certain that the write was not carried out."""
 
 
@@ -61,8 +66,9 @@ class Applied:
     """What came of a moment's writes.
 
     `did`: what was done, in words; `acts`: the same as data. `failed`: why others were not. `unanswered`: moves that
-    may have been carried out all the same. `refused`: calls that will be refused again, from which nothing else was
-    learnt. `accepted`: calls that were carried out.
+    may have been carried out all the same. `refused`: what is not to be written again, as `subject` names it, where
+    nothing else was learnt. `accepted`: calls that were carried out. `pause_s`: how long to read before what was not
+    carried out is tried again.
     """
 
     so_far: SoFar
@@ -70,27 +76,62 @@ class Applied:
     acts: tuple[Act, ...] = ()
     failed: tuple[Failure, ...] = ()
     unanswered: tuple[Move | Create | Bridge, ...] = ()
-    refused: tuple[Call[None], ...] = ()
+    refused: tuple[str, ...] = ()
     accepted: tuple[Call[None], ...] = ()
+    pause_s: float = 0.0
 
 
 def writes_of(decision: Decision, world: World, policy: Group) -> tuple[Write, ...]:
     """List the calls that `decision` asks for now."""
     vpc = vpc_of(world)
-    routes = (Write(step, call) for step in decision.steps for call in _calls(step, policy, vpc, world.at))
+    routes = (
+        Write(step, call if step.route not in world.so_far.wordless else bare(call))
+        for step in decision.steps
+        for call in _calls(step, policy, vpc, world.at)
+    )
     eip = _eip_call(decision.eip)
     return (*routes, *((Write(decision.eip, eip),) if eip is not None else ()))
 
 
-def apply(writes: tuple[Write, ...], so_far: SoFar) -> Run[Applied]:
-    """Make every write at once. Failures are data: the next look at the world decides what they mean."""
+def apply(writes: tuple[Write, ...], so_far: SoFar, attempts: Attempts) -> Run[Applied]:
+    """Make every write at once. Failures are data: the next look at the world decides what they mean.
+
+    Where the platform refuses the words of a move, the move is made again at once without them.
+    """
     applied = Applied(so_far)
     if not writes:
         return applied
     results = yield tuple(write.call for write in writes)
+    wordless: list[Write] = []
     for write, result in zip(writes, results, strict=True):
-        applied = _outcome(applied, write, result)
+        if _is_about_words(write, result):
+            wordless.append(Write(write.step, bare(write.call)))
+            applied = replace(applied, failed=(*applied.failed, _not_remembered(result)))
+        else:
+            applied = _outcome(applied, write, result, attempts)
+    if not wordless:
+        return applied
+    routes = frozenset(write.step.route for write in wordless if isinstance(write.step, (Move, Create)))
+    applied = replace(applied, so_far=replace(applied.so_far, wordless=applied.so_far.wordless | routes))
+    results = yield tuple(write.call for write in wordless)
+    for write, result in zip(wordless, results, strict=True):
+        applied = _outcome(applied, write, result, attempts)
     return applied
+
+
+def bare(call: Call[None]) -> Call[None]:
+    """Return `call` without its words, if it is good for something without them."""
+    return replace(call, name="", description="") if isinstance(call, (PointRoute, CreateRoute)) else call
+
+
+def _is_about_words(write: Write, result: Failure | None) -> bool:
+    """Return True if the move is to be made without words; halves need theirs, or nobody knows whose they are."""
+    words = isinstance(result, Failure) and result.kind is FailureKind.WORDS
+    return words and isinstance(write.step, (Move, Create)) and bare(write.call) != write.call
+
+
+def _not_remembered(failure: Failure) -> Failure:
+    return replace(failure, message=f"the move was made without being written down in the entry: {failure.message}")
 
 
 def vpc_of(world: World) -> str:
@@ -102,7 +143,9 @@ def vpc_of(world: World) -> str:
 def subject(call: Call[None]) -> str:
     """Name what `call` writes to."""
     match call:
-        case PointRoute() | NoteRoute() | CreateRoute():
+        case NoteRoute():
+            return f"the memory of {call.destination} in {call.table}"
+        case PointRoute() | CreateRoute():
             return f"{call.destination} in {call.table}"
         case DeleteRoute(entry=entry):
             return entry
@@ -165,15 +208,17 @@ def _eip_call(step: EipStep) -> Call[None] | None:
     match step:
         case EipTake(eip=eip, holder=holder):
             return UnassociateEip(eip, holder)
-        case EipGive(eip=eip, to=to):
+        case EipGive(eip=eip, to=to) | EipTry(eip=eip, to=to):
             return AssociateEip(eip, to)
         case _:
             return None
 
 
-def _outcome(applied: Applied, write: Write, result: Failure | None) -> Applied:
+def _outcome(applied: Applied, write: Write, result: Failure | None, attempts: Attempts) -> Applied:
     """Learn from the result of one write."""
     so_far, step = applied.so_far, write.step
+    if isinstance(step, EipTry):
+        return _tried(applied, step, result, attempts)
     if not isinstance(result, Failure):
         if isinstance(step, (Move, Create, Bridge)):
             so_far = moved(so_far, step)
@@ -187,17 +232,34 @@ def _outcome(applied: Applied, write: Write, result: Failure | None) -> Applied:
             acts=(*applied.acts, act_of(step)),
             accepted=accepted,
         )
+    applied = replace(applied, failed=(*applied.failed, result))
     if isinstance(step, (Move, Create, Bridge)) and result.kind not in _LEARNT:
         applied = replace(applied, unanswered=(*applied.unanswered, step))
     if result.kind is FailureKind.NOT_IN_PLACE and isinstance(step, Move):
-        so_far = replace(so_far, not_in_place=so_far.not_in_place | {step.route})
-    missing_hop = result.kind is FailureKind.GONE and isinstance(write.call, CreateRoute)
-    if result.kind is FailureKind.REFUSED or missing_hop:
-        if isinstance(step, (Move, Create, Bridge)):
-            so_far = replace(so_far, rejected={**so_far.rejected, step.to.id: result.brief})
-        else:
-            applied = replace(applied, refused=(*applied.refused, write.call))
-    return replace(applied, so_far=so_far, failed=(*applied.failed, result))
+        return replace(applied, so_far=replace(so_far, not_in_place=so_far.not_in_place | {step.route}))
+    target = target_of(step)
+    if target is not None:
+        return _held(applied, target, result, attempts)
+    once = isinstance(step, Note) and not isinstance(so_far.wish, (Pause, Resume))
+    if attempts.spent(subject(write.call), result, ONCE if once else MOST):
+        return replace(applied, refused=(*applied.refused, subject(write.call)))
+    return replace(applied, pause_s=max(applied.pause_s, PAUSES_S[0]))
+
+
+def _tried(applied: Applied, step: EipTry, result: Failure | None, attempts: Attempts) -> Applied:
+    """Learn whether the EIP may be bound to a gateway; that it is in use elsewhere is the answer that is hoped for."""
+    target = Target(Deed.GIVE, None, step.to)
+    if isinstance(result, Failure) and not (result.kind is FailureKind.BUSY and result.names is not Names.HOP):
+        return _held(replace(applied, failed=(*applied.failed, result)), target, result, attempts)
+    return replace(applied, so_far=replace(applied.so_far, bindable=applied.so_far.bindable | {step.to}))
+
+
+def _held(applied: Applied, target: Target, failure: Failure, attempts: Attempts) -> Applied:
+    """Hold a failure against what it names, once it was tried often enough."""
+    refusal = attempts.judge(target, failure)
+    if refusal is None:
+        return replace(applied, pause_s=max(applied.pause_s, attempts.pause_s(target)))
+    return replace(applied, so_far=replace(applied.so_far, refusals=(*applied.so_far.refusals, refusal)))
 
 
 def moved(so_far: SoFar, step: Move | Create | Bridge) -> SoFar:

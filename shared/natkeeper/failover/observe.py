@@ -13,6 +13,7 @@ from natkeeper.domain.egress import Egress, EgressLost
 from natkeeper.domain.health import Sight
 from natkeeper.domain.observed import Eip, EntryStatus, NatGateway, RouteEntry, Unseen
 from natkeeper.domain.world import RouteView, SoFar, World
+from natkeeper.failover.attempts import Attempts
 from natkeeper.failover.proof import proof_of
 from natkeeper.ports import (
     Batch,
@@ -59,10 +60,12 @@ class Seen:
     """What this run knows already and need not read again, and what its looks found (by next hop id).
 
     `trouble`: every read that failed, by what was asked; a trouble that repeats is kept once. `unanswered`: moves of
-    which it is not known whether they were carried out. `refused`: calls that need not be made again. `reported`:
-    losses that the probe reported a while ago, to be held against what a look finds. `written`: what the world showed
-    of a thing when a write to it was accepted, and when that was. `looked`: the entry that the latest look went
-    through, as it was then, by next hop.
+    which it is not known whether they were carried out. `refused`: what need not be written again. `reported`: losses
+    that the probe reported a while ago, to be held against what a look finds. `written`: what the world showed of a
+    thing when a write to it was accepted, and when that was. `looked`: the entry that the latest look went through, as
+    it was then, by next hop. `attempts`: the tries of writes. `one_by_one`: the VPC takes one route task at a time, as
+    an answer said. `polls`: how often the run has waited since something happened. `patient_until`: how long the
+    writes that were accepted usually take. `sighted`: when every table was first seen.
     """
 
     conditions: Mapping[InstanceId, Condition] | Unseen | None = None
@@ -74,7 +77,12 @@ class Seen:
     trouble: dict[str, str] = field(default_factory=dict)
     unanswered: dict[Route, Move | Create | Bridge] = field(default_factory=dict)
     reported: dict[str, EgressLost] = field(default_factory=dict)
-    refused: set[Call[None]] = field(default_factory=set)
+    refused: set[str] = field(default_factory=set)
+    attempts: Attempts = field(default_factory=Attempts)
+    one_by_one: bool = False
+    polls: int = 0
+    patient_until: datetime | None = None
+    sighted: datetime | None = None
     looked: dict[str, RouteEntry] = field(default_factory=dict)
     written: dict[str, tuple[RouteEntry | Eip | Unseen | None, datetime]] = field(default_factory=dict)
 

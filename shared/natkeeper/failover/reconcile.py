@@ -18,16 +18,33 @@ from natkeeper.domain.decision import Await, Bridge, Create, Decision, EipAwait,
 from natkeeper.domain.egress import EgressLost
 from natkeeper.domain.evidence import stronger
 from natkeeper.domain.health import Unknown
-from natkeeper.domain.observed import Instance, Unseen
-from natkeeper.domain.probe_report import PROMPT, believe, watched
+from natkeeper.domain.observed import Instance, NextHop, Unseen
+from natkeeper.domain.probe_report import watched
 from natkeeper.domain.world import RouteView, SoFar, World, belongs
-from natkeeper.failover.apply import Write, act_of, apply, in_words, moved, shown, subject, writes_of
+from natkeeper.failover.apply import Applied, Write, act_of, apply, in_words, moved, shown, subject, writes_of
 from natkeeper.failover.gateway_setup import upkeep
 from natkeeper.failover.observe import Question, Seen, observe, observe_setups
+from natkeeper.failover.pacing import (
+    BLIND_FOR,
+    EIP_TAKES,
+    LAST_TRY,
+    LOOK_BEFORE,
+    ROUTE_TAKES,
+    STALE,
+    TOO_LATE,
+    due,
+    first_try,
+    moved_lately,
+    poll,
+    took_long,
+    unseen,
+)
 from natkeeper.failover.proof import to_prove
+from natkeeper.failover.reports import resume, suspect
 from natkeeper.failover.summary import Account
 from natkeeper.failover.verify import PATIENCE, look
 from natkeeper.ports import (
+    AssociateEip,
     Batch,
     Clock,
     Failure,
@@ -39,6 +56,7 @@ from natkeeper.ports import (
     Run,
     StartLook,
     StartSetup,
+    UnassociateEip,
     Wait,
     ask,
 )
@@ -48,19 +66,9 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from natkeeper.domain.config import Config, Group, Route
-    from natkeeper.domain.observed import NextHop
-    from natkeeper.domain.signals import ProbeReport
     from natkeeper.failover.dispatch import Errand
     from natkeeper.receipt import Receipt
 
-POLL_S = 0.3
-"""How long to wait before looking again at something the platform is at work on."""
-BLIND_FOR = timedelta(seconds=20)
-"""How long to go on trying to see a world that a signal says is in trouble; after that the next sweep tries."""
-STALE = timedelta(seconds=2)
-"""How old what was read may be when it is acted on: one slow answer among the reads makes the others old."""
-LAG = timedelta(seconds=10)
-"""How long an accepted write may stay invisible before it is made once more."""
 BARE = Question(thorough=False)
 """What a write changes, and nothing else."""
 WATCH_S = 0.5
@@ -73,21 +81,22 @@ def guard(errand: Errand, run: str, clock: Clock, deadline: datetime) -> Run[Rec
     """Run the loop for one group and account for it. `run` is the id that its receipt carries."""
     policy = errand.group
     account, seen, so_far, report = Account(clock()), Seen(), SoFar(wish=errand.wish), errand.report
-    question = Question(internet=errand.report is not None)
+    question, looked = Question(internet=errand.report is not None), False
     while True:
         asked = clock()
         world = yield from observe(policy, question, seen, so_far, clock)
         account.observe(clock())
-        world = replace(world, so_far=_recognise(world, seen, account))
+        world = replace(world, so_far=_recognise(world, seen, account, clock()))
         if report is not None:
-            world, report = _suspect(world, policy, report, seen, account, clock())
+            world, report = suspect(world, policy, report, seen, account, clock())
         decision = decide(world, policy, clock())
+        seen.sighted = seen.sighted or (None if unseen(world) else clock())
         if errand.sweep and not seen.asked_setups and not writes_of(decision, world, policy):
             # No route waits for a write, so there is time for what only a sweep reads.
             world = yield from observe_setups(policy, world, seen, clock)
             decision = decide(world, policy, clock())
         account.decide(world, policy, decision)
-        if errand.read_only or account.denied or clock() >= deadline:
+        if errand.read_only or clock() >= deadline:
             break
         if decision.settled:
             if not _worth_watching(errand, world, decision, account, clock()):
@@ -95,18 +104,24 @@ def guard(errand: Errand, run: str, clock: Clock, deadline: datetime) -> Run[Rec
             yield from ask(Wait(WATCH_S))
             so_far, question = world.so_far, Question()
             continue
-        if clock() - asked > STALE and question != BARE and not _unseen(world):
+        if clock() - asked > STALE and question != BARE and not unseen(world):
             so_far, question = world.so_far, BARE
             continue
-        wanted = [write for write in writes_of(decision, world, policy) if write.call not in seen.refused]
-        writes = tuple(write for write in wanted if not _lags(world, write, seen, clock()))
+        wanted = [write for write in writes_of(decision, world, policy) if subject(write.call) not in seen.refused]
+        writes = due(wanted, world, policy, seen, clock())
         if not wanted and not _waits(decision) and not any(isinstance(step, Verify) for step in decision.steps):
             break  # what remains to be done was refused, and will be
+        if (
+            took_long(decision, world, account, seen, clock())
+            and not looked
+            and not first_try(writes, account, seen, clock())
+        ):
+            break
         if wanted and not writes:
-            yield from ask(Wait(POLL_S))
+            yield from poll(seen)
             so_far, question = world.so_far, BARE
             continue
-        so_far = yield from _act(decision, writes, world, policy, seen, account, clock, deadline)
+        so_far, looked = yield from _act(decision, writes, world, policy, seen, account, clock, deadline)
         question = Question(thorough=seen.partly, internet=_in_doubt(seen))
     if not errand.read_only:
         yield from _afterwards(errand, world, seen, account, clock, deadline)
@@ -145,40 +160,7 @@ def hand_over(receipts: Sequence[Receipt], config: Config, function: str) -> Run
     return f"people could not be told: {answer}" if isinstance(answer, Failure) else None
 
 
-def _suspect(
-    world: World, policy: Group, report: ProbeReport, seen: Seen, account: Account, now: datetime
-) -> tuple[World, ProbeReport | None]:
-    """Take the probe's report for what it is: something seen, at a time, through the route as it was then.
-
-    It is judged once, by the first world that shows what it is about: what is mended later proves nothing any more. An
-    old report makes us look, nothing else: the EIP may have arrived since. The report is given back while it cannot be
-    judged.
-    """
-    if seen.egress or world.so_far.moved:
-        return world, None
-    if isinstance(world.routes[watched(policy)], Unseen) or isinstance(world.eip, Unseen):
-        return world, report
-    belief = believe(world, policy, report, now)
-    if isinstance(belief, str):
-        account.problems.append(belief)
-        return world, None
-    hop, lost = belief
-    looked = report.lasted or timedelta(seconds=policy.probe.look_s * report.failures)
-    if now - report.since > looked + PROMPT:
-        seen.reported[hop.id] = lost
-        return replace(world, so_far=replace(world.so_far, doubted=frozenset({hop.id}))), None
-    seen.egress[hop.id] = lost
-    return _with_egress(world, policy, hop, lost), None
-
-
-def _with_egress(world: World, policy: Group, hop: NextHop, lost: EgressLost) -> World:
-    if hop.id == policy.fallback:
-        return replace(world, fallback_egress=lost)
-    gateways = {g: replace(sight, egress=lost) if g == hop.id else sight for g, sight in world.gateways.items()}
-    return replace(world, gateways=gateways)
-
-
-def _recognise(world: World, seen: Seen, account: Account) -> SoFar:
+def _recognise(world: World, seen: Seen, account: Account, now: datetime) -> SoFar:
     """Count a move whose answer was lost as made, once the table shows that it was."""
     so_far = world.so_far
     for route, step in list(seen.unanswered.items()):
@@ -188,10 +170,13 @@ def _recognise(world: World, seen: Seen, account: Account) -> SoFar:
         entries = [*view.halves, *([view.whole] if view.whole is not None else [])]
         there = {entry.destination for entry in entries if entry.next_hop == step.to}
         wanted = set(step.missing) if isinstance(step, Bridge) else {route.destination}
-        if view.remembered.since == step.memory.since.replace(microsecond=0) and wanted <= there:
+        known = view.remembered.since == step.memory.since.replace(microsecond=0) or route in so_far.wordless
+        if known and wanted <= there:
             del seen.unanswered[route]
             account.do(in_words(step))
             account.acts.append(act_of(step))
+            account.written = account.written or now
+            seen.patient_until = max(seen.patient_until or now, now + ROUTE_TAKES)
             so_far = moved(so_far, step)
     return so_far
 
@@ -205,15 +190,34 @@ def _act(
     account: Account,
     clock: Clock,
     deadline: datetime,
-) -> Run[SoFar]:
-    """Write what is decided; where there is nothing to write, look or wait."""
-    applied = yield from apply(writes, world.so_far)
-    if applied.did and account.written is None:
-        account.written = clock()
+) -> Run[tuple[SoFar, bool]]:
+    """Write what is decided; where there is nothing to write, look or wait. Return True with it after a look."""
+    applied = yield from apply(writes, world.so_far, seen.attempts)
+    _account_for(applied, writes, world, seen, account, clock())
+    if applied.pause_s and not applied.accepted:
+        yield from ask(Wait(applied.pause_s))
+    elif applied.pause_s or (not writes and _waits(decision)):
+        yield from poll(seen)
+    looked = False
+    for step in decision.steps:
+        if isinstance(step, Verify) and step.hop.id not in seen.egress:
+            looked = True
+            yield from _look(step, world, policy, seen, account, clock, deadline)
+    return applied.so_far, looked
+
+
+def _account_for(
+    applied: Applied, writes: tuple[Write, ...], world: World, seen: Seen, account: Account, now: datetime
+) -> None:
+    """Keep what the writes of a moment have taught."""
+    if applied.accepted:
+        account.written = account.written or now
+        seen.polls = 0
     account.do(*applied.did)
     account.acts += applied.acts
     account.fail(applied.failed)
     seen.refused.update(applied.refused)
+    seen.one_by_one = seen.one_by_one or any(failure.kind is FailureKind.BUSY for failure in applied.failed)
     for write in writes:
         if isinstance(write.step, (Move, Create, Bridge)):
             seen.unanswered.pop(write.step.route, None)
@@ -222,26 +226,33 @@ def _act(
                 if not isinstance(seen.egress.get(hop.id), EgressLost):
                     seen.egress.pop(hop.id, None)  # a look from before the route left it: look again
     seen.unanswered.update({step.route: step for step in applied.unanswered})
-    again = any(failure.kind is not FailureKind.NOT_IN_PLACE for failure in applied.failed)
     for call in applied.accepted:
-        seen.written[subject(call)] = shown(world, call), clock()
-    if again or (not writes and _waits(decision)):
-        yield from ask(Wait(POLL_S))
-    for step in decision.steps:
-        if isinstance(step, Verify) and step.hop.id not in seen.egress:
-            others = _others(world, policy, step.hop)
-            reported = step.hop.id in world.so_far.doubted and not world.so_far.moved
-            patience = timedelta(0) if reported else PATIENCE
-            way = _way(world, policy, step)
-            found = yield from look(policy, way, step.hop, others, clock, deadline, patience)
-            found = stronger(found, seen.reported.pop(step.hop.id, None))
-            seen.egress[step.hop.id] = found
-            view = world.routes[way]
-            if isinstance(view, RouteView) and view.whole is not None:
-                seen.looked[step.hop.id] = view.whole
-            if isinstance(found, Unseen):
-                account.problems.append(f"not verified: {found.reason}")
-    return applied.so_far
+        seen.written[subject(call)] = shown(world, call), now
+        usual = EIP_TAKES if isinstance(call, (AssociateEip, UnassociateEip)) else ROUTE_TAKES
+        seen.patient_until = max(seen.patient_until or now, now + usual)
+
+
+def _look(
+    step: Verify, world: World, policy: Group, seen: Seen, account: Account, clock: Clock, deadline: datetime
+) -> Run[None]:
+    """See whether the internet is reached through the next hop of `step`, if there is time for it."""
+    if account.written is None:
+        deadline = min(deadline, account.began + LAST_TRY)
+        if clock() - account.began > LOOK_BEFORE:
+            seen.egress[step.hop.id] = Unseen("there was no time left for a look")
+            return
+    reported = step.hop.id in world.so_far.doubted and not moved_lately(world, clock())
+    way = _way(world, policy, step)
+    found = yield from look(
+        policy, way, step.hop, _others(world, policy, step.hop), clock, deadline, timedelta(0) if reported else PATIENCE
+    )
+    found = stronger(found, seen.reported.pop(step.hop.id, None))
+    seen.egress[step.hop.id] = found
+    view = world.routes[way]
+    if isinstance(view, RouteView) and view.whole is not None:
+        seen.looked[step.hop.id] = view.whole
+    if isinstance(found, Unseen):
+        account.problems.append(f"not verified: {found.reason}")
 
 
 def _way(world: World, policy: Group, step: Verify) -> Route:
@@ -251,25 +262,12 @@ def _way(world: World, policy: Group, step: Verify) -> Route:
     return watched(policy) if same else step.route
 
 
-def _lags(world: World, write: Write, seen: Seen, now: datetime) -> bool:
-    """Say whether the world still shows exactly what it did before an accepted write: a read that lags behind."""
-    if subject(write.call) not in seen.written:
-        return False
-    before, at = seen.written[subject(write.call)]
-    return now - at < LAG and before == shown(world, write.call)
-
-
 def _others(world: World, policy: Group, hop: NextHop) -> frozenset[str]:
     """List the public addresses of the gateways besides `hop`; none where one address follows the route."""
     if isinstance(policy.address, Follow):
         return frozenset()
     instances = (sight.instance for gateway, sight in world.gateways.items() if gateway != hop.id)
     return frozenset(i.public_ip for i in instances if isinstance(i, Instance) and i.public_ip is not None)
-
-
-def _unseen(world: World) -> bool:
-    """Say whether a route table could not be read at all: reading it again at once would take as long again."""
-    return any(isinstance(view, Unseen) for view in world.routes.values())
 
 
 def _waits(decision: Decision) -> bool:
@@ -287,10 +285,10 @@ def _afterwards(
 ) -> Run[None]:
     """Do what can wait until the routes are safe: the probe goes on, gateways that failed a look are repaired."""
     policy = errand.group
-    if clock() >= deadline:
+    if clock() >= deadline or (account.written is None and clock() - account.began >= TOO_LATE):
         return
     if errand.report is not None and policy.probe.function is not None:
-        yield from _resume_probe(policy.probe.function, errand.report, world, policy, clock())
+        yield from resume(policy.probe.function, errand.report, world, policy, clock())
     lost = frozenset(gateway for gateway in policy.gateways if isinstance(seen.egress.get(gateway), EgressLost))
     if isinstance(seen.internet, EgressLost):
         lost = frozenset()
@@ -336,18 +334,3 @@ def _blind(world: World, policy: Group, decision: Decision) -> bool:
         if isinstance(step, Hold) and isinstance(world.fallback, Unseen):
             return True
     return False
-
-
-def _resume_probe(function: str, report: ProbeReport, world: World, policy: Group, now: datetime) -> Run[None]:
-    """Let the watch go on that ended with its report; not while the internet is lost, or it would ask for ever.
-
-    It goes on until it would have ended: each minute begins a watch of its own, and more of them than one would only
-    stand in each other's way.
-    """
-    if report.until is not None and report.until <= now:
-        return
-    hops = (view.carries for view in world.routes.values() if isinstance(view, RouteView))
-    ours = [hop for hop in hops if hop is not None and belongs(hop, policy)]
-    if not any(isinstance(world.egress(hop), EgressLost) for hop in ours):
-        until = "" if report.until is None else f',"until":{report.until.timestamp():.3f}'
-        yield from ask(HandOver(function, f'{{"action":"watch"{until}}}'.encode()))

@@ -69,7 +69,7 @@ def _gateway(world: World, policy: Group, hop: NextHop) -> Json:
     about: Json = {}
     if isinstance(sight.instance, Instance):
         about = {"name": sight.instance.name, "zone": sight.instance.zone, "public_ip": sight.instance.public_ip}
-    unfit = world.unfit(hop)
+    unfit = world.unfit(hop, policy)
     shown = evidence.of_hop(world, policy, hop).as_json()
     return _without_gaps({**_hop(world, policy, hop), **about, "unfit": unfit, "evidence": shown})
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from natkeeper.domain import evidence
+from natkeeper.domain.config import Follow
 from natkeeper.domain.decision import (
     Bridge,
     Create,
@@ -28,7 +29,7 @@ from natkeeper.domain.observed import NextHop
 from natkeeper.domain.world import RouteView, World, belongs
 from natkeeper.failover.apply import in_words
 from natkeeper.failover.status import view
-from natkeeper.ports import Failure, FailureKind
+from natkeeper.ports import Failure
 from natkeeper.receipt import Act, Outcome, Receipt
 
 if TYPE_CHECKING:
@@ -57,7 +58,6 @@ class Account:
     problems: list[str] = field(default_factory=list)
     repaired: tuple[str, ...] = ()
     failures: dict[str, str] = field(default_factory=dict)
-    denied: bool = False
 
     def observe(self, now: datetime) -> None:
         """Note when the world was first seen."""
@@ -71,7 +71,6 @@ class Account:
         """Note writes that failed; a trouble that repeats is noted once."""
         for failure in failures:
             self.failures.setdefault(failure.brief, str(failure))
-            self.denied = self.denied or failure.kind is FailureKind.DENIED
 
     def decide(self, world: World, policy: Group, decision: Decision) -> None:
         """Note what was seen at first, and every decision that differs from the one before."""
@@ -92,6 +91,7 @@ class Account:
         if unproven:  # what was seen before the move is no proof
             verified = None
             self.problems.append(f"not verified: the run ended before a look through {', '.join(unproven)}")
+        self.problems += _without_the_eip(world, errand.group)
         at = {"observed": self.observed, "written": self.written, "total": now}
         ms = {name: _ms(self.began, when) for name, when in at.items() if when is not None}
         ip = next((each.public_ip for each in mine if each.public_ip), None)
@@ -145,7 +145,7 @@ class Account:
         parts = [*self.did]
         if parts and verified is not False:
             parts += _seen(shown, verified=verified is True)
-        unfinished = self.denied or not decision.settled
+        unfinished = not decision.settled
         if not parts:
             parts = [now]
         elif unfinished or any(isinstance(step, (Hold, Leave, Refuse)) for step in decision.steps):
@@ -182,6 +182,13 @@ def _seen(shown: list[Evidence], *, verified: bool) -> list[str]:
         return [f"the internet is reached{saw}" + " (seen from behind the gateway)" * behind]
     bare = [each for each in shown if each.kind is EvidenceKind.GATEWAY_ITSELF]
     return [f"{each.hop} itself reaches the internet, but nobody has seen yet that it forwards" for each in bare]
+
+
+def _without_the_eip(world: World, policy: Group) -> Iterable[str]:
+    """List the gateways that can never have the EIP that follows: told before one is needed."""
+    hops = map(NextHop.gateway, policy.gateways)
+    bound = (hop for hop in hops if isinstance(policy.address, Follow) and world.own_address(hop) is not None)
+    return [f"{hop} is no standby: it {world.unbindable(hop, policy)}" for hop in bound]
 
 
 def _saw(world: World, policy: Group) -> tuple[str, ...]:

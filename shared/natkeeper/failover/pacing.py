@@ -1,0 +1,119 @@
+"""How long a run goes on, how long it waits between two looks at the world, and what it writes next.
+
+A run waits for its own writes for as long as they usually take. Everything else is a later run's: while one VPC is
+stuck, others wait for the one running instance.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from natkeeper.domain.decision import Bridge, Create, Decision, EipAwait, EipGive, Move
+from natkeeper.domain.health import Unhealthy
+from natkeeper.domain.observed import EntryStatus, NextHop, Unseen
+from natkeeper.domain.world import RouteView, World, belongs
+from natkeeper.failover.apply import Write, shown, subject
+from natkeeper.failover.attempts import target_of
+from natkeeper.ports import AssociateEip, Run, UnassociateEip, Wait, ask
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from natkeeper.domain.config import Group
+    from natkeeper.failover.observe import Seen
+    from natkeeper.failover.summary import Account
+
+POLL_S = 0.3
+LONGEST_POLL_S = 1.5
+"""How long to wait before looking again at something the platform is at work on; longer each time."""
+TRY_FOR = timedelta(seconds=6.5)
+LAST_TRY = timedelta(seconds=10)
+"""How long a run goes on that has had no write accepted, and until when it makes one that it has not tried yet: what is
+stuck must not keep other VPCs waiting for the one running instance, and a later run tries again. With the answers of
+the last round it is over within 15 s."""
+BLIND_FOR = timedelta(seconds=11)
+"""How long it goes on trying to see a world that a signal says is in trouble: a short outage is waited out."""
+ROUTE_TAKES = timedelta(seconds=12)
+EIP_TAKES = timedelta(seconds=20)
+"""How long a run waits for a write of its own; route tasks take some seconds, an EIP 7 to 8 s and more at times."""
+EIP_LEFT, LATELY = timedelta(seconds=12), timedelta(seconds=60)
+"""How long a run waits for an EIP that another run has set in motion, and for how long after that one's move."""
+LOOK_BEFORE = timedelta(seconds=8)
+"""Until when a run without an accepted write begins a look, which may take `LookThroughProbe.patience_s`."""
+TOO_LATE = timedelta(seconds=12)
+"""When such a run starts nothing more that could wait."""
+STALE = timedelta(seconds=2)
+"""How old what was read may be when it is acted on: one slow answer among the reads makes the others old."""
+LAG = timedelta(seconds=10)
+"""How long an accepted write may stay invisible before it is made once more."""
+
+
+def took_long(decision: Decision, world: World, account: Account, seen: Seen, now: datetime) -> bool:
+    """Return True if the run has waited for as long as natkeeper's own writes usually take, and for nothing else."""
+    since = max(account.began, min(seen.sighted or now, account.began + LAST_TRY - TRY_FOR))
+    until = account.began + BLIND_FOR if unseen(world) else since + TRY_FOR
+    if isinstance(decision.eip, EipAwait) and moved_lately(world, now):
+        until = account.began + EIP_LEFT  # a run that died had begun to bring it
+    return now >= (until if seen.patient_until is None else max(until, seen.patient_until))
+
+
+def moved_lately(world: World, now: datetime) -> bool:
+    """Return True if natkeeper moved a route a moment ago, in this run or in an earlier one."""
+    views = (view for view in world.routes.values() if isinstance(view, RouteView))
+    return bool(world.so_far.moved) or any(
+        view.remembered.since is not None and now - view.remembered.since < LATELY for view in views
+    )
+
+
+def first_try(writes: tuple[Write, ...], account: Account, seen: Seen, now: datetime) -> bool:
+    """Return True if a write was not tried yet and there is time for its answer."""
+    targets = [target_of(write.step) for write in writes]
+    return now - account.began < LAST_TRY and any(t is not None and t not in seen.attempts.tried for t in targets)
+
+
+def poll(seen: Seen) -> Run[None]:
+    """Wait for the platform, longer each time."""
+    pause = min(POLL_S * 1.4**seen.polls, LONGEST_POLL_S)
+    seen.polls += 1
+    yield from ask(Wait(pause))
+
+
+def due(wanted: list[Write], world: World, policy: Group, seen: Seen, now: datetime) -> tuple[Write, ...]:
+    """Choose what is written now: what leads nowhere first, and one route task at a time where the VPC takes no more.
+
+    Waiting is done by reading: while an entry of the group changes, a refused write would only be refused again.
+    """
+    writes = [write for write in wanted if not lags(world, write, seen, now)]
+    writes.sort(key=lambda write: not _urgent(write, world, policy))
+    if not seen.one_by_one:
+        return tuple(writes)
+    routes = [write for write in writes if not isinstance(write.call, (AssociateEip, UnassociateEip))]
+    views = [view for view in world.routes.values() if isinstance(view, RouteView)]
+    changing = any(entry.status is not EntryStatus.AVAILABLE for view in views for entry in view.entries)
+    under_way = changing or len(writes) < len(wanted)
+    return (*([] if under_way else routes[:1]), *(write for write in writes if write not in routes))
+
+
+def _urgent(write: Write, world: World, policy: Group) -> bool:
+    """Return True if a route leads nowhere until `write` is made."""
+    match write.step:
+        case Create() | Bridge() | EipGive():
+            return True
+        case Move(came_from=NextHop() as left) if belongs(left, policy):
+            return isinstance(world.health(left, policy), Unhealthy)
+        case _:
+            return False
+
+
+def lags(world: World, write: Write, seen: Seen, now: datetime) -> bool:
+    """Say whether the world still shows exactly what it did before an accepted write: a read that lags behind."""
+    if subject(write.call) not in seen.written:
+        return False
+    before, at = seen.written[subject(write.call)]
+    return now - at < LAG and before == shown(world, write.call)
+
+
+def unseen(world: World) -> bool:
+    """Say whether a route table could not be read at all: reading it again at once would take as long again."""
+    return any(isinstance(view, Unseen) for view in world.routes.values())

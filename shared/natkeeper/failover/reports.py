@@ -1,0 +1,75 @@
+"""The probe's reports: what one says of the gateway that carries its route, and letting the watch go on after it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from natkeeper.domain.egress import EgressLost
+from natkeeper.domain.observed import Unseen
+from natkeeper.domain.probe_report import PROMPT, believe, watched, worth_a_look
+from natkeeper.domain.world import RouteView, World, belongs
+from natkeeper.ports import HandOver, Run, ask
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from natkeeper.domain.config import Group
+    from natkeeper.domain.observed import NextHop
+    from natkeeper.domain.signals import ProbeReport
+    from natkeeper.failover.observe import Seen
+    from natkeeper.failover.summary import Account
+
+
+def suspect(
+    world: World, policy: Group, report: ProbeReport, seen: Seen, account: Account, now: datetime
+) -> tuple[World, ProbeReport | None]:
+    """Take the probe's report for what it is: something seen, at a time, through the route as it was then.
+
+    It is judged once, by the first world that shows what it is about: what is mended later proves nothing any more. An
+    old report makes us look, nothing else: the EIP may have arrived since. The report is given back while it cannot be
+    judged.
+    """
+    if seen.egress or world.so_far.moved:
+        return world, None
+    if isinstance(world.routes[watched(policy)], Unseen) or isinstance(world.eip, Unseen):
+        return world, report
+    belief = believe(world, policy, report, now)
+    if isinstance(belief, str):
+        account.problems.append(belief)
+        suspected = worth_a_look(world, policy)
+        return (world if suspected is None else _doubt(world, suspected)), None
+    hop, lost = belief
+    looked = report.lasted or timedelta(seconds=policy.probe.look_s * report.failures)
+    if not -PROMPT <= now - report.since <= looked + PROMPT:
+        seen.reported[hop.id] = lost
+        return _doubt(world, hop), None
+    seen.egress[hop.id] = lost
+    return _with_egress(world, policy, hop, lost), None
+
+
+def _doubt(world: World, hop: NextHop) -> World:
+    return replace(world, so_far=replace(world.so_far, doubted=frozenset({hop.id})))
+
+
+def _with_egress(world: World, policy: Group, hop: NextHop, lost: EgressLost) -> World:
+    if hop.id == policy.fallback:
+        return replace(world, fallback_egress=lost)
+    gateways = {g: replace(sight, egress=lost) if g == hop.id else sight for g, sight in world.gateways.items()}
+    return replace(world, gateways=gateways)
+
+
+def resume(function: str, report: ProbeReport, world: World, policy: Group, now: datetime) -> Run[None]:
+    """Let the watch go on that ended with its report; not while the internet is lost, or it would ask for ever.
+
+    It goes on until it would have ended: each minute begins a watch of its own, and more of them than one would only
+    stand in each other's way.
+    """
+    if report.until is not None and report.until <= now:
+        return
+    hops = (view.carries for view in world.routes.values() if isinstance(view, RouteView))
+    ours = [hop for hop in hops if hop is not None and belongs(hop, policy)]
+    if not any(isinstance(world.egress(hop), EgressLost) for hop in ours):
+        until = "" if report.until is None else f',"until":{report.until.timestamp():.3f}'
+        yield from ask(HandOver(function, f'{{"action":"watch"{until}}}'.encode()))
