@@ -6,7 +6,7 @@ import json
 from datetime import timedelta
 
 from natkeeper.failover.run import LONGEST_PARCEL
-from natkeeper.ports import FailureKind, HandOver
+from natkeeper.ports import FailureKind, HandOver, PointRoute
 from tests.fakes.stage import A, B, Stage, group, person, timer
 
 
@@ -129,3 +129,36 @@ def test_a_run_that_used_its_time_up_still_tells(stage: Stage) -> None:
     stage.one(stage.state(A, "Stopping"))
     assert timedelta(seconds=5) < stage.world.now - began < timedelta(seconds=15)
     assert len(stage.told_people()) == 1
+
+
+def broken(group: str = "prod") -> dict[str, object]:
+    """What Function Compute hands over when a probe reports that it cannot look."""
+    message = {"natkeeper": "probe-broken", "group": group, "reason": "223.5.5.5:53: too many open files"}
+    payload = {"errorMessage": json.dumps(message), "errorType": "ProbeBrokenError"}
+    return {"requestContext": {"condition": "UnhandledInvocationError"}, "responsePayload": payload}
+
+
+def test_a_broken_probe_is_told_and_moves_nothing(stage: Stage) -> None:
+    """It says nothing about the gateway."""
+    receipt = stage.one(broken())
+    assert receipt.outcome == "attention"
+    assert "too many open files" in receipt.sentence
+    assert stage.told_people() == [receipt.as_json()]
+    assert stage.cloud.accepted(PointRoute) == []
+
+
+def test_a_probe_that_stays_broken_is_told_every_half_hour(stage: Stage) -> None:
+    """It reports itself every minute, with quiet sweeps in between."""
+    for _ in range(45):
+        began = stage.world.now
+        stage.send(broken())
+        stage.sweep()
+        stage.world.advance_to(began + timedelta(minutes=1))
+    assert len(stage.told_people()) == 2
+
+
+def test_a_broken_probe_of_a_stranger_is_ignored(stage: Stage) -> None:
+    """No group has it."""
+    answer = stage.send(broken("other"))
+    assert answer.receipts == ()
+    assert answer.ignored == ("a probe is broken for group 'other', which does not exist",)

@@ -76,6 +76,14 @@ class ProbeReport:
 
 
 @dataclass(frozen=True, slots=True)
+class ProbeBroken:
+    """The probe cannot look at the internet, for want of its own resources: it says nothing about egress."""
+
+    group: GroupName
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class Timer:
     """The sweep of all groups is due."""
 
@@ -132,7 +140,7 @@ class Sweep:
 
 
 Manual = Switch | Pause | Resume | SetUp | Status | Sweep
-Signal = InstanceEvent | InstancesTouched | RouteTouched | ProbeReport | Timer | Manual
+Signal = InstanceEvent | InstancesTouched | RouteTouched | ProbeReport | ProbeBroken | Timer | Manual
 
 
 @dataclass(frozen=True, slots=True)
@@ -293,6 +301,8 @@ def _failure_record(record: dict[str, Any]) -> Parsed:
     response = record["responsePayload"]
     error = as_object(response)
     report = as_object(error.get("errorMessage")) if error else {}
+    if report.get("natkeeper") == "probe-broken" and isinstance(report.get("group"), str):
+        return ProbeBroken(GroupName(report["group"]), as_text(report.get("reason")))
     if report.get("natkeeper") != "egress-lost":
         return Ignored("a function failed, but not with a probe's report")
     since, failures = report.get("since"), report.get("failures")

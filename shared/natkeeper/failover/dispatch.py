@@ -15,6 +15,7 @@ from natkeeper.domain.signals import (
     Manual,
     Parsed,
     Pause,
+    ProbeBroken,
     ProbeReport,
     Resume,
     RouteTouched,
@@ -65,9 +66,13 @@ class Errand:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What to look at, and what was not worth a look: reasons for payloads ignored, refusals for people."""
+    """What to look at, and what was not worth a look: reasons for payloads ignored, refusals for people.
+
+    `broken`: what probes report of themselves.
+    """
 
     errands: tuple[Errand, ...] = ()
+    broken: tuple[ProbeBroken, ...] = ()
     ignored: tuple[str, ...] = ()
     unclear: tuple[str, ...] = ()
 
@@ -75,6 +80,7 @@ class Plan:
 @dataclass(slots=True)
 class _Draft:
     errands: dict[GroupName, Errand] = field(default_factory=dict)
+    broken: list[ProbeBroken] = field(default_factory=list)
     ignored: list[str] = field(default_factory=list)
     unclear: list[str] = field(default_factory=list)
 
@@ -101,11 +107,15 @@ def plan(signals: Iterable[Parsed], config: Config, now: datetime) -> Plan:
                 _event(signal, config, now, draft)
             case ProbeReport():
                 _probe(signal, config, draft)
+            case ProbeBroken() if config.group(signal.group) is not None:
+                draft.broken.append(signal)
+            case ProbeBroken(group=group):
+                draft.ignored.append(f"a probe is broken for group {group!r:.60}, which does not exist")
             case Timer(name=name):
                 _sweep(config.groups, f"timer {name}", now, draft)
             case _:
                 _manual(signal, config, now, draft)
-    return Plan(tuple(draft.errands.values()), tuple(draft.ignored), tuple(draft.unclear))
+    return Plan(tuple(draft.errands.values()), tuple(draft.broken), tuple(draft.ignored), tuple(draft.unclear))
 
 
 def _event(

@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from natkeeper.domain.signals import InstanceEvent, InstancesTouched, RouteTouched, parse
+from natkeeper.domain.signals import InstanceEvent, InstancesTouched, ProbeBroken, RouteTouched, parse
 from natkeeper.failover.dispatch import Errand, plan
 from natkeeper.failover.reconcile import guard, hand_over, together
 from natkeeper.receipt import Receipt
@@ -31,6 +31,9 @@ NOTHING_NEW = timedelta(seconds=10)
 """How long an event that was attended to has nothing new to say when the bus repeats it: a storm of copies must not
 cost a read each, which would eat up the API's rate and keep other groups waiting."""
 
+PROBE_BROKEN = "the probe is broken"
+"""The signal of a receipt about the probe itself."""
+
 _OF_THE_BUS = (InstanceEvent, InstancesTouched, RouteTouched)
 
 
@@ -38,11 +41,13 @@ _OF_THE_BUS = (InstanceEvent, InstancesTouched, RouteTouched)
 class Told:
     """What people were told lately, as far as this process remembers: a trouble that lasts is told now and then.
 
-    `events`: payloads that runs of this process attended to, each leaving nothing undone, and when.
+    `broken`: groups whose probe reported itself, and when. `events`: payloads that runs of this process attended to,
+    each leaving nothing undone, and when.
     """
 
     sentences: dict[str, tuple[str, datetime]] = field(default_factory=dict)
     repairs: dict[tuple[str, str], datetime] = field(default_factory=dict)
+    broken: dict[str, datetime] = field(default_factory=dict)
     events: dict[bytes | str, datetime] = field(default_factory=dict)
 
     def attended(self, payload: bytes | str, now: datetime) -> bool:
@@ -73,9 +78,17 @@ class Told:
                 self.sentences.pop(receipt.group, None)
         return tuple(receipt for receipt in receipts if receipt.news and not self._old(receipt))
 
+    def news_of_probes(self, receipts: tuple[Receipt, ...]) -> tuple[Receipt, ...]:
+        """Pick the broken probes that were not told of lately: each reports itself every minute."""
+        told = {group for group in self.broken if receipts and _lately(self.broken[group], receipts[0].at)}
+        return tuple(receipt for receipt in receipts if receipt.group not in told)
+
     def remember(self, receipts: tuple[Receipt, ...]) -> None:
         """Remember that people were told of `receipts`."""
         for receipt in receipts:
+            if receipt.signal == PROBE_BROKEN:
+                self.broken[receipt.group] = receipt.at
+                continue
             self.sentences[receipt.group] = (receipt.sentence, receipt.at)
             self.repairs |= {(receipt.group, each): receipt.at for each in receipt.repaired}
             self.repairs = {key: at for key, at in self.repairs.items() if _lately(at, receipt.at)}
@@ -130,6 +143,9 @@ def attend(payload: bytes | str, config: Config, run: str, clock: Clock, deadlin
         told.events[payload] = clock()
     reading = {errand.group.name for errand in todo.errands if errand.read_only}
     news = told.news(tuple(receipt for receipt in receipts if receipt.group not in reading))
+    broken = tuple(_broken(each, run, clock()) for each in todo.broken)
+    news += told.news_of_probes(broken)
+    receipts += broken
     untold: tuple[Receipt, ...] = ()
     if config.notify is not None:
         for some in _parcels(news):
@@ -153,6 +169,16 @@ def _guarded(errand: Errand, run: str, clock: Clock, deadline: datetime) -> Run[
         where = traceback.extract_tb(error.__traceback__)[-1]
         sentence = f"the run failed with {type(error).__name__} in {Path(where.filename).name}, line {where.lineno}"
         return Receipt(run, began, errand.group.name, errand.about, "attention", sentence)
+
+
+def _broken(probe: ProbeBroken, run: str, now: datetime) -> Receipt:
+    """Tell people that a probe cannot look, what that means and what to do."""
+    sentence = (
+        f"the probe of {probe.group} cannot look at the internet: {probe.reason}. "
+        "This says nothing about the gateways, but "
+        "a gateway that hangs is not noticed meanwhile. Deploy the probe again: that ends its process"
+    )
+    return Receipt(run, now, probe.group, PROBE_BROKEN, "attention", sentence)
 
 
 def _parcels(receipts: tuple[Receipt, ...]) -> Iterator[tuple[Receipt, ...]]:
