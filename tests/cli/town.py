@@ -7,7 +7,7 @@ import io
 import json
 import sys
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -184,13 +184,18 @@ class Town:
         for grant in grants(config).values():
             if grant.trusts:
                 self.cloud.ram.create_role(grant.name, grant.trusts, {grant.policy_name: grant.document()})
-        for name, service in (("FC", "fc"), ("EventBridgeSendToFC", "sendevent-fc.eventbridge")):
-            self.cloud.ram.create_role(f"AliyunServiceRoleFor{name}", f"{service}.aliyuncs.com")
         self.deploy_template()
         region = {"RegionId": self.cloud.region}
         self.cloud.call("oos", "CreateTemplate", {**region, "TemplateName": TEMPLATE_NAME, "Content": oos_template()})
 
-    def deploy_template(self, account: Account | None = None, **variables: str) -> None:
+    def deploy_template(
+        self,
+        account: Account | None = None,
+        *,
+        say: Callable[[str], None] | None = None,
+        only: Mapping[str, Sequence[str]] | None = None,
+        **variables: str,
+    ) -> None:
         """Deploy the project's own s.yaml, with small functions in the place of the bundles."""
         code = {name: self.home / f"{name}.zip" for name in ("failover", "probe", "notify")}
         sources = {"failover": _FAILOVER, "probe": _PROBE, "notify": _NOTIFY}
@@ -205,7 +210,7 @@ class Town:
         template = load(self.home / "s.yaml", wanted, environ={"NATKEEPER_NOTIFY": "json://example.test"})
         key = self.key
         account = account or Account(self.cloud.account_id, key.access_key_id, key.access_key_secret)
-        deploy(template, self.cloud.endpoint, account)
+        deploy(template, self.cloud.endpoint, account, say=say, only=only)
 
     def replace_code(self, function: str, source: str) -> None:
         """Give a deployed function other code and no environment of its own."""

@@ -17,6 +17,7 @@ from darabonba.runtime import RuntimeOptions
 
 from natlab.cloud.cloud import Cloud
 from natlab.cloud.kernel.latencies import Latencies
+from natlab.cloud.sls.routes import LogStore, Project
 from tests.cloud.functions_for_tests import ECHO, package
 
 
@@ -75,6 +76,7 @@ def refusal(action: Callable[[], Any]) -> tuple[str, int]:
 
 def test_a_function_can_be_created_read_changed_listed_and_deleted(account: Account) -> None:
     """The life of a function, with what was sent reported back."""
+    account.cloud.sls.projects["p"] = Project(stores={"l": LogStore(30, 1)})
     created = account.create(
         timeout=30,
         memory_size=256,

@@ -137,7 +137,7 @@ def test_a_script_that_fails_says_so_in_logs_and_message(ground: Ground) -> None
     assert "no firewalld here" in task["StatusMessage"]
     logs: Any = ground.oos("ListExecutionLogs", ExecutionId=execution_id, TaskExecutionId=task["TaskExecutionId"])
     apis = [json.loads(line["Message"])["API"] for line in logs["ExecutionLogs"] if "API" in line["Message"]]
-    assert apis[0] == "RunCommand"
+    assert apis[:2] == ["DescribeInstances", "RunCommand"]
     assert apis[-1] == "DescribeInvocationResults"
     same: Any = ground.oos("ListExecutionLogs", ExecutionId=task["ChildExecutionId"])
     assert same["ExecutionLogs"] == logs["ExecutionLogs"]
@@ -360,6 +360,7 @@ def test_a_template_tells_what_it_needs(ground: Ground) -> None:
     assert refusal(ground, "ValidateTemplateContent", Content="{}") == "InvalidParameter"
     needed: Any = ground.oos("GenerateExecutionPolicy", TemplateContent=json.dumps(LOOP), RamRole="NatkeeperOos")
     assert json.loads(needed["Policy"])["Statement"][0]["Action"] == [
+        "ecs:DescribeInstances",
         "ecs:DescribeInvocationResults",
         "ecs:DescribeInvocations",
         "ecs:RunCommand",

@@ -2,7 +2,7 @@
 
 From Alibaba's official clients: alibabacloud_fc20230330 (list_vpc_bindings and its neighbours) for FC 3.0, aliyun-fc2
 (fc2.Client: list_services, update_trigger, ...) for 2.0, whose answers it hands on as they come,
-alibabacloud_ram20150501 and alibabacloud_sts20150401.
+alibabacloud_ram20150501 and alibabacloud_sts20150401. Resource Management: its API reference.
 """
 
 from __future__ import annotations
@@ -28,9 +28,10 @@ def _api(method: str, path: str, answer: Shape = "any", body: Shape | None = Non
     return Api(parameters, answer, method=(method,), path=path)
 
 
-def _rpc(answer: Mapping[str, object], *needed: str, gone: str = "") -> Api:
-    parameters = {name: Parameter(required=True) for name in needed}
-    return Api(parameters, {"RequestId": "string", **answer}, {gone: 404} if gone else {}, method=("post",))
+def _rpc(answer: Mapping[str, object], *needed: str, gone: str = "", may: tuple[str, ...] = ()) -> Api:
+    parameters = {name: Parameter(required=True) for name in needed} | {name: Parameter() for name in may}
+    errors = {gone: 404} if gone else {}
+    return Api(parameters, {"RequestId": "string", **answer}, errors, method=("post", "get"))
 
 
 _POLICY = {
@@ -43,6 +44,7 @@ _ROLE = {
     "AssumeRolePolicyDocument": "string",
     "MaxSessionDuration": "integer",
 }
+_LINKED = {**dict.fromkeys(("RoleName", "Arn", "CreateDate"), "string"), "IsServiceLinkedRole": "boolean"}
 _VERSION = {"VersionId": "string", "IsDefaultVersion": "boolean", "PolicyDocument": "string", "CreateDate": "string"}
 _CALLER = dict.fromkeys(("AccountId", "UserId", "RoleId", "PrincipalId", "Arn", "IdentityType"), "string")
 
@@ -63,7 +65,13 @@ LEFT_OUT: Mapping[tuple[str, str, str], Mapping[str, Api]] = {
         ),
     },
     ("sts", "2015-04-01", "RPC"): {"GetCallerIdentity": _rpc(_CALLER)},
+    ("resourcemanager", "2020-03-31", "RPC"): {
+        "CheckServiceLinkedRoleExistence": _rpc({"Exists": "boolean"}, "ServiceName"),
+        "CreateServiceLinkedRole": _rpc({"Role": _LINKED}, "ServiceName", may=("CustomSuffix", "Description")),
+    },
     ("fc-open", "2021-04-06", "FC"): {
+        "GetAccountSettings": _api("get", "/2021-04-06/account-settings"),
+        "GetTempBucketToken": _api("get", "/2021-04-06/tempBucketToken"),
         "ListServices": _api("get", "/2021-04-06/services", query=_PAGE),
         "UpdateService": _api("put", _SERVICE, body="any"),
         "DeleteService": _api("delete", _SERVICE),

@@ -26,10 +26,13 @@ from natlab.cloud.cloud import Cloud
 from natlab.cloud.fc.runtime.instances import CallableRuntime
 from natlab.cloud.kernel.clock import VirtualClock
 from natlab.cloud.kernel.latencies import Latencies
+from natlab.cloud.sls.routes import LogStore, Project
 from tests.cli.town import SEEN_IP, Guests
 
 Json = dict[str, Any]
 FC, OOS = "fc.aliyuncs.com", "oos.aliyuncs.com"
+LOGS = "serverless-cn-hangzhou-example"
+"""A project as `logConfig: auto` names it."""
 NOBODY = {"Version": "1", "Statement": [{"Effect": "Allow", "Action": "ecs:DescribeRegions", "Resource": "*"}]}
 """A policy that allows nothing of interest: RAM takes none without a statement."""
 
@@ -141,9 +144,11 @@ def _functions(built: Estate) -> None:
         return "{}"
 
     cloud = built.cloud
+    cloud.sls.projects[LOGS] = Project(stores={"default-logs": LogStore(30, 1)})
     handlers = {"natkeeper-probe": look, "natkeeper-notify": tell, "natkeeper-failover": tell}
     cloud.fc.dispatcher.runtime = CallableRuntime(built.time, dict(handlers))
     account = f"acs:ram::{cloud.account_id}:role"
+    network = {"vpcId": "vpc-1", "vSwitchIds": ["vsw-1"], "securityGroupId": "sg-1"}
     for name in handlers:
         role = {"natkeeper-probe": f"{account}/natkeeper-probe", "natkeeper-failover": f"{account}/natkeeper-failover"}
         cloud.fc.create_function(
@@ -153,6 +158,8 @@ def _functions(built: Estate) -> None:
                 "handler": "index.handler",
                 "code": {"zipFile": "UEsFBgAAAAAAAAAAAAAAAAAAAAAAAA=="},
                 "role": role.get(name, ""),
+                "logConfig": {"project": LOGS, "logstore": "default-logs"},
+                "vpcConfig": network if name == "natkeeper-probe" else {},
             }
         )
     destination = {"onFailure": {"destination": cloud.fc.arn("natkeeper-failover")}}
@@ -247,6 +254,22 @@ def reports_a_loss_by_the_probe(place: Estate) -> None:
     assert received, "the failover function never heard of the loss: role natkeeper-probe, fc:InvokeFunction"
 
 
+def enters_its_vpc(place: Estate) -> None:
+    """The probe's instance gets a network interface in the vSwitch, with the rights of the probe's own role."""
+    invocation = place.cloud.fc.submit("natkeeper-probe", b'{"action": "look"}')
+    place.let_pass(10)
+    assert invocation.ok, invocation.result.decode()
+
+
+def writes_logs(place: Estate) -> None:
+    """What the two functions with a role of their own write is kept."""
+    for name in ("natkeeper-failover", "natkeeper-probe"):
+        place.cloud.fc.submit(name, b'{"action": "look"}')
+    place.let_pass(10)
+    for name in ("natkeeper-failover", "natkeeper-probe"):
+        assert place.cloud.fc.logs(name), (name, place.cloud.fc.dispatcher.unlogged)
+
+
 FLOWS = (
     moves_a_route_and_its_eip,
     falls_back_to_the_managed_gateway,
@@ -256,6 +279,8 @@ FLOWS = (
     sets_gateways_up_through_oos,
     sets_gateways_up_by_cloud_assistant,
     reports_a_loss_by_the_probe,
+    enters_its_vpc,
+    writes_logs,
 )
 
 

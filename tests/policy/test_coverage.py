@@ -37,7 +37,7 @@ EVERYTHING = {action for statement in grant().statements for action in statement
         ([grant().document()], set()),
         ([grant(account="1234567890123456").document()], set()),
         ([document(allow("*"))], set()),
-        ([document(allow(["ecs:*", "vpc:*"])), document(allow(["oos:*", "ram:PassRole", "fc:*"]))], set()),
+        ([document(allow(["ecs:*", "vpc:*"])), document(allow(["oos:*", "ram:PassRole", "fc:*", "log:*"]))], set()),
         ([], EVERYTHING),
         (["{not JSON"], EVERYTHING),
         ([document(allow("*"), {**allow("VPC:modifyrouteentry"), "Effect": "Deny"})], {"vpc:ModifyRouteEntry"}),

@@ -13,7 +13,7 @@ import yaml
 
 from natkeeper.packaging import BUNDLES
 from natkeeper.packaging.target import FUNCTION_COMPUTE_2
-from natlab.deploy import _Scope, load
+from natlab.deploy import Scope, load
 from tests.cli.town import Command, Town, command, town
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -31,7 +31,7 @@ TRIGGER = {"name", "type", "config", "qualifier", "role", "sourceArn"}
 def template(**variables: str) -> dict[str, Any]:
     """The template with its variables put in."""
     raw = yaml.safe_load(FILE.read_text(encoding="utf-8"))
-    scope = _Scope({**raw["vars"], **variables}, {}, {})
+    scope = Scope({**raw["vars"], **variables}, {}, {})
     services = scope.resolve(raw["services"])
     assert isinstance(services, dict)
     return services

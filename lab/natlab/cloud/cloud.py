@@ -15,7 +15,7 @@ from natlab.cloud import actiontrail, ecs, ram, vpc
 from natlab.cloud.dataplane import NullSubstrate, Substrate
 from natlab.cloud.eventbridge.bus import Bus
 from natlab.cloud.eventbridge.routes import EventBridge
-from natlab.cloud.fc.functions import FunctionCompute
+from natlab.cloud.fc.functions import FunctionCompute, Places
 from natlab.cloud.fc.routes import FunctionComputeV3
 from natlab.cloud.fc.runtime.instances import Runtime
 from natlab.cloud.fc.runtime.processes import ProcessRuntime
@@ -32,6 +32,10 @@ from natlab.cloud.kernel.readings import Readings
 from natlab.cloud.kernel.rpc import RpcService, rendered
 from natlab.cloud.kernel.wire import Request, Response, Service
 from natlab.cloud.oos.routes import Oos
+from natlab.cloud.oss.routes import ObjectStorage
+from natlab.cloud.oss.store import ObjectStore
+from natlab.cloud.resourcemanager import ServiceLinkedRoles
+from natlab.cloud.sls.routes import LogService
 
 
 class Cloud:
@@ -73,16 +77,19 @@ class Cloud:
         self.ecs, ecs_api = ecs.install(self)
         self.actiontrail, actiontrail_api = actiontrail.install(self)
         self.ram, ram_api, sts_api = ram.install(self)
+        self.objects, self.sls = ObjectStore(self), LogService(self)
+        self.services += [ObjectStorage(self, self.objects), self.sls, ServiceLinkedRoles(self, self.ram)]
         self.services += [vpc_api, ecs_api, actiontrail_api, ram_api, sts_api]
         self.oos = Oos(self)
         self.services.append(self.oos)
         self.bus = Bus(self.clock, self.latencies, random.Random(f"{seed}:bus"))
         self.subscribers.append(self.bus.publish)
-        self.fc = FunctionCompute(self, self.lock, self.bus, runtime or ProcessRuntime())
+        places = Places(self.objects.get, self.sls.problem)
+        self.fc = FunctionCompute(self, self.lock, self.bus, runtime or ProcessRuntime(), places)
         self.services += [
             EventBridge(self, self.bus),
             FunctionComputeV3(self, self.fc),
-            FunctionComputeV2(self, self.fc),
+            FunctionComputeV2(self, self.fc, self.objects),
         ]
 
     @property

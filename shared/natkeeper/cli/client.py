@@ -21,8 +21,13 @@ from natkeeper.ports import Failure
 T = TypeVar("T")
 IN_ALL_S = 15.0
 """How long one thing may be asked for: a person waits for it."""
-_GLOBAL = {"sts": "sts.aliyuncs.com", "ram": "ram.aliyuncs.com", "actiontrail": "actiontrail.{region}.aliyuncs.com"}
-_VERSIONS = {"sts": "2015-04-01", "ram": "2015-05-01", "actiontrail": "2020-07-06"}
+_GLOBAL = {
+    "sts": "sts.aliyuncs.com",
+    "ram": "ram.aliyuncs.com",
+    "actiontrail": "actiontrail.{region}.aliyuncs.com",
+    "eventbridge": "eventbridge-console.{region}.aliyuncs.com",
+}
+_VERSIONS = {"sts": "2015-04-01", "ram": "2015-05-01", "actiontrail": "2020-07-06", "eventbridge": "2020-04-01"}
 
 
 def utc_now() -> datetime:

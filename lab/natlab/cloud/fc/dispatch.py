@@ -7,6 +7,7 @@ instances; beyond them the request is throttled (429).  Instances idle too long 
 from __future__ import annotations
 
 import itertools
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
@@ -14,13 +15,12 @@ from typing import Final
 from natlab.cloud.fc import exceptions
 from natlab.cloud.fc.logs import Logs
 from natlab.cloud.fc.models import Function, Invocation, Status
+from natlab.cloud.fc.rights import SERVICE, Rights
 from natlab.cloud.fc.runtime.environment import credential_variables
 from natlab.cloud.fc.runtime.instances import Instance, InstanceSpec, Job, Outcome, Runtime
 from natlab.cloud.kernel.clock import Timer
 from natlab.cloud.kernel.context import Context
 
-SERVICE: Final = "fc.aliyuncs.com"
-"""Who takes a function's role on; the role must trust it."""
 ACCOUNT_LIMIT: Final = 100
 """Instances at a time of one account in one region (FC's default quota for on-demand instances)."""
 
@@ -65,6 +65,9 @@ class Dispatcher:
         self.observers: list[Callable[[Invocation], None]] = []
         """Called under the lock whenever an attempt has begun or ended."""
         self.tunnel = ""
+        self.rights = Rights(cloud)
+        self.unlogged: list[str] = []
+        """What roles lacked when an invocation's output was not kept, such as log:PostLogStoreLogs."""
         self._cloud = cloud
         self._logs = logs
         self._locked = locked
@@ -155,6 +158,12 @@ class Dispatcher:
         if self._under_way.get(running.instance_id) is not attempt:
             return  # ended while the instance was being prepared
         function, invocation = running.function, attempt.invocation
+        if lacking := self.rights.missing_for_vpc(function):
+            problem = f"the role of the function is not authorized to perform '{lacking}', so it cannot enter the VPC"
+            body = json.dumps({"errorMessage": problem, "errorType": "AccessDenied"}).encode()
+            running.instance.kill()
+            self._locked(lambda: self._ended(running, attempt, Outcome(body, "AccessDenied", ended=True)))
+            return
         credentials = None
         if function.role:
             credentials = self._cloud.accounts.assume_role(function.role, function.short_name, service=SERVICE)
@@ -165,7 +174,7 @@ class Dispatcher:
         if self._under_way.get(running.instance_id) is not attempt:
             return
         del self._under_way[running.instance_id]
-        self._record(attempt.invocation, outcome)
+        self._record(running.function, attempt.invocation, outcome)
         running.busy = False
         if outcome.ended:
             del self._running[running.instance_id]
@@ -178,7 +187,7 @@ class Dispatcher:
         for observer in self.observers:
             observer(invocation)
 
-    def _record(self, invocation: Invocation, outcome: Outcome) -> None:
+    def _record(self, function: Function, invocation: Invocation, outcome: Outcome) -> None:
         now = self._cloud.clock.now()
         invocation.status = Status.FAILED if outcome.error_type else Status.SUCCEEDED
         invocation.finished = now
@@ -188,6 +197,9 @@ class Dispatcher:
         invocation.cold_start_s = outcome.cold_start_s
         invocation.duration_s = outcome.duration_s
         invocation.memory_mb = outcome.memory_mb
+        if lacking := self.rights.missing_for_log(function):
+            self.unlogged.append(lacking)
+            return
         invocation.log = self._logs.add(invocation, now).encode()
 
     def _end(self, running: Running) -> None:

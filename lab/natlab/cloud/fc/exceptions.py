@@ -62,6 +62,11 @@ def concurrency_config_not_found(function: str) -> ApiError:
     return ApiError("ConcurrencyConfigNotExists", f"concurrency config of function '{function}' does not exist", 404)
 
 
+def scaling_config_not_found(function: str) -> ApiError:
+    """404."""
+    return ApiError("ScalingConfigNotExists", f"scaling config of function '{function}' does not exist", 404)
+
+
 def async_task_not_found(task: str) -> ApiError:
     """404."""
     return ApiError("AsyncTaskNotFound", f"async task '{task}' does not exist", 404)

@@ -6,11 +6,13 @@ scenarios.  Every method takes the cloud's lock itself; `invoke` waits without h
 
 from __future__ import annotations
 
+import base64
 import dataclasses
 import re
 import threading
 from collections import deque
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any, Final
 
 from natlab.cloud.eventbridge.bus import DEFAULT_BUS, Bus, Settled
@@ -19,9 +21,10 @@ from natlab.cloud.eventbridge.pattern import compile_pattern
 from natlab.cloud.eventbridge.transform import body_for
 from natlab.cloud.fc import exceptions, triggers, validation
 from natlab.cloud.fc.asynchronous import PAYLOAD_LIMIT, AsyncQueue
-from natlab.cloud.fc.dispatch import SERVICE, Dispatcher, Running
+from natlab.cloud.fc.dispatch import Dispatcher, Running
 from natlab.cloud.fc.logs import LogEntry, Logs
 from natlab.cloud.fc.models import AsyncConfig, EventBridgeConfig, Function, Invocation, Status, Trigger
+from natlab.cloud.fc.rights import SERVICE
 from natlab.cloud.fc.runtime.instances import Runtime
 from natlab.cloud.fc.timers import Timers, timer_event
 from natlab.cloud.kernel.accounts import Principal
@@ -38,11 +41,20 @@ _ARN: Final = re.compile(
 )
 
 
+@dataclass(frozen=True, slots=True)
+class Places:
+    """What other products know: an object by bucket and key, and what is wrong with a project and log store."""
+
+    fetch: Callable[[str, str], bytes | None]
+    log_problem: Callable[[str, str], str]
+
+
 class FunctionCompute:
     """All functions of the account; `runtime` decides what an instance is."""
 
-    def __init__(self, cloud: Context, lock: threading.RLock, bus: Bus, runtime: Runtime) -> None:
+    def __init__(self, cloud: Context, lock: threading.RLock, bus: Bus, runtime: Runtime, places: Places) -> None:
         self._cloud = cloud
+        self._places = places
         self._lock = lock
         self._changed = threading.Condition(lock)
         self._bus = bus
@@ -98,7 +110,9 @@ class FunctionCompute:
             if name in self._functions:
                 raise exceptions.function_exists(str(body["functionName"]))
             now = self._cloud.clock.now()
+            body = self._with_code(body)
             function = validation.new_function(body, name, self._cloud.ids.uuid("fc.function").lower(), now)
+            self._check_rights(function)
             self._functions[name] = function
             self._triggers[name] = {}
             self.tags[name] = {tag["Key"]: tag.get("Value", "") for tag in body.get("tags") or []}
@@ -107,7 +121,9 @@ class FunctionCompute:
     def update_function(self, name: str, body: Mapping[str, Any]) -> Function:
         """Change what the body names; instances of the old version serve no further request. Raises ApiError."""
         with self._lock:
+            body = self._with_code(body)
             function = validation.changed_function(self.function(name), body, self._cloud.clock.now())
+            self._check_rights(function)
             self._functions[name] = function
             self.dispatcher.retire(name)
             return function
@@ -223,7 +239,7 @@ class FunctionCompute:
             self.trigger(function, name)
             del self._triggers[function][name]
             self._timers.remove(function, name)
-            self._bus.remove_rule(_rule_name(function, name))
+            self._bus.remove_rule(rule_name(function, name))
 
     def fire_timer(self, function: str, trigger: str) -> Invocation:
         """Let a timer trigger fire now, besides its schedule. Raises ApiError."""
@@ -350,6 +366,34 @@ class FunctionCompute:
         except ApiError as error:
             settled(str(error))
 
+    def _with_code(self, body: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Put in the package that the body names by bucket and object, and check its place for logs."""
+        logs = body.get("logConfig") or {}
+        if isinstance(logs, Mapping) and logs.get("project"):
+            problem = self._places.log_problem(str(logs["project"]), str(logs.get("logstore") or ""))
+            if problem:
+                raise exceptions.invalid(problem)
+        code = body.get("code")
+        if not isinstance(code, Mapping) or not code.get("ossBucketName"):
+            return body
+        bucket, key = str(code["ossBucketName"]), str(code.get("ossObjectName") or "")
+        archive = self._places.fetch(bucket, key)
+        if archive is None:
+            raise exceptions.invalid(f"code.ossObjectName '{key}' does not exist in bucket '{bucket}'")
+        return {**body, "code": {"zipFile": base64.b64encode(archive).decode()}}
+
+    def _target(self, trigger: Trigger, function: str, config: EventBridgeConfig) -> Target:
+        true_is_async = self._cloud.readings.is_("async-type", "true-is-async")
+        return triggers.rule_target(trigger.trigger_id, self.arn(function), config, true_is_async=true_is_async)
+
+    def _check_rights(self, function: Function) -> None:
+        """By one reading, a role without the rights for log and VPC is refused at the deployment already."""
+        if not self._cloud.readings.is_("role-rights", "needed-to-deploy"):
+            return
+        rights = self.dispatcher.rights
+        if lacking := rights.missing_for_log(function) or rights.missing_for_vpc(function):
+            raise exceptions.access_denied(f"role '{function.role}' is not authorized to perform '{lacking}'")
+
     def _put_trigger(self, function: str, trigger: Trigger) -> None:
         self._triggers[function][trigger.name] = trigger
         self._timers.put(function, trigger)
@@ -357,12 +401,12 @@ class FunctionCompute:
         if isinstance(config, EventBridgeConfig):
             self._bus.put_rule(
                 Rule(
-                    name=_rule_name(function, trigger.name),
+                    name=rule_name(function, trigger.name),
                     bus=DEFAULT_BUS,
                     text=config.pattern,
                     pattern=compile_pattern(config.pattern),
                     created=trigger.created,
-                    targets=(triggers.rule_target(trigger.trigger_id, self.arn(function), config),),
+                    targets=(self._target(trigger, function, config),),
                     enabled=config.enabled,
                     description=f"trigger {trigger.name} of function {function}",
                 )
@@ -403,6 +447,6 @@ def _joined(service: str, name: str) -> str:
     return f"{service}${name}" if service else name
 
 
-def _rule_name(function: str, trigger: str) -> str:
+def rule_name(function: str, trigger: str) -> str:
     """The rule that stands behind an EventBridge trigger."""
     return f"fc-{function.replace('$', '-')}-{trigger}"

@@ -88,6 +88,7 @@ class EventBridgeConfig:
     only_data: bool = False
     """eventSchema RawData: the function gets `data` without the envelope."""
     retry_strategy: str = "BACKOFF_RETRY"
+    errors_tolerance: str = "ALL"
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from natlab.cloud.fc.dispatch import Running
 from natlab.cloud.fc.models import AsyncConfig, Function, Hook, Invocation, Status, Trigger
@@ -40,6 +40,25 @@ def function(found: Function, arn: str, tags: Mapping[str, str]) -> Json:
         "lastUpdateStatus": "Successful",
         "tags": [{"Key": key, "Value": value} for key, value in sorted(tags.items())],
     }
+
+
+def lean(answer: Json, *, inner: bool = False) -> Json:
+    """The same answer without fields that say nothing, at any depth: by the reading `answers`, they may be left out.
+
+    Names that every function and trigger has stay, whatever they hold.
+    """
+    kept = {}
+    for key, value in answer.items():
+        said = lean(value, inner=True) if isinstance(value, dict) and key not in _AS_SENT else value
+        empty = said is False or (isinstance(said, (str, list, dict)) and not said)
+        if (key in _ALWAYS and not inner) or not (key in _UNSAID or empty):
+            kept[key] = said
+    return kept
+
+
+_AS_SENT: Final = frozenset({"environmentVariables"})
+_ALWAYS: Final = frozenset({"description", "role", "internetAccess", "qualifier", "reservedConcurrency", *_AS_SENT})
+_UNSAID: Final = frozenset({"targetArn", "status"})
 
 
 def vpc_config(found: Function) -> Json:
@@ -118,6 +137,11 @@ def provision(arn: str) -> Json:
         "alwaysAllocateCPU": False,
         "alwaysAllocateGPU": False,
     }
+
+
+def no_scaling() -> Json:
+    """GetScalingConfig of a function without one, by the reading that it is there and empty."""
+    return {"functionArn": "", "minInstances": 0, "targetInstances": 0, "currentInstances": 0, "currentError": ""}
 
 
 def scaling(declared: Mapping[str, Any], instances: int, arn: str) -> Json:

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from natlab.cloud.fc import exceptions, responses
-from natlab.cloud.fc.dispatch import SERVICE
-from natlab.cloud.fc.functions import FunctionCompute
+from natlab.cloud.fc.functions import FunctionCompute, rule_name
 from natlab.cloud.fc.models import Invocation
 from natlab.cloud.fc.paths import VERSION, find
+from natlab.cloud.fc.rights import SERVICE
 from natlab.cloud.fc.wire import error_response, invocation_response, json_body, json_response, listed, nothing, page
 from natlab.cloud.kernel.errors import ApiError
 from natlab.cloud.kernel.wire import Request, Response
@@ -165,7 +165,11 @@ class FunctionComputeV3:
 
     def _function_json(self, name: str) -> dict[str, Any]:
         function = self.engine.function(name)
-        return responses.function(function, self.engine.arn(name), self.engine.tags.get(name, {}))
+        return self._said(responses.function(function, self.engine.arn(name), self.engine.tags.get(name, {})))
+
+    def _said(self, answer: dict[str, Any]) -> dict[str, Any]:
+        """What of an answer's empty fields the platform says: a reading."""
+        return responses.lean(answer) if self._cloud.readings.is_("answers", "lean") else answer
 
     # ── invocation ──────────────────────────────────────────────────────────────────────────────────────────
     def _invoke(self, call: Call) -> Response:
@@ -188,19 +192,26 @@ class FunctionComputeV3:
 
     # ── triggers ────────────────────────────────────────────────────────────────────────────────────────────
     def _create_trigger(self, call: Call) -> Response:
-        self._check_linked_role(call)
+        if call.body().get("triggerType") == "eventbridge":
+            self._check_rule(call, str(call.body().get("triggerName")), "CreateRule")
+            self._check_linked_role(call)
         trigger = self.engine.create_trigger(call.function, call.body())
-        return json_response(responses.trigger(trigger, self.engine.arn(call.function)))
+        return json_response(self._said(responses.trigger(trigger, self.engine.arn(call.function))))
+
+    def _check_rule(self, call: Call, trigger: str, action: str) -> None:
+        """The rule behind an EventBridge trigger is made and changed in the name of the caller."""
+        bus = f"acs:eventbridge:{self._cloud.region}:{self._cloud.account_id}:eventbus/default"
+        if not self._cloud.accounts.authorize(call.request.principal, "eventbridge:GetEventBus", bus):
+            raise exceptions.access_denied(
+                f"the caller is not authorized to perform 'eventbridge:GetEventBus' on '{bus}'"
+            )
+        rule = f"eventbus/default/rule/{rule_name(call.function, trigger)}"
+        arn = f"acs:eventbridge:{self._cloud.region}:{self._cloud.account_id}:{rule}"
+        if not self._cloud.accounts.authorize(call.request.principal, f"eventbridge:{action}", arn):
+            raise exceptions.access_denied(f"the caller is not authorized to perform 'eventbridge:{action}' on '{arn}'")
 
     def _check_linked_role(self, call: Call) -> None:
-        """An EventBridge trigger makes a rule, and the first one a linked role, in the name of the caller."""
-        if call.body().get("triggerType") != "eventbridge":
-            return
-        rule = f"acs:eventbridge:{self._cloud.region}:{self._cloud.account_id}:eventbus/default/rule/*"
-        if not self._cloud.accounts.authorize(call.request.principal, "eventbridge:CreateRule", rule):
-            raise exceptions.access_denied(
-                f"the caller is not authorized to perform 'eventbridge:CreateRule' on '{rule}'"
-            )
+        """The first EventBridge trigger of an account makes a linked role, in the name of the caller."""
         role = f"acs:ram::{self._cloud.account_id}:role/*"
         context = {"ram:ServiceName": LINKED}
         if not self._cloud.accounts.authorize(call.request.principal, "ram:CreateServiceLinkedRole", role, context):
@@ -211,31 +222,35 @@ class FunctionComputeV3:
     def _list_triggers(self, call: Call) -> Response:
         prefix, arn = call.request.query.get("prefix", ""), self.engine.arn(call.function)
         found = [each for each in self.engine.triggers(call.function) if each.name.startswith(prefix)]
-        return page(call.request.query, "triggers", [responses.trigger(each, arn) for each in found])
+        return page(call.request.query, "triggers", [self._said(responses.trigger(each, arn)) for each in found])
 
     def _get_trigger(self, call: Call) -> Response:
         trigger = self.engine.trigger(call.function, call.names["triggerName"])
-        return json_response(responses.trigger(trigger, self.engine.arn(call.function)))
+        return json_response(self._said(responses.trigger(trigger, self.engine.arn(call.function))))
 
     def _update_trigger(self, call: Call) -> Response:
+        if self.engine.trigger(call.function, call.names["triggerName"]).kind == "eventbridge":
+            self._check_rule(call, call.names["triggerName"], "UpdateRule")
         trigger = self.engine.update_trigger(call.function, call.names["triggerName"], call.body())
-        return json_response(responses.trigger(trigger, self.engine.arn(call.function)))
+        return json_response(self._said(responses.trigger(trigger, self.engine.arn(call.function))))
 
     def _delete_trigger(self, call: Call) -> Response:
+        if self.engine.trigger(call.function, call.names["triggerName"]).kind == "eventbridge":
+            self._check_rule(call, call.names["triggerName"], "DeleteRule")
         self.engine.delete_trigger(call.function, call.names["triggerName"])
         return nothing()
 
     # ── configurations ──────────────────────────────────────────────────────────────────────────────────────
     def _put_async_config(self, call: Call) -> Response:
         config = self.engine.put_async_config(call.function, call.body())
-        return json_response(responses.async_config(config, self._arn(call)))
+        return json_response(self._said(responses.async_config(config, self._arn(call))))
 
     def _get_async_config(self, call: Call) -> Response:
         arn = self._arn(call)
         config = self.engine.queue.configs.get(call.function)
         if config is None:
             raise exceptions.async_config_not_found(call.function)
-        return json_response(responses.async_config(config, arn))
+        return json_response(self._said(responses.async_config(config, arn)))
 
     def _delete_async_config(self, call: Call) -> Response:
         self._arn(call)
@@ -246,7 +261,7 @@ class FunctionComputeV3:
         wanted = call.request.query.get("functionName")
         configs = sorted(self.engine.queue.configs.items())
         rows = [
-            responses.async_config(config, self.engine.arn(name))
+            self._said(responses.async_config(config, self.engine.arn(name)))
             for name, config in configs
             if wanted in (None, name) and "$" not in name
         ]
@@ -280,6 +295,11 @@ class FunctionComputeV3:
 
     def _scaling_of(self, call: Call) -> dict[str, Any]:
         arn = self._arn(call)
+        readings = self._cloud.readings
+        if call.function not in self._scaling and readings.is_("scaling-config", "not-found"):
+            raise exceptions.scaling_config_not_found(call.function)
+        if call.function not in self._scaling and readings.is_("scaling-config", "empty"):
+            return responses.no_scaling()
         count = len(self.engine.instances(call.function))
         return responses.scaling(self._scaling.get(call.function, {}), count, arn)
 

@@ -39,11 +39,12 @@ def trigger_config(kind: object, text: object) -> TriggerConfig:
     return _eventbridge(given) if kind == "eventbridge" else _http(given)
 
 
-def rule_target(target_id: str, endpoint: str, config: EventBridgeConfig) -> Target:
-    """The target of the rule that stands behind an EventBridge trigger."""
+def rule_target(target_id: str, endpoint: str, config: EventBridgeConfig, *, true_is_async: bool) -> Target:
+    """The target of the rule that stands behind an EventBridge trigger; which way the flag is read is a reading."""
     body = TargetParameter("Body", "JSONPATH", "$.data") if config.only_data else TargetParameter("Body", "ORIGINAL")
-    way = TargetParameter("InvocationType", "CONSTANT", "ASYNC" if config.asynchronous else "SYNC")
-    return Target(target_id, FUNCTION, endpoint, (body, way), Retry(config.retry_strategy))
+    asynchronous = config.asynchronous is true_is_async
+    way = TargetParameter("InvocationType", "CONSTANT", "ASYNC" if asynchronous else "SYNC")
+    return Target(target_id, FUNCTION, endpoint, (body, way), Retry(config.retry_strategy), config.errors_tolerance)
 
 
 def _parsed(text: object) -> Mapping[str, Any]:
@@ -104,7 +105,16 @@ def _eventbridge(given: Mapping[str, Any]) -> EventBridgeConfig:
         enabled=_flag(given, "triggerEnable", default=True),
         only_data=schema == "RawData",
         retry_strategy=strategy,
+        errors_tolerance=_tolerance(given),
     )
+
+
+def _tolerance(given: Mapping[str, Any]) -> str:
+    options = given.get("runOptions")
+    said = (options.get("errorsTolerance") if isinstance(options, Mapping) else None) or "ALL"
+    if said not in ("ALL", "NONE"):
+        raise exceptions.invalid(f"runOptions.errorsTolerance '{said}' is neither ALL nor NONE")
+    return str(said)
 
 
 def _http(given: Mapping[str, Any]) -> HttpConfig:

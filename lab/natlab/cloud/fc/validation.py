@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import base64
 import binascii
-import hashlib
 import io
 import re
 import zipfile
 from collections.abc import Mapping
 from typing import Any, Final
 
+from natlab.checksum import crc64
 from natlab.cloud.fc import exceptions
 from natlab.cloud.fc.models import AsyncConfig, Code, Function, Hook, Vpc
 
@@ -143,8 +143,6 @@ def check_types(body: Body) -> None:
 
 def code_of(code: Body) -> Code:
     """The package in a request. Raises ApiError InvalidArgument when it is not a ZIP file in Base64."""
-    if code.get("ossBucketName") or code.get("ossObjectName"):
-        raise exceptions.invalid("code in OSS is not part of the local cloud: send code.zipFile")
     text = code.get("zipFile")
     if not isinstance(text, str) or not text:
         raise exceptions.invalid("code.zipFile is required but not provided")
@@ -158,8 +156,8 @@ def code_of(code: Body) -> Code:
 
 
 def checksum_of(archive: bytes) -> str:
-    """64 bits in decimal like FC's CRC-64, but cut from SHA-256: a CRC in Python would take seconds."""
-    return str(int.from_bytes(hashlib.sha256(archive).digest()[:8], "big"))
+    """The CRC-64 in decimal, as Function Compute reports it."""
+    return str(crc64(archive))
 
 
 def async_config(body: Body, now: float, created: float | None = None) -> AsyncConfig:

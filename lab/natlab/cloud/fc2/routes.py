@@ -24,6 +24,7 @@ from natlab.cloud.kernel.accounts import Principal
 from natlab.cloud.kernel.errors import ApiError
 from natlab.cloud.kernel.events import utc
 from natlab.cloud.kernel.wire import Request, Response
+from natlab.cloud.oss.store import ObjectStore
 
 if TYPE_CHECKING:
     from natlab.cloud.kernel.context import Context
@@ -57,6 +58,8 @@ def _path(pattern: str) -> re.Pattern[str]:
 
 
 _ROUTES: Final = (
+    ("GetAccountSettings", "GET", _path("account-settings")),
+    ("GetTempBucketToken", "GET", _path("tempBucketToken")),
     ("CreateService", "POST", _path("services")),
     ("ListServices", "GET", _path("services")),
     ("GetService", "GET", _path(_SERVICE)),
@@ -86,10 +89,13 @@ class FunctionComputeV2:
 
     name = "fc2"
 
-    def __init__(self, cloud: Context, engine: FunctionCompute) -> None:
+    def __init__(self, cloud: Context, engine: FunctionCompute, objects: ObjectStore) -> None:
         self.engine = engine
+        self._objects = objects
         self._cloud = cloud
         self._services: dict[str, dict[str, Any]] = {}
+        self.zones = {f"{cloud.region}-{letter}" for letter in "fghijk"}
+        """Zones in which functions may enter a VPC; which those are in a real region differs."""
         self._operations: dict[str, Callable[[Call], Response]] = {
             "CreateService": self._create_service,
             "ListServices": lambda _call: json_response({"services": list(self._services.values())}),
@@ -112,7 +118,29 @@ class FunctionComputeV2:
             "GetFunctionAsyncInvokeConfig": self._get_async_config,
             "PutFunctionOnDemandConfig": self._put_on_demand,
             "GetFunctionOnDemandConfig": self._get_on_demand,
+            "GetAccountSettings": lambda _call: json_response({"availableAZs": sorted(self.zones)}),
+            "GetTempBucketToken": lambda _call: self._temporary_bucket(),
         }
+
+    def _temporary_bucket(self) -> Response:
+        """A place in FC's own bucket for one package of code, and credentials for it; both generations use it."""
+        with self._cloud.lock:
+            place = self._objects.temporary_place()
+        key = place.credentials
+        credentials = {
+            "AccessKeyId": key.access_key_id,
+            "AccessKeySecret": key.access_key_secret,
+            "SecurityToken": key.security_token,
+            "Expiration": utc(key.expires or 0.0),
+        }
+        return json_response(
+            {
+                "credentials": credentials,
+                "ossRegion": self._cloud.region,
+                "ossBucket": place.bucket,
+                "objectName": place.name,
+            }
+        )
 
     def accepts(self, request: Request) -> bool:
         return request.path.startswith(f"/{VERSION}/")

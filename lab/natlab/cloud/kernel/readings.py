@@ -24,7 +24,7 @@ SWITCHES: Final[Mapping[str, tuple[str, ...]]] = {
     # Function Compute
     "async-type": ("true-is-async", "true-is-sync"),
     "warm-credentials": ("renewed", "kept"),
-    "answers": ("full", "lean"),
+    "answers": ("lean", "full"),
     "scaling-config": ("empty", "not-found", "full"),
     "role-rights": ("needed-to-run", "needed-to-deploy"),
     # EventBridge and ActionTrail

@@ -31,7 +31,7 @@ RUN_COMMAND = Action(
     # Properties and `invocationOutput`: aliyun/oos-templates,
     # CloudProductActions/ECS/YAML/ACS::ECS::RunCommand.yml, and the later properties as the public template
     # ACS-ECS-BulkyRunCommand passes them.  Permissions: the policy printed in the documentation of
-    # ACS-ECS-ScheduleToRunCommand, less the selection of targets.
+    # ACS-ECS-ScheduleToRunCommand.
     "ACS::ECS::RunCommand",
     required=frozenset({"commandContent", "instanceId"}),
     defaults={
@@ -46,7 +46,12 @@ RUN_COMMAND = Action(
         "resourceGroupId": "",
     },
     outputs=frozenset({"invocationOutput"}),
-    permissions=("ecs:DescribeInvocationResults", "ecs:DescribeInvocations", "ecs:RunCommand"),
+    permissions=(
+        "ecs:DescribeInstances",
+        "ecs:DescribeInvocationResults",
+        "ecs:DescribeInvocations",
+        "ecs:RunCommand",
+    ),
 )
 EXECUTE_API = Action(
     "ACS::ExecuteAPI", required=frozenset({"Service", "API"}), defaults={"Parameters": {}, "RiskLevel": ""}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TypeAlias
@@ -122,6 +123,12 @@ class _RunCommand:
     report: Report
 
     def begin(self) -> None:
+        """Look at the instance first, as OOS does, then run the command there."""
+        given = self.properties
+        asked = {"RegionId": given["regionId"], "InstanceIds": json.dumps([given["instanceId"]])}
+        self.caller.call("ecs", "DescribeInstances", asked, lambda _answer: self._run(), self._fail)
+
+    def _run(self) -> None:
         given = self.properties
         content = str(given["commandContent"])
         self.caller.call(

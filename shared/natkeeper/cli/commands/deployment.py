@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -69,24 +68,14 @@ def _told(seat: Seat, notify: str | None, deployed: int | None) -> Exit:
 
 def _addresses(seat: Seat, notify: str) -> int:
     """Return how many addresses the deployed function has; 0 where it is not deployed. Raises Trouble."""
-    from natkeeper.cli.invoke import Function
-    from natkeeper.notify.handler import COUNT, VARIABLE
+    from natkeeper.cli.survey.functions import addresses
+    from natkeeper.ports import Failure
 
     function = _deployed(seat, notify)
-    if function is None:
-        return 0
-    if given := function.environment.get(VARIABLE, "").split():
-        return len(given)
-    body, error = seat.reach.do(
-        f"asking {notify} for the number of its addresses",
-        lambda _attempt: Function(seat.reach, notify).once(json.dumps({"action": COUNT}).encode()),
-    )
-    try:
-        answer: Any = {} if error else json.loads(body)
-    except ValueError:
-        answer = {}
-    count = answer.get("addresses", 0) if isinstance(answer, dict) else 0
-    return count if isinstance(count, int) else 0
+    found = 0 if function is None else addresses(seat.reach, function)
+    if isinstance(found, Failure):
+        raise trouble_of(found, f"asking {notify} for the number of its addresses")
+    return found
 
 
 def _after(seat: Seat) -> Exit:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -42,6 +43,7 @@ def doctor(
     from natkeeper.cli.doctor import facts, gateways, routes
     from natkeeper.cli.doctor.deployment import AREA, deployment
     from natkeeper.cli.policies import Names, grants
+    from natkeeper.cli.survey.template_file import FILE, TemplateUnreadable, declared
 
     config = seat.config
     way = asker(seat, failover, fc2, direct=False)
@@ -54,8 +56,12 @@ def doctor(
         except Trouble as trouble:
             return trouble.what
 
+    try:
+        template_beside = () if fc2 else declared(Path(seat.config_path).parent / FILE)
+    except TemplateUnreadable as unreadable:
+        raise Wrong(str(unreadable)) from unreadable
     with seat.screen.working("looking at the account"):
-        known = facts.account(seat.reach, config, name, wanted, ask, fc2=fc2 is not None)
+        known = facts.account(seat.reach, config, name, wanted, ask, fc2=fc2 is not None, template=template_beside)
     found: list[Finding] = []
     for group in config.groups:
         ground = known.grounds[group.name]

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from natkeeper.cli.doctor.facts import LINKED
-from natkeeper.cli.doctor.findings import Finding, advice, ok, unseen, wrong
+from natkeeper.cli.doctor.findings import Finding, Level, advice, ok, unseen, wrong
 from natkeeper.cli.doctor.gateways import behind
 from natkeeper.cli.policies import missing
 from natkeeper.guest.template import oos_template
@@ -74,10 +74,10 @@ def _failover(facts: Facts, name: str) -> Iterator[Finding]:
         yield ok(AREA, f"{name} concurrency", "one run at a time")
     if not function.role:
         yield wrong(AREA, name, "has no role, so it may do nothing", "role: in s.yaml")
-    yield from _triggers(function)
+    yield from _triggers(facts, function)
 
 
-def _triggers(function: Deployed) -> Iterator[Finding]:
+def _triggers(facts: Facts, function: Deployed) -> Iterator[Finding]:
     about = f"{function.name} triggers"
     timers = [trigger for trigger in function.triggers if trigger.kind == "timer" and trigger.enabled]
     events = [trigger for trigger in function.triggers if trigger.kind == "eventbridge" and trigger.enabled]
@@ -87,15 +87,51 @@ def _triggers(function: Deployed) -> Iterator[Finding]:
         do = f"{DEPLOY}; where it cannot create them, make rules on bus `default` by hand (docs/operations.md)"
         yield wrong(AREA, about, "no EventBridge trigger is on: only the timer's minute looks for a dead gateway", do)
     lacking = [name for name in EVENTS if name not in {trigger.name for trigger in events}]
-    if events and lacking:
-        do = f"{DEPLOY} again: the component stops at a trigger that did not change"
+    named = list(_incomplete(facts))
+    yield from named
+    if events and lacking and not named:
+        do = (
+            f"s failover deploy --trigger {','.join(lacking)} -y: the component skips what follows an unchanged trigger"
+        )
         yield advice(AREA, about, f"{', '.join(lacking)} of s.yaml are not there or off", do)
-    waiting = [trigger.name for trigger in events if trigger.config.get("asyncInvocationType") is not True]
-    if waiting:
-        do = "asyncInvocationType: true in s.yaml: a busy function is then asked again within a second"
-        yield advice(AREA, about, f"{', '.join(waiting)} deliver synchronously", do)
-    if timers and events and not lacking and not waiting:
+    ways = list(_ways(facts, function))
+    yield from ways
+    if timers and events and not lacking and not named and not [way for way in ways if way.level is not Level.OK]:
         yield ok(AREA, about, f"{len(timers)} timer, {len(events)} for events")
+
+
+def _incomplete(facts: Facts) -> Iterator[Finding]:
+    """Name triggers that are not as s.yaml says; without one, the function is blind to something."""
+    for one in facts.incomplete:
+        about = f"{one.function.name} triggers of s.yaml"
+        yield wrong(AREA, about, one.says, one.command) if one.missing else advice(AREA, about, one.says, one.command)
+
+
+def _ways(facts: Facts, function: Deployed) -> Iterator[Finding]:
+    """Judge how the rules behind the triggers really invoke the function: the trigger's own flag is read both ways."""
+    about = f"{function.name} event rules"
+    rules = facts.rules
+    if isinstance(rules, Failure):
+        yield unseen(AREA, about, rules)
+        return
+    off = [rule.name for rule in rules if not rule.enabled]
+    if off:
+        do = "enable them in the EventBridge console, or with `aliyun eventbridge EnableRule`"
+        yield wrong(AREA, about, f"{', '.join(off)} switched off, so their events wake nobody", do)
+    strict = [rule.name for rule in rules if rule.tolerance == "NONE"]
+    if strict:
+        do = "errorsTolerance: ALL in s.yaml"
+        yield wrong(AREA, about, f"{', '.join(strict)} stop at an event that fails, and hold back all after it", do)
+    waiting = [rule.name for rule in rules if rule.way == "SYNC"]
+    if waiting:
+        sent = {
+            trigger.config.get("asyncInvocationType") for trigger in function.triggers if trigger.kind == "eventbridge"
+        }
+        value = "false: this platform reads the flag the other way round" if sent == {True} else "true"
+        do = f"asyncInvocationType: {value}; a busy function is then asked again within a second, and not after 10-20 s"
+        yield advice(AREA, about, f"{', '.join(waiting)} invoke synchronously", do)
+    elif rules and all(rule.way == "ASYNC" for rule in rules) and not off and not strict:
+        yield ok(AREA, about, "invoke asynchronously")
 
 
 def _probe(facts: Facts, group: Group, name: str, failover: str) -> Iterator[Finding]:
@@ -128,6 +164,16 @@ def _probe_problems(facts: Facts, group: Group, function: Deployed, failover: st
         outside = ", ".join(sorted(set(function.vswitches) - inside))
         do = f"use one of {', '.join(sorted(inside)) or 'none: no vSwitch is bound to the table'}"
         yield wrong(group.name, name, f"{outside} is not bound to {table}, so it looks through another route", do)
+    zones = {
+        vswitch.id: vswitch.zone for vswitch in ([] if isinstance(ground.vswitches, Failure) else ground.vswitches)
+    }
+    mine = {zones[one] for one in function.vswitches if one in zones}
+    if isinstance(facts.zones, Failure):
+        yield unseen(group.name, f"{name} zone", facts.zones)
+    elif facts.zones and not mine <= facts.zones:
+        do = f"use a vSwitch in one of {', '.join(sorted(facts.zones))}"
+        outside = ", ".join(sorted(mine - facts.zones))
+        yield wrong(group.name, name, f"stands in {outside}, which Function Compute does not serve", do)
     if function.internet_access:
         do = "internetAccess: false in s.yaml"
         yield wrong(group.name, name, "has FC's own way out, so it would never see a dead gateway", do)
@@ -154,12 +200,13 @@ def _notify(facts: Facts) -> Iterator[Finding]:
         yield unseen(AREA, name, function)
     elif function is None:
         yield wrong(AREA, name, "is not deployed, so nobody is told", DEPLOY)
-    elif not function.environment.get("NATKEEPER_NOTIFY"):
-        do = f"export NATKEEPER_NOTIFY='dingtalk://… mailto://…' where you run {DEPLOY}"
+    elif isinstance(facts.addresses, Failure):
+        yield unseen(AREA, name, facts.addresses)
+    elif not facts.addresses:
+        do = f"write addresses into natkeeper.notify, or export NATKEEPER_NOTIFY, where you run {DEPLOY}"
         yield advice(AREA, name, "has no addresses, so it tells nobody", do)
     else:
-        count = len(function.environment["NATKEEPER_NOTIFY"].split())
-        yield ok(AREA, name, f"tells {count} address(es)")
+        yield ok(AREA, name, f"tells {facts.addresses} address(es)")
 
 
 def _templates(facts: Facts) -> Iterator[Finding]:
@@ -208,8 +255,9 @@ def _linked(facts: Facts) -> Iterator[Finding]:
         if isinstance(role, Failure):
             yield unseen(AREA, about, role)
         elif role is None:
-            do = "deploy with ram:CreateServiceLinkedRole, or open the product in the console once"
-            yield advice(AREA, about, f"is not there yet: {LINKED[name]}", do)
+            service, without = LINKED[name]
+            do = f"aliyun resourcemanager CreateServiceLinkedRole --ServiceName {service}.aliyuncs.com"
+            yield advice(AREA, about, f"is not there: {without}", do)
         else:
             yield ok(AREA, about, "is there")
 

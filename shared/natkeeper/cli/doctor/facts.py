@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
@@ -11,6 +11,7 @@ from natkeeper.alibaba import ecs, vpc
 from natkeeper.alibaba.cloud import AlibabaCloud
 from natkeeper.cli.survey import functions, network
 from natkeeper.cli.survey.roles import Role, role
+from natkeeper.cli.survey.template_file import incomplete
 from natkeeper.domain.config import Follow
 from natkeeper.domain.observed import Condition, Eip, RouteEntry
 from natkeeper.ports import Failure, FailureKind, ReadSetups, SetupRun
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from natkeeper.alibaba.clients import Attempt
     from natkeeper.cli.client import Reach
     from natkeeper.cli.policies import Grant
+    from natkeeper.cli.survey.rules import Rule
+    from natkeeper.cli.survey.template_file import DeclaredFunction, Incomplete
     from natkeeper.domain.config import Config, Group, Route
     from natkeeper.domain.ids import EipId
 
@@ -26,10 +29,16 @@ SETUPS_BACK = timedelta(hours=24)
 DRY_RUN_PASSED = "DryRunOperation"
 """What an API answers when a dry run would have succeeded."""
 LINKED = {
-    "AliyunServiceRoleForFC": "FC needs it for the probe's VPC and for logs",
-    "AliyunServiceRoleForEventBridgeSendToFC": "EventBridge needs it to call functions",
+    "AliyunServiceRoleForFC": ("fc", "the log of a function without a role of its own, such as notify, needs it"),
+    "AliyunServiceRoleForEventBridgeSendToFC": ("sendevent-fc.eventbridge", "event rules cannot invoke functions"),
+    "AliyunServiceRoleForEventBridgeSourceCMS": ("source-cms.eventbridge", "events of ECS do not arrive"),
+    "AliyunServiceRoleForEventBridgeSourceActionTrail": (
+        "source-actiontrail.eventbridge",
+        "events of ActionTrail do not arrive; Serverless Devs never creates it where that for CloudMonitor exists",
+    ),
 }
-"""Service-linked roles and what for: FC, "Service-linked role"; component fc, "EventBridge triggers"."""
+"""Service-linked roles: for which service (less .aliyuncs.com), and what is lacking without it. Sources: FC and
+EventBridge, "Service-linked role"; behaviour of component fc3."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +72,15 @@ class Facts:
     templates: Mapping[str, str | Failure | None]
     roles: Mapping[str, Role | Failure | None]
     linked: Mapping[str, Role | Failure | None]
+    rules: tuple[Rule, ...] | Failure
+    """Event rules that invoke the failover function."""
+    zones: frozenset[str] | Failure
+    """Zones in which functions can enter a VPC."""
+    addresses: int | Failure
+    """How many addresses the notify function has."""
+    incomplete: tuple[Incomplete, ...]
+    """Triggers that are not as s.yaml beside the configuration says."""
+    has_template: bool
     answer: Mapping[str, Any] | str
     """What the deployed function said to a status, or why there is no answer."""
     fc2: bool = False
@@ -136,6 +154,17 @@ def _dry_run(reach: Reach, group: Group, route: Route, entries: tuple[RouteEntry
     return answer if isinstance(answer, Failure) else Failure(FailureKind.REFUSED, "no answer to a dry run")
 
 
+def _incomplete(
+    template: Sequence[DeclaredFunction], seen: Mapping[str, functions.Deployed | Failure | None]
+) -> Iterator[Incomplete]:
+    """List functions with triggers that are not as the template says; one that is not deployed has a finding anyway."""
+    for declared in template:
+        found = seen.get(declared.name)
+        lacking = incomplete(declared, found) if isinstance(found, functions.Deployed) else None
+        if lacking is not None:
+            yield lacking
+
+
 def account(
     reach: Reach,
     config: Config,
@@ -144,8 +173,10 @@ def account(
     ask: Callable[[], Mapping[str, Any] | str],
     *,
     fc2: bool = False,
+    template: Sequence[DeclaredFunction] = (),
 ) -> Facts:
-    """Read everything. `ask` asks the deployed function for its status."""
+    """Read everything. `ask` asks the deployed function for its status; `template` is what s.yaml declares."""
+    from natkeeper.cli.survey.rules import rules_for
     from natkeeper.cli.survey.templates import content
 
     wanted: Sequence[str] = [grant.name for grant in grants.values() if grant.trusts]
@@ -154,15 +185,24 @@ def account(
     there = fc2 or (deployed is not None and not isinstance(deployed, Failure))
     probes = [] if fc2 else [group.probe.function for group in config.groups if group.probe.function]
     notify = None if fc2 else config.notify
+    seen: dict[str, functions.Deployed | Failure | None] = {failover: deployed}
+    for name in dict.fromkeys([*probes, *([notify] if notify else [])]):
+        seen[name] = reach.try_(lambda a, name=name: functions.deployed(a, name))  # type: ignore[misc]
+    told = seen.get(notify or "")
     return Facts(
         config=config,
         grounds={group.name: ground(reach, group) for group in config.groups},
         failover=deployed,
-        probes={p: reach.try_(lambda a, p=p: functions.deployed(a, p)) for p in probes},  # type: ignore[misc]
-        notify=None if notify is None else reach.try_(lambda a: functions.deployed(a, notify)),
+        probes={probe: seen[probe] for probe in probes},
+        notify=told,
         templates={t: reach.try_(lambda a, t=t: content(a, t)) for t in templates},  # type: ignore[misc]
         roles={name: role(reach, name) for name in wanted},
         linked={name: role(reach, name, policies=False) for name in LINKED},
+        rules=() if fc2 or not there else rules_for(reach, failover),
+        zones=functions.served_zones(reach) if probes else frozenset(),
+        addresses=functions.addresses(reach, told) if isinstance(told, functions.Deployed) else 0,
+        incomplete=tuple(_incomplete(template, seen)),
+        has_template=bool(template),
         answer=ask() if there else "it is not deployed",
         fc2=fc2,
     )

@@ -23,20 +23,32 @@ OOS = "oos.aliyuncs.com"
 LINKED = ("*.eventbridge.aliyuncs.com", "fc.aliyuncs.com")
 """Services whose linked roles the first deployment creates: EventBridge's, to call functions, and FC's, for the VPC."""
 
-RULES = (
-    "eventbridge:GetEventBus",
-    "eventbridge:ListRules",
+RULE_READS = ("eventbridge:GetEventBus", "eventbridge:ListRules", "eventbridge:ListTargets")
+RULE_WRITES = (
     "eventbridge:GetRule",
     "eventbridge:CreateRule",
     "eventbridge:UpdateRule",
     "eventbridge:EnableRule",
     "eventbridge:DisableRule",
     "eventbridge:DeleteRule",
-    "eventbridge:ListTargets",
     "eventbridge:UpdateTargets",
     "eventbridge:DeleteTargets",
 )
-"""What deploying an EventBridge trigger needs: component fc, "EventBridge triggers", least permissions."""
+"""What deploying an EventBridge trigger needs: component fc, "EventBridge triggers", least permissions. How Function
+Compute names the rule of a trigger is not published; that the function's name is part of it is assumed."""
+ENTER_VPC = (
+    "vpc:DescribeVSwitchAttributes",
+    "vpc:DescribeVpcAttribute",
+    "ecs:CreateNetworkInterface",
+    "ecs:DeleteNetworkInterface",
+    "ecs:DescribeNetworkInterfaces",
+    "ecs:CreateNetworkInterfacePermission",
+    "ecs:DescribeNetworkInterfacePermissions",
+    "ecs:DeleteNetworkInterfacePermission",
+    "ecs:DescribeSecurityGroups",
+)
+"""What a function's role needs to enter a VPC: Function Compute, "Grant Function Compute permissions to access other
+Alibaba Cloud services"; the service-linked role stands in only for functions without a role."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +61,8 @@ class Names:
     account: str = "*"
     service: str = ""
     """The service that the failover function is of, in FC 2.0; empty in FC 3.0."""
+    log: str = ""
+    """PROJECT/LOGSTORE of the functions' logs; empty for what `logConfig: auto` makes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +115,7 @@ def grants(config: Config, names: Names = Names()) -> dict[str, Grant]:
     arn = _Arns(config.region, names.account, {names.failover: names.service} if names.service else {})
     found = [_function(config, names, arn), *_oos(config, arn)]
     if any(group.probe.function for group in config.groups):
-        found.append(_probe(names, arn))
+        found.append(_probe(config, names, arn))
     found += [_deployer(config, names, arn), _operator(config, names, arn), _direct(config, arn)]
     if any(group.probe.function for group in config.groups):
         found.append(_driller(config, arn))
@@ -140,7 +154,17 @@ class _Arns:
 
 def _function(config: Config, names: Names, arn: _Arns) -> Grant:
     purpose = "the failover function: sees routes and gateways, moves routes, has gateways set up, tells people"
-    return Grant("function", names.failover_role, purpose, tuple(_keeping(config, arn)), FC)
+    statements = (*_keeping(config, arn), _log(config, names, arn))
+    return Grant("function", names.failover_role, purpose, statements, FC)
+
+
+def _log(config: Config, names: Names, arn: _Arns) -> Statement:
+    """Give what a function with a role of its own needs to have a log."""
+    # Component fc3 names the project serverless-REGION-…, after a hash of the account; that of FC 2.0 another way.
+    made = "*/*" if names.service else f"serverless-{config.region}-*/default-logs"
+    project, _, store = (names.log or made).partition("/")
+    resource = f"project/{project}/logstore/{store or '*'}"
+    return Statement("write its log", ("log:PostLogStoreLogs",), arn.of("log", resource))
 
 
 def _keeping(config: Config, arn: _Arns) -> Iterator[Statement]:
@@ -201,6 +225,7 @@ def _oos(config: Config, arn: _Arns) -> Iterator[Grant]:
             by_role.setdefault(group.setup.role.lower(), []).append(group)
     for role, groups in by_role.items():
         statements = (
+            Statement("look at the gateways first", ("ecs:DescribeInstances",)),
             Statement(
                 "run the setup on the gateways",
                 ("ecs:RunCommand",),
@@ -212,24 +237,35 @@ def _oos(config: Config, arn: _Arns) -> Iterator[Grant]:
         yield Grant(key, role, "OOS, while it sets gateways up", statements, OOS, tuple(g.name for g in groups))
 
 
-def _probe(names: Names, arn: _Arns) -> Grant:
-    report = Statement(
-        "report a loss, by an asynchronous destination", ("fc:InvokeFunction",), arn.functions(names.failover)
+def _probe(config: Config, names: Names, arn: _Arns) -> Grant:
+    statements = (
+        Statement(
+            "report a loss, by an asynchronous destination", ("fc:InvokeFunction",), arn.functions(names.failover)
+        ),
+        Statement("enter the VPC in which it looks", ENTER_VPC),
+        _log(config, names, arn),
     )
-    return Grant("probe", names.probe_role, "the probe functions: nothing but their report", (report,), FC)
+    return Grant(
+        "probe", names.probe_role, "the probe functions: their report, their network, their log", statements, FC
+    )
 
 
 # ---- people ----------------------------------------------------------------------------------------------
 
 
 def _deployer(config: Config, names: Names, arn: _Arns) -> Grant:
-    probes = [group.probe.function for group in config.groups if group.probe.function]
-    functions = [names.failover, *probes, *([config.notify] if config.notify else [])]
+    functions = _deployed(config, names)
+    probes = any(group.probe.function for group in config.groups)
     roles = [names.failover_role, *([names.probe_role] if probes else [])]
     templates = dict.fromkeys(f"template/{g.setup.template}" for g in config.groups if g.setup.via == "oos")
     statements = [
         Statement("create functions", ("fc:CreateFunction",), arn.of("fc", "functions/*")),
-        Statement("create the rules behind EventBridge triggers", RULES, arn.of("eventbridge", "*")),
+        Statement("read event buses and rules", RULE_READS, arn.of("eventbridge", "*")),
+        Statement(
+            "create and change the rules behind EventBridge triggers",
+            RULE_WRITES,
+            arn.of("eventbridge", f"eventbus/default/rule/*{names.failover}*"),
+        ),
         Statement("update them, their triggers and settings", ("fc:*",), arn.functions(*functions)),
         Statement(
             "give the functions their roles",
@@ -238,10 +274,27 @@ def _deployer(config: Config, names: Names, arn: _Arns) -> Grant:
             ("StringEquals", "acs:Service", (FC,)),
         ),
         Statement(
+            "look for service-linked roles, which Serverless Devs does before it deploys anything",
+            ("ram:CheckServiceLinkedRoleExistence",),
+        ),
+        Statement(
             "create the service-linked roles of EventBridge and FC, once",
             ("ram:CreateServiceLinkedRole",),
             ("*",),
             ("StringLike", "ram:ServiceName", LINKED),
+        ),
+        Statement("upload code to FC's own bucket", ("fc:GetTempBucketToken",)),
+        Statement(
+            "make the log store of `logConfig: auto`",
+            (
+                "log:GetProject",
+                "log:CreateProject",
+                "log:GetLogStore",
+                "log:CreateLogStore",
+                "log:GetIndex",
+                "log:CreateIndex",
+            ),
+            arn.of("log", f"project/serverless-{config.region}-*"),
         ),
     ]
     if templates:
@@ -252,27 +305,17 @@ def _deployer(config: Config, names: Names, arn: _Arns) -> Grant:
                 arn.of("oos", *templates),
             )
         )
-    statements.append(
-        Statement(
-            "what Serverless Devs asks by itself: where to upload code, the log store of `logConfig: auto`, networks",
-            (
-                "fc:GetTempBucketToken",
-                "log:GetProject",
-                "log:CreateProject",
-                "log:GetLogStore",
-                "log:CreateLogStore",
-                "log:GetIndex",
-                "log:CreateIndex",
-                "vpc:DescribeVSwitchAttributes",
-                "ecs:DescribeSecurityGroupAttribute",
-            ),
-        )
-    )
     return Grant("deployer", "natkeeper-deployer", "whoever runs `s deploy`", tuple(statements))
 
 
 def _operator(config: Config, names: Names, arn: _Arns) -> Grant:
     return Grant("operator", "natkeeper-operator", "whoever runs `natkeeper`", tuple(_operating(config, names, arn)))
+
+
+def _deployed(config: Config, names: Names) -> tuple[str, ...]:
+    """Name every function of the deployment."""
+    probes = dict.fromkeys(group.probe.function for group in config.groups if group.probe.function)
+    return (names.failover, *(name for name in probes if name), *([config.notify] if config.notify else []))
 
 
 def _operating(config: Config, names: Names, arn: _Arns) -> Iterator[Statement]:
@@ -308,9 +351,16 @@ def _operating(config: Config, names: Names, arn: _Arns) -> Iterator[Statement]:
         ),
     )
     yield Statement("doctor, setups", ("oos:GetTemplate", "oos:ListExecutions", "oos:ListTaskExecutions"))
+    if config.notify:
+        yield Statement("doctor: how many addresses are notified", ("fc:InvokeFunction",), arn.functions(config.notify))
     yield Statement(
-        "doctor, functions",
+        "doctor, functions: only those of the deployment, because a function's environment may hold secrets",
         ("fc:GetFunction", "fc:ListTriggers", "fc:GetAsyncInvokeConfig", "fc:GetConcurrencyConfig"),
+        arn.functions(*_deployed(config, names)),
+    )
+    yield Statement(
+        "doctor: how event rules invoke, which zones functions may stand in",
+        ("eventbridge:ListRules", "eventbridge:ListTargets", "fc:GetAccountSettings"),
     )
     yield Statement("doctor, roles", ("ram:GetRole", "ram:ListPoliciesForRole", "ram:GetPolicy"))
 

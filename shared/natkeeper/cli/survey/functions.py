@@ -5,19 +5,23 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from natkeeper.alibaba.clients import Attempt
 from natkeeper.alibaba.errors import code_of, kind_of
 from natkeeper.alibaba.fields import optional
 from natkeeper.alibaba.lean_imports import lean
-from natkeeper.ports import FailureKind
+from natkeeper.ports import Failure, FailureKind
+
+if TYPE_CHECKING:
+    from natkeeper.cli.client import Reach
 
 with lean("alibabacloud_fc20230330"):
     from alibabacloud_fc20230330 import models
     from alibabacloud_fc20230330.client import Client
 
 T = TypeVar("T")
+_SETTINGS_S = 10.0
 _PAGE = 100
 """ListTriggers, limit: at most 100 (FC 2023-03-30)."""
 
@@ -90,6 +94,47 @@ def deployed(attempt: Attempt, name: str) -> Deployed | None:
         async_retries=None if asynchronous is None else asynchronous.max_async_retry_attempts,
         reserved=None if concurrency is None else concurrency.reserved_concurrency,
     )
+
+
+def served_zones(reach: Reach) -> frozenset[str] | Failure:
+    """Read the zones in which functions can enter a VPC (GetAccountSettings, which only FC 2.0's API has)."""
+    import fc2
+
+    keys = reach.credentials()
+    try:
+        client = fc2.Client(
+            endpoint=reach.endpoint or f"https://{reach.account()}.{reach.region}.fc.aliyuncs.com",
+            accessKeyID=keys.access_key_id,
+            accessKeySecret=keys.access_key_secret,
+            securityToken=keys.security_token,
+            Timeout=_SETTINGS_S,
+        )
+        return frozenset(str(zone) for zone in client.get_account_settings().data.get("availableAZs") or ())
+    except Exception as error:  # noqa: BLE001  this SDK has errors of its own
+        code, status = getattr(error, "err_code", None), getattr(error, "status_code", None)
+        if isinstance(code, str) and isinstance(status, int):
+            return Failure(kind_of(code, status), keys.hide(str(getattr(error, "message", ""))), code)
+        return Failure(FailureKind.UNREACHABLE, f"no answer ({type(error).__name__})")
+
+
+def addresses(reach: Reach, function: Deployed) -> int | Failure:
+    """Return how many addresses the deployed notify function has: in its environment, or as it answers for its code."""
+    from natkeeper.cli.invoke import Function
+    from natkeeper.notify.handler import COUNT, NOBODY, VARIABLE
+
+    if given := function.environment.get(VARIABLE, "").split():
+        return 0 if given == [NOBODY] else len(given)
+    payload = json.dumps({"action": COUNT}).encode()
+    told = reach.try_(lambda _attempt: Function(reach, function.name).once(payload))
+    if isinstance(told, Failure):
+        return told
+    body, error = told
+    try:
+        answer = {} if error else json.loads(body)
+    except ValueError:
+        answer = {}
+    count = answer.get(COUNT, 0) if isinstance(answer, dict) else 0
+    return count if isinstance(count, int) else 0
 
 
 def _triggers(attempt: Attempt, client: Client, name: str) -> list[models.Trigger]:
