@@ -325,7 +325,8 @@ def _operating(config: Config, names: Names, arn: _Arns) -> Iterator[Statement]:
         arn.functions(names.failover),
     )
     if config.notify is not None:
-        yield Statement("notify --test", ("fc:InvokeFunction",), arn.functions(config.notify))
+        purpose = "notify --test; doctor: how many addresses are notified"
+        yield Statement(purpose, ("fc:InvokeFunction",), arn.functions(config.notify))
     yield Statement("history", ("actiontrail:LookupEvents",))
     yield Statement(
         "init and doctor, network",
@@ -351,8 +352,6 @@ def _operating(config: Config, names: Names, arn: _Arns) -> Iterator[Statement]:
         ),
     )
     yield Statement("doctor, setups", ("oos:GetTemplate", "oos:ListExecutions", "oos:ListTaskExecutions"))
-    if config.notify:
-        yield Statement("doctor: how many addresses are notified", ("fc:InvokeFunction",), arn.functions(config.notify))
     yield Statement(
         "doctor, functions: only those of the deployment, because a function's environment may hold secrets",
         ("fc:GetFunction", "fc:ListTriggers", "fc:GetAsyncInvokeConfig", "fc:GetConcurrencyConfig"),
