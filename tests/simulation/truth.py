@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from functools import lru_cache
 
+from natkeeper.domain.backoff import until
 from natkeeper.domain.config import Config, Follow, Group, Route
 from natkeeper.domain.ids import InstanceId, NatGatewayId
 from natkeeper.domain.memory import Memory, decode, is_ours
@@ -92,6 +93,8 @@ class Truth:
             return True
         if hop == current and not isinstance(group.address, Follow):
             return False
+        if self.backs_off(group):
+            return False
         return not self.marked(group, hop.id, TRY_AGAIN_S) and not self._unready(hop.id)
 
     def _unready(self, name: str) -> bool:
@@ -109,6 +112,11 @@ class Truth:
         now = self.town.now
         marks = (memory.marks[name] for memory in self.memories(group) if name in memory.marks)
         return any((now - at).total_seconds() < within for at in marks)
+
+    def backs_off(self, group: Group) -> bool:
+        """Whether a round in which every way failed alike is being waited for."""
+        ends = (until(memory) for memory in self.memories(group))
+        return any(end is not None and self.town.now < end for end in ends)
 
     def foreign(self, group: Group, route: Route) -> bool:
         """Whether somebody else's entry has a say in the route."""

@@ -14,7 +14,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from natkeeper.domain import bridge, coupling, eip, selection
+from natkeeper.domain import backoff, bridge, coupling, eip, selection
 from natkeeper.domain.context import Here
 from natkeeper.domain.decision import (
     Create,
@@ -217,12 +217,18 @@ def _leave_dead(here: Here, entry: RouteEntry, hop: NextHop, health: Unhealthy) 
     if here.switch is not None and here.switch.force and here.switch.to == hop.id and here.moved:
         return Hold(here.route, f"{hop} {health.reason}; a person insisted on it, pause the group to keep it there")
     choice = selection.best(here, hop)
+    until = backoff.waits(here, hop, choice) if lost and isinstance(choice, NextHop) else None
+    if until is not None:
+        return Hold(
+            here.route, f"{hop} {health.reason}; every way failed alike, next try at {until:%Y-%m-%d %H:%M} UTC"
+        )
     if isinstance(choice, NextHop):
         return _move(here, entry, choice, f"{hop} {health.reason}")
-    noted = note_lost(here, entry, hop)
+    alike = lost and _all_fail_alike(here, hop)
+    noted = note_lost(here, entry, hop, alike=alike)
     if noted is not None:
         return noted
-    if lost and _all_fail_alike(here, hop):
+    if alike:
         return Hold(here.route, f"every way to the internet fails alike, so the internet is what is broken: {choice}")
     return Hold(here.route, f"{hop} {health.reason}, and nothing better is there: {choice}")
 

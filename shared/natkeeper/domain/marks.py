@@ -11,8 +11,9 @@ from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from natkeeper.domain.backoff import after_a_round
 from natkeeper.domain.decision import Note, Noted
-from natkeeper.domain.egress import EgressLost, EvidenceKind
+from natkeeper.domain.egress import EgressLost, EgressSeen, EvidenceKind
 from natkeeper.domain.ids import InstanceId
 from natkeeper.domain.memory import Memory, fitted
 from natkeeper.domain.observed import HopKind, NextHop, RouteEntry, Unseen
@@ -123,16 +124,23 @@ def note(here: Here, entry: RouteEntry, hop: NextHop) -> Note | None:
         elif sight.unproven is False and gateway in memory.unproven:
             memory = replace(memory, unproven=memory.unproven - {gateway})
             reasons.append(f"{gateway} was proven to forward")
+    if memory.rounds and isinstance(here.world.egress(hop), EgressSeen):
+        memory = replace(memory, rounds=0, round_at=None)
+        reasons.append(f"the internet is reached again through {hop}")
     return _if_new(here, entry, memory, ", ".join(reasons), about)
 
 
-def note_lost(here: Here, entry: RouteEntry, hop: NextHop) -> Note | None:
-    """Mark a next hop that has to be kept although it lost the internet, so that later runs look again."""
+def note_lost(here: Here, entry: RouteEntry, hop: NextHop, *, alike: bool) -> Note | None:
+    """Mark a next hop that has to be kept although it lost the internet, so that later runs look again.
+
+    Where every way failed alike, the round that this ends is counted.
+    """
     lost = here.world.lost(hop)
     if lost is None or hop.id in here.memory.marks:
         return None
+    memory = here.memory.marked(hop.id, lost.at, lost.kind)
     reason = f"{hop} does not reach the internet, and nothing better is there"
-    return _if_new(here, entry, here.memory.marked(hop.id, lost.at, lost.kind), reason, "unready")
+    return _if_new(here, entry, after_a_round(here, memory) if alike else memory, reason, "unready")
 
 
 def _if_new(here: Here, entry: RouteEntry, memory: Memory, reason: str, about: Noted) -> Note | None:

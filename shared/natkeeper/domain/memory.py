@@ -32,6 +32,7 @@ _BRAND = re.compile(r"\[nk\d")
 _GATEWAY = re.compile(r"i-[a-z0-9]{3,40}")
 _HOP = re.compile(r"(?:i|ngw)-[a-z0-9]{3,40}")
 _TIME = re.compile(r"[0-9]{1,12}")
+_ROUNDS = re.compile(r"([1-9][0-9]?)@([0-9]{1,12})")
 _MARKS_PER_ROUTE = 4
 _SENTENCE_AT_LEAST = 60
 
@@ -45,7 +46,8 @@ class Memory:
     `paused_until`: no automatic act before this. `marks`: next hops (by id) seen to be bad in a way that no ECS read
     shows (egress lost, setup not ready), each with the time of that sight. `kinds`: the kind of evidence that a mark
     rests on, where it is not a setup's report; `unproven`: gateways whose setup could not prove that they forward.
-    Older versions of natkeeper neither write nor keep these two.
+    `rounds`: rounds of moves in a row in which every way failed alike, the last of them at `round_at`.
+    Older versions of natkeeper neither write nor keep these four.
     """
 
     since: datetime | None = None
@@ -56,6 +58,8 @@ class Memory:
     marks: Mapping[str, datetime] = field(default_factory=lambda: MappingProxyType({}))
     kinds: Mapping[str, EvidenceKind] = field(default_factory=lambda: MappingProxyType({}))
     unproven: frozenset[str] = frozenset()
+    rounds: int = 0
+    round_at: datetime | None = None
 
     def kind_of(self, hop: str) -> EvidenceKind:
         """Return the kind of evidence that the mark of `hop` rests on."""
@@ -136,6 +140,7 @@ def decode(description: str) -> Memory | Unreadable:
     fields = dict(part.split("=", 1) for part in match[1].split())
     try:
         marks = _marks(fields.get("x", ""))
+        rounds, round_at = _rounds(fields.get("r", ""))
         return Memory(
             since=_time(fields["s"]) if "s" in fields else None,
             by=_by(fields.get("b", "")),
@@ -145,6 +150,8 @@ def decode(description: str) -> Memory | Unreadable:
             marks=MappingProxyType(marks),
             kinds=_kinds_of(fields.get("k", ""), marks),
             unproven=frozenset(_gateway(each) for each in fields.get("u", "").split(",") if each),
+            rounds=rounds,
+            round_at=round_at,
         )
     except (ValueError, OverflowError, OSError):
         return Unreadable(description)
@@ -172,6 +179,8 @@ def _machine(memory: Memory) -> str:
         fields.append("x=" + ",".join(marks))
     if memory.kinds:
         fields.append("k=" + "".join(str(memory.kind_of(hop).value) for hop in sorted(memory.marks)))
+    if memory.rounds and memory.round_at is not None:
+        fields.append(f"r={memory.rounds}@{int(memory.round_at.timestamp())}")
     if memory.unproven:
         fields.append("u=" + ",".join(sorted(memory.unproven)))
     return "[" + " ".join(["nk1", *fields]) + "]"
@@ -206,6 +215,12 @@ def _kinds_of(text: str, marks: Mapping[str, datetime]) -> Mapping[str, Evidence
     if len(text) != len(marks) or not set(text) <= set("123"):
         return MappingProxyType({})
     return _kinds({hop: EvidenceKind(int(digit)) for hop, digit in zip(sorted(marks), text, strict=True)}, marks)
+
+
+def _rounds(text: str) -> tuple[int, datetime | None]:
+    """Read how many rounds failed, and when the last one did; anything else says nothing."""
+    match = _ROUNDS.fullmatch(text)
+    return (int(match[1]), _time(match[2])) if match else (0, None)
 
 
 def _marks(text: str) -> dict[str, datetime]:

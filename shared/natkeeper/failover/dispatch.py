@@ -46,7 +46,8 @@ class Errand:
     """Why a run looks at a group, and what it may do about it.
 
     `about`: the signal in words. `ominous`: gateways that the signal says are about to fail, looked at again for
-    `patience`. `sweep`: look after the setup of gateways as well; `turn`: what is due may be started in this run.
+    `patience`. `deleted`: gateways that are gone, as an event says.
+    `sweep`: look after the setup of gateways as well; `turn`: what is due may be started in this run.
     `setup_now`: gateways to set up without waiting for their time; `by_person`: a person asked, so no pause stops it.
     `read_only`: decide and tell, write nothing.
     """
@@ -57,6 +58,7 @@ class Errand:
     report: ProbeReport | None = None
     ominous: frozenset[str] = frozenset()
     patience: timedelta = timedelta(0)
+    deleted: frozenset[str] = frozenset()
     sweep: bool = False
     turn: bool = True
     setup_now: frozenset[str] = frozenset()
@@ -139,6 +141,8 @@ def _event(
         errand = Errand(group, about, setup_now=frozenset(named) if back and fresh else frozenset())
         if ominous and fresh:
             errand = replace(errand, ominous=frozenset(named), patience=EARLY_WARNING)
+        if isinstance(signal, InstanceEvent) and signal.what == "Deleted":
+            errand = replace(errand, deleted=frozenset(named))
         draft.add(errand)
     if not concerned:
         draft.ignored.append(f"{', '.join(instances)}: {signal.what}, but no group has this gateway")
@@ -206,6 +210,7 @@ def _merge(one: Errand, other: Errand) -> Errand:
         report=one.report or other.report,
         ominous=one.ominous | other.ominous,
         patience=max(one.patience, other.patience),
+        deleted=one.deleted | other.deleted,
         sweep=one.sweep or other.sweep,
         turn=one.turn and other.turn,
         setup_now=one.setup_now | other.setup_now,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, TypeVar, cast
@@ -29,16 +30,19 @@ from natkeeper.ports import (
     ReadSetups,
     Run,
     SetupRun,
+    Wait,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from natkeeper.domain.ids import InstanceId, TableId
     from natkeeper.domain.observed import Condition, Instance
 
 T = TypeVar("T")
 
+ONCE_MORE_S = 0.5
+"""How long to wait before reading again what a list of instances lacks."""
 SETUPS_BACK = timedelta(hours=2)
 """How far back setup runs are looked for; `setup.every` is an hour at most."""
 
@@ -65,7 +69,8 @@ class Seen:
     thing when a write to it was accepted, and when that was. `looked`: the entry that the latest look went through, as
     it was then, by next hop. `attempts`: the tries of writes. `one_by_one`: the VPC takes one route task at a time, as
     an answer said. `polls`: how often the run has waited since something happened. `patient_until`: how long the
-    writes that were accepted usually take. `sighted`: when every table was first seen.
+    writes that were accepted usually take. `sighted`: when every table was first seen. `gone`:
+    instances that do not exist, as more than one answer said.
     """
 
     conditions: Mapping[InstanceId, Condition] | Unseen | None = None
@@ -83,6 +88,7 @@ class Seen:
     polls: int = 0
     patient_until: datetime | None = None
     sighted: datetime | None = None
+    gone: set[InstanceId] = field(default_factory=set)
     looked: dict[str, RouteEntry] = field(default_factory=dict)
     written: dict[str, tuple[RouteEntry | Eip | Unseen | None, datetime]] = field(default_factory=dict)
 
@@ -108,7 +114,34 @@ def observe(policy: Group, question: Question, seen: Seen, so_far: SoFar, clock:
     answers = yield batch
     found = dict(zip(calls, answers, strict=True))
     _learn(seen, found)
+    found["instances"] = yield from _not_gone_yet(policy, found["instances"], seen)
     return _world(policy, found, seen, so_far, clock())
+
+
+def _not_gone_yet(
+    policy: Group, listed: Mapping[InstanceId, Instance] | Failure, seen: Seen
+) -> Run[Mapping[InstanceId, Instance | Unseen] | Failure]:
+    """Read once more what a list lacks: absence from one answer is not death, a list may have holes.
+
+    An instance is gone when a second reading agrees, and DescribeInstancesFullStatus does not know it either, or when
+    an event says Deleted.
+    """
+    if isinstance(listed, Failure):
+        return listed
+    seen.gone -= set(listed)
+    missing = tuple(gateway for gateway in policy.gateways if gateway not in listed and gateway not in seen.gone)
+    if not missing:
+        return listed
+    yield (Wait(ONCE_MORE_S),)
+    again = (yield (ReadInstances(missing),))[0]
+    if isinstance(again, Failure):
+        seen.trouble[f"again {again.brief}"] = f"what the list of instances lacks cannot be read: {again}"
+        return {**listed, **dict.fromkeys(missing, Unseen(f"one list lacks it, and {again.brief}"))}
+    known = seen.conditions if isinstance(seen.conditions, Mapping) else {}
+    holes = [gateway for gateway in missing if gateway not in again and gateway in known]
+    seen.gone |= set(missing) - set(again) - set(holes)
+    unsure = Unseen("DescribeInstances lacks it, DescribeInstancesFullStatus does not")
+    return {**listed, **again, **dict.fromkeys(holes, unsure)}
 
 
 def observe_setups(policy: Group, world: World, seen: Seen, clock: Clock) -> Run[World]:
@@ -161,7 +194,7 @@ def _forget_looks(seen: Seen, tables: Sequence[Sequence[RouteEntry] | Failure]) 
 
 
 def _world(policy: Group, found: Mapping[str, Any], seen: Seen, so_far: SoFar, now: datetime) -> World:
-    instances: Mapping[InstanceId, Instance] | Unseen = _or_unseen(found["instances"])
+    instances: Mapping[InstanceId, Instance | Unseen] | Unseen = _or_unseen(found["instances"])
     gateways = {gateway: _sight(gateway, instances, seen, policy, now) for gateway in policy.gateways}
     tables = {table: _or_unseen(found[f"routes {table}"]) for table in _tables(policy)}
     fallback_egress = None if policy.fallback is None else seen.egress.get(policy.fallback)
@@ -180,7 +213,7 @@ def _world(policy: Group, found: Mapping[str, Any], seen: Seen, so_far: SoFar, n
 
 def _sight(
     gateway: InstanceId,
-    instances: Mapping[InstanceId, Instance] | Unseen,
+    instances: Mapping[InstanceId, Instance | Unseen] | Unseen,
     seen: Seen,
     policy: Group,
     now: datetime,

@@ -18,6 +18,7 @@ from natkeeper.domain.decision import Await, Bridge, Create, Decision, EipAwait,
 from natkeeper.domain.egress import EgressLost
 from natkeeper.domain.evidence import stronger
 from natkeeper.domain.health import Unknown
+from natkeeper.domain.ids import InstanceId
 from natkeeper.domain.observed import Instance, NextHop, Unseen
 from natkeeper.domain.probe_report import watched
 from natkeeper.domain.world import RouteView, SoFar, World, belongs
@@ -51,8 +52,10 @@ from natkeeper.ports import (
     FailureKind,
     HandOver,
     LookThroughProbe,
+    ReadInstances,
     ReadLook,
     ReadSetups,
+    Result,
     Run,
     StartLook,
     StartSetup,
@@ -71,6 +74,8 @@ if TYPE_CHECKING:
 
 BARE = Question(thorough=False)
 """What a write changes, and nothing else."""
+MANY = 3
+"""Groups that do not lose instances in the same moment, if they are more than half of all."""
 WATCH_S = 0.5
 """How long to wait before looking again for a change that a signal announced."""
 
@@ -80,7 +85,12 @@ _SLOW = (Wait, LookThroughProbe, StartLook, ReadLook, StartSetup, ReadSetups, Ha
 def guard(errand: Errand, run: str, clock: Clock, deadline: datetime) -> Run[Receipt]:
     """Run the loop for one group and account for it. `run` is the id that its receipt carries."""
     policy = errand.group
-    account, seen, so_far, report = Account(clock()), Seen(), SoFar(wish=errand.wish), errand.report
+    account, seen, so_far, report = (
+        Account(clock()),
+        Seen(gone=set(map(InstanceId, errand.deleted))),
+        SoFar(wish=errand.wish),
+        errand.report,
+    )
     question, looked = Question(internet=errand.report is not None), False
     while True:
         asked = clock()
@@ -140,7 +150,8 @@ def together(runs: Mapping[str, Run[Receipt]]) -> Run[dict[str, Receipt]]:
     while pending:
         quick = {name: batch for name, batch in pending.items() if not any(isinstance(call, _SLOW) for call in batch)}
         turn = quick or dict(pending)
-        results = iter((yield tuple(call for batch in turn.values() for call in batch)))
+        calls = tuple(call for batch in turn.values() for call in batch)
+        results = iter(_without_holes(calls, (yield calls)))
         for name, batch in turn.items():
             answers = [next(results) for _ in batch]
             try:
@@ -149,6 +160,16 @@ def together(runs: Mapping[str, Run[Receipt]]) -> Run[dict[str, Receipt]]:
                 done[name] = stop.value
                 del pending[name]
     return {name: done[name] for name in runs}
+
+
+def _without_holes(calls: Batch, results: Sequence[Result]) -> list[Result]:
+    """Take it for blindness when many groups lose instances in the same moment: no list is that right (rule 3)."""
+    asked = [(at, call) for at, call in enumerate(calls) if isinstance(call, ReadInstances)]
+    lacking = [at for at, call in asked if not isinstance(results[at], Failure) and set(call.ids) - set(results[at])]
+    if len(lacking) < MANY or 2 * len(lacking) <= len(asked):
+        return list(results)
+    blind = Failure(FailureKind.UNREACHABLE, f"instances of {len(lacking)} groups are missing from one answer")
+    return [blind if at in lacking else result for at, result in enumerate(results)]
 
 
 def hand_over(receipts: Sequence[Receipt], config: Config, function: str) -> Run[str | None]:
