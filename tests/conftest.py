@@ -31,3 +31,9 @@ os.environ.setdefault("NATKEEPER_SEED", str(_first_seed()))
 def pytest_report_header(config: pytest.Config) -> str:
     """Say which stories the simulation plays, so that they can be played again."""
     return f"simulation: NATKEEPER_SEED={os.environ['NATKEEPER_SEED']}"
+
+
+@pytest.fixture(autouse=True)
+def _no_state_of_this_machine(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """A drill that a test leaves unfinished is no business of another test, nor of whoever runs the tests."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path_factory.getbasetemp() / "state" / str(time.monotonic_ns())))

@@ -8,8 +8,11 @@ import pytest
 import yaml
 
 from natkeeper import __version__
-from tests.docs.markdown import ROOT
+from tests import house
+from tests.docs.markdown import ROOT, rows, section, spans
 
+MOST_PLACES, MOST_LEVELS, MOST_IMPORTS = 12, 5, 25
+MOST_NAMES_TWICE = 70
 SECTIONS = ("Added", "Changed", "Deprecated", "Removed", "Fixed", "Security")
 
 
@@ -40,3 +43,24 @@ def test_the_changelog_keeps_its_form() -> None:
         sections = re.findall(r"^### (.+)$", release, re.MULTILINE)
         assert sections == [section for section in SECTIONS if section in sections], release.splitlines()[0]
         assert sections
+
+
+def test_the_layout_stays_within_its_limits() -> None:
+    """docs/architecture.md has the table; `python -m tests.house` prints today's figures."""
+    assert len(house.places()) <= MOST_PLACES
+    assert house.levels() <= MOST_LEVELS
+    assert len(house.imports()) <= MOST_IMPORTS, sorted(house.imports())
+
+
+def test_few_classes_share_a_name() -> None:
+    """Whoever searches for a class finds one."""
+    assert len(house.classes()) <= MOST_NAMES_TWICE, list(house.classes())
+
+
+def test_the_walk_names_files_that_exist() -> None:
+    """A newcomer who follows docs/architecture.md finds each file."""
+    walk = section(ROOT / "docs" / "architecture.md", "A walk: from the event to the receipt")
+    named = [name for row in rows(walk) for name in spans(row[0])]
+    assert named[0] == "functions/failover/index.py"
+    assert named[-1] == "receipt.py"
+    assert [name for name in named if not any((top / name).is_file() for top in (ROOT, house.PRODUCT))] == []
