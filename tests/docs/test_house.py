@@ -64,3 +64,14 @@ def test_the_walk_names_files_that_exist() -> None:
     assert named[0] == "functions/failover/index.py"
     assert named[-1] == "receipt.py"
     assert [name for name in named if not any((top / name).is_file() for top in (ROOT, house.PRODUCT))] == []
+
+
+def test_every_decision_has_a_number_a_status_and_a_date() -> None:
+    """Whoever reads one knows whether it still holds and since when."""
+    text = (ROOT / "docs" / "decisions.md").read_text(encoding="utf-8")
+    entries = re.split(r"^## (\d+)\. .+\n", text, flags=re.MULTILINE)[1:]
+    assert [int(number) for number in entries[::2]] == list(range(1, len(entries) // 2 + 1))
+    for number, entry in zip(entries[::2], entries[1::2], strict=True):
+        assert re.match(r"\n\*\*Status\.\*\* (Accepted|Superseded by \d+|Amended by \d+)\.\n", entry), number
+        assert re.search(r"^\*\*Date\.\*\* \d{4}-\d\d-\d\d\.$", entry, re.MULTILINE), number
+        assert "**Decision.**" in entry, number
