@@ -7,10 +7,16 @@ their bytecode, and the validated configuration as natkeeper.json. The same inpu
 deployment that changes nothing uploads nothing (the fc3 component compares checksums).
 """
 
-from natkeeper.packaging.bundles import BUNDLES, Built, BundleSpec, Source, build
-from natkeeper.packaging.configuration import ConfigurationRefused, read_configuration
-from natkeeper.packaging.target import FUNCTION_COMPUTE, FUNCTION_COMPUTE_2, Target, here
-from natkeeper.packaging.wheels import InstallFailed
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from natkeeper.packaging.bundles import BUNDLES, Built, BundleSpec, Source, build
+    from natkeeper.packaging.configuration import ConfigurationRefused, read_configuration
+    from natkeeper.packaging.target import FUNCTION_COMPUTE, FUNCTION_COMPUTE_2, Target, here
+    from natkeeper.packaging.wheels import InstallFailed
 
 __all__ = [
     "BUNDLES",
@@ -26,3 +32,18 @@ __all__ = [
     "here",
     "read_configuration",
 ]
+
+_PLACES = {
+    "bundles": ("BUNDLES", "Built", "BundleSpec", "Source", "build"),
+    "configuration": ("ConfigurationRefused", "read_configuration"),
+    "target": ("FUNCTION_COMPUTE", "FUNCTION_COMPUTE_2", "Target", "here"),
+    "wheels": ("InstallFailed",),
+}
+
+
+def __getattr__(name: str) -> Any:  # noqa: ANN401  whatever the name stands for
+    """Import a name where it is first used: every command reads the configuration, and few build an archive."""
+    for module, names in _PLACES.items():
+        if name in names:
+            return getattr(import_module(f"{__name__}.{module}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
