@@ -22,6 +22,7 @@ from natkeeper.domain.config import Config
 from natkeeper.notify.handler import ADDRESSES_FILE
 from natkeeper.packaging import archive, bytecode, wheels
 from natkeeper.packaging.configuration import as_json
+from natkeeper.packaging.methods import write_methods
 from natkeeper.packaging.target import Target, runs_here
 from natkeeper.probe.handler import SETTINGS_FILE, settings_file
 
@@ -40,10 +41,12 @@ class BundleSpec:
     lock: str | None
     configuration: str | None
     modules: tuple[str, ...] = ("",)
+    fast_start: bool = False
+    """Whether a cold start of it is part of an outage: then its dataclasses' methods are compiled with it."""
 
 
 BUNDLES = (
-    BundleSpec("failover", lock="failover.txt", configuration=CONFIG_NAME),
+    BundleSpec("failover", lock="failover.txt", configuration=CONFIG_NAME, fast_start=True),
     BundleSpec(
         "probe",
         lock=None,
@@ -136,6 +139,8 @@ def build(
             path = top / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(content)
+        if spec.fast_start and runs_here(target):
+            write_methods(top, *([layer.directory] if layer else []))
         if compiler:
             compiler.compile(top)
         archive.write(zipped, top, on_top_of=layer.zipped if layer else None)

@@ -1,0 +1,92 @@
+"""Dataclasses made from methods that were compiled with the bundle are those that Python would have made."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+from pathlib import Path
+from types import CodeType
+from typing import Any
+
+import pytest
+
+from natkeeper.failover.fast_dataclasses import install
+from natkeeper.packaging.methods import GENERATED, module_of, write_methods
+
+
+@pytest.fixture(autouse=True)
+def dataclasses_as_they_are() -> Iterator[None]:
+    """Give the module its own `exec` back."""
+    yield
+    vars(dataclasses).pop("exec", None)
+
+
+def make(default: int = 3) -> Any:
+    """Make a class of our usual kind, anew each time."""
+
+    @dataclasses.dataclass(frozen=True, slots=True)
+    class Thing:
+        """A docstring, so that none is made."""
+
+        name: str
+        size: int = default
+        parts: list[str] = dataclasses.field(default_factory=list, compare=False)
+
+    return Thing
+
+
+def texts_of(making: Any) -> list[str]:
+    """Note what `dataclasses` compiles meanwhile, as the build does."""
+    texts: list[str] = []
+
+    def note(text: str, where: Any, into: Any) -> None:
+        texts.append(text)
+        exec(text, where, into)  # noqa: S102  what the module itself does
+
+    vars(dataclasses)["exec"] = note
+    making()
+    del vars(dataclasses)["exec"]
+    return texts
+
+
+def codes_of(texts: list[str]) -> dict[str, CodeType]:
+    """Load the generated module."""
+    made: dict[str, Any] = {}
+    exec(module_of(texts), made)  # noqa: S102  generated here
+    codes: dict[str, CodeType] = made["CODES"]
+    return codes
+
+
+def test_a_class_from_compiled_methods_behaves_like_any_other() -> None:
+    """Equality, hash, text, defaults, being frozen, replacing; all from code that was not compiled again."""
+    texts = texts_of(make)
+    assert len(texts) >= 5
+    install(codes_of(texts))
+    thing = make()
+    one, other = thing("a"), thing("a", parts=["x"])
+    assert one == other
+    assert hash(one) == hash(other)
+    assert repr(one).endswith("Thing(name='a', size=3, parts=[])")
+    assert one.parts is not thing("a").parts
+    assert dataclasses.replace(one, size=5).size == 5
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        one.size = 4
+
+
+def test_defaults_are_those_of_each_class() -> None:
+    """Two classes with the same text share its code, and nothing else."""
+    install(codes_of(texts_of(make)))
+    assert (make(3)("a").size, make(7)("a").size) == (3, 7)
+
+
+def test_a_text_that_is_not_known_is_compiled_as_ever() -> None:
+    """On a Python whose dataclasses write other texts nothing is lost but time."""
+    install({})
+    assert make()("a").size == 3
+
+
+def test_a_bundle_that_cannot_be_imported_goes_without(tmp_path: Path) -> None:
+    """That it cannot is said by the build itself."""
+    (tmp_path / "index.py").write_text("import nothing_of_that_name\n", encoding="utf-8")
+    assert not write_methods(tmp_path)
+    assert not (tmp_path / GENERATED).exists()
