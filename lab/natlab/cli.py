@@ -29,7 +29,9 @@ def main() -> None:
     "--json", "as_json", is_flag=True, help="Print one JSON object per scenario, one a line, in the order of the list."
 )
 @click.option(
-    "--jobs", type=click.IntRange(1, 32), help="How many scenarios to play at a time.  [default: by processors]"
+    "--jobs",
+    type=click.IntRange(1, 32),
+    help="How many scenarios to play at a time.  [default: by processors and load]",
 )
 @click.option("--all", "everything", is_flag=True, help="Also those that take the demonstration beyond a minute.")
 @click.option("--list", "listed", is_flag=True, help="Only list the scenarios and their stories.")
@@ -65,7 +67,7 @@ def demo(
     width = None if terminal else int(os.environ.get("COLUMNS") or NARROWEST)
     console = Console(stderr=as_json, width=width, soft_wrap=False, legacy_windows=False)
     try:
-        played = Demo(tuple(dict.fromkeys(scenarios)), jobs or default_jobs(), console, as_json, pace, everything).run()
+        played = Demo(tuple(dict.fromkeys(scenarios)), jobs, console, as_json, pace, everything).run()
     except (InstallFailed, OSError) as trouble:
         _give_up(f"The demonstration cannot be set up: {trouble}", NOT_POSSIBLE)
     except KeyboardInterrupt:
@@ -200,11 +202,6 @@ def latencies() -> None:
     for row in TABLE:
         table.add_row(row.name, f"{row.seconds:g}", row.source)
     Console(width=None if terminal else 140).print(table)
-
-
-def default_jobs() -> int:
-    """Scenarios mostly wait for assumed latencies, so several fit on one processor."""
-    return max(2, 3 * len(os.sched_getaffinity(0)))
 
 
 def _give_up(sentence: str, status: int) -> None:

@@ -203,3 +203,40 @@ def test_help_needs_neither_sdk_nor_configuration() -> None:
     done = subprocess.run([sys.executable, "-c", code], env={**os.environ, "PYTHONPATH": str(ROOT / "shared")},
                           capture_output=True, check=False)  # fmt: skip
     assert done.returncode == 0, done
+
+
+def test_a_bare_natkeeper_prints_its_help(natkeeper: Command) -> None:
+    """It is what whoever types it wants to know; nothing went wrong."""
+    ended = natkeeper()
+    assert (ended.code, ended.err) == (0, "")
+    assert "Commands:" in ended.out
+
+
+@pytest.mark.parametrize("typed, meant", [("stauts", "status"), ("resum", "resume"), ("dril", "drill")])
+def test_a_misspelled_command_names_the_one_that_was_meant(natkeeper: Command, typed: str, meant: str) -> None:
+    """And what is like nothing is only refused."""
+    ended = natkeeper(typed)
+    assert (ended.code, f"Did you mean {meant}?" in ended.err) == (2, True)
+    assert "Did you mean" not in natkeeper("xyzzy").err
+
+
+@pytest.mark.parametrize("form", ["127.0.0.1:{0}", "localhost:{0}", "http://127.0.0.1:{0}/"])
+def test_an_endpoint_of_this_machine_needs_no_scheme(place: Town, natkeeper: Command, form: str) -> None:
+    """http:// is meant."""
+    port = place.cloud.endpoint.rpartition(":")[2]
+    assert natkeeper("status", "--direct", "--endpoint", form.format(port)).code == 0
+
+
+@pytest.mark.parametrize("wrong", ["ftp://127.0.0.1:1", "127.0.0.1:1/path", "a b", "http//x"])
+def test_what_is_no_endpoint_is_named(place: Town, natkeeper: Command, wrong: str) -> None:
+    """With the form that it should have."""
+    ended = natkeeper("status", "--direct", "--endpoint", wrong)
+    assert (ended.code, "write it as http://127.0.0.1:8000" in ended.err) == (2, True), ended
+
+
+def test_init_refuses_the_name_of_a_group_before_it_reads_anything(place: Town, natkeeper: Command) -> None:
+    """A name that check would refuse later."""
+    for name in ("生产", "Prod", "1st", "a" * 32):
+        ended = natkeeper("init", "--group", name, "-o", "-", "--region", "cn-hangzhou")
+        assert (ended.code, "is not the name of a group" in ended.err) == (2, True)
+    assert not place.cloud.calls

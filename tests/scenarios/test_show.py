@@ -45,8 +45,9 @@ class Made:
 
     bad: dict[str, dict[str, Any]] = {}  # noqa: RUF012  set by tests, by monkeypatch
 
-    def __init__(self, pace: float) -> None:
-        assert pace == 1.0
+    def __init__(self, pace: float, patience: float, crowded: object) -> None:
+        assert (pace, callable(crowded)) == (1.0, True)
+        assert patience >= 1.0
 
     def __enter__(self) -> Made:  # noqa: PYI034  Python 3.10 has no Self
         return self

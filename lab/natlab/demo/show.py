@@ -11,8 +11,10 @@ from typing import Any
 
 from rich.console import Console
 
-from natlab.demo.table import LEGEND, Board, progress
+from natlab.demo.room import Pulse, machine
+from natlab.demo.table import LEGEND, WIDE, Board, progress
 from natlab.demo.timeline import Timeline
+from natlab.demo.waiting import Waiting
 from natlab.demo.workers import Message, Troupe
 from natlab.scenarios import functions
 from natlab.scenarios.catalogue import SCENARIOS, SHOWN, scenario
@@ -28,7 +30,7 @@ class Demo:
     """What was asked for. `console` is where people read, `as_json` prints one object a line on standard output."""
 
     names: tuple[str, ...]
-    jobs: int
+    jobs: int | None
     console: Console
     as_json: bool = False
     pace: float = 1.0
@@ -37,21 +39,35 @@ class Demo:
     def run(self) -> bool:
         """Show it; whether every verdict was good."""
         chosen = tuple(scenario(name) for name in self.names) or (SCENARIOS if self.everything else SHOWN)
-        board = Board(chosen)
+        board, here = Board(chosen), machine()
+        jobs = self.jobs or here.jobs
+        if here.busy and not self.as_json:
+            self.console.print(
+                f"Note: {here}, so scenarios are played {jobs} at a time, with patience.", style="yellow"
+            )
         prepare(chosen, self.console)
         began = time.monotonic()
         live = chosen[0] if not self.as_json and (not self.names or len(chosen) == 1) else None
-        with Troupe(self.pace) as troupe:
+        with Pulse() as pulse, Troupe(self.pace, here.patience, lambda: pulse.crowded) as troupe:
             if live is not None:
                 self._live(live, board, troupe)
             rest = [each for each in chosen if each is not live]
-            self._play(rest, board, troupe)
+            self._play(rest, board, troupe, jobs)
+        board.busy = here.busy or pulse.was_crowded
         if not self.as_json:
             self._table(board, time.monotonic() - began)
         for name, reason in board.reasons():
             if self.as_json and name not in board.failed:
                 continue
             self.console.print(f"[bold red]{name}[/]: {reason}", highlight=False)
+        if board.busy and board.good < len(chosen):
+            bad = " ".join(each.name for each in chosen if not board.results.get(each.name, {}).get("ok"))
+            self.console.print(
+                f"The machine was too busy ({machine()} now), which says nothing about natkeeper. Close other "
+                f"programs, and play these again one at a time:\n  make demo SCENARIO='{bad}' ARGS='--jobs 1'",
+                style="yellow",
+                highlight=False,
+            )
         return board.good == len(chosen)
 
     def _live(self, shown: Scenario, board: Board, troupe: Troupe) -> None:
@@ -69,9 +85,9 @@ class Demo:
                 timeline.strips(message["strips"], message["result"]["outage_s"])
         console.print()
 
-    def _play(self, rest: Sequence[Scenario], board: Board, troupe: Troupe) -> None:
+    def _play(self, rest: Sequence[Scenario], board: Board, troupe: Troupe, jobs: int) -> None:
         order = [each.name for each in sorted(rest, key=lambda each: -each.takes_s)]
-        messages = troupe.play(order, self.jobs)
+        messages = troupe.play(order, jobs)
         if self.as_json:
             self._print_json(board, messages)
         elif self.console.is_terminal and rest:
@@ -81,8 +97,9 @@ class Demo:
         else:
             for name, message in messages:
                 board.hear(name, message)
-                if "result" in message:
-                    self.console.print(f"played {name}", highlight=False)
+                if "result" in message or "failed" in message:
+                    done = len(board.results) + len(board.failed)
+                    self.console.print(f"played {name} ({done} of {len(board.scenarios)})", highlight=False)
 
     def _print_json(self, board: Board, messages: Iterator[tuple[str, Message]]) -> None:
         """One object a line, in the order of the list, each as soon as those before it are there."""
@@ -99,10 +116,10 @@ class Demo:
     def _table(self, board: Board, took_s: float) -> None:
         console = self.console
         if console.is_terminal:
-            console.print(board.table())
+            console.print(board.table(width=console.width))
         else:
             with console.capture() as captured:
-                console.print(board.table(fancy=False))
+                console.print(board.table(width=max(console.width, WIDE), fancy=False))
             lines = [line.rstrip() for line in captured.get().splitlines()]
             console.print("\n".join(lines), markup=False, highlight=False, soft_wrap=True)
         console.print(LEGEND, style="dim", highlight=False)
@@ -121,9 +138,12 @@ def prepare(chosen: Sequence[Scenario], console: Console) -> None:
     if difference := functions.difference():
         console.print(f"Note: {difference}.", style="yellow", highlight=False)
     began = time.monotonic()
-    for data in {
+    wanted = {
         json.dumps(data): data for data in (functions.foreseen(each.topology, each.policy, REGION) for each in chosen)
-    }.values():
-        functions.bundles(data, lambda what: console.print(f"set-up: {what}", highlight=False))
+    }
+    with Waiting(console, "set-up: bundles, as `s deploy` would upload them", len(wanted)) as waiting:
+        for data in wanted.values():
+            functions.bundles(data, waiting.say)
+            waiting.advance()
     if (took := time.monotonic() - began) > 5:  # noqa: PLR2004  not worth a word below that
         console.print(f"set-up: done in {took:.0f} s; kept in build/cache", highlight=False)

@@ -23,6 +23,12 @@ LEGEND = (
     "fault are shortened, and so is the minute where a scenario waits for the next sweep."
 )
 
+WIDE = 118
+_COLUMNS = (("scenario", 0), ("what happens", WIDE), ("outage", 0), ("detected", 76), ("decided", 92), ("routed", 86),
+            ("next hop", 0), ("verdict", 0))  # fmt: skip
+"""The columns, and how wide the terminal has to be for each of them."""
+_TIMES = ("outage", "detected", "decided", "routed")
+
 
 @dataclass(slots=True)
 class Board:
@@ -33,6 +39,8 @@ class Board:
     names: dict[str, Mapping[str, str]] = field(default_factory=dict)
     phases: dict[str, str] = field(default_factory=dict)
     failed: dict[str, str] = field(default_factory=dict)
+    busy: bool = False
+    """Whether the machine was too busy for figures to mean anything."""
 
     def hear(self, name: str, message: Mapping[str, Any]) -> None:
         """Take in what a scenario says."""
@@ -59,34 +67,44 @@ class Board:
             for reason in self.results.get(name, {}).get("reasons", ()):
                 yield name, wording.named(reason, self.names[name])
 
-    def table(self, *, spinning: bool = False, fancy: bool = True) -> Table:
-        """Everything that is known now."""
+    def table(self, *, width: int = WIDE, spinning: bool = False, fancy: bool = True) -> Table:
+        """Everything that is known now, in `width` columns: what is said elsewhere, too, is left out first."""
         table = Table(box=box.SIMPLE_HEAD if fancy else None, header_style="bold", pad_edge=False)
-        table.add_column("scenario", no_wrap=True)
-        table.add_column("what happens", overflow="fold")
-        for heading in ("outage", "detected", "decided", "routed"):
-            table.add_column(heading, justify="right", no_wrap=True)
-        table.add_column("next hop", no_wrap=True)
-        table.add_column("verdict", no_wrap=True)
+        shown = [name for name, needs in _COLUMNS if width >= needs]
+        for name in shown:
+            right = name in _TIMES
+            table.add_column(
+                name, justify="right" if right else "left", no_wrap=name != "what happens", overflow="fold"
+            )
         for scenario in self.scenarios:
-            table.add_row(scenario.name, scenario.brief, *self._row(scenario.name, spinning=spinning))
+            cells: dict[str, RenderableType] = {"scenario": scenario.name, "what happens": scenario.brief}
+            cells |= self._cells(scenario.name, spinning=spinning)
+            table.add_row(*(cells[name] for name in shown))
         return table
 
-    def _row(self, name: str, *, spinning: bool) -> tuple[RenderableType, ...]:
-        if name in self.failed:
-            return "", "", "", "", "", Text("failed", "bold red")
+    def _cells(self, name: str, *, spinning: bool) -> dict[str, RenderableType]:
+        cells: dict[str, RenderableType] = dict.fromkeys((*_TIMES, "next hop", "verdict"), "")
         result = self.results.get(name)
+        if name in self.failed:
+            return cells | {"verdict": self._bad("failed")}
         if result is None:
             phase = self.phases.get(name, "")
             dots: RenderableType = Spinner("dots", style="cyan") if phase and spinning else Text(" ")
-            return "", "", "", "", Text(phase or "waiting", "dim"), dots
-        times = [wording.seconds(result[key]) for key in ("detected_s", "decided_s", "routed_s")]
-        verdict = Text("good", "bold green") if result["ok"] else Text("not good", "bold red")
-        return wording.outage(result), *times, wording.next_hop(result, self.names[name]), verdict
+            return cells | {"next hop": Text(phase or "waiting", "dim"), "verdict": dots}
+        times = {each: wording.seconds(result[f"{each}_s"]) for each in ("detected", "decided", "routed")}
+        verdict = Text("good", "bold green") if result["ok"] else self._bad("not good")
+        hop = wording.next_hop(result, self.names[name])
+        return cells | {"outage": wording.outage(result), **times, "next hop": hop, "verdict": verdict}
+
+    def _bad(self, word: str) -> Text:
+        return Text("too busy", "yellow") if self.busy else Text(word, "bold red")
 
 
 def progress(board: Board, console: Console) -> Live:
     """A table that fills while scenarios are played; it is gone when they are over."""
     return Live(
-        get_renderable=lambda: board.table(spinning=True), console=console, refresh_per_second=4, transient=True
+        get_renderable=lambda: board.table(width=console.width, spinning=True),
+        console=console,
+        refresh_per_second=4,
+        transient=True,
     )

@@ -15,13 +15,14 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
 _PREFIX: Final = "natlab-demo-"
 _END_WITHIN_S: Final = 8.0
+_LOOK_AGAIN_S: Final = 1.0
 Message = dict[str, Any]
 """What `python -m natlab.scenarios` writes; at last {"result": …} or {"failed": sentence}."""
 
@@ -31,6 +32,9 @@ class Troupe:
     """Plays scenarios; use it within `with`."""
 
     pace: float = 1.0
+    patience: float = 1.0
+    crowded: Callable[[], bool] = lambda: False
+    """Whether the machine has no room for another scenario now; one is played in any case."""
     _directory: Path = field(init=False)
     _playing: dict[str, subprocess.Popen[str]] = field(default_factory=dict)
     _heard: queue.SimpleQueue[tuple[str, Message]] = field(default_factory=queue.SimpleQueue)
@@ -55,17 +59,20 @@ class Troupe:
         """Play scenarios, `jobs` at a time, in this order; yields what each one says, as it comes."""
         waiting, under_way = list(names), 0
         while waiting or under_way:
-            while waiting and under_way < jobs:
+            while waiting and under_way < jobs and not (under_way and self.crowded()):
                 self._begin(waiting.pop(0), timeline=timeline)
                 under_way += 1
-            name, message = self._heard.get()
+            try:
+                name, message = self._heard.get(timeout=_LOOK_AGAIN_S)
+            except queue.Empty:
+                continue  # there may be room for another one now
             under_way -= "result" in message or "failed" in message
             yield name, message
 
     def _begin(self, name: str, *, timeline: bool) -> None:
         home = self._directory / name
         home.mkdir()
-        command = [sys.executable, "-m", "natlab.scenarios", name, f"--pace={self.pace}"]
+        command = [sys.executable, "-m", "natlab.scenarios", name, f"--pace={self.pace}", f"--patience={self.patience}"]
         command += [f"--unpacked={self._directory}", *(["--timeline"] * timeline)]
         process = subprocess.Popen(
             command,

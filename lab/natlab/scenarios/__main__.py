@@ -30,6 +30,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("name", choices=NAMES)
     parser.add_argument("--timeline", action="store_true")
     parser.add_argument("--pace", type=float, default=1.0)
+    parser.add_argument("--patience", type=float, default=1.0, help="how much longer to wait than on an idle machine")
     parser.add_argument("--unpacked", type=Path, help="where plays side by side share unpacked code")
     options = parser.parse_args(arguments)
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
@@ -37,6 +38,7 @@ def main(arguments: list[str] | None = None) -> int:
     threading.Thread(target=_end_with_input, name="lifeline", daemon=True).start()
     setting = Setting(
         pace=options.pace,
+        patience=options.patience,
         unpacked=options.unpacked,
         phase=lambda phase: _say(phase=phase),
         named=lambda names: _say(names=dict(names)),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import importlib
 import logging
 import os
@@ -57,6 +58,15 @@ class Commands(click.Group):
         assert isinstance(found, click.Command)  # noqa: S101  as the table says
         return found
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Name the command that was probably meant where there is none of that name."""
+        if args and args[0] not in COMMANDS and not args[0].startswith("-"):
+            near = difflib.get_close_matches(args[0], COMMANDS, 1)
+            raise click.UsageError(f"No such command {args[0]!r}." + f" Did you mean {near[0]}?" * bool(near), ctx)
+        return super().resolve_command(ctx, args)
+
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002  click's
         """Write the epilog at the margin: it is a table."""
         formatter.write_paragraph()
@@ -64,15 +74,27 @@ class Commands(click.Group):
             formatter.write(f"{line}\n")
 
 
-@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.group(
+    cls=Commands,
+    invoke_without_command=True,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
+)
 @click.version_option(__version__, prog_name="natkeeper")
 @shared(outermost=True)
-def app() -> None:
+@click.pass_context
+def app(context: click.Context) -> None:
     """Keep the routes of a VPC on a healthy, self-built NAT gateway.
 
     Commands that look or act ask the deployed function, which does one thing at a time; --direct does the same from
     here. Credentials are found as the aliyun CLI finds them and are never written anywhere.
     """
+    _help(context)
+
+
+def _help(context: click.Context) -> None:
+    """Print the help, which is what a bare `natkeeper` asks for."""
+    if context.invoked_subcommand is None:
+        click.echo(context.get_help())
 
 
 def run(arguments: list[str] | None = None) -> int:

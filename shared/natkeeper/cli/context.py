@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -92,7 +93,22 @@ class Seat:
         from natkeeper.cli.client import Reach
         from natkeeper.cli.credentials import Finder
 
-        return Reach(self.region_id, Finder(self.profile, self.environ).find, self.endpoint)
+        return Reach(self.region_id, Finder(self.profile, self.environ).find, self.url)
+
+    @property
+    def url(self) -> str | None:
+        """The endpoint as a URL: http:// is meant where a host of this machine is named without it, https:// else.
+
+        Raises Wrong for what cannot be an address.
+        """
+        if not self.endpoint:
+            return None
+        host = self.endpoint.partition("://")[2] or self.endpoint
+        if re.fullmatch(r"(https?://)?[A-Za-z0-9.\[\]:-]+/?", self.endpoint) is None:
+            raise Wrong(f"--endpoint {self.endpoint} is not an address", "write it as http://127.0.0.1:8000")
+        if "://" in self.endpoint:
+            return self.endpoint
+        return f"{'http' if host.startswith(('127.', 'localhost', '[::1]')) else 'https'}://{host}"
 
     def profile_region(self) -> str:
         """Read the region that `aliyun configure` keeps with the profile in use; empty where there is none."""

@@ -15,7 +15,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from natkeeper.domain.config_errors import ConfigError, ConfigProblem, bad, explain, name_of, show
+from natkeeper.domain.config_errors import ConfigError, ConfigProblem, bad, explain, known_as, name_of, show, shown
 from natkeeper.domain.config_values import (
     MAX_PORT,
     Failback,
@@ -32,7 +32,7 @@ DEFAULT_ROUTE = "0.0.0.0/0"
 
 _DURATION = re.compile(r"([0-9]{1,12}(?:\.[0-9]{1,6})?)(ms|s|m|h|d)")
 _UNIT_S = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
-_NAME = re.compile(r"[a-z][a-z0-9-]{0,30}")
+GROUP_NAME = re.compile(r"[a-z][a-z0-9-]{0,30}")
 _FUNCTION = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,63}")
 _REGION = re.compile(r"[a-z]{2,}(-[a-z0-9]+)+")
 _HOST = r"[A-Za-z0-9][A-Za-z0-9.-]{0,252}"
@@ -238,10 +238,10 @@ def parse_config(data: object) -> Config:
         raise ConfigError([ConfigProblem("(top)", show(data), "a mapping with `region` and `groups`")])
     problems: list[ConfigProblem] = []
     unknown = [key for key in data if key not in _TOP]
-    problems += [ConfigProblem(name_of(key), "an unknown key", ", ".join(_TOP)) for key in unknown]
+    problems += [ConfigProblem(name_of(key), "an unknown key", known_as(key, _TOP)) for key in unknown]
     region = data.get("region")
     if not isinstance(region, str) or not _REGION.fullmatch(region):
-        problems.append(ConfigProblem("region", show(region), "a region id such as cn-hangzhou"))
+        problems.append(ConfigProblem("region", shown(data, "region"), "a region id such as cn-hangzhou"))
     notify = data.get("notify")
     if notify is not None and not (isinstance(notify, str) and _FUNCTION.fullmatch(notify)):
         problems.append(ConfigProblem("notify", show(notify), "the name of an FC function"))
@@ -252,7 +252,7 @@ def parse_config(data: object) -> Config:
     raw = data.get("groups")
     if not isinstance(raw, dict) or not raw:
         allowed = "a mapping of at least one group name to its settings"
-        raise ConfigError([*problems, ConfigProblem("groups", show(raw), allowed)])
+        raise ConfigError([*problems, ConfigProblem("groups", shown(data, "groups"), allowed)])
     groups = [group for name, value in raw.items() if (group := _group(name, value, problems)) is not None]
     problems += _contradictions(groups)
     if problems:
@@ -263,7 +263,7 @@ def parse_config(data: object) -> Config:
 
 def _group(name: object, value: object, problems: list[ConfigProblem]) -> Group | None:
     path = f"groups.{name}"
-    if not isinstance(name, str) or not _NAME.fullmatch(name):
+    if not isinstance(name, str) or not GROUP_NAME.fullmatch(name):
         allowed = "a group name: lower-case letters, digits and hyphens, 31 at most, a letter first"
         problems.append(ConfigProblem("groups", show(name), allowed))
         return None
@@ -276,9 +276,18 @@ def _group(name: object, value: object, problems: list[ConfigProblem]) -> Group 
         return None
     try:
         return msgspec.convert({**value, "name": name}, Group, dec_hook=_decode)
-    except msgspec.ValidationError as error:
-        problems.append(explain(path, value, str(error), _KEYS, _CHOICES))
+    except msgspec.ValidationError:
+        from natkeeper.domain.config_collect import collect  # only for whoever has to mend something
+
+    def refuse(settings: dict[str, Any]) -> ConfigProblem | None:
+        try:
+            msgspec.convert({**settings, "name": name}, Group, dec_hook=_decode)
+        except msgspec.ValidationError as error:
+            return explain(path, settings, str(error), _KEYS, _CHOICES)
         return None
+
+    problems += collect(value, refuse, path)
+    return None
 
 
 def _contradictions(groups: list[Group]) -> list[ConfigProblem]:

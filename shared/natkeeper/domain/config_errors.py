@@ -7,7 +7,7 @@ msgspec finds the problems and says where; what it says is for programmers. `exp
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
@@ -56,13 +56,15 @@ def explain(
     """
     located = _LOCATED.fullmatch(message)
     text, path = (message, "") if located is None else (located[1], located[2] or "")
-    if _SEPARATOR in text:
+    if text.count(_SEPARATOR) == 2:  # noqa: PLR2004  three parts
         field, value, allowed = text.split(_SEPARATOR)
         return ConfigProblem(".".join(filter(None, (prefix + path, field))), value, allowed)
     last = re.sub(r"\[\d+\]", "", path).rpartition(".")[2]
     unknown = re.fullmatch(r"Object contains unknown field `(.*)`", text, re.DOTALL)
     if unknown:
-        return ConfigProblem(f"{prefix}{path}.{name_of(unknown[1])}", "an unknown key", ", ".join(keys[last]))
+        return ConfigProblem(
+            f"{prefix}{path}.{name_of(unknown[1])}", "an unknown key", known_as(unknown[1], keys[last])
+        )
     missing = re.fullmatch(r"Object missing required field `(.*)`", text)
     if missing:
         return ConfigProblem(f"{prefix}{path}.{missing[1]}", "nothing", "a value; this key is required")
@@ -76,6 +78,21 @@ def show(value: object) -> str:
     except (ValueError, RecursionError):  # a whole number of thousands of digits, a list nested as deeply
         text = f"a {type(value).__name__} too long to show"
     return text if len(text) <= _LONGEST_VALUE else text[: _LONGEST_VALUE - 1] + "…"
+
+
+def shown(data: Mapping[str, object], key: str) -> str:
+    """Quote what stands at a key; a key that is not there has nothing, and one without a value is empty."""
+    if key not in data:
+        return "nothing"
+    return "an empty value" if data[key] is None else show(data[key])
+
+
+def known_as(key: object, known: Sequence[str]) -> str:
+    """Name the keys that there are, the one that was probably meant first."""
+    from difflib import get_close_matches
+
+    near = get_close_matches(str(key), known, 1)
+    return (f"did you mean {near[0]}? Keys are: " if near else "") + ", ".join(known)
 
 
 def name_of(key: object) -> str:

@@ -96,7 +96,8 @@ class Account:
         ms = {name: _ms(self.began, when) for name, when in at.items() if when is not None}
         ip = next((each.public_ip for each in mine if each.public_ip), None)
         if not unproven and verified is None:
-            self.problems += [f"not verified: {each.hop} is unproven, {each.reason}" for each in mine if each.kind]
+            doubtful = [each for each in mine if each.kind and each.found == "unproven"]
+            self.problems += [f"not verified: {each.hop} is unproven, {each.reason}" for each in doubtful]
         outcome = self._outcome(errand, decision, verified)
         return Receipt(
             run=run,

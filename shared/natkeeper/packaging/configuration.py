@@ -26,6 +26,12 @@ class ConfigurationRefused(Exception):
         self.problems = tuple(problems)
 
 
+_MERGE = "tag:yaml.org,2002:merge"
+_FULL_WIDTH = dict(zip("\uff1a\uff0c\uff3b\uff3d\uff5b\uff5d\u201c\u201d\u3000\uff0d", ':,[]{}"" -', strict=True))
+"""Signs that a Chinese input method writes, and that mean nothing in YAML."""
+_QUOTED = re.compile(r"\"[^\"]*\"|'[^']*'|(?:^|\s)#.*")
+
+
 class _PlainLoader(yaml.SafeLoader):
     """YAML with JSON's idea of what is a number, a truth value and nothing; everything else is text."""
 
@@ -34,6 +40,8 @@ class _PlainLoader(yaml.SafeLoader):
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:  # noqa: FBT001, FBT002
         seen: set[Any] = set()
         for key_node, _ in node.value:
+            if key_node.tag == _MERGE:  # what is merged may be overridden beside it: that is what it is for
+                continue
             key = self.construct_object(key_node, deep=True)
             if not isinstance(key, str):
                 raise yaml.constructor.ConstructorError(
@@ -52,6 +60,7 @@ for _tag, _pattern, _first in (
     ("null", r"null|~|", ["n", "~", ""]),
     ("int", r"-?(0|[1-9][0-9]*)", "-0123456789"),
     ("float", r"-?(0|[1-9][0-9]*)\.[0-9]+", "-0123456789"),
+    ("merge", r"<<", "<"),
 ):
     _PlainLoader.add_implicit_resolver(f"tag:yaml.org,2002:{_tag}", re.compile(rf"(?:{_pattern})\Z"), list(_first))
 
@@ -62,21 +71,26 @@ def read_configuration(path: Path) -> tuple[Config, dict[str, Any]]:
     Raises `ConfigurationRefused` with every problem found.
     """
     try:
-        text = path.read_text(encoding="utf-8")
+        raw = path.read_bytes()
     except FileNotFoundError:
         raise ConfigurationRefused(
             path, ["there is no such file; start with  cp natkeeper.example.yaml natkeeper.yaml"]
         ) from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigurationRefused(path, [f"cannot be read: {error}"]) from error
+    except OSError as error:
+        raise ConfigurationRefused(path, [f"cannot be read: {error.strerror or error}"]) from error
+    try:
+        text = raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise ConfigurationRefused(path, [_encoding(raw, error)]) from error
     try:
         data = yaml.load(text, Loader=_PlainLoader)  # noqa: S506  a SafeLoader
     except yaml.YAMLError as error:
-        raise ConfigurationRefused(path, [_place(error)]) from error
+        raise ConfigurationRefused(path, [*_full_width(text), _place(error)]) from error
     try:
         return parse_config(data), data
     except ConfigError as error:
-        raise ConfigurationRefused(path, [str(problem) for problem in error.problems]) from error
+        problems = [str(problem) for problem in error.problems]
+        raise ConfigurationRefused(path, [*_full_width(text), *problems]) from error
 
 
 def as_json(data: dict[str, Any]) -> bytes:
@@ -84,6 +98,29 @@ def as_json(data: dict[str, Any]) -> bytes:
     data.
     """
     return (json.dumps(data, ensure_ascii=False, indent=1) + "\n").encode()
+
+
+def _encoding(raw: bytes, error: UnicodeDecodeError) -> str:
+    """Name the encoding of a file that is not UTF-8, and how to change it."""
+    convert = "save it as UTF-8, or convert it:  iconv -f {0} -t UTF-8 FILE > NEW"
+    if raw.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return f"is UTF-16 and not UTF-8; {convert.format('UTF-16')}"
+    try:
+        raw.decode("gb18030")
+    except UnicodeDecodeError:
+        line = raw[: error.start].count(b"\n") + 1
+        return f"line {line}: has a byte that is not UTF-8; save the file as UTF-8"
+    return f"is GBK and not UTF-8; {convert.format('GB18030')}"
+
+
+def _full_width(text: str) -> list[str]:
+    """List the lines with signs of a Chinese input method where YAML has its own: the likely cause of the rest."""
+    return [
+        f"line {number}: has a full-width {sign!r}; write {_FULL_WIDTH[sign]!r}"
+        for number, line in enumerate(text.splitlines(), 1)
+        for sign in dict.fromkeys(_QUOTED.sub("", line))
+        if sign in _FULL_WIDTH
+    ]
 
 
 def _place(error: yaml.YAMLError) -> str:

@@ -44,7 +44,11 @@ def init(
     """
     from natkeeper.cli import config_draft
     from natkeeper.cli.survey import network
+    from natkeeper.domain.config import GROUP_NAME
 
+    if name is not None and not GROUP_NAME.fullmatch(name):
+        allowed = "lower-case letters, digits and hyphens, 31 at most, a letter first, such as prod"
+        raise Wrong(f"--group {name!r} is not the name of a group", f"allowed: {allowed}")
     target = output or seat.config_path
     path = None if target == "-" else Path(target)
     if path is not None and path.exists() and not force:
