@@ -40,13 +40,12 @@ def main() -> None:
 def demo(
     scenarios: tuple[str, ...], jobs: int | None, pace: float, *, as_json: bool, listed: bool, everything: bool
 ) -> None:
-    r"""Play scenarios on a local Alibaba Cloud: something goes wrong, natkeeper's functions must put it right.
+    """Play scenarios on a local Alibaba Cloud: something goes wrong, natkeeper's functions must put it right.
 
     The functions are the bundles that `s deploy` would upload, deployed from s.yaml by the API; they run in processes
     of their own and are woken by events, timers or the probe. Without names: one failover as a live timeline, then
     all scenarios as a table. With one name: its timeline. With several: a table of them.
 
-    \b
     Exit status: 0 every verdict was good, 1 some was not, 2 there is no such scenario,
     3 the demonstration could not be set up.
     """
@@ -82,12 +81,11 @@ def demo(
 @click.option("--out", type=click.Path(dir_okay=False), help="The report.  [default: build/drill-SCENARIO.html]")
 @click.option("--facts", type=click.Path(dir_okay=False), help="Also write what was observed, as JSON.")
 def drill(scenario: str, out: str | None, facts: str | None, *, as_json: bool) -> None:
-    r"""Play a scenario (stop, if none is named) in the lab, feel it as a private host, and write a report.
+    """Play a scenario (stop, if none is named) in the lab, feel it as a private host, and write a report.
 
     Gateways are booted Linux systems with firewalld, packets are real; needs root. Meanwhile a private host opens a
     connection every 50 ms and keeps busy, idle and UDP flows, and visitors come in by a forwarded port.
 
-    \b
     Exit status: 0 the verdict was good, 1 it was not, 2 there is no such scenario,
     3 this machine cannot hold the lab.
     """

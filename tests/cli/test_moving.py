@@ -29,6 +29,9 @@ def test_a_dry_run_moves_nothing(deployed: Town, natkeeper: Command) -> None:
     ended = natkeeper("switch", "prod", "--dry-run", "--json")
     assert (ended.code, deployed.hop) == (0, deployed.a)
     (receipt,) = ended.data["receipts"]
+    words = natkeeper("switch", "prod", "--dry-run").out
+    assert "prod: nothing was done: would move" in words
+    assert "under way" not in words
     assert receipt["sentence"].startswith(f"would move 0.0.0.0/0 in {deployed.table} from {deployed.a} to {deployed.b}")
 
 

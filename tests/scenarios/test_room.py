@@ -30,15 +30,11 @@ def test_a_busy_machine_plays_fewer_with_more_patience(
 
 def test_a_machine_is_crowded_while_sleeps_end_late() -> None:
     """Half of the last looks, and not one that happened to be late."""
-    pulse = Pulse()
-    for _ in range(20):
-        pulse.note(0.001)
-    pulse.note(1.0)
-    assert not pulse.crowded
-    for _ in range(40):
-        pulse.note(CROWDED_S * 2)
-    assert pulse.crowded
-    assert pulse.was_crowded
+    pulse, seen = Pulse(), []
+    for late in (*[0.001] * 20, 1.0, *[CROWDED_S * 2] * 40):
+        pulse.note(late)
+        seen.append(pulse.crowded)
+    assert (seen[20], seen[-1], pulse.was_crowded) == (False, True, True)
 
 
 def board(*, busy: bool = False) -> Board:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import importlib
+import io
 import logging
 import os
 import sys
@@ -67,6 +68,13 @@ class Commands(click.Group):
             raise click.UsageError(f"No such command {args[0]!r}." + f" Did you mean {near[0]}?" * bool(near), ctx)
         return super().resolve_command(ctx, args)
 
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List every command with its whole first sentence."""
+        found = [(name, self.get_command(ctx, name)) for name in self.list_commands(ctx)]
+        rows = [(name, _first_sentence(command.help or "")) for name, command in found if command is not None]
+        with formatter.section("Commands"):
+            formatter.write_dl(rows)
+
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002  click's
         """Write the epilog at the margin: it is a table."""
         formatter.write_paragraph()
@@ -91,6 +99,10 @@ def app(context: click.Context) -> None:
     _help(context)
 
 
+def _first_sentence(text: str) -> str:
+    return " ".join(text.split("\n\n", maxsplit=1)[0].split()).partition(". ")[0].rstrip(".") + "."
+
+
 def _help(context: click.Context) -> None:
     """Print the help, which is what a bare `natkeeper` asks for."""
     if context.invoked_subcommand is None:
@@ -101,6 +113,9 @@ def run(arguments: list[str] | None = None) -> int:
     """Run one command line; returns its exit code, having printed what there is to say."""
     logging.getLogger().addHandler(logging.NullHandler())  # the SDKs log what we say in a sentence
     arguments = sys.argv[1:] if arguments is None else arguments
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a name in another alphabet must not end a command
     seat = Seat()
     try:
         ended: Any = app.main(arguments, prog_name="natkeeper", standalone_mode=False, obj=seat)

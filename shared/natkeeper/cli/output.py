@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator
+import textwrap
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
+    from rich.text import Text
 
 STYLE = {
     "healthy": "green",
@@ -66,7 +68,7 @@ class Screen:
     def show(self, what: RenderableType) -> None:
         """Print a table or the like for a person."""
         if not self.as_json:
-            self.console.print(what)
+            self.console.print(what, soft_wrap=not self.console.is_terminal)
 
     def remark(self, sentence: str) -> None:
         """Print a sentence about what is going on; it is on standard error, and never in the way of a machine."""
@@ -98,3 +100,49 @@ def styled(word: str) -> str:
 
     colour = STYLE.get(word)
     return f"[{colour}]{escape(word)}[/]" if colour else escape(word)
+
+
+def item(console: Console, indent: int, facts: Sequence[str], about: Sequence[str] = (), *, style: str = "") -> Text:
+    """Lay out an item: `facts` (markup of styled() allowed) in a line, and `about` below it.
+
+    On a terminal lines are broken between words and never within one; elsewhere an item is one line, however long.
+    """
+    from rich.markup import escape
+    from rich.text import Text
+
+    known = [fact if fact.startswith("[") else escape(fact) for fact in facts]
+    if not console.is_terminal:
+        return Text.from_markup(" " * indent + "  ".join([*known, *map(escape, about)]), style=style)
+    text = Text(style=style)
+    for part in _broken([Text.from_markup(fact) for fact in known], console.width, indent):
+        text.append_text(part)
+    for sentence in about:
+        margin = " " * (indent + 4)
+        lines = textwrap.wrap(
+            sentence, max(console.width - 1, 20), initial_indent=margin, subsequent_indent=margin,
+            break_long_words=False, break_on_hyphens=False,
+        )  # fmt: skip
+        text.append("\n" + "\n".join(lines))
+    return text
+
+
+def _broken(facts: Sequence[Text], width: int, indent: int) -> Iterator[Text]:
+    """Put facts beside each other as far as they fit, each whole unless it is wider than the terminal itself."""
+    from rich.text import Text
+
+    at = indent
+    yield Text(" " * indent)
+    for number, fact in enumerate(facts):
+        gap = 2 if number else 0
+        words = fact.plain
+        if number and at + gap + len(words) >= width:
+            yield Text("\n" + " " * (indent + 4))
+            at, gap = indent + 4, 0
+        if at + gap + len(words) >= width:  # a sentence: between its words
+            lines = textwrap.wrap(words, max(width - indent - 1, 20), break_long_words=False, break_on_hyphens=False)
+            yield Text(("\n" + " " * (indent + 2)).join(lines))
+            at = width
+            continue
+        yield Text(" " * gap)
+        yield fact
+        at += gap + len(words)

@@ -14,29 +14,30 @@ Json = dict[str, Any]
 _CODES = {"attention": Exit.ATTENTION, "refused": Exit.REFUSED}
 _ORDER = ("quiet", "changed", "waiting", "refused", "attention")
 _MARK = {"quiet": "ok", "changed": "done", "waiting": "under way", "attention": "ATTENTION", "refused": "refused"}
+_NOT_DONE = "nothing was done"
 _STYLE = {"quiet": "green", "changed": "green", "waiting": "yellow", "attention": "bold red", "refused": "red"}
 
 
-def conclude(screen: Screen, answer: Json) -> Exit:
-    """Show an answer and say how the command ends."""
+def conclude(screen: Screen, answer: Json, *, would: bool = False) -> Exit:
+    """Show an answer and say how the command ends; `would`: nothing was done, and what would be is told."""
     if screen.as_json:
         screen.data(answer)
     else:
         for receipt in answer.get("receipts", ()):
-            show(screen, receipt)
+            show(screen, receipt, would=would)
         for reason in answer.get("ignored", ()):
             screen.say(f"ignored: {reason}")
     return exit_of(answer)
 
 
-def show(screen: Screen, receipt: Json) -> None:
+def show(screen: Screen, receipt: Json, *, would: bool = False) -> None:
     """Show one receipt."""
     from rich.text import Text
 
     outcome = str(receipt.get("outcome"))
     line = Text.assemble(
         (f"{receipt['group']}: ", "bold"),
-        (_MARK.get(outcome, outcome), _STYLE.get(outcome, "")),
+        (_NOT_DONE if would and outcome == "waiting" else _MARK.get(outcome, outcome), _STYLE.get(outcome, "")),
         f": {receipt['sentence']}",
     )
     screen.show(line)

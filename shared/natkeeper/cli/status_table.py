@@ -1,98 +1,113 @@
-"""The board that `status` shows: for each group its routes, its gateways, and what they mean."""
+"""What `status` shows: for each group its routes and gateways, the groups that need attention first.
+
+An item is a line of facts and lines about them. On a terminal those stand below it and sentences are broken between
+words, so it reads the same in 60 columns as in 120, and an id is never broken. Piped, an item is one line.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from rich import box
-from rich.markup import escape
-from rich.table import Table
-from rich.text import Text
-
-from natkeeper.cli.output import styled
+from natkeeper.cli.output import item, styled
 
 if TYPE_CHECKING:
-    from rich.console import RenderableType
+    from rich.console import Console
+    from rich.text import Text
 
 Json = dict[str, Any]
+_URGENT = ("attention", "refused", "waiting", "changed", "quiet")
 
 
-def board(answer: Json) -> Iterator[RenderableType]:
+def board(answer: Json, console: Console) -> Iterator[Text]:
     """Yield what there is to see of every group in an answer to `status`."""
-    for receipt in answer.get("receipts", ()):
-        yield from _group(receipt)
+    receipts = sorted(answer.get("receipts", ()), key=_urgency)
+    for receipt in receipts:
+        yield from _group(receipt, console)
     for reason in answer.get("ignored", ()):
-        yield Text(f"ignored: {reason}")
+        yield item(console, 0, [f"ignored: {reason}"])
     if "error" in answer:
-        yield Text(str(answer["error"]), "red")
+        yield item(console, 0, [str(answer["error"])], style="red")
 
 
-def _group(receipt: Json) -> Iterator[RenderableType]:
-    view = receipt.get("view") or {}
+def _urgency(receipt: Json) -> int:
     outcome = str(receipt.get("outcome"))
-    yield Text.from_markup(
-        f"[bold]{escape(str(receipt['group']))}[/]  {styled(outcome)}  {escape(receipt['sentence'])}"
-    )
+    return _URGENT.index(outcome) if outcome in _URGENT else 0
+
+
+def _group(receipt: Json, console: Console) -> Iterator[Text]:
+    view = receipt.get("view") or {}
+    names = {str(each["id"]): str(each.get("name") or "") for each in view.get("gateways", ())}
+    yield item(console, 0, [str(receipt["group"]), styled(str(receipt.get("outcome")))], [receipt["sentence"]])
     if view.get("paused_until"):
-        yield Text(f"  paused until {_when(view['paused_until'])}: nothing is done before", "yellow")
-    yield _routes(view)
-    yield Text("")
-    yield _gateways(view)
+        yield item(console, 2, [f"paused until {_when(view['paused_until'])}: nothing is done before"], style="yellow")
+    for route in view.get("routes", ()):
+        yield _route(route, names, console)
+    carries = [route.get("next_hop") for route in view.get("routes", ())]
+    fallback = view.get("fallback")
+    for gateway in view.get("gateways", ()):
+        yield _gateway(gateway, console, carries=gateway["id"] in carries)
+    if fallback:
+        yield _gateway({**fallback, "name": "fallback"}, console, carries=fallback["id"] in carries)
     eip = view.get("eip")
     if eip:
         holder = eip.get("holder") or "no instance"
-        about = f"{eip.get('id', '')} ({eip.get('address', '?')}), {eip.get('state')}, on {holder}"
-        yield Text(f"  EIP: {eip.get('reason', about)}")
+        about = [f"EIP {eip.get('id', '')} ({eip.get('address', '?')})", str(eip.get("state"))]
+        yield item(console, 2, about, [str(eip.get("reason") or f"on {_named(holder, names)}")])
     for problem in receipt.get("problems", ()):
-        yield Text(f"  problem: {problem}", "yellow")
-    yield Text("")
+        yield item(console, 2, [f"problem: {problem}"], style="yellow")
+    if console.is_terminal:
+        yield item(console, 0, [""])
 
 
-def _table(*columns: str) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 2, 0, 0), show_edge=False)
-    for column in columns:
-        table.add_column(column, overflow="fold")
-    return table
+def _route(route: Json, names: dict[str, str], console: Console) -> Text:
+    hop, home = route.get("next_hop"), route.get("home")
+    facts = [f"route {route['destination']} in {route['table']}", styled(str(route.get("state")))]
+    about = [f"to {_named(hop, names)}" if hop else "to nothing"]
+    if home and hop != home:
+        about.append(f"home {_named(home, names)}")
+    if "since" in route:
+        by = "a person" if route.get("by") == "person" else "natkeeper"
+        why = route.get("why") or "its reason was overwritten by a later note"
+        about.append(f"moved {_when(route['since'])} by {by}: {why}")
+    if route.get("note"):
+        about.append(f"noted: {route['note']}")
+    if route.get("reason"):
+        about.append(str(route["reason"]))
+    return item(console, 2, facts, about)
 
 
-def _routes(view: Json) -> Table:
-    table = _table("  route", "next hop", "home", "state", "last move")
-    for route in view.get("routes", ()):
-        hop, home = route.get("next_hop", "nothing"), route.get("home")
-        moved = route.get("reason", "never, as far as the entry tells")
-        if "since" in route:
-            by = "a person" if route.get("by") == "person" else "natkeeper"
-            moved = f"{_when(route['since'])} by {by}: {route.get('why', 'no reason was kept')}"
-        name = f"  {route['table']} {route['destination']}"
-        away = "" if hop == home else escape(str(home))
-        table.add_row(escape(name), escape(hop), away, styled(str(route.get("state"))), escape(moved))
-    return table
+def _gateway(gateway: Json, console: Console, *, carries: bool) -> Text:
+    mark = sign(console, "▶", ">") if carries else " "
+    unfit, reason = gateway.get("unfit"), gateway.get("reason")
+    state = styled(str(gateway["health"]))
+    facts = [f"{mark} {gateway.get('name') or 'gateway'}", str(gateway["id"]), state]
+    if unfit and not reason:
+        facts.append("[yellow]not ready[/]")
+    why = str(reason or unfit or "")
+    if gateway.get("until"):
+        why = f"{why}, until {_when(gateway['until'])}"
+    place = "  ".join(str(gateway[key]) for key in ("zone", "public_ip") if gateway.get(key))
+    return item(console, 2, facts, [part for part in (place, why) if part])
 
 
-def _gateways(view: Json) -> Table:
-    table = _table("  gateway", "zone", "address", "health", "why")
-    fallback = view.get("fallback")
-    carries = [route.get("next_hop") for route in view.get("routes", ())]
-    for gateway in [*view.get("gateways", ()), *([fallback] if fallback else [])]:
-        mark = "▶" if gateway["id"] in carries else " "
-        unfit = gateway.get("unfit")
-        why = gateway.get("reason") or unfit or ("fallback" if gateway is fallback else "")
-        if gateway.get("until"):
-            why = f"{why}, until {_when(gateway['until'])}"
-        health = styled(str(gateway["health"])) + (
-            " [yellow]not ready[/]" if unfit and not gateway.get("reason") else ""
-        )
-        table.add_row(
-            f"{mark} {escape(gateway['id'])}",
-            gateway.get("zone", ""),
-            gateway.get("public_ip", ""),
-            health,
-            escape(why),
-        )
-    return table
+def sign(console: Console, fancy: str, plain: str) -> str:
+    """Return a sign that the output's encoding has."""
+    try:
+        fancy.encode(console.encoding)
+    except (UnicodeEncodeError, LookupError):
+        return plain
+    return fancy
+
+
+def _named(hop: object, names: dict[str, str]) -> str:
+    name = names.get(str(hop), "")
+    return f"{name} ({hop})" if name else str(hop)
 
 
 def _when(text: str) -> str:
     """Write 2026-11-23T06:20:07Z as a person reads it."""
     return text.replace("T", " ").replace("Z", " UTC")
+
+
+__all__: Sequence[str] = ("board", "sign")

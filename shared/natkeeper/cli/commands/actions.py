@@ -47,7 +47,7 @@ def switch(
         answer = asker.ask(request)
         if wait and not dry_run:
             answer = _settled(asker, group, answer)
-    return conclude(seat.screen, answer)
+    return conclude(seat.screen, answer, would=dry_run)
 
 
 @click.command()

@@ -16,13 +16,13 @@ _VARIABLE = "_NATKEEPER_COMPLETE"
 @shared()
 @click.pass_context
 def completion(context: click.Context, shell: str) -> None:
-    r"""Print the completion script for SHELL.
+    """Print the completion script for SHELL.
 
     \b
     bash:  natkeeper completion bash > ~/.local/share/bash-completion/completions/natkeeper
     zsh:   natkeeper completion zsh > "${fpath[1]}/_natkeeper"
     fish:  natkeeper completion fish > ~/.config/fish/completions/natkeeper.fish
-    """
+    """  # noqa: D301  click's sign for a paragraph that is not to be wrapped is the character itself
     kind = get_completion_class(shell)
     assert kind is not None  # noqa: S101  click knows the three
     click.echo(kind(context.find_root().command, {}, "natkeeper", _VARIABLE).source())

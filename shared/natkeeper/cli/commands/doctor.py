@@ -80,6 +80,8 @@ def doctor(
 def _show(seat: Seat, found: list[Finding], *, everything: bool) -> None:
     from rich.text import Text
 
+    from natkeeper.cli.status_table import sign
+
     area = ""
     for finding in found:
         level = finding.level.value
@@ -88,10 +90,11 @@ def _show(seat: Seat, found: list[Finding], *, everything: bool) -> None:
         if finding.area != area:
             area = finding.area
             seat.screen.say(f"{area}:", "bold")
-        mark = Text(f"  {_MARK[level]} ", _STYLE[level])
+        plain = {"ok": "+", "advice": "!", "wrong": "x", "unseen": "?"}[level]
+        mark = Text(f"  {sign(seat.screen.console, _MARK[level], plain)} ", _STYLE[level])
         seat.screen.show(mark.append(f"{finding.about}: ", "bold").append(finding.says, "default"))
         if finding.do:
-            seat.screen.say(f"      → {finding.do}", "dim")
+            seat.screen.say(f"      {sign(seat.screen.console, '→', '->')} {finding.do}", "dim")
     counts = {level: sum(finding.level.value == level for finding in found) for level in _MARK}
     words = {"ok": "well", "advice": "could be better", "wrong": "wrong", "unseen": "not seen"}
     told = ", ".join(f"{counts[level]} {word}" for level, word in words.items() if counts[level])

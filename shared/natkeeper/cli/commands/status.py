@@ -52,7 +52,7 @@ def _show(seat: Seat, answer: Json) -> Exit:
     if seat.as_json:
         seat.screen.data(answer)
     else:
-        for part in board(answer):
+        for part in board(answer, seat.screen.console):
             seat.screen.show(part)
     return exit_of(answer)
 
@@ -71,7 +71,7 @@ def _watch(seat: Seat, asker: Asker, request: Json, every: float, times: int | N
     looks, code = 0, Exit.OK
     live = None
     if not seat.as_json and seat.screen.console.is_terminal:
-        live = Live(console=seat.screen.console, auto_refresh=False)
+        live = Live(console=seat.screen.console, auto_refresh=False, screen=True, vertical_overflow="ellipsis")
         live.start()
     try:
         while True:
@@ -83,7 +83,8 @@ def _watch(seat: Seat, asker: Asker, request: Json, every: float, times: int | N
             if seat.as_json:
                 click.echo(json.dumps(answer, ensure_ascii=False))
             elif live is not None:
-                live.update(Group(*board(answer), Text(f"looked at {utc_now():%H:%M:%S} UTC", "dim")), refresh=True)
+                looked = Text(f"looked at {utc_now():%H:%M:%S} UTC; Ctrl-C ends", "dim")
+                live.update(Group(looked, *board(answer, seat.screen.console)), refresh=True)
             else:
                 _show(seat, answer)
             looks += 1
@@ -108,7 +109,7 @@ def plan(seat: Seat, *, group: str | None, asker: Asker) -> Exit:
         seat.group(group)
     with seat.screen.working("deciding"):
         answer = asker.ask({"action": "status"} | ({"group": group} if group else {}))
-    return conclude(seat.screen, answer)
+    return conclude(seat.screen, answer, would=True)
 
 
 @click.command()
@@ -126,7 +127,7 @@ def history(seat: Seat, *, group: str | None, since: str, everybody: bool) -> Ex
     appears there some minutes after it happened.
     """
     from natkeeper.cli.client import utc_now
-    from natkeeper.cli.survey.history import events_of, table_of
+    from natkeeper.cli.survey.history import events_of, lines_of
 
     groups = [seat.group(group)] if group else list(seat.config.groups)
     with seat.screen.working("reading ActionTrail"):
@@ -138,7 +139,8 @@ def history(seat: Seat, *, group: str | None, since: str, everybody: bool) -> Ex
         who = "Nobody" if everybody else "natkeeper"
         seat.screen.say(f"{who} wrote nothing to these routes in the last {since}, as far as ActionTrail knows yet.")
     else:
-        seat.screen.show(table_of(events))
+        for line in lines_of(events, seat.screen.console):
+            seat.screen.show(line)
     return Exit.OK
 
 

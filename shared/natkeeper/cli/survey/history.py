@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from natkeeper.cli.errors import trouble_of
+from natkeeper.cli.output import item
 from natkeeper.domain.bridge import halves_of
 from natkeeper.domain.config import Follow
 from natkeeper.domain.memory import is_ours
@@ -19,7 +20,8 @@ from natkeeper.failover.status import reason_of
 from natkeeper.ports import Failure
 
 if TYPE_CHECKING:
-    from rich.table import Table
+    from rich.console import Console
+    from rich.text import Text
 
     from natkeeper.cli.client import Reach
     from natkeeper.domain.config import Group
@@ -126,17 +128,11 @@ def _object(value: object) -> Json:
     return value if isinstance(value, dict) else {}
 
 
-def table_of(events: Sequence[Written]) -> Table:
-    """Lay the writes out for a person."""
-    from rich import box
-    from rich.markup import escape
-    from rich.table import Table
-
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 2, 0, 0), show_edge=False)
-    for column in ("when (UTC)", "group", "what", "to", "by", "why"):
-        table.add_column(column, overflow="fold")
+def lines_of(events: Sequence[Written], console: Console) -> Iterator[Text]:
+    """Lay the writes out for a person: when and what, and below it whereto, by whom and why."""
     for one in events:
-        why = f"[red]failed: {escape(one.error)}[/] {escape(one.why)}" if one.error else escape(one.why)
-        when = one.at.replace("T", " ").replace("Z", "")
-        table.add_row(when, escape(one.group), escape(one.what), escape(one.to), escape(one.by), why)
-    return table
+        when = one.at.replace("T", " ").replace("Z", " UTC")
+        facts = [when, one.group, one.what.partition(" ")[0], *(["[red]failed[/]"] if one.error else [])]
+        about = [f"{one.what.partition(' ')[2]} to {one.to}" if one.to else one.what.partition(" ")[2]]
+        about.append(f"by {one.by}{f': {one.why}' if one.why else ''}")
+        yield item(console, 0, facts, [*about, *([one.error] if one.error else [])])

@@ -1,0 +1,133 @@
+"""What commands print in terminals of 60, 80 and 120 columns, piped, and where the encoding has few signs."""
+
+from __future__ import annotations
+
+import io
+import os
+import re
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from natkeeper.cli.app import COMMANDS
+from natkeeper.cli.status_table import board
+from natkeeper.cli.survey.history import Written, lines_of
+from tests.cli.town import ROOT, Command, Town
+
+ID = re.compile(r"\b(?:i|vtb|ngw|eip)-bp1[a-z0-9]{18,}")
+A, B = "i-bp1oe0mwkh6q9r7jily2", "i-bp1ryvs6f695d4ff1gyy"
+TABLE, NAT, EIP = "vtb-bp1gz3konp4r38pwfiakp", "ngw-bp19qjjrytvbh1osjr2p4", "eip-bp1n9z382fcq4bpapajqp"
+
+
+def receipt(group: str, outcome: str) -> dict[str, Any]:
+    """A group with everything that status can show."""
+    return {
+        "group": group,
+        "outcome": outcome,
+        "sentence": f"{A} is Stopped, and nothing better is there: {B} is not ready: masquerading is off",
+        "problems": [f"{B} is not ready: the setup found masquerading off and could not turn it on"],
+        "view": {
+            "paused_until": "2026-11-23T08:00:00Z",
+            "gateways": [
+                {"id": A, "name": "nat-a", "zone": "cn-hangzhou-h", "public_ip": "198.51.100.1", "health": "unhealthy",
+                 "reason": "is Stopped"},
+                {"id": B, "name": "生产环境备用网关", "zone": "cn-hangzhou-i", "health": "draining",
+                 "reason": "is due for SystemMaintenance.Reboot", "until": "2026-11-24T02:00:00Z"},
+            ],
+            "fallback": {"id": NAT, "health": "healthy"},
+            "eip": {"id": EIP, "address": "198.51.100.3", "state": "InUse", "holder": A},
+            "routes": [{"table": TABLE, "destination": "0.0.0.0/0", "next_hop": B, "home": A, "state": "available",
+                        "since": "2026-11-23T06:20:07Z", "by": "auto", "why": f"{A} is Stopped"}],
+        },
+    }  # fmt: skip
+
+
+ANSWER = {"receipts": [receipt("quiet-one", "quiet"), receipt("bad-one", "attention")]}
+EVENTS = [
+    Written(
+        at="2026-11-23T06:20:07Z",
+        group="prod",
+        what=f"ModifyRouteEntry 0.0.0.0/0 {TABLE}",
+        to=B,
+        by="natkeeper-failover",
+        why=f"{A} is Stopped",
+        ours=True,
+        error="",
+        request_id="r",
+    )
+]
+
+
+def printed(parts: Any, width: int, *, terminal: bool) -> list[str]:
+    console = Console(width=width, file=io.StringIO(), force_terminal=terminal, color_system=None, highlight=False)
+    for part in parts(console):
+        console.print(part, soft_wrap=not terminal)
+    assert isinstance(console.file, io.StringIO)
+    return console.file.getvalue().splitlines()
+
+
+@pytest.mark.parametrize("width", [60, 80, 120])
+@pytest.mark.parametrize("parts", [lambda c: board(ANSWER, c), lambda c: lines_of(EVENTS, c)])
+def test_no_line_is_wider_than_the_terminal_and_no_id_is_broken(parts: Any, width: int) -> None:
+    """In a window of any size; the whole id can be copied from it."""
+    from rich.cells import cell_len
+
+    lines = printed(parts, width, terminal=True)
+    assert max(map(cell_len, lines)) <= width, lines
+    wide = printed(parts, 400, terminal=False)
+    assert len(ID.findall("\n".join(lines))) == len(ID.findall("\n".join(wide)))
+
+
+@pytest.mark.parametrize("width", [60, 80])
+def test_piped_an_item_is_one_line(width: int) -> None:
+    """However narrow the terminal is that the pipe began in: grep and awk see whole items."""
+    lines = printed(lambda c: board(ANSWER, c), width, terminal=False)
+    assert sum(TABLE in line and "available" in line and "home nat-a" in line for line in lines) == 2
+    assert sum(A in line and "198.51.100.1" in line and "is Stopped" in line for line in lines) >= 2
+    assert "" not in lines
+
+
+def test_the_group_that_needs_attention_stands_first() -> None:
+    """It must not be what a small window crops."""
+    lines = printed(lambda c: board(ANSWER, c), 80, terminal=True)
+    assert lines[0].startswith("bad-one")
+
+
+def test_names_stand_beside_ids() -> None:
+    """Next hop, home, gateways and the holder of the EIP."""
+    text = "\n".join(printed(lambda c: board(ANSWER, c), 120, terminal=True))
+    assert f"home nat-a ({A})" in text
+    assert f"to 生产环境备用网关 ({B})" in text
+    assert f"on nat-a ({A})" in text
+
+
+@pytest.mark.parametrize("encoding", ["gbk", "ascii", "latin-1", "utf-8"])
+@pytest.mark.parametrize("line", ["status --direct", "doctor --all", "plan --direct", "--help", "cost"])
+def test_no_encoding_ends_a_command(place: Town, encoding: str, line: str) -> None:
+    """Signs that it has not got are replaced by plain ones; names in another alphabet by question marks."""
+    place.cloud.ecs.create_instance(place.private, name="名称")
+    environ = {**os.environ, "PYTHONPATH": str(ROOT / "shared"), "PYTHONIOENCODING": encoding}
+    ended = subprocess.run(
+        [sys.executable, "-m", "natkeeper.cli", *line.split()],
+        env=environ,
+        cwd=place.home,
+        capture_output=True,
+        check=False,
+    )
+    assert b"Traceback" not in ended.stderr
+    assert b"UnicodeEncodeError" not in ended.stderr + ended.stdout
+    assert ended.returncode in (0, 1)
+    if encoding == "ascii" and line.startswith("status"):
+        assert f"> nat-a  {place.a}".encode() in ended.stdout
+
+
+@pytest.mark.parametrize("name", ["", *COMMANDS])
+def test_help_has_no_control_characters_and_cuts_nothing(natkeeper: Command, name: str) -> None:
+    r"""No literal \b, no sentence that ends in three dots."""
+    out = natkeeper(*filter(None, [name]), "--help").out
+    assert "\\b" not in out
+    assert "\b" not in out
+    assert "...\n" not in out.partition("Commands:")[2]
