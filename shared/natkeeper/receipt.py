@@ -6,14 +6,16 @@ It is the answer to whoever invoked the function, the last line of the run's log
      "did": [...], "problems": [...], "verified": true|false|null, "egress_ip", "next_hops": {route: hop},
      "evidence": [{"next_hop", "found", "kind", "table", "at", "public_ip", "reason"}],
      "ms": {"observed", "written", "total"}, "repaired": [...],
-     "acts": [{"kind", "what", "to", "came_from", "why"}], "view": {...}}
+     "acts": [{"kind", "what", "to", "came_from", "why"}],
+     "episodes": [{"group", "kind", "since", "about": [table], "cause", "left", "todo", "ended"}], "view": {...}}
 
 `outcome` is one of `quiet`, `changed`, `waiting`, `attention`, `refused`. Times are RFC 3339 in UTC, lengths in
 milliseconds since the run began to look (`written`: when the first write had been accepted). `repaired` tells of drift
 that an earlier setup put right. `acts` is what `did` says, as data: programs and messages in other languages read it.
 `evidence`: what this run knows of the way through each next hop: seen, lost or unproven, and from which place;
-`verified` rests on it (domain/evidence.py). A read-only run has a `view` (failover/status.py), and so has a run that
-people hear of.
+`verified` rests on it (domain/evidence.py). `episodes` are the troubles that last, and those that have just `ended`
+(domain/episodes.py); the outcome says what this run did, people are told by episodes. A read-only run has a `view`
+(failover/status.py), and so has a run that people hear of.
 """
 
 from __future__ import annotations
@@ -24,6 +26,8 @@ from typing import TYPE_CHECKING, Any, Literal
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
+
+    from natkeeper.domain.episodes import Episode
 
 FORMAT = 1
 
@@ -42,6 +46,10 @@ ActKind = Literal[
     "address",
     "setup",
 ]
+
+
+_OF_MEMORY = ("unready", "recovered")
+"""Acts that only write down what was learnt of a standby: a standby that stays unfit is an episode."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,11 +93,18 @@ class Receipt:
     repaired: tuple[str, ...] = ()
     acts: tuple[Act, ...] = ()
     view: Mapping[str, Any] | None = None
+    episodes: tuple[Episode, ...] = ()
+    troubled: bool = False
+    """Whether a trouble is known that is an episode, or becomes one if it lasts: then that decides what is told."""
 
     @property
     def news(self) -> bool:
-        """Say whether people want to be told."""
-        return self.outcome in ("changed", "attention")
+        """Return True if people want to be told: of a change, an episode that is due, or a trouble of no known kind."""
+        if any(episode.due for episode in self.episodes):
+            return True
+        if self.outcome == "changed":
+            return not self.acts or bool(self.repaired) or any(act.kind not in _OF_MEMORY for act in self.acts)
+        return self.outcome == "attention" and not self.troubled
 
     def as_json(self) -> dict[str, Any]:
         """Give the object of format 1; empty parts are left out, `verified` never is."""
@@ -112,6 +127,7 @@ class Receipt:
             "ms": dict(self.ms),
             "repaired": list(self.repaired),
             "acts": [act.as_json() for act in self.acts],
+            "episodes": [episode.as_json() for episode in self.episodes],
             "view": self.view,
         }
         return {key: value for key, value in full.items() if key == "verified" or value not in (None, [], {}, "")}

@@ -20,7 +20,8 @@ def test_a_stopped_gateway_is_left_for_the_standby(stage: Stage) -> None:
     assert receipt.outcome == "changed"
     assert receipt.verified is True
     assert receipt.sentence == (
-        f"moved 0.0.0.0/0 in {TABLE} from {A} to {B}: {A} is Stopping; the internet is reached and saw 198.51.100.11"
+        f"moved 0.0.0.0/0 in {TABLE} from {A} to {B}: {A} is Stopping; the internet is reached and saw 198.51.100.11; "
+        "no standby is left: the next failure is an outage"
     )
     assert receipt.next_hops == {f"0.0.0.0/0 in {TABLE}": B}
     stage.whole()

@@ -134,12 +134,12 @@ def test_a_standby_that_is_not_ready_is_told_before_it_is_needed() -> None:
     """Only checked, never repaired: the standby's rules are gone, and people hear of it while all still works."""
     stage = Stage({"prod": group(setup={"mode": "check"})})
     stage.machine(B).rules = False
-    receipts = stage.sweeps(3)
+    receipts = stage.sweeps(7)
     assert "changed" in {receipt.outcome for receipt in receipts}
     memory = decode(stage.description())
     assert isinstance(memory, Memory)
     assert set(memory.marks) == {B}
-    assert any("not ready" in receipt["sentence"] for receipt in stage.told_people())
+    assert [receipt["episodes"][0]["kind"] for receipt in stage.told_people()] == ["degraded"]
 
 
 def test_a_standby_that_is_not_ready_is_not_chosen() -> None:
@@ -212,7 +212,8 @@ def test_a_note_is_written_once(kept: Stage) -> None:
     stage = Stage({"prod": group(setup={"mode": "check"})})
     stage.machine(B).rules = False
     stage.sweeps(25)
-    assert len(stage.cloud.accepted(NoteRoute)) == 1
+    written = [decode(call.description) for call in stage.cloud.accepted(NoteRoute)]
+    assert len(written) == 3, "the mark, the beginning of an episode, and that people were told of it"
 
 
 def test_setup_parameters_say_what_the_configuration_says() -> None:

@@ -76,7 +76,8 @@ def test_a_trouble_that_was_over_and_comes_back_is_told_again(stage: Stage) -> N
     stage.world.internet = False
     stage.world.advance(60)
     stage.one(stage.report())
-    assert len(stage.told_people()) == 2
+    told = [[("ended" in each) for each in receipt["episodes"]] for receipt in stage.told_people()]
+    assert told == [[False], [True], [False]]
 
 
 def test_every_change_is_told_even_if_it_is_the_same_change_again(stage: Stage) -> None:

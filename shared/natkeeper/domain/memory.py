@@ -46,8 +46,9 @@ class Memory:
     `paused_until`: no automatic act before this. `marks`: next hops (by id) seen to be bad in a way that no ECS read
     shows (egress lost, setup not ready), each with the time of that sight. `kinds`: the kind of evidence that a mark
     rests on, where it is not a setup's report; `unproven`: gateways whose setup could not prove that they forward.
-    `rounds`: rounds of moves in a row in which every way failed alike, the last of them at `round_at`.
-    Older versions of natkeeper neither write nor keep these four.
+    `rounds`: rounds of moves in a row in which every way failed alike, the last of them at `round_at`. `episodes`: by
+    the letter of its kind, since when a trouble lasts, and whether people were told. Older versions of natkeeper
+    neither write nor keep these five.
     """
 
     since: datetime | None = None
@@ -60,6 +61,7 @@ class Memory:
     unproven: frozenset[str] = frozenset()
     rounds: int = 0
     round_at: datetime | None = None
+    episodes: Mapping[str, tuple[datetime, bool]] = field(default_factory=lambda: MappingProxyType({}))
 
     def kind_of(self, hop: str) -> EvidenceKind:
         """Return the kind of evidence that the mark of `hop` rests on."""
@@ -117,10 +119,13 @@ def encode(memory: Memory, sentence: str) -> str:
 def fitted(memory: Memory) -> Memory:
     """Return what of `memory` a description has room for.
 
-    Forgotten are, in this order: which gateways are unproven, and the oldest marks.
+    Forgotten are, in this order: which gateways are unproven, episodes (people are told once too often then), and the
+    oldest marks.
     """
     if _too_long(memory):
         memory = replace(memory, unproven=frozenset())
+    if _too_long(memory):
+        memory = replace(memory, episodes=MappingProxyType({}))
     while memory.marks and _too_long(memory):
         memory = memory.cleared(min(memory.marks, key=lambda hop: memory.marks[hop]))
     return memory
@@ -149,12 +154,19 @@ def decode(description: str) -> Memory | Unreadable:
             paused_until=_time(fields["p"]) if "p" in fields else None,
             marks=MappingProxyType(marks),
             kinds=_kinds_of(fields.get("k", ""), marks),
+            episodes=MappingProxyType(_episodes(fields.get("e", ""))),
             unproven=frozenset(_gateway(each) for each in fields.get("u", "").split(",") if each),
             rounds=rounds,
             round_at=round_at,
         )
     except (ValueError, OverflowError, OSError):
         return Unreadable(description)
+
+
+def rewritten(description: str, memory: Memory) -> str:
+    """Write another memory into a description, and leave its sentence as it is."""
+    sentence = _MACHINE.sub("", description).strip().removeprefix("natkeeper:").strip()
+    return encode(memory, sentence.removesuffix("…") or "what natkeeper remembers")
 
 
 def is_ours(description: str) -> bool:
@@ -181,6 +193,12 @@ def _machine(memory: Memory) -> str:
         fields.append("k=" + "".join(str(memory.kind_of(hop).value) for hop in sorted(memory.marks)))
     if memory.rounds and memory.round_at is not None:
         fields.append(f"r={memory.rounds}@{int(memory.round_at.timestamp())}")
+    if memory.episodes:
+        written = (
+            f"{letter.upper() if told else letter}{int(since.timestamp())}"
+            for letter, (since, told) in sorted(memory.episodes.items())
+        )
+        fields.append("e=" + ",".join(written))
     if memory.unproven:
         fields.append("u=" + ",".join(sorted(memory.unproven)))
     return "[" + " ".join(["nk1", *fields]) + "]"
@@ -208,6 +226,11 @@ def _hop(text: str) -> str:
     if not _HOP.fullmatch(text):
         raise ValueError(text)
     return text
+
+
+def _episodes(text: str) -> dict[str, tuple[datetime, bool]]:
+    """Read a letter and a time for each episode; a capital letter says that people were told."""
+    return {each[0].lower(): (_time(each[1:]), each[0].isupper()) for each in text.split(",") if each}
 
 
 def _kinds_of(text: str, marks: Mapping[str, datetime]) -> Mapping[str, EvidenceKind]:

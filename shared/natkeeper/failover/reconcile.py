@@ -8,6 +8,7 @@ calls, and the next run goes on from what the world shows.
 from __future__ import annotations
 
 import json
+from copy import deepcopy
 from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -16,7 +17,8 @@ from natkeeper.domain.config import Follow
 from natkeeper.domain.decide import decide
 from natkeeper.domain.decision import Await, Bridge, Create, Decision, EipAwait, Hold, Keep, Move, Verify
 from natkeeper.domain.egress import EgressLost
-from natkeeper.domain.evidence import stronger
+from natkeeper.domain.episodes import troubles_of
+from natkeeper.domain.evidence import carrying, stronger
 from natkeeper.domain.health import Unknown
 from natkeeper.domain.ids import InstanceId
 from natkeeper.domain.observed import Instance, NextHop, Unseen
@@ -43,6 +45,7 @@ from natkeeper.failover.pacing import (
 from natkeeper.failover.proof import to_prove
 from natkeeper.failover.reports import resume, suspect
 from natkeeper.failover.summary import Account
+from natkeeper.failover.telling import Ledger, remembers_dark, settle
 from natkeeper.failover.verify import PATIENCE, look
 from natkeeper.ports import (
     AssociateEip,
@@ -82,8 +85,12 @@ WATCH_S = 0.5
 _SLOW = (Wait, LookThroughProbe, StartLook, ReadLook, StartSetup, ReadSetups, HandOver)
 
 
-def guard(errand: Errand, run: str, clock: Clock, deadline: datetime) -> Run[Receipt]:
-    """Run the loop for one group and account for it. `run` is the id that its receipt carries."""
+def guard(errand: Errand, run: str, clock: Clock, deadline: datetime, ledger: Ledger | None = None) -> Run[Receipt]:
+    """Run the loop for one group and account for it.
+
+    `run` is the id that its receipt carries, `ledger` what this process knows of the group's troubles.
+    """
+    ledger = Ledger() if ledger is None else ledger
     policy = errand.group
     account, seen, so_far, report = (
         Account(clock()),
@@ -97,6 +104,10 @@ def guard(errand: Errand, run: str, clock: Clock, deadline: datetime) -> Run[Rec
         world = yield from observe(policy, question, seen, so_far, clock)
         account.observe(clock())
         world = replace(world, so_far=_recognise(world, seen, account, clock()))
+        account.was_dark = account.was_dark or ledger.dark or remembers_dark(world)
+        if account.was_dark:  # only evidence ends that, so every run looks
+            doubted = frozenset(hop.id for hop in carrying(world, policy))
+            world = replace(world, so_far=replace(world.so_far, doubted=doubted))
         if report is not None:
             world, report = suspect(world, policy, report, seen, account, clock())
         decision = decide(world, policy, clock())
@@ -136,7 +147,29 @@ def guard(errand: Errand, run: str, clock: Clock, deadline: datetime) -> Run[Rec
     if not errand.read_only:
         yield from _afterwards(errand, world, seen, account, clock, deadline)
     account.problems += seen.trouble.values()
+    yield from _episodes(errand, world, decision, seen, account, ledger, clock, deadline)
     return account.close(errand, run, world, decision, clock())
+
+
+def _episodes(
+    errand: Errand,
+    world: World,
+    decision: Decision,
+    seen: Seen,
+    account: Account,
+    ledger: Ledger,
+    clock: Clock,
+    deadline: datetime,
+) -> Run[None]:
+    """Find out what lasts, write it down where that may be done, and note what people are to be told of."""
+    policy = errand.group
+    reports = policy.setup.mode == "off" or seen.setups is not None
+    judged = troubles_of(world, policy, decision, clock(), reports=reports, was_dark=account.was_dark)
+    known = deepcopy(ledger) if errand.read_only else ledger
+    sweep = errand.sweep and not errand.read_only
+    may_write = not account.denied and not seen.refused and clock() < deadline
+    account.episodes = yield from settle(known, judged, world, policy, clock(), sweep=sweep, may_write=may_write)
+    account.troubled = bool(known.lasting)
 
 
 def together(runs: Mapping[str, Run[Receipt]]) -> Run[dict[str, Receipt]]:

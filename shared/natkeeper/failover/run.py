@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from natkeeper.domain.signals import InstanceEvent, InstancesTouched, ProbeBroken, RouteTouched, parse
 from natkeeper.failover.dispatch import Errand, plan
 from natkeeper.failover.reconcile import guard, hand_over, together
+from natkeeper.failover.telling import Ledger
 from natkeeper.receipt import Receipt
 
 if TYPE_CHECKING:
@@ -49,6 +50,11 @@ class Told:
     repairs: dict[tuple[str, str], datetime] = field(default_factory=dict)
     broken: dict[str, datetime] = field(default_factory=dict)
     events: dict[bytes | str, datetime] = field(default_factory=dict)
+    ledgers: dict[str, Ledger] = field(default_factory=dict)
+
+    def ledger(self, group: str) -> Ledger:
+        """Return what this process knows of the troubles of `group`."""
+        return self.ledgers.setdefault(group, Ledger())
 
     def attended(self, payload: bytes | str, now: datetime) -> bool:
         """Say whether this very event was attended to a moment ago."""
@@ -89,12 +95,16 @@ class Told:
             if receipt.signal == PROBE_BROKEN:
                 self.broken[receipt.group] = receipt.at
                 continue
+            kinds = frozenset(episode.trouble.kind for episode in receipt.episodes if episode.due)
+            self.ledger(receipt.group).told(kinds, receipt.at)
             self.sentences[receipt.group] = (receipt.sentence, receipt.at)
             self.repairs |= {(receipt.group, each): receipt.at for each in receipt.repaired}
             self.repairs = {key: at for key, at in self.repairs.items() if _lately(at, receipt.at)}
 
     def _old(self, receipt: Receipt) -> bool:
         sentence, at = self.sentences.get(receipt.group, ("", receipt.at))
+        if receipt.troubled or receipt.episodes:
+            return False
         return receipt.outcome == "attention" and sentence == receipt.sentence and _lately(at, receipt.at)
 
 
@@ -117,8 +127,11 @@ class Answer:
 
     @property
     def ok(self) -> bool:
-        """Say whether nothing that was asked remains undone."""
-        return not self.unclear and all(receipt.outcome not in ("attention", "refused") for receipt in self.receipts)
+        """Return True if nothing that was asked remains undone, and no trouble lasts."""
+        return not self.unclear and all(
+            receipt.outcome not in ("attention", "refused") and all(episode.ended for episode in receipt.episodes)
+            for receipt in self.receipts
+        )
 
     def as_json(self) -> dict[str, Any]:
         """Give the JSON object that the function answers with."""
@@ -136,7 +149,10 @@ def attend(payload: bytes | str, config: Config, run: str, clock: Clock, deadlin
     if told.attended(payload, clock()):
         return Answer(ignored=("the bus repeats an event that was attended to a moment ago",))
     todo = plan(signals, config, clock())
-    runs: dict[str, Run[Receipt]] = {e.group.name: _guarded(e, run, clock, deadline) for e in todo.errands}
+    runs: dict[str, Run[Receipt]] = {
+        errand.group.name: _guarded(errand, run, clock, deadline, told.ledger(errand.group.name))
+        for errand in todo.errands
+    }
     receipts = tuple(map(told.repaired, (yield from together(runs)).values())) if runs else ()
     of_the_bus = receipts and all(isinstance(signal, _OF_THE_BUS) for signal in signals)
     if of_the_bus and all(receipt.outcome in ("quiet", "changed") for receipt in receipts):
@@ -160,11 +176,11 @@ def attend(payload: bytes | str, config: Config, run: str, clock: Clock, deadlin
     return Answer(receipts, todo.ignored, todo.unclear, untold)
 
 
-def _guarded(errand: Errand, run: str, clock: Clock, deadline: datetime) -> Run[Receipt]:
+def _guarded(errand: Errand, run: str, clock: Clock, deadline: datetime, ledger: Ledger) -> Run[Receipt]:
     """Run the loop for one group; an unforeseen fault in it becomes its receipt, and the other groups go on."""
     began = clock()
     try:
-        return (yield from guard(errand, run, clock, deadline))
+        return (yield from guard(errand, run, clock, deadline, ledger))
     except Exception as error:  # noqa: BLE001  the outermost edge of a group's run
         where = traceback.extract_tb(error.__traceback__)[-1]
         sentence = f"the run failed with {type(error).__name__} in {Path(where.filename).name}, line {where.lineno}"

@@ -24,7 +24,9 @@ from natkeeper.domain.decision import (
     Verify,
 )
 from natkeeper.domain.egress import EvidenceKind
+from natkeeper.domain.episodes import left_words, standbys
 from natkeeper.domain.health import Draining, Healthy, Unhealthy, Unknown
+from natkeeper.domain.marks import with_marks
 from natkeeper.domain.observed import NextHop
 from natkeeper.domain.world import RouteView, World, belongs
 from natkeeper.failover.apply import in_words
@@ -37,6 +39,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from natkeeper.domain.config import Group
+    from natkeeper.domain.episodes import Episode
     from natkeeper.domain.evidence import Evidence
     from natkeeper.domain.health import Health
     from natkeeper.failover.dispatch import Errand
@@ -58,6 +61,9 @@ class Account:
     problems: list[str] = field(default_factory=list)
     repaired: tuple[str, ...] = ()
     failures: dict[str, str] = field(default_factory=dict)
+    episodes: tuple[Episode, ...] = ()
+    troubled: bool = False
+    was_dark: bool = False
 
     def observe(self, now: datetime) -> None:
         """Note when the world was first seen."""
@@ -99,13 +105,18 @@ class Account:
             doubtful = [each for each in mine if each.kind and each.found == "unproven"]
             self.problems += [f"not verified: {each.hop} is unproven, {each.reason}" for each in doubtful]
         outcome = self._outcome(errand, decision, verified)
+        sentence = self._sentence(errand, decision, verified, mine)
+        if moves and not errand.read_only:
+            sentence += f"; {left_words(standbys(with_marks(world, now), errand.group))}"
+        asked = errand.read_only and not decision.changes
+        news = [episode for episode in self.episodes if asked or (episode.due and not errand.read_only)]
         return Receipt(
             run=run,
             at=self.began,
             group=errand.group.name,
             signal=errand.about,
             outcome=outcome,
-            sentence=self._sentence(errand, decision, verified, mine),
+            sentence="; ".join([sentence, *(episode.sentence(now) for episode in news)]),
             saw=self.saw,
             decided=tuple(self.decided),
             did=tuple(self.did),
@@ -117,6 +128,8 @@ class Account:
             ms=ms,
             repaired=self.repaired,
             acts=tuple(dict.fromkeys(self.acts)),
+            episodes=self.episodes,
+            troubled=self.troubled,
             view=view(world, errand.group, now) if errand.read_only or outcome != "quiet" or self.repaired else None,
         )
 

@@ -1,0 +1,187 @@
+"""Who was told of which episode, and what of it outlives this process.
+
+The ledger is what a warm process knows. A mark in a route entry (letter `e`) carries the beginning of each episode, and
+whether people were told, over a cold start. It is written where that is allowed and possible, and is never a condition
+for telling: where neither process nor entry knows a trouble that lasts, people are told at once.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+from natkeeper.domain.episodes import Episode, EpisodeKind, Judged, Trouble
+from natkeeper.domain.memory import Memory, Unreadable, decode, rewritten
+from natkeeper.domain.observed import EntryStatus, RouteEntry
+from natkeeper.domain.world import RouteView, World, belongs
+from natkeeper.failover.apply import vpc_of
+from natkeeper.ports import Failure, FailureKind, NoteRoute, Run, ask
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from natkeeper.domain.config import Group
+
+_JITTER = timedelta(seconds=5)
+"""Sweeps come about once a minute: what is due within some seconds is due now."""
+KINDS = {kind.letter: kind for kind in EpisodeKind}
+
+
+@dataclass(slots=True)
+class Lasting:
+    """A trouble that lasts: since when, when people were last told, and its end while that is still to be told."""
+
+    trouble: Trouble
+    since: datetime
+    told: datetime | None = None
+    ended: datetime | None = None
+    found: bool = False
+    """Whether it was there already when this process first looked, so that it may have lasted for long."""
+
+
+@dataclass(slots=True)
+class Ledger:
+    """What this process knows of one group's troubles. `judged`: the kinds that it has looked for before;
+    `unwritable`: tables whose entries refused a note.
+    """
+
+    lasting: dict[EpisodeKind, Lasting] = field(default_factory=dict)
+    judged: set[EpisodeKind] = field(default_factory=set)
+    unwritable: set[str] = field(default_factory=set)
+
+    def told(self, kinds: frozenset[EpisodeKind], now: datetime) -> None:
+        """Remember that people were told of the episodes of these kinds."""
+        for kind in kinds & self.lasting.keys():
+            self.lasting[kind].told = now
+            if self.lasting[kind].ended is not None:
+                del self.lasting[kind]
+
+    @property
+    def dark(self) -> bool:
+        """Return True if private hosts had no internet when somebody last looked."""
+        known = self.lasting.get(EpisodeKind.DARK)
+        return known is not None and known.ended is None
+
+
+def remembers_dark(world: World) -> bool:
+    """Return True if a route entry remembers that private hosts have no internet."""
+    return EpisodeKind.DARK.letter in _remembered(world)
+
+
+def settle(
+    ledger: Ledger, judged: Judged, world: World, policy: Group, now: datetime, *, sweep: bool, may_write: bool
+) -> Run[tuple[Episode, ...]]:
+    """Bring the ledger and the route entries up to what was judged; return what lasts and what has just ended.
+
+    Only a sweep writes: an event's run has more urgent things to do, and the next sweep is a minute away.
+    """
+    remembered: Mapping[str, tuple[datetime, bool]] = _remembered(world)
+    _learn(ledger, judged, remembered, now)
+    if sweep and may_write and world.paused_until(now) is None:
+        remembered = yield from _write(ledger, world, policy, now)
+    return tuple(_episodes(ledger, policy, None if not sweep else remembered, now))
+
+
+def _learn(ledger: Ledger, judged: Judged, remembered: Mapping[str, tuple[datetime, bool]], now: datetime) -> None:
+    """Begin, go on with and end troubles."""
+    for trouble in judged.troubles:
+        known = ledger.lasting.get(trouble.kind)
+        if known is None:
+            since, was_told = remembered.get(trouble.kind.letter, (now, False))
+            since = min(since, now)
+            at = _last_told(since, trouble.every, now) if was_told else None
+            found = trouble.kind not in ledger.judged
+            ledger.lasting[trouble.kind] = Lasting(trouble, since, at, found=found)
+        else:
+            known.trouble, known.ended = trouble, None
+    for letter, (since, was_told) in remembered.items():
+        kind = KINDS.get(letter)
+        if kind in judged.well and kind not in ledger.lasting and was_told:
+            ledger.lasting[kind] = Lasting(Trouble(kind, (), ""), since, since)
+    for kind in judged.well & ledger.lasting.keys():
+        lasting = ledger.lasting[kind]
+        if lasting.told is None:
+            del ledger.lasting[kind]
+        else:
+            lasting.ended = lasting.ended or now
+    ledger.judged |= judged.well | {trouble.kind for trouble in judged.troubles}
+
+
+def _last_told(since: datetime, every: timedelta, now: datetime) -> datetime:
+    """Return when people must have been told last, if they were told at its beginning and every so often since."""
+    return since + every * ((now - since) // every)
+
+
+def _episodes(
+    ledger: Ledger, policy: Group, written: Mapping[str, tuple[datetime, bool]] | None, now: datetime
+) -> Iterator[Episode]:
+    for kind, lasting in ledger.lasting.items():
+        trouble = lasting.trouble
+        if lasting.ended is not None:
+            yield Episode(policy.name, trouble, lasting.since, lasting.ended, due=True)
+        elif lasting.told is not None or _has_begun(lasting, now, kept=written is None or kind.letter in written):
+            due = lasting.told is None or now - lasting.told >= trouble.every - _JITTER
+            yield Episode(policy.name, trouble, lasting.since, None, due=due)
+
+
+def _has_begun(lasting: Lasting, now: datetime, *, kept: bool) -> bool:
+    """Return True if a trouble is an episode by now.
+
+    One that was there when this process first looked, and whose beginning no entry keeps, may have lasted for long.
+    """
+    return now - lasting.since >= lasting.trouble.begins_after - _JITTER or (lasting.found and not kept)
+
+
+# ---- in the route entries --------------------------------------------------------------------------------
+
+
+def _remembered(world: World) -> dict[str, tuple[datetime, bool]]:
+    """Return what the route entries remember of each kind: its earliest beginning, and whether people were told."""
+    found: dict[str, tuple[datetime, bool]] = {}
+    for view in world.routes.values():
+        if isinstance(view, RouteView):
+            for letter, (since, was_told) in view.remembered.episodes.items():
+                had = found.get(letter, (since, False))
+                found[letter] = min(since, had[0]), was_told or had[1]
+    return found
+
+
+def _write(ledger: Ledger, world: World, policy: Group, now: datetime) -> Run[Mapping[str, tuple[datetime, bool]]]:
+    """Write down what lasts, in one entry that may be written; return what the entries then remember."""
+    wanted = {
+        kind.letter: (
+            lasting.since.replace(microsecond=0),
+            now - lasting.since >= lasting.trouble.begins_after - _JITTER,
+        )
+        for kind, lasting in ledger.lasting.items()
+        if lasting.ended is None
+    }
+    remembered: dict[str, tuple[datetime, bool]] = {}
+    for entry, memory in _writable(world, policy):
+        if entry.table in ledger.unwritable:
+            continue
+        if memory.episodes == wanted:
+            remembered |= wanted
+        else:
+            text = rewritten(entry.description, replace(memory, episodes=dict(wanted)))
+            call = NoteRoute(vpc_of(world), entry.table, entry.destination, f"natkeeper-{policy.name}", text)
+            answer = yield from ask(call)
+            if not isinstance(answer, Failure):
+                remembered |= wanted
+            elif answer.kind in (FailureKind.REFUSED, FailureKind.DENIED):
+                ledger.unwritable.add(entry.table)
+                continue
+        wanted = {}  # one entry is enough; what another one still says of it is out of date
+    return remembered
+
+
+def _writable(world: World, policy: Group) -> Iterator[tuple[RouteEntry, Memory]]:
+    """List the entries that may be written: settled, on a next hop of the group, and not somebody else's text."""
+    for view in world.routes.values():
+        entry = view.whole if isinstance(view, RouteView) else None
+        if entry is None or entry.status is not EntryStatus.AVAILABLE or entry.next_hop is None:
+            continue
+        memory = decode(entry.description)
+        if belongs(entry.next_hop, policy) and not isinstance(memory, Unreadable):
+            yield entry, memory
