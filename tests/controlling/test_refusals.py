@@ -9,7 +9,6 @@ import pytest
 from natkeeper.domain.memory import Memory, decode
 from natkeeper.domain.observed import EipStatus, SystemEvent
 from natkeeper.ports import AssociateEip, FailureKind, NoteRoute, PointRoute, UnassociateEip
-from tests.fakes.cloud import ROUTE_WRITES
 from tests.fakes.stage import EIP, FALLBACK, TABLE, TABLE_2, A, B, C, Stage, group, person
 
 
@@ -162,9 +161,9 @@ def test_a_candidate_that_the_vpc_will_not_take_is_passed_over(code: str) -> Non
     memory = decode(stage.description())
     assert isinstance(memory, Memory)
     assert B in memory.marks
-    writes = len(stage.cloud.sent(ROUTE_WRITES))
+    writes = len(stage.cloud.sent(PointRoute))
     stage.sweeps(5)
-    assert len(stage.cloud.sent(ROUTE_WRITES)) == writes
+    assert len(stage.cloud.sent(PointRoute)) == writes
 
 
 def test_two_candidates_that_are_refused_leave_the_third() -> None:

@@ -171,7 +171,7 @@ def test_an_episode_has_a_beginning_and_an_end(kind: str, language: str) -> None
     assert "2026-11-23 14:00:00 Asia/Shanghai" in text
     assert "30 min" in text
     assert "i-a is Stopped" in text
-    over, _ = message([{**receipt, "episodes": [{**episode, "until": "2026-11-23T06:30:00Z"}]}], style)
+    over, _ = message([{**receipt, "episodes": [{**episode, "ended": "2026-11-23T06:30:00Z"}]}], style)
     assert over.startswith(wording.SEVERITY["resolved"][language == "zh"])
 
 

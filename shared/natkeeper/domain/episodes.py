@@ -17,8 +17,9 @@ from natkeeper.domain.decision import Await, Decision, EipAwait, EipHold, Hold
 from natkeeper.domain.egress import EgressLost, EvidenceKind
 from natkeeper.domain.evidence import carrying, of_hop, probed
 from natkeeper.domain.health import Unhealthy, Unknown
+from natkeeper.domain.ids import InstanceId
 from natkeeper.domain.marks import with_marks
-from natkeeper.domain.observed import Eip, EipStatus, HopKind, NextHop, Unseen
+from natkeeper.domain.observed import Eip, EipStatus, HopKind, Instance, NextHop, Unseen
 from natkeeper.domain.world import RouteView, World, belongs, hops_of
 
 if TYPE_CHECKING:
@@ -131,7 +132,9 @@ class Episode:
         trouble = self.trouble
         if self.ended is not None:
             return f"no longer {trouble.kind.value}: it lasted {lasted(self.ended - self.since)}"
-        parts = [f"{trouble.kind.value} for {lasted(now - self.since)}: {trouble.cause}", trouble.left, trouble.todo]
+        long = f" ({lasted(now - self.since)})" if now - self.since >= timedelta(seconds=1) else ""
+        since = f"{trouble.kind.value} since {self.since:%Y-%m-%d %H:%M} UTC{long}"
+        parts = [f"{since}: {trouble.cause}", trouble.left, trouble.todo]
         return "; ".join(filter(None, parts))
 
 
@@ -233,10 +236,16 @@ def _dark_route(world: World, policy: Group, view: RouteView) -> str | None:
     if isinstance(health, Unhealthy) and _certain(world, hop):
         return f"{hop} carries the route and {health.reason}"
     eip = world.eip
-    if isinstance(policy.address, Follow) and hop.kind is HopKind.INSTANCE and isinstance(eip, Eip):
+    if isinstance(policy.address, Follow) and isinstance(eip, Eip) and _has_no_address(world, hop):
         there = eip.holder == hop.id and eip.status is EipStatus.IN_USE
         return None if there else f"the EIP {eip.address} is not on {hop}, which carries the route"
     return None
+
+
+def _has_no_address(world: World, hop: NextHop) -> bool:
+    """Return True if `hop` is a gateway that no public address leads out of."""
+    sight = world.gateways.get(InstanceId(hop.id))
+    return sight is not None and isinstance(sight.instance, Instance) and sight.instance.public_ip is None
 
 
 def _certain(world: World, hop: NextHop) -> bool:
@@ -264,7 +273,8 @@ def _todo_dark(world: World, policy: Group, *, paused: bool) -> str:
         return f"resume the group: natkeeper resume {policy.name}"
     if isinstance(world.internet, EgressLost):
         return "the targets do not answer Function Compute either: see whether the internet or the targets are down"
-    return f"bring one of {', '.join(policy.gateways)} back; natkeeper moves the routes to it by itself"
+    gateways = ", ".join(policy.gateways)
+    return f"bring one gateway back at once ({gateways}): natkeeper moves by itself as soon as one is fit"
 
 
 # ---- degraded, unproven, blind ---------------------------------------------------------------------------
@@ -287,7 +297,7 @@ def _why_unfit(world: World, policy: Group, hop: NextHop) -> str | None:
     health = world.health(hop, policy)
     if isinstance(health, Unhealthy):
         return health.reason
-    return None if isinstance(health, Unknown) else world.unfit(hop)
+    return None if isinstance(health, Unknown) else world.unfit(hop, policy)
 
 
 def standbys(world: World, policy: Group) -> tuple[NextHop, ...]:

@@ -18,7 +18,7 @@ from natkeeper.domain.decide import decide
 from natkeeper.domain.decision import Await, Bridge, Create, Decision, EipAwait, Hold, Keep, Move, Verify
 from natkeeper.domain.egress import EgressLost
 from natkeeper.domain.episodes import troubles_of
-from natkeeper.domain.evidence import carrying, stronger
+from natkeeper.domain.evidence import stronger
 from natkeeper.domain.health import Unknown
 from natkeeper.domain.ids import InstanceId
 from natkeeper.domain.observed import Instance, NextHop, Unseen
@@ -45,7 +45,7 @@ from natkeeper.failover.pacing import (
 from natkeeper.failover.proof import to_prove
 from natkeeper.failover.reports import resume, suspect
 from natkeeper.failover.summary import Account
-from natkeeper.failover.telling import Ledger, remembers_dark, settle
+from natkeeper.failover.telling import Ledger, settle, still_dark
 from natkeeper.failover.verify import PATIENCE, look
 from natkeeper.ports import (
     AssociateEip,
@@ -104,10 +104,7 @@ def guard(errand: Errand, run: str, clock: Clock, deadline: datetime, ledger: Le
         world = yield from observe(policy, question, seen, so_far, clock)
         account.observe(clock())
         world = replace(world, so_far=_recognise(world, seen, account, clock()))
-        account.was_dark = account.was_dark or ledger.dark or remembers_dark(world)
-        if account.was_dark:  # only evidence ends that, so every run looks
-            doubted = frozenset(hop.id for hop in carrying(world, policy))
-            world = replace(world, so_far=replace(world.so_far, doubted=doubted))
+        world, account.was_dark = still_dark(world, policy, ledger, known=account.was_dark)
         if report is not None:
             world, report = suspect(world, policy, report, seen, account, clock())
         decision = decide(world, policy, clock())
@@ -167,7 +164,7 @@ def _episodes(
     judged = troubles_of(world, policy, decision, clock(), reports=reports, was_dark=account.was_dark)
     known = deepcopy(ledger) if errand.read_only else ledger
     sweep = errand.sweep and not errand.read_only
-    may_write = not account.denied and not seen.refused and clock() < deadline
+    may_write = not seen.refused and clock() < deadline
     account.episodes = yield from settle(known, judged, world, policy, clock(), sweep=sweep, may_write=may_write)
     account.troubled = bool(known.lasting)
 

@@ -158,7 +158,7 @@ def attend(payload: bytes | str, config: Config, run: str, clock: Clock, deadlin
     if of_the_bus and all(receipt.outcome in ("quiet", "changed") for receipt in receipts):
         told.events[payload] = clock()
     reading = {errand.group.name for errand in todo.errands if errand.read_only}
-    news = told.news(tuple(receipt for receipt in receipts if receipt.group not in reading))
+    news = tuple(map(_due_only, told.news(tuple(each for each in receipts if each.group not in reading))))
     broken = tuple(_broken(each, run, clock()) for each in todo.broken)
     news += told.news_of_probes(broken)
     receipts += broken
@@ -170,10 +170,19 @@ def attend(payload: bytes | str, config: Config, run: str, clock: Clock, deadlin
                 told.remember(some)
             else:
                 untold += some
-                receipts = tuple(replace(r, problems=(*r.problems, trouble)) if r in some else r for r in receipts)
+                untold_runs = {(receipt.group, receipt.signal) for receipt in some}
+                receipts = tuple(
+                    replace(r, problems=(*r.problems, trouble)) if (r.group, r.signal) in untold_runs else r
+                    for r in receipts
+                )
     else:
         told.remember(news)  # the answer and the log are all there is to tell
     return Answer(receipts, todo.ignored, todo.unclear, untold)
+
+
+def _due_only(receipt: Receipt) -> Receipt:
+    """Return the receipt that people get: an episode that they know of is no part of a message about something else."""
+    return replace(receipt, episodes=tuple(episode for episode in receipt.episodes if episode.due))
 
 
 def _guarded(errand: Errand, run: str, clock: Clock, deadline: datetime, ledger: Ledger) -> Run[Receipt]:

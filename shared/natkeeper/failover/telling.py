@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from natkeeper.domain.episodes import Episode, EpisodeKind, Judged, Trouble
+from natkeeper.domain.evidence import carrying
 from natkeeper.domain.memory import Memory, Unreadable, decode, rewritten
 from natkeeper.domain.observed import EntryStatus, RouteEntry
 from natkeeper.domain.world import RouteView, World, belongs
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 
 _JITTER = timedelta(seconds=5)
 """Sweeps come about once a minute: what is due within some seconds is due now."""
+_SLOW = frozenset((EpisodeKind.DEGRADED, EpisodeKind.UNPROVEN))
+"""Kinds that take minutes to become an episode: their beginning is kept in an entry meanwhile."""
 KINDS = {kind.letter: kind for kind in EpisodeKind}
 
 
@@ -64,9 +67,12 @@ class Ledger:
         return known is not None and known.ended is None
 
 
-def remembers_dark(world: World) -> bool:
-    """Return True if a route entry remembers that private hosts have no internet."""
-    return EpisodeKind.DARK.letter in _remembered(world)
+def still_dark(world: World, policy: Group, ledger: Ledger, *, known: bool) -> tuple[World, bool]:
+    """Say whether private hosts had no internet when somebody last looked; only evidence ends that, so look again."""
+    if not (known or ledger.dark or EpisodeKind.DARK.letter in _remembered(world)):
+        return world, False
+    doubted = frozenset(hop.id for hop in carrying(world, policy))
+    return replace(world, so_far=replace(world.so_far, doubted=doubted)), True
 
 
 def settle(
@@ -130,7 +136,11 @@ def _has_begun(lasting: Lasting, now: datetime, *, kept: bool) -> bool:
 
     One that was there when this process first looked, and whose beginning no entry keeps, may have lasted for long.
     """
-    return now - lasting.since >= lasting.trouble.begins_after - _JITTER or (lasting.found and not kept)
+    return _due_by_now(lasting, now) or (lasting.found and not kept)
+
+
+def _due_by_now(lasting: Lasting, now: datetime) -> bool:
+    return now - lasting.since >= lasting.trouble.begins_after - _JITTER
 
 
 # ---- in the route entries --------------------------------------------------------------------------------
@@ -149,14 +159,18 @@ def _remembered(world: World) -> dict[str, tuple[datetime, bool]]:
 
 def _write(ledger: Ledger, world: World, policy: Group, now: datetime) -> Run[Mapping[str, tuple[datetime, bool]]]:
     """Write down what lasts, in one entry that may be written; return what the entries then remember."""
+    before, vpc = _remembered(world), vpc_of(world)
     wanted = {
-        kind.letter: (
-            lasting.since.replace(microsecond=0),
-            now - lasting.since >= lasting.trouble.begins_after - _JITTER,
-        )
+        kind.letter: (lasting.since.replace(microsecond=0), _has_begun(lasting, now, kept=kind.letter in before))
         for kind, lasting in ledger.lasting.items()
         if lasting.ended is None
     }
+    for kind in _SLOW & ledger.lasting.keys():  # its beginning is written down first, so that it can be told in time
+        if kind.letter in wanted:
+            wanted[kind.letter] = wanted[kind.letter][0], _due_by_now(ledger.lasting[kind], now)
+    wanted = {letter: mark for letter, mark in wanted.items() if mark[1] or KINDS[letter] in _SLOW}
+    if not vpc:
+        return before
     remembered: dict[str, tuple[datetime, bool]] = {}
     for entry, memory in _writable(world, policy):
         if entry.table in ledger.unwritable:
@@ -165,7 +179,7 @@ def _write(ledger: Ledger, world: World, policy: Group, now: datetime) -> Run[Ma
             remembered |= wanted
         else:
             text = rewritten(entry.description, replace(memory, episodes=dict(wanted)))
-            call = NoteRoute(vpc_of(world), entry.table, entry.destination, f"natkeeper-{policy.name}", text)
+            call = NoteRoute(vpc, entry.table, entry.destination, f"natkeeper-{policy.name}", text)
             answer = yield from ask(call)
             if not isinstance(answer, Failure):
                 remembered |= wanted

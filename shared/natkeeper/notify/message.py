@@ -5,8 +5,8 @@ do, the command to type, where to look. Each is taken from the fields of the rec
 said in either language; the English sentence follows as the detail. A field that is missing or odd is left out: a
 message from a newer natkeeper, or from a damaged receipt, still arrives.
 
-An episode is an object in the receipt's list `episodes`: {"kind", "since", "until", "about": [route, …], "cause",
-"left", "todo"}; `kind` is one of dark, degraded, blind, unproven, full, brownout, probe. One with `until` is over.
+An episode is an object in the receipt's list `episodes`: {"kind", "since", "ended", "about": [table, …], "cause",
+"left", "todo"}; `kind` is one of dark, degraded, blind, unproven, full, brownout, probe. One with `ended` is over.
 """
 
 from __future__ import annotations
@@ -160,7 +160,7 @@ class _Teller:
         kind = str(episode.get("kind") or "attention").replace("-", "").replace("_broken", "").replace(" broken", "")
         if kind not in wording.KINDS:
             kind = "attention"
-        over = bool(episode.get("until"))
+        over = bool(episode.get("ended"))
         name = self._say(wording.KINDS, kind) if kind in wording.KINDS else kind
         severity = "resolved" if over else "critical" if kind == "dark" else "warning"
         headline = self._say(wording.HEADLINES, "ended" if over else kind, group=self.group, kind=name)
@@ -168,7 +168,7 @@ class _Teller:
         todo, command = self._todo("quiet" if over else kind, {})
         lines = (
             ("what", str(episode.get("cause") or "")),
-            ("since", self._span(episode.get("since"), episode.get("until"))),
+            ("since", self._span(episode.get("since"), episode.get("ended"))),
             ("felt", self._say(wording.FELT, felt, hop="", came_from="")),
             ("did", self._did(kind) if self.acts else ""),
             ("left", _words(episode.get("left")) or self._left()),
