@@ -17,11 +17,12 @@ test: check packages ## all checks and all tests; as root those of the lab, too
 	@$(BIN)/python -m natlab.real.preflight || true
 	@$(BIN)/python -m pytest -n 2 --cov --cov-report=term --cov-fail-under=100 $(ARGS)
 
-check: venv ## ruff, mypy, import rules; no tests
+check: venv ## ruff, mypy, import rules, dead code; no tests
 	@$(BIN)/ruff check
 	@$(BIN)/ruff format --check --quiet || { echo "make: these files want  .venv/bin/ruff format"; $(BIN)/ruff format --check; }
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-logo
+	@$(BIN)/python -m tests.dead_code
 
 lab: venv packages ## a failure on real gateways with real packets, and a page about it (root; SCENARIO=name, ARGS for more)
 	@$(BIN)/natlab drill $(SCENARIO) $(ARGS)

@@ -383,14 +383,6 @@ def ask(call: Call[A]) -> Run[A | Failure]:
     return cast("A | Failure", results[0])
 
 
-def ask_all(calls: Sequence[Call[A]]) -> Run[tuple[A | Failure, ...]]:
-    """Make calls of one kind of answer together."""
-    if not calls:
-        return ()
-    results = yield tuple(calls)
-    return tuple(results)
-
-
 def drive(run: Run[T], cloud: Cloud, deadline: datetime) -> T:
     """Perform a run's batches with `cloud` until it returns."""
     try:

@@ -12,7 +12,7 @@ from tests import house
 from tests.docs.markdown import ROOT, rows, section, spans
 
 MOST_PLACES, MOST_LEVELS, MOST_IMPORTS = 12, 5, 25
-MOST_NAMES_TWICE = 70
+MOST_NAMES_TWICE, MOST_MEETINGS = 70, 4
 SECTIONS = ("Added", "Changed", "Deprecated", "Removed", "Fixed", "Security")
 
 
@@ -55,6 +55,7 @@ def test_the_layout_stays_within_its_limits() -> None:
 def test_few_classes_share_a_name() -> None:
     """Whoever searches for a class finds one."""
     assert len(house.classes()) <= MOST_NAMES_TWICE, list(house.classes())
+    assert len(house.meeting()) <= MOST_MEETINGS, house.meeting()
 
 
 def test_the_walk_names_files_that_exist() -> None:

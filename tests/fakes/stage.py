@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from natkeeper.domain.config import Config, parse_config
-from natkeeper.domain.ids import EipId, InstanceId, NatGatewayId, TableId
+from natkeeper.domain.ids import EipId, InstanceId, TableId
 from natkeeper.domain.observed import EipStatus, EntryStatus, HopKind, NextHop
 from natkeeper.failover.run import Answer, Told, attend
 from natkeeper.ports import Batch, Result, Run, drive
@@ -179,10 +179,6 @@ class Stage:
     def address(self) -> Address:
         """The EIP that follows."""
         return self.world.addresses[EipId(EIP)]
-
-    def fallback_works(self, works: bool) -> None:  # noqa: FBT001  a state to set
-        """Make the managed NAT Gateway available or not."""
-        self.world.nat[NatGatewayId(FALLBACK)] = works
 
     # ---- payloads ----------------------------------------------------------------------------------------
 

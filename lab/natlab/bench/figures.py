@@ -96,11 +96,6 @@ def failed(key: str, what: str, unit: str, why: str) -> Figure:
     return Figure(key, what, unit, None, missing=f"not measured: {why}", failed=True)
 
 
-def repeated(times: int, measure: Callable[[], float]) -> Sample:
-    """Measure `times` times."""
-    return Sample.of([measure() for _ in range(times)])
-
-
 @dataclass(frozen=True, slots=True)
 class Table:
     """Figures that are read side by side. `told` is what bench.json has of it under `key`: an object for each row."""

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import urlsplit
 
-from natkeeper.cli.errors import Refused, Trouble, Unreached, Wrong, trouble_of
+from natkeeper.cli.errors import Trouble, Unreached, Wrong, trouble_of
 from natkeeper.ports import Failure, FailureKind
 
 if TYPE_CHECKING:
@@ -222,9 +222,3 @@ class Asker:
         if answer.get("error"):
             raise Wrong(str(answer["error"]))
         return answer
-
-
-def refusal_in(answer: Json) -> Refused | None:
-    """Find what natkeeper refused, as the end of the command."""
-    refused = [receipt for receipt in answer.get("receipts", ()) if receipt.get("outcome") == "refused"]
-    return Refused("; ".join(f"{receipt['group']}: {receipt['sentence']}" for receipt in refused)) if refused else None

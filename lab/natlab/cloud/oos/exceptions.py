@@ -29,8 +29,3 @@ def template_exists(name: str) -> ApiError:
 def no_such_execution(execution_id: str) -> ApiError:
     """CancelExecution and others, for an id that is not there."""
     return ApiError("EntityNotExists.Execution", f"The specified execution {execution_id} does not exist.", 404)
-
-
-def not_permitted(action: str) -> ApiError:
-    """RAM says no."""
-    return ApiError("User.NoPermission", f"User has no permission to do the action: ({action})", 401)

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from natlab.cloud.oos.performing import Done, Failed, Outcome
+from natlab.cloud.oos.performing import Failed, Outcome
 from natlab.cloud.oos.refusal import InvalidTemplateError, checked_keys
 
 MAX_ITEMS = 1000
@@ -110,10 +110,6 @@ class Looping:
     def errors(self) -> list[str]:
         """Why items failed, so far."""
         return [outcome.reason for outcome in self._outcomes if isinstance(outcome, Failed)]
-
-    @property
-    def successes(self) -> int:
-        return sum(isinstance(outcome, Done) for outcome in self._outcomes)
 
     def go(self) -> None:
         """Begin as many items as may be under way now, and end when there is nothing left to wait for."""
