@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -84,10 +85,10 @@ class World:
         return found
 
 
-def build(latencies: Latencies | None = None) -> World:
+def build(latencies: Latencies | None = None, readings: Mapping[str, str] | None = None) -> World:
     """A world whose substrate remembers only what happens from now on."""
     clock, substrate = VirtualClock(), RecordingSubstrate()
-    cloud = Cloud(clock, latencies, substrate)
+    cloud = Cloud(clock, latencies, substrate, readings=readings)
     vpc = cloud.vpc.create_vpc("10.0.0.0/8")
     vswitch = cloud.vpc.create_vswitch(vpc, "10.0.1.0/24")
     table = cloud.vpc.create_route_table(vpc, [vswitch])

@@ -28,6 +28,7 @@ from natlab.cloud.kernel.faults import EventFault, EventKind, Faults
 from natlab.cloud.kernel.gate import CallRecord, Gate, decode
 from natlab.cloud.kernel.ids import Ids
 from natlab.cloud.kernel.latencies import Latencies
+from natlab.cloud.kernel.rates import Rates
 from natlab.cloud.kernel.readings import Readings
 from natlab.cloud.kernel.rpc import RpcService, rendered
 from natlab.cloud.kernel.wire import Request, Response, Service
@@ -60,6 +61,7 @@ class Cloud:
         self.latencies = Latencies() if latencies is None else latencies
         self.substrate: Substrate = NullSubstrate() if substrate is None else substrate
         self.readings = Readings(readings)
+        self.rates = Rates(self.clock.now)
         self.ids = Ids(seed)
         self.faults = Faults(random.Random(f"{seed}:faults"))
         self.accounts = Accounts(account_id, self.clock.now, random.Random(f"{seed}:accounts"))
@@ -171,6 +173,7 @@ class Cloud:
             self.faults.clear()
             self._held_back.clear()
             self.gate.calls.clear()
+            self.rates.reset()
             self.substrate.reset()
             for service in self.services:
                 if callable(reset := getattr(service, "reset", None)):

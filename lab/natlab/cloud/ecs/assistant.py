@@ -217,6 +217,11 @@ class Assistant:
             **paging,
         }
 
+    @property
+    def _listed(self) -> str:
+        """The state of the invocations that a list shows if no state is asked for; "" for all of them (a reading)."""
+        return "Running" if self._cloud.readings.is_("invocations", "running-only") else ""
+
     def _describe_invocations(self, call: Call) -> JsonObject:
         values = call.values
         found = [
@@ -224,7 +229,7 @@ class Assistant:
             for invocation in self._newest_first(call)
             if values.text("CommandName") in ("", invocation.command.name)
             and values.text("CommandType") in ("", invocation.command.kind)
-            and values.text("InvokeStatus") in ("", invocation.legacy_status, invocation.status)
+            and (values.text("InvokeStatus") or self._listed) in ("", invocation.legacy_status, invocation.status)
         ]
         page, paging = _page(found, values)
         plain = values.text("ContentEncoding").lower() == "plaintext"

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from natlab.cloud.ecs import exceptions
 from natlab.cloud.ecs.incidents import Ecs
-from natlab.cloud.ecs.models import OPEN_EVENTS, Instance, State
+from natlab.cloud.ecs.models import OPEN_EVENTS, Instance, State, Status
 from natlab.cloud.ecs.responses import Renderer, health_of
 from natlab.cloud.kernel.errors import ApiError
 from natlab.cloud.kernel.paging import by_token, numbered
@@ -62,6 +62,8 @@ class Handlers:
         values = call.values
         ids = values.json_texts("InstanceIds")
         addresses = values.json_texts("PrivateIpAddresses")
+        if values.text("Status") not in ("", *(status.value for status in Status)):
+            raise ApiError("InvalidStatus.NotFound", "The specified Status does not exist.", 404)
         tags = {_key(tag): tag.get("Value", tag.get("value")) for tag in values.structs("Tag")}
         render = self._render(call)
         own_tags = self._state.tags.as_of(call.as_of)

@@ -14,6 +14,7 @@ from natlab.cloud.kernel.faults import Faults
 from natlab.cloud.kernel.gate import Gate
 from natlab.cloud.kernel.ids import Ids
 from natlab.cloud.kernel.latencies import Latencies
+from natlab.cloud.kernel.rates import Rates
 from natlab.cloud.kernel.readings import Readings
 from natlab.cloud.kernel.wire import Request, Response, Service
 
@@ -32,6 +33,7 @@ class Context(Protocol):
     gate: Gate
     substrate: Substrate
     readings: Readings
+    rates: Rates
 
     @property
     def services(self) -> Sequence[Service]:

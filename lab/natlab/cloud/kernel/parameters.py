@@ -38,6 +38,10 @@ COMMON_PARAMETERS = frozenset(
 """Parameters of the gateway, or of every operation; their values never reach a handler or the request log."""
 
 
+_TOKEN_LENGTH = 64
+"""Characters of a ClientToken, all of them ASCII."""
+
+
 class Kind(enum.Enum):
     """Types of parameters; the value is the word that Alibaba's metadata uses."""
 
@@ -126,8 +130,8 @@ class Values:
         """A parameter of style JSON, decoded; None when absent."""
         return self.given.get(name)
 
-    def json_texts(self, name: str) -> list[str] | None:
-        """A plain string that holds a JSON array of strings (InstanceIds); None when absent."""
+    def json_texts(self, name: str, at_most: int = 100) -> list[str] | None:
+        """A plain string that holds a JSON array of strings (InstanceIds, a hundred at most); None when absent."""
         value = self.text(name)
         if not value:
             return None
@@ -136,6 +140,8 @@ class Values:
         except ValueError:
             raise _invalid(name) from None
         if not isinstance(decoded, list) or not all(isinstance(item, str) for item in decoded):
+            raise _invalid(name)
+        if len(decoded) > at_most:
             raise _invalid(name)
         return decoded
 
@@ -188,6 +194,8 @@ def _scalar(name: str, parameter: Parameter, text: str) -> object:
         except ValueError:
             raise _invalid(name) from None
     if parameter.kind is not Kind.INTEGER:
+        if name == "ClientToken" and (len(text) > _TOKEN_LENGTH or not text.isascii()):
+            raise ApiError("InvalidClientToken.Malformed", "Specified ClientToken is not valid.")
         return text
     if not re.fullmatch(r"-?\d{1,18}", text):
         raise _invalid(name)

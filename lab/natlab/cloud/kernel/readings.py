@@ -19,8 +19,9 @@ SWITCHES: Final[Mapping[str, tuple[str, ...]]] = {
     "route-to-stopped": ("taken", "refused"),
     "route-status-words": ("pending-available", "creating-created"),
     "route-filters": ("known", "ignored", "refused"),
+    "route-task-gap": ("none", "5s"),
     "nat-creation": ("adds-no-route", "adds-a-route"),
-    "eip-off-stopping": ("taken", "refused"),
+    "eip-off-stopping": ("refused", "taken"),
     # Function Compute
     "async-type": ("true-is-async", "true-is-sync"),
     "warm-credentials": ("renewed", "kept"),
@@ -32,7 +33,8 @@ SWITCHES: Final[Mapping[str, tuple[str, ...]]] = {
     "event-subject": ("arn", "id", "absent"),
     "bus-rules": ("50", "10"),
     "pattern-expressions": ("any-number", "five"),
-    # OOS
+    # Cloud Assistant and OOS
+    "invocations": ("all", "running-only"),
     "oos-output": ("whole", "cut"),
 }
 """Every reading and its ways."""

@@ -107,6 +107,7 @@ class RpcService:
             raise ApiError("InvalidRegionId.NotFound", "The specified RegionId does not exist.", 404)
         self._authorize(request.principal, action, operation, values)
         with self._surroundings.lock:
+            self._surroundings.rates.count(self.name, action)
             call = Call(action, values, request.principal, request.request_id, self._as_of(action, operation))
             answer = operation.handler(call)
         body = json.dumps({"RequestId": request.request_id, **answer}).encode()

@@ -85,7 +85,9 @@ class Addresses:
         if target_type and target_type != eip.target_type:
             raise ApiError("InvalidInstanceType.ValueNotSupported", "The InstanceType is not supported.")
         if eip.target_type == "EcsInstance":
-            self._cloud.ecs.check_settled(eip.target_id)
+            stopping = self._cloud.ecs.status_of(eip.target_id) == "Stopping"
+            if not stopping or self._cloud.readings.is_("eip-off-stopping", "refused"):
+                self._cloud.ecs.check_settled(eip.target_id)
         if any(entry.ip == eip.address for entry in self._state.snat_entries.values()):
             raise ApiError("InvalidIpStatus.HasBeenUsedBySnatTable", "The specified IP has been used by a SNAT table.")
         self._state.eips.put(eip.id, replace(eip, status=EipStatus.UNASSOCIATING))

@@ -16,6 +16,9 @@ class Machines(Protocol):
     def vpc_of_interface(self, interface_id: str) -> str | None:
         """The VPC a network interface is in; None when there is no such interface."""
 
+    def status_of(self, instance_id: str) -> str | None:
+        """The power state of an instance; None when there is no such instance."""
+
     def check_settled(self, instance_id: str) -> None:
         """Raise ApiError while the instance is neither Running nor Stopped."""
 

@@ -93,6 +93,8 @@ class Eip:
 
 @dataclass(frozen=True)
 class NatGateway:
+    """`status`: Creating, Available, Modifying, Deleting or Converting. `business`: Normal or FinancialLocked."""
+
     id: str
     name: str
     vpc_id: str
@@ -102,6 +104,8 @@ class NatGateway:
     private_ip: str
     eni_id: str
     created: float
+    status: str = "Available"
+    business: str = "Normal"
 
 
 @dataclass(frozen=True)
@@ -132,7 +136,8 @@ class State:
     snat_entries: Records[SnatEntry] = field(init=False)
     tasks: dict[str, str] = field(default_factory=dict)
     """VPC -> the route entry whose task is running there."""
-    tokens: dict[tuple[str, str], Mapping[str, object]] = field(default_factory=dict)
+    tokens: dict[tuple[str, str], tuple[object, Mapping[str, object]]] = field(default_factory=dict)
+    """By action and ClientToken: what was asked with it, and what that was answered with."""
     """(action, ClientToken) -> the answer already given."""
 
     def __post_init__(self) -> None:

@@ -142,7 +142,17 @@ class Networks:
                     gateway.snat_table_id, bound.address, self._state.vpcs[vpc_id].cidr, ""
                 )
                 self.addresses.snat_available(entry.id)
+        table = self._state.system_table(vpc_id)
+        free = self._state.entry(table.id, "0.0.0.0/0") is None
+        if free and self._cloud.readings.is_("nat-creation", "adds-a-route"):
+            self.add_route(table.id, "0.0.0.0/0", gateway.id)
         return gateway.id
+
+    @locked
+    def set_nat_gateway(self, gateway_id: str, status: str = "Available", business: str = "Normal") -> None:
+        """Put a NAT gateway into a state; what it passes on does not change (unconfirmed)."""
+        gateway = self._state.nat_gateways[gateway_id]
+        self._state.nat_gateways.put(gateway_id, replace(gateway, status=status, business=business))
 
     def reset(self) -> None:
         """Forget every resource."""

@@ -13,12 +13,15 @@ from natlab.cloud.kernel.paging import by_token, numbered
 from natlab.cloud.kernel.parameters import Values
 from natlab.cloud.kernel.rpc import Call, JsonObject
 from natlab.cloud.vpc import exceptions
-from natlab.cloud.vpc.models import NextHop, RouteEntry, State
+from natlab.cloud.vpc.models import EipStatus, NextHop, RouteEntry, State
 from natlab.cloud.vpc.networks import Networks
 from natlab.cloud.vpc.responses import Renderer
 
 if TYPE_CHECKING:
     from natlab.cloud.vpc.context import VpcContext
+
+MOST_EIPS = 50
+"""AllocationIds that one DescribeEipAddresses takes."""
 
 
 class Handlers:
@@ -154,10 +157,11 @@ class Handlers:
             and values.text("NextHopType") in ("", entry.next_hop.kind)
             and values.text("IpVersion").lower() in ("", "ipv4")
         ]
+        shown = [(entry, status) for entry in found if (status := self._routing.shown_status(entry))]
         size = values.integer("MaxResult", 100)
-        page, token = by_token(found, values.text("NextToken"), size, "IllegalParam.NextToken")
+        page, token = by_token(shown, values.text("NextToken"), size, "IllegalParam.NextToken")
         render = self._render(call)
-        return {"NextToken": token, "RouteEntrys": {"RouteEntry": [render.route(entry) for entry in page]}}
+        return {"NextToken": token, "RouteEntrys": {"RouteEntry": [render.route(*each) for each in page]}}
 
     def _destinations(self, values: Values) -> set[str]:
         """The destinations that an answer is to be about; none for all of them."""
@@ -168,9 +172,9 @@ class Handlers:
 
     def create_route_entry(self, call: Call) -> JsonObject:
         values = call.values
-        token = ("CreateRouteEntry", values.text("ClientToken"))
-        if token[1] and token in self._state.tokens:
-            return dict(self._state.tokens[token])
+        answered = self._answered(call)
+        if answered is not None:
+            return answered
         hops = values.structs("NextHopList")
         if len(hops) > 1:
             raise ApiError("OperationUnsupported.EcmpRiTypeOrNumber", "ECMP takes router interfaces only.")
@@ -187,9 +191,23 @@ class Handlers:
             values.text("Description"),
             dry_run=values.boolean("DryRun"),
         )
-        answer: JsonObject = {"RouteEntryId": entry_id}
-        if token[1]:
-            self._state.tokens[token] = answer
+        return self._remember(call, {"RouteEntryId": entry_id})
+
+    def _answered(self, call: Call) -> JsonObject | None:
+        """What the same request was answered with before; ApiError where the token belongs to another request."""
+        asked, answer = self._state.tokens.get((call.action, call.values.text("ClientToken")), (None, None))
+        if answer is None:
+            return None
+        if asked != call.values.given:
+            message = "The request uses the same client token as a previous, but non-identical request."
+            raise ApiError("IdempotentParameterMismatch", message)
+        return dict(answer)
+
+    def _remember(self, call: Call, answer: JsonObject) -> JsonObject:
+        """Keep an answer for the case that its request is repeated with the same token."""
+        token = call.values.text("ClientToken")
+        if token:
+            self._state.tokens[call.action, token] = (call.values.given, answer)
         return answer
 
     def modify_route_entry(self, call: Call) -> JsonObject:
@@ -255,18 +273,20 @@ class Handlers:
     # -------------------------------------------------------------------- Addresses
 
     def allocate_eip_address(self, call: Call) -> JsonObject:
-        token = ("AllocateEipAddress", call.values.text("ClientToken"))
-        if token[1] and token in self._state.tokens:
-            return dict(self._state.tokens[token])
+        answered = self._answered(call)
+        if answered is not None:
+            return answered
         eip = self._addresses.allocate(call.values.text("Name"))
         answer: JsonObject = {"AllocationId": eip.id, "EipAddress": eip.address, "ResourceGroupId": ""}
-        if token[1]:
-            self._state.tokens[token] = answer
-        return answer
+        return self._remember(call, answer)
 
     def describe_eip_addresses(self, call: Call) -> JsonObject:
         values = call.values
         ids, addresses = _ids(call, "AllocationId"), _ids(call, "EipAddress")
+        if len(ids) > MOST_EIPS:
+            raise ApiError("InstanceIdLength.Exceed", "More EIPs are asked for than one request takes.")
+        if values.text("Status") not in ("", *(status.value for status in EipStatus)):
+            raise ApiError("InvalidStatus", "Specified parameter Status is not valid.")
         found = [
             eip
             for eip in self._state.eips.as_of(call.as_of).values()
@@ -303,7 +323,7 @@ class Handlers:
             if values.text("NatGatewayId") in ("", gateway.id)
             and values.text("VpcId") in ("", gateway.vpc_id)
             and values.text("Name") in ("", gateway.name)
-            and values.text("Status") in ("", "Available")
+            and values.text("Status") in ("", gateway.status)
         ]
         page, about = numbered(found, values)
         render = self._render(call)

@@ -159,7 +159,8 @@ class Renderer:
     def _router(self, table: RouteTable) -> str:
         return self.state.vpcs[table.vpc_id].router_id
 
-    def route(self, entry: RouteEntry) -> JsonObject:
+    def route(self, entry: RouteEntry, status: str) -> JsonObject:
+        """An entry as lists show it, with `status` in the words of this platform."""
         return {
             "RouteTableId": entry.table_id,
             "RouteEntryId": entry.id,
@@ -169,7 +170,7 @@ class Renderer:
             "IpVersion": "IPv4",
             "Type": _type(entry),
             "Origin": "",
-            "Status": entry.status.value,
+            "Status": status,
             "GmtModified": utc(entry.modified),
             "NextHops": {
                 "NextHop": [
@@ -231,8 +232,8 @@ class Renderer:
             "Description": "",
             "VpcId": gateway.vpc_id,
             "RegionId": self.region,
-            "Status": "Available",
-            "BusinessStatus": "Normal",
+            "Status": gateway.status,
+            "BusinessStatus": gateway.business,
             "NatType": "Enhanced",
             "NetworkType": "internet",
             "InstanceChargeType": "PostPaid",

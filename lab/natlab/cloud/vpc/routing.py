@@ -1,19 +1,19 @@
 """How does a route change?  One task at a time in each VPC, with states in between, the data plane last.
 
 Route writes are tasks: a second one in the same VPC is refused until the first is over.  A change of name or
-description alone is no task.  The substrate follows when the task ends, together with the entry's state.
+description alone is over at once, but has to wait for another task like any write.  The substrate follows when the
+task ends, together with the entry's state.
 """
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from natlab.cloud.kernel.errors import ApiError
-from natlab.cloud.vpc import exceptions
-from natlab.cloud.vpc.models import NextHop, RouteEntry, RouteStatus, State
+from natlab.cloud.vpc import exceptions, refusals
+from natlab.cloud.vpc.models import NextHop, RouteEntry, RouteStatus, RouteTable, State
 
 if TYPE_CHECKING:
     from natlab.cloud.vpc.context import VpcContext
@@ -33,8 +33,8 @@ PLATFORM_KINDS = NEXT_HOP_KINDS | {
     "VpnGateway",
 }
 """Kinds that the platform knows; nothing of the others exists here, so nothing of them is ever found."""
-NAME_LENGTH = 128
-DESCRIPTION_LENGTH = 256
+GAP_S = 5.0
+"""Between creates and deletes in one VPC, where the platform asks for a pause (reading route-task-gap)."""
 
 
 class Routing:
@@ -48,6 +48,9 @@ class Routing:
 
         Which kinds can be changed in place differs by region and over time, so a test may set this.
         """
+        self.most_entries = refusals.MOST_ENTRIES
+        """Custom entries that one table takes; an account can have this quota raised."""
+        self._quiet_from: dict[str, float] = {}
 
     def create(
         self,
@@ -63,16 +66,16 @@ class Routing:
         table = self._state.tables.get(table_id)
         if table is None:
             raise exceptions.no_such_table(modify=False)
-        destination = _destination(destination)
-        if not _fits(name, NAME_LENGTH):
-            raise ApiError("InvalidRouteEntryName.Malformed", "Specified RouteEntry name is not valid.")
-        if not _fits(description, DESCRIPTION_LENGTH):
-            raise ApiError("InvalidDescription.Malformed", "Specified description is not valid.")
+        readings = self._cloud.readings
+        destination = refusals.destination_of(destination, readings)
+        refusals.check_name(name, readings)
+        refusals.check_description(description, readings, modify=False)
         existing = self._state.entry(table_id, destination)
         if existing is not None:
             raise _duplicate(existing, hop)
+        self._check_room(table, destination)
         self._check_next_hop(hop, table.vpc_id, modify=False)
-        self._check_idle(table.vpc_id)
+        self._check_idle(table.vpc_id, gap=True)
         if dry_run:
             raise exceptions.dry_run_passed()
         entry = self.put(table_id, destination, hop, name, description, RouteStatus.PENDING)
@@ -89,10 +92,8 @@ class Routing:
         dry_run: bool = False,
     ) -> None:
         """ModifyRouteEntry: in place; None leaves a thing as it is."""
-        if name is not None and not _fits(name, NAME_LENGTH):
-            raise ApiError("InvalidRouteEntryName.Malformed", "Specified RouteEntry name is not valid.")
-        if description is not None and not _fits(description, DESCRIPTION_LENGTH):
-            raise ApiError("IllegalParam.RouteEntryName", "The param of Description is illegal.")
+        refusals.check_name(name or "", self._cloud.readings)
+        refusals.check_description(description or "", self._cloud.readings, modify=True)
         if not entry.custom:
             raise ApiError(
                 "OperationDenied.LocalRouteEntryInSystemRouteTable",
@@ -105,7 +106,7 @@ class Routing:
         vpc_id = self._state.tables[entry.table_id].vpc_id
         if hop is not None:
             self._check_change(entry, hop, vpc_id)
-            self._check_idle(vpc_id)
+        self._check_idle(vpc_id)
         if dry_run:
             raise exceptions.dry_run_passed()
         changed = replace(
@@ -127,7 +128,7 @@ class Routing:
         if entry.status is not RouteStatus.AVAILABLE:
             raise exceptions.route_busy()
         vpc_id = self._state.tables[entry.table_id].vpc_id
-        self._check_idle(vpc_id)
+        self._check_idle(vpc_id, gap=True)
         if dry_run:
             raise exceptions.dry_run_passed()
         self._state.routes.put(entry.id, replace(entry, status=RouteStatus.DELETING))
@@ -179,14 +180,26 @@ class Routing:
     def _run(self, vpc_id: str, entry_id: str, latency: str, finish: Callable[[], None]) -> None:
         def end() -> None:
             self._state.tasks.pop(vpc_id, None)
+            if latency != "vpc.modify_route_entry.task":
+                self._quiet_from[vpc_id] = self._cloud.clock.now()
             finish()
 
         self._state.tasks[vpc_id] = entry_id
         self._cloud.clock.call_later(self._cloud.latencies.of(latency), end)
 
-    def _check_idle(self, vpc_id: str) -> None:
+    def _check_idle(self, vpc_id: str, *, gap: bool = False) -> None:
+        """Refuse a write while another task of the VPC runs; with `gap`, also soon after a create or a delete."""
         if vpc_id in self._state.tasks:
             raise exceptions.task_conflict()
+        if gap and self._cloud.readings.is_("route-task-gap", "5s"):
+            since = self._cloud.clock.now() - self._quiet_from.get(vpc_id, -GAP_S)
+            if since < GAP_S:
+                raise exceptions.task_conflict()
+
+    def _check_room(self, table: RouteTable, destination: str) -> None:
+        vswitches = (each.cidr for each in self._state.vswitches.values() if each.vpc_id == table.vpc_id)
+        custom = sum(entry.custom for entry in self._state.routes.values() if entry.table_id == table.id)
+        refusals.check_room(destination, vswitches, custom, self.most_entries)
 
     def _check_change(self, entry: RouteEntry, hop: NextHop, vpc_id: str) -> None:
         if hop.kind not in PLATFORM_KINDS:
@@ -195,6 +208,11 @@ class Routing:
             raise ApiError(
                 "OperationDenied.NextHopExist",
                 "The operation is not allowed because the nexthop already exists.",
+            )
+        if hop.kind == "NatGateway" and self._cloud.readings.is_("route-in-place-to-nat", "refused"):
+            raise ApiError(
+                "UnsupportedFeature.ModifyRouteEntryNextHop",
+                "The route type does not support modifying the next hop of the route.",
             )
         for kind in ("*", entry.next_hop.kind, hop.kind):
             if kind in self.refused_in_place:
@@ -212,6 +230,28 @@ class Routing:
             raise exceptions.no_such_next_hop(hop.kind, modify=modify)
         if where != vpc_id:
             raise exceptions.next_hop_elsewhere(modify=modify)
+        if hop.kind == "Instance" and self._cloud.readings.is_("route-to-stopped", "refused"):
+            self._check_running(hop, modify=modify)
+
+    def _check_running(self, hop: NextHop, *, modify: bool) -> None:
+        if self._cloud.ecs.status_of(hop.id) == "Running":
+            return
+        if modify:
+            raise ApiError("IncorrectStatus.NextHop", f"The status of nextHop [{hop.id}] is incorrect.")
+        raise ApiError("IncorrectInstanceStatus", "The status of the instance does not support this.", 403)
+
+    def shown_status(self, entry: RouteEntry) -> str:
+        """The state in which lists show an entry; "" where they do not show it (readings)."""
+        readings, status = self._cloud.readings, entry.status.value
+        if readings.is_("route-status-words", "creating-created"):
+            status = {"Pending": "Creating", "Available": "Created"}.get(status, status)
+        hop = entry.next_hop
+        if hop.kind == "Instance" and self._cloud.ecs.status_of(hop.id) in ("Stopped", None):
+            if readings.is_("route-stopped-hop", "vanishes"):
+                return ""
+            if readings.is_("route-stopped-hop", "unavailable"):
+                return "Unavailable"
+        return status
 
     def vpc_of(self, hop: NextHop) -> str | None:
         """The VPC a next hop is in; None when there is no such next hop."""
@@ -224,16 +264,6 @@ class Routing:
         return None
 
 
-def _destination(text: str) -> str:
-    try:
-        network = ipaddress.ip_network(text, strict=False)
-    except ValueError:
-        raise ApiError("InvalidCidrBlock.Malformed", "Specified CIDR block is not valid.") from None
-    if str(network) != text:
-        raise ApiError("InvalidCidrBlock", "The specified CIDR block has host bits set.")
-    return text
-
-
 def _duplicate(existing: RouteEntry, hop: NextHop) -> ApiError:
     if not existing.custom:
         return ApiError("InvalidCIDRBlock.Duplicate", "Specified CIDR block is already exists.")
@@ -242,8 +272,3 @@ def _duplicate(existing: RouteEntry, hop: NextHop) -> ApiError:
     if existing.next_hop == hop:
         return ApiError("InvalidRouteEntry.Duplicate", "The route entry already exists.")
     return ApiError("RouteConflict.AlreadyExist", "A route for the destination already exists.")
-
-
-def _fits(text: str, length: int) -> bool:
-    """Names and descriptions: not too long, and no address of a web page."""
-    return len(text) <= length and not text.startswith(("http://", "https://"))
