@@ -246,7 +246,7 @@ TABLE: tuple[Row, ...] = (
         QuotaExceeded.NumberOfEip QuotaExceeded.NumberOfTrafficEip QuotaExceeded.VpnRouteEntry
         Region.NotSupport RegionId.ApiNotSupported ResourceAlreadyAssociated.PrefixList
         ResourceNotAssociated.Cen ResourceNotAssociated.Ecr ResourceNotFound.Cen ResourceNotFound.PrefixList
-        SecurityGroupInstanceLimitExceed ServerRegion.Invalid SimulatedEventLimitExceeded
+        SecurityGroupInstanceLimitExceed ServerRegion.Invalid ServiceNotEnable SimulatedEventLimitExceeded
         UnsupportedFeature.CreatePrefixListEcmpRouteEntry UnsupportedFeature.EipBindIpAddress
         UnsupportedFeature.EipBindPrefixIp UnsupportedFeature.Ipv6GatewayRouteTable
         UnsupportedFeature.ModifyIpv6RouteEntryNextHop UnsupportedFeature.RouterInterfaceIpv6
