@@ -110,7 +110,9 @@ def test_changed_parameters_make_a_setup_due() -> None:
     assert len(stage.cloud.accepted(StartSetup)) == 2
     stage.world.advance(60)
     stage.sweep()
-    assert len(stage.cloud.accepted(StartSetup)) == 2
+    stage.world.advance(60)
+    stage.sweep()
+    assert [call.gateways for call in stage.cloud.accepted(StartSetup)] == [(A, B), (B,), (A,)]
 
 
 def test_two_gateways_that_come_back_together_are_both_set_up() -> None:

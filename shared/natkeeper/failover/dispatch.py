@@ -47,7 +47,8 @@ class Errand:
 
     `about`: the signal in words. `ominous`: gateways that the signal says are about to fail, looked at again for
     `patience`. `deleted`: gateways that are gone, as an event says.
-    `sweep`: look after the setup of gateways as well; `turn`: what is due may be started in this run.
+    `sweep`: look after the setup of gateways as well; `turn`: what is due may be started in this run; `leads`:
+    a new version of the setup is tried on this group first.
     `setup_now`: gateways to set up without waiting for their time; `by_person`: a person asked, so no pause stops it.
     `read_only`: decide and tell, write nothing.
     """
@@ -61,6 +62,7 @@ class Errand:
     deleted: frozenset[str] = frozenset()
     sweep: bool = False
     turn: bool = True
+    leads: bool = True
     setup_now: frozenset[str] = frozenset()
     by_person: bool = False
     read_only: bool = False
@@ -162,7 +164,8 @@ def _sweep(groups: tuple[Group, ...], about: str, now: datetime, draft: _Draft) 
     turns = -(-len(groups) // SETUPS_A_SWEEP)
     minute = int(now.timestamp()) // 60
     for number, group in enumerate(groups):
-        draft.add(Errand(group, about, sweep=True, turn=(number - minute) % turns == 0))
+        turn = (number - minute) % turns == 0
+        draft.add(Errand(group, about, sweep=True, turn=turn, leads=number == 0))
 
 
 def _manual(signal: Manual, config: Config, now: datetime, draft: _Draft) -> None:
@@ -213,6 +216,7 @@ def _merge(one: Errand, other: Errand) -> Errand:
         deleted=one.deleted | other.deleted,
         sweep=one.sweep or other.sweep,
         turn=one.turn and other.turn,
+        leads=one.leads or other.leads,
         setup_now=one.setup_now | other.setup_now,
         by_person=one.by_person or other.by_person,
         read_only=one.read_only and other.read_only,

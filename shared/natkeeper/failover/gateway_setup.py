@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from natkeeper.domain.config import Follow, Group
 from natkeeper.domain.observed import Instance, PowerState, Unseen
 from natkeeper.domain.world import RouteView
+from natkeeper.failover import rollout
 from natkeeper.ports import Clock, Failure, Run, SetupRun, StartSetup, ask
 from natkeeper.receipt import Act
 
@@ -59,13 +60,15 @@ def upkeep(
     asked: frozenset[str],
     failed: frozenset[str],
     turn: bool = True,
+    proven: frozenset[str] | None = None,
     clock: Clock,
 ) -> Run[Kept]:
     """Start setups that are due.
 
     `runs` is None when past runs were not read: then only those are due that somebody `asked` for, and those of
     gateways that `failed` a look in this run (their repair; not where setup is off). The same holds when it is not this
-    group's `turn`: hundreds of groups do not start what is due in one minute.
+    group's `turn`: hundreds of groups do not start what is due in one minute. `proven` are the scripts that some group
+    has proven; None where this group is the one that tries a new script (rollout.py).
     """
     off = policy.setup.mode == "off"
     now_please = asked if off else asked | failed
@@ -84,6 +87,16 @@ def upkeep(
             or (turn and not off and runs is not None and _due(gateway, policy, world, parameters, runs, clock()))
         )
     )
+    known = _latest(tuple(run for run in runs or () if run.report is not None))
+    wanted = _wanted(parameters)
+    running = frozenset(gateway for gateway in policy.gateways if _running(world.gateways[gateway]))
+    changed = tuple(gateway for gateway in due if gateway not in now_please)
+    held = rollout.held_back(
+        changed, policy, world, known, wanted, running, clock(), script_proven=proven is None or wanted[1] in proven
+    )
+    due = tuple(gateway for gateway in due if gateway not in held)
+    bold = rollout.goes_on_unproven(changed, policy, world, known, wanted, clock())
+    problems += tuple(held.values())
     problems += tuple(
         _skipped(gateway, world) for gateway in policy.gateways if gateway in asked and gateway not in due
     )
@@ -96,9 +109,17 @@ def upkeep(
     if isinstance(started, Failure):
         return Kept(problems=(*problems, f"setup could not be started: {started}"), repaired=repaired)
     if not now_please:
-        return Kept(problems=problems, repaired=repaired)
+        acts = tuple(Act("setup", gateway, why=why) for gateway, why in bold.items())
+        return Kept(tuple(bold.values()), acts, problems, repaired)
     names = ", ".join(due)
     return Kept((f"started the setup of {names}",), (Act("setup", names),), problems, repaired)
+
+
+def _wanted(parameters: SetupParameters) -> tuple[str, str]:
+    """Return what a gateway's report names when it is about this very setup: its fingerprint and the script's hash."""
+    from natkeeper.guest.script import fingerprint, script_hash
+
+    return fingerprint(parameters), script_hash()
 
 
 def _token(policy: Group, due: tuple[str, ...], parameters: SetupParameters, when: int) -> str:
@@ -145,7 +166,6 @@ def _due(
 ) -> bool:
     """Say whether a gateway's last setup run is too old, failed, was for other parameters, or was before its fault."""
     from natkeeper.guest.report import SetupReport
-    from natkeeper.guest.script import fingerprint, script_hash
 
     last = _latest(runs).get(gateway)
     if last is None:
@@ -155,7 +175,7 @@ def _due(
         return age >= GIVEN_UP
     if not isinstance(last.report, SetupReport) or not last.report.ready:
         return age >= AGAIN
-    if (last.report.fingerprint, last.report.script) != (fingerprint(parameters), script_hash()):
+    if (last.report.fingerprint, last.report.script) != _wanted(parameters):
         return True
     if age >= AGAIN and any(mark > last.started for mark in _marks(gateway, world)):
         return True

@@ -44,6 +44,7 @@ from natkeeper.failover.pacing import (
 )
 from natkeeper.failover.proof import to_prove
 from natkeeper.failover.reports import resume, suspect
+from natkeeper.failover.rollout import proven_scripts
 from natkeeper.failover.summary import Account
 from natkeeper.failover.telling import Ledger, settle, still_dark
 from natkeeper.failover.verify import PATIENCE, look
@@ -142,7 +143,7 @@ def guard(errand: Errand, run: str, clock: Clock, deadline: datetime, ledger: Le
         so_far, looked = yield from _act(decision, writes, world, policy, seen, account, clock, deadline)
         question = Question(thorough=seen.partly, internet=_in_doubt(seen))
     if not errand.read_only:
-        yield from _afterwards(errand, world, seen, account, clock, deadline)
+        yield from _afterwards(errand, world, seen, account, ledger, clock, deadline)
     account.problems += seen.trouble.values()
     yield from _episodes(errand, world, decision, seen, account, ledger, clock, deadline)
     return account.close(errand, run, world, decision, clock())
@@ -332,7 +333,7 @@ def _in_doubt(seen: Seen) -> bool:
 
 
 def _afterwards(
-    errand: Errand, world: World, seen: Seen, account: Account, clock: Clock, deadline: datetime
+    errand: Errand, world: World, seen: Seen, account: Account, ledger: Ledger, clock: Clock, deadline: datetime
 ) -> Run[None]:
     """Do what can wait until the routes are safe: the probe goes on, gateways that failed a look are repaired."""
     policy = errand.group
@@ -347,8 +348,17 @@ def _afterwards(
     if world.paused_until(clock()) is not None and not errand.by_person:
         return  # whoever paused the group may be at work on its gateways
     if errand.sweep or errand.setup_now or lost:
+        ledger.proven |= proven_scripts(seen.setups or ())
+        proven = None if errand.leads else frozenset(ledger.proven)
         kept = yield from upkeep(
-            policy, world, seen.setups, asked=errand.setup_now, failed=lost, turn=errand.turn, clock=clock
+            policy,
+            world,
+            seen.setups,
+            asked=errand.setup_now,
+            failed=lost,
+            turn=errand.turn,
+            proven=proven,
+            clock=clock,
         )
         account.do(*kept.did)
         account.acts += kept.acts

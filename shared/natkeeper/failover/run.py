@@ -51,10 +51,11 @@ class Told:
     broken: dict[str, datetime] = field(default_factory=dict)
     events: dict[bytes | str, datetime] = field(default_factory=dict)
     ledgers: dict[str, Ledger] = field(default_factory=dict)
+    proven: set[str] = field(default_factory=set)
 
     def ledger(self, group: str) -> Ledger:
         """Return what this process knows of the troubles of `group`."""
-        return self.ledgers.setdefault(group, Ledger())
+        return self.ledgers.setdefault(group, Ledger(proven=self.proven))
 
     def attended(self, payload: bytes | str, now: datetime) -> bool:
         """Say whether this very event was attended to a moment ago."""

@@ -45,13 +45,16 @@ class Lasting:
 
 @dataclass(slots=True)
 class Ledger:
-    """What this process knows of one group's troubles. `judged`: the kinds that it has looked for before;
-    `unwritable`: tables whose entries refused a note.
+    """What this process knows of one group's troubles.
+
+    `judged`: the kinds that it has looked for before; `unwritable`: tables whose entries refused a note; `proven`:
+    setup scripts that some gateway, of whichever group, has proven.
     """
 
     lasting: dict[EpisodeKind, Lasting] = field(default_factory=dict)
     judged: set[EpisodeKind] = field(default_factory=set)
     unwritable: set[str] = field(default_factory=set)
+    proven: set[str] = field(default_factory=set)
 
     def told(self, kinds: frozenset[EpisodeKind], now: datetime) -> None:
         """Remember that people were told of the episodes of these kinds."""
