@@ -101,9 +101,9 @@ SCENARIOS: Final[tuple[Scenario, ...]] = (
             breaks(f"somebody stops {A} (StopInstance)", steps.stop(A)),
             steps.until_at(B),
             steps.until_told(*_MOVED),
-            steps.until_people_told("natkeeper moved"),
+            steps.until_people_told("moved 0.0.0.0/0"),
         ),
-        (*_UNPLANNED, verdicts.people_told("natkeeper moved", "the internet is reached")),
+        (*_UNPLANNED, verdicts.people_told("moved 0.0.0.0/0", "the internet is reached")),
         policy={NOTIFIES: True},
     ),
     Scenario(
