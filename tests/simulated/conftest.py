@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from natkeeper.guest import Mode, PortForward, SetupParameters, SetupReport, parse_report, render
+from natkeeper.guest.script import library_command
 from natlab.simulated.flavours import FLAVOURS, Flavour
 from natlab.simulated.guest import Guest
 
@@ -27,7 +28,8 @@ MakeGuest = Callable[..., Guest]
 
 def setup(guest: Guest, order: SetupParameters = ORDER) -> tuple[int, SetupReport]:
     """Run the real script on a machine; its exit status and its report."""
-    result = guest.run(render(order), 60)
+    guest.run(library_command().encode(), 60)
+    result = guest.run(render(order), 240)
     assert result is not None
     report = parse_report(result.output)
     assert isinstance(report, SetupReport), (report, result.output)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import gzip
 from dataclasses import replace
 
 import pytest
@@ -19,7 +20,7 @@ from tests.simulated.conftest import CHECK, ORDER, PRIVATE_HOST, MakeGuest, code
 
 def run_block(guest: Guest, block: bytes) -> tuple[CommandResult, SetupReport]:
     """Run the script with parameters that Python never checked."""
-    command = f"NK_PARAMETERS='{base64.b64encode(block).decode()}'\n{setup_script()}".encode()
+    command = f"NK_PARAMETERS='{base64.b64encode(gzip.compress(block)).decode()}'\n{setup_script()}".encode()
     result = guest.run(command, 30)
     assert result is not None
     report = parse_report(result.output)
@@ -100,25 +101,32 @@ def test_another_firewall_in_use_is_not_pushed_aside(fresh: MakeGuest, other: st
     assert not guest.state["units"]["firewalld"]["active"]
 
 
-FAILING = (
-    "apt-get",
-    "--change-interface=eth0",
-    '--add-rich-rule=rule family="ipv4" source',
+ESSENTIAL = ("apt-get", "--change-interface=eth0", '--add-rich-rule=rule family="ipv4" source', "restart firewalld")
+EXTRA = (
     '--add-rich-rule=rule family="ipv4" destination',
     "--direct --add-rule",
-    "restart firewalld",
     "sysctl -w net.netfilter.nf_conntrack_tcp_loose",
 )
+AT_BOOT = ("--permanent --zone=public --add-rich-rule", "--permanent --direct --add-rule", "systemctl daemon-reload")
 
 
-@pytest.mark.parametrize("step", FAILING)
-def test_a_failing_step_is_named_and_the_rest_is_taken_back(fresh: MakeGuest, step: str) -> None:
+@pytest.mark.parametrize("step", ESSENTIAL)
+def test_a_failing_step_without_which_nothing_forwards_is_named_and_the_rest_is_taken_back(
+    fresh: MakeGuest, step: str
+) -> None:
     """The machine is as before, but for a package that does nothing."""
     guest = fresh("bare-ubuntu" if step in {"apt-get", "restart firewalld"} else "debian12")
     guest.break_command(step, "no space left on device")
     before, files = guest.state, sorted(guest.directory.glob("root/etc/**/*.conf"))
     status, report = setup(guest)
-    assert (status, report.wrong[0].code, report.changed) == (4, "step_failed", ())
+    assert (status, report.wrong[0].code, report.changed) in (
+        (4, "step_failed", ()),
+        (
+            4,
+            "step_failed",
+            ("systemctl mask firewalld", "install_package firewalld iptables", "systemctl unmask firewalld"),
+        ),
+    )
     assert "no space left on device" in report.sentence
     after = guest.state
     assert after["runtime"] == before["runtime"]
@@ -128,6 +136,58 @@ def test_a_failing_step_is_named_and_the_rest_is_taken_back(fresh: MakeGuest, st
     assert [file.name for file in left] in ([], ["firewalld.conf"])
     guest.break_command(step, "")
     assert setup(guest)[0] == 0
+
+
+@pytest.mark.parametrize("step", EXTRA)
+def test_a_failing_step_never_takes_back_what_restored_the_internet(fresh: MakeGuest, step: str) -> None:
+    """It is named, the gateway forwards, and does so after a reboot."""
+    guest = fresh()
+    guest.break_command(step, "no such thing")
+    status, report = setup(guest)
+    assert (status, report.wrong[0].code) == (4, "step_failed")
+    assert "no such thing" in report.sentence
+    assert guest.forwards(PRIVATE_HOST) == ""
+    guest.reboot()
+    assert guest.forwards(PRIVATE_HOST) == ""
+    guest.break_command(step, "")
+    assert setup(guest)[0] == 0
+
+
+@pytest.mark.parametrize("step", AT_BOOT)
+def test_what_cannot_be_saved_is_named_and_the_running_gateway_works(fresh: MakeGuest, step: str) -> None:
+    """A read-only or full /etc keeps no private host from the internet."""
+    guest = fresh()
+    guest.break_command(step, "Read-only file system")
+    status, report = setup(guest)
+    assert (status, report.wrong[0].code, report.facts.forwarding) == (4, "not_saved", "proven")
+    assert "Read-only file system" in report.sentence
+    assert guest.forwards(PRIVATE_HOST) == ""
+    assert guest.forwarded_port("tcp", 8080) == ("10.0.1.5", 80)
+    guest.break_command(step, "")
+    assert setup(guest)[0] == 0
+    guest.reboot()
+    assert guest.forwards(PRIVATE_HOST) == ""
+
+
+def test_without_room_for_files_it_says_so(ready: MakeGuest) -> None:
+    """Bad parameters are something else."""
+    guest = ready()
+    (guest.directory / "root/run/natkeeper.lock").unlink()
+    (guest.directory / "root/run/natkeeper.lock").mkdir()
+    status, report = setup(guest)
+    assert (status, codes(report)) == (5, {"no_room"})
+
+
+def test_a_run_leaves_no_files_and_takes_away_those_of_a_killed_one(ready: MakeGuest) -> None:
+    """/run is where they are; the lock, the library and the counters of the last run stay."""
+    guest = ready()
+    left = guest.directory / "root/run/natkeeper"
+    left.mkdir(parents=True)
+    (left / "owned").write_text("rule of nobody\n")
+    assert setup(guest)[0] == 0
+    names = {path.name.partition("-")[0] for path in (guest.directory / "root/run").iterdir()}
+    assert names == {"natkeeper.lock", "natkeeper.library", "natkeeper.last"}
+    assert not list((guest.directory / "tmp").iterdir())
 
 
 def test_a_failing_repair_leaves_a_half_broken_gateway_no_worse(ready: MakeGuest) -> None:

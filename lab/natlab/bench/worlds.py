@@ -7,6 +7,7 @@ report. What natkeeper sees of them by the API is what it would see of real ones
 from __future__ import annotations
 
 import base64
+import gzip
 import json
 import re
 import time
@@ -41,7 +42,7 @@ class Paper(NullSubstrate):
         if asked is None:
             done(CommandResult(0, b'{"ok":true,"ip":"192.0.2.1","reason":""}\n'))
             return
-        lines = base64.b64decode(asked[1]).decode().splitlines()
+        lines = gzip.decompress(base64.b64decode(asked[1])).decode().splitlines()
         given = dict(line.split(" ", 1) for line in lines if " " in line)
         now = int(time.time())
         report = {"format": 1, "mode": given["mode"], "ready": True, "found": [], "changed": [], "undone": [],

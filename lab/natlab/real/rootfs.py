@@ -1,10 +1,10 @@
 """Where does a machine's system come from?  debootstrap, once; later runs find it in the cache.
 
 What is built is a Debian as a cloud image would bring it, with firewalld installed and not configured. The packages
-of firewalld, and all that it needs, are kept in it as a repository (MIRROR), so that a machine can be without them
-and install them where there is no internet. The mirror they come from is the one that this machine's apt uses for
-the same release, else debootstrap's own choice; NATLAB_MIRROR names another, NATLAB_CACHE another place than
-/var/cache/natlab.
+of firewalld and of nginx (which is not installed), and all that they need, are kept in it as a repository (MIRROR), the
+only one that its apt knows: so a machine can be without them and install them where there is no internet. The mirror
+they come from is the one that this machine's apt uses for the same release, else debootstrap's own choice;
+NATLAB_MIRROR names another, NATLAB_CACHE another place than /var/cache/natlab.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ PACKAGES = (
 )  # fmt: skip
 # netbase: without it firewalld stops at INVALID_PROTOCOL. libpam-systemd: without it polkit stays half configured.
 FIREWALL = "firewalld", "nftables", "iptables", "conntrack"
+PROXY = "nginx", "libnginx-mod-stream"
 MIRROR = "/srv/mirror"
 
 _NOT_NEEDED = (
@@ -36,7 +37,7 @@ _NOT_NEEDED = (
     "sys-kernel-debug.mount", "sys-kernel-tracing.mount",
     "dev-hugepages.mount",
 )  # fmt: skip
-_RECIPE = 2
+_RECIPE = 3
 """Counted up when `_furnish` changes, so that caches made before are not taken for new ones."""
 
 _KEEP = rf"""
@@ -78,7 +79,7 @@ def provide(suite: str = SUITE, say: Say = lambda _: None) -> Path:
 
 
 def _place(suite: str) -> Path:
-    recipe = hashlib.sha256(repr((_RECIPE, PACKAGES, FIREWALL, _NOT_NEEDED)).encode()).hexdigest()[:8]
+    recipe = hashlib.sha256(repr((_RECIPE, PACKAGES, FIREWALL, PROXY, _NOT_NEEDED)).encode()).hexdigest()[:8]
     return Path(os.environ.get("NATLAB_CACHE") or "/var/cache/natlab") / f"{suite}-{recipe}"
 
 
@@ -148,11 +149,12 @@ def _install(root: Path, say: Say) -> None:
     (root / "usr/sbin/policy-rc.d").chmod(0o755)
     excludes = "".join(f"path-exclude=/usr/share/{what}/*\n" for what in ("doc", "man", "locale"))
     (root / "etc/dpkg/dpkg.cfg.d/natlab").write_text(f"force-unsafe-io\n{excludes}")
-    for packages in (PACKAGES, FIREWALL):
-        _in(root, "apt-get", "clean")
-        say(f"  installing {', '.join(packages)}")
+    for packages, how in ((PACKAGES, ()), (FIREWALL, ()), (PROXY, ("--download-only",))):
+        if packages is FIREWALL:
+            _in(root, "apt-get", "clean")
+        say(f"  fetching {', '.join(packages)}")
         environment = ["env", "DEBIAN_FRONTEND=noninteractive", "LC_ALL=C"]
-        install = ["apt-get", "-q", "-y", "install", "--no-install-recommends", *packages]
+        install = ["apt-get", "-q", "-y", "install", "--no-install-recommends", *how, *packages]
         _follow(["chroot", str(root), *environment, *install], "Setting up ", say)
     _in(root, "sh", "-ec", _KEEP)
 
@@ -166,6 +168,7 @@ def _furnish(root: Path) -> None:
     for file in ("usr/sbin/policy-rc.d", "etc/dpkg/dpkg.cfg.d/natlab", "etc/machine-id", "etc/hostname"):
         (root / file).unlink(missing_ok=True)
     shutil.rmtree(root / "var/lib/apt/lists", ignore_errors=True)
+    (root / "etc/apt/sources.list").write_text(f"deb [trusted=yes] file:{MIRROR} ./\n")
     for unit in _NOT_NEEDED:
         mask = root / "etc/systemd/system" / unit
         if not mask.is_symlink():

@@ -30,6 +30,9 @@ class Flavour:
     iptables: bool = True
     nft: bool = True
     sshd_ports: tuple[int, ...] = (22,)
+    tc: bool = True
+    """Whether the image brings tc (a package of its own on RPM-based images)."""
+    conntrack: bool = True
     namespaces: bool = True
     """Whether the kernel can make network namespaces."""
 
@@ -41,7 +44,7 @@ class Flavour:
 _IMAGES = (
     Flavour(
         "centos7", "CentOS Linux 7 (Core)", "0.6.3", "iptables", "yum",
-        zones_forward=None, rejects_unbound=False, nft=False,
+        zones_forward=None, rejects_unbound=False, nft=False, tc=False, conntrack=False,
     ),
     Flavour(
         "alinux3", "Alibaba Cloud Linux 3 (Soaring Falcon)", "0.9.11", "nftables", "dnf",

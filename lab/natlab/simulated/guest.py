@@ -24,8 +24,18 @@ from natlab.simulated.flavours import Flavour
 
 TEXT_TOOLS = (
     "sh", "cat", "sed", "awk", "grep", "tr", "head", "tail", "cut", "sort", "wc", "printf", "base64", "gzip", "date",
-    "mkdir", "mktemp", "rm", "mv", "cp", "flock", "sleep", "timeout", "env", "true", "false",
+    "sha256sum", "mkdir", "mktemp", "rm", "mv", "cp", "flock", "sleep", "timeout", "env", "true", "false",
 )  # fmt: skip
+PROC = {
+    "meminfo": "MemTotal:        1000000 kB\nMemFree:          500000 kB\n",
+    "loadavg": "0.08 0.05 0.01 1/120 4242\n",
+    "stat": "cpu  100 0 100 1000 0 0 50 0 0 0\ncpu0 100 0 100 1000 0 0 50 0 0 0\n",
+    "net/dev": "Inter-|   Receive\n face |bytes packets\n  eth0: 1000 10 0 0 0 0 0 0 2000 20 0 0 0 0 0 0\n",
+    "net/stat/nf_conntrack": "entries  insert_failed drop early_drop\n0000000a 00000001 00000002 00000003\n",
+    "sys/net/netfilter/nf_conntrack_count": "10\n",
+    "sys/net/netfilter/nf_conntrack_max": "65536\n",
+}
+"""What the kernel of a machine of a gigabyte counts; tests write what else they need."""
 PACKAGE_MANAGERS = {"apt-get", "dnf", "yum"}
 
 
@@ -52,6 +62,10 @@ class Guest:
         etc.mkdir(parents=True)
         (self.directory / "tmp").mkdir()
         (etc / "os-release").write_text(f'NAME="{self.flavour.os}"\nPRETTY_NAME="{self.flavour.os}"\n')
+        for name, text in PROC.items():
+            path = self.directory / "root/proc" / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text)
         commands = self.directory / "bin"
         commands.mkdir()
         lab = str(Path(natlab.__file__).parents[1])
@@ -60,11 +74,10 @@ class Guest:
         (commands / ".shim").write_text(f"#!/bin/sh\n{start}")
         (commands / ".shim").chmod(0o755)
         absent = PACKAGE_MANAGERS - {self.flavour.package_manager}
-        absent |= {"firewall-cmd", "firewall-offline-cmd"}
+        absent |= {"firewall-cmd", "firewall-offline-cmd", "nginx"}
         if not self.flavour.iptables:
             absent.add("iptables")
-        if not self.flavour.nft:
-            absent.add("nft")
+        absent |= {name for name in ("nft", "tc", "conntrack") if not getattr(self.flavour, name)}
         for name in shims.PROGRAMS.keys() - absent:
             (commands / name).symlink_to(".shim")
         for name in TEXT_TOOLS:
@@ -155,6 +168,13 @@ class Guest:
                     settings["rich_rules"] = [
                         rule for rule in settings["rich_rules"] if not rule.endswith("masquerade")
                     ]
+
+    def flush_rules(self) -> None:
+        """Somebody runs `nft flush ruleset`, or `iptables -F; iptables -t nat -F`: firewalld does not notice."""
+        with self._edit() as state:
+            state["flushed"] = True
+            state["nft"] = []
+            state["iptables"] = {"policy": "ACCEPT", "rules": []}
 
     def switch_off_forwarding(self) -> None:
         """Somebody runs `sysctl -w net.ipv4.ip_forward=0`."""

@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import sys
 
-from natlab.simulated import shims_firewalld, system
+from natlab.simulated import shims_firewalld, shims_network, system
 from natlab.simulated.system import State
 
 DROPIN = "etc/systemd/system/firewalld.service.d/natkeeper.conf"
@@ -46,18 +46,20 @@ def identity(_state: State, _arguments: list[str]) -> int:
 
 
 def systemctl(state: State, arguments: list[str]) -> int:
-    """The units that matter: firewalld; every other unit is not there."""
+    """The units that matter: firewalld, nginx and what scripts write; every other unit is not there."""
     words = [word for word in arguments if not word.startswith("-")]
     verb, names = words[0], words[1:]
     if verb in {"daemon-reload", "show"}:
         return 0
     name = names[0].removesuffix(".service")
+    if verb == "mask" or os.path.exists(os.path.join(state["root"], f"root/etc/systemd/system/{name}.service")):
+        state["units"].setdefault(name, {"active": False, "enabled": False, "masked": False})
     unit = state["units"].get(name)
     there = unit is not None and (name != "firewalld" or state["installed"])
     if verb == "is-active":
         print("active" if there and unit["active"] else "inactive")
         return 0 if there and unit["active"] else 3
-    if verb in {"mask", "unmask"} and name == "firewalld":
+    if verb in {"mask", "unmask"} and unit is not None:
         unit["masked"] = verb == "mask"
         return 0
     if not there:
@@ -69,14 +71,54 @@ def systemctl(state: State, arguments: list[str]) -> int:
     if unit["masked"] and verb in {"enable", "start", "restart"}:
         print(f"Failed to {verb} {name}.service: Unit {name}.service is masked.", file=sys.stderr)
         return 1
+    return switch(state, name, verb, now="--now" in arguments)
+
+
+def switch(state: State, name: str, verb: str, *, now: bool) -> int:
+    """Enable, disable, start, stop or reload a unit."""
+    unit = state["units"][name]
     if verb in {"enable", "disable"}:
         unit["enabled"] = verb == "enable"
-    elif verb in {"start", "restart"} and name == "firewalld":
+        if now:
+            unit["active"] = unit["enabled"]
+    elif name == "firewalld" and verb == "stop":
+        system.stop_firewalld(state)
+    elif name == "firewalld":
         if not unit["active"] or verb == "restart":
             system.start_firewalld(state)
             run_dropin(state)
-    elif verb == "stop" and name == "firewalld":
-        system.stop_firewalld(state)
+    else:
+        unit["active"] = verb != "stop"
+        if name == "natkeeper-proxy" and unit["active"]:
+            return serve_proxy(state)
+    return 0
+
+
+def serve_proxy(state: State) -> int:
+    """What nginx serves is what its file said when it started or was told to read it again."""
+    with open(os.path.join(state["root"], "root/etc/natkeeper/nginx.conf")) as file:
+        state["served"] = file.read()
+    return 0
+
+
+def nginx(state: State, arguments: list[str]) -> int:
+    """`nginx -t -q -c FILE`: braces match, and directives of modules that are not there are unknown."""
+    with open(arguments[-1]) as file:
+        text = file.read()
+    if "stream {" in text and not state["stream_module"]:
+        print('nginx: [emerg] unknown directive "stream" in nginx.conf', file=sys.stderr)
+        return 1
+    if text.count("{") != text.count("}"):
+        print('nginx: [emerg] unexpected end of file, expecting "}"', file=sys.stderr)
+        return 1
+    return 0
+
+
+def ss(state: State, _arguments: list[str]) -> int:
+    """`ss -lntu`: what listens."""
+    print("Netid State  Recv-Q Send-Q Local Address:Port Peer Address:Port")
+    for protocol, address in state["listening"]:
+        print(f"{protocol} {'LISTEN' if protocol == 'tcp' else 'UNCONN'} 0 128 {address} 0.0.0.0:*")
     return 0
 
 
@@ -90,7 +132,7 @@ def run_dropin(state: State) -> None:
 
 def sysctl(state: State, arguments: list[str]) -> int:
     """`sysctl -n KEY` and `sysctl -w KEY=VALUE`."""
-    key, _, value = arguments[-1].partition("=")
+    key, _, value = arguments[-1].replace("/", ".").partition("=")
     if key not in state["sysctl"]:
         print(f"sysctl: cannot stat /proc/sys/{key.replace('.', '/')}: No such file or directory", file=sys.stderr)
         return 255
@@ -101,88 +143,24 @@ def sysctl(state: State, arguments: list[str]) -> int:
     return 0
 
 
-def ip(state: State, arguments: list[str]) -> int:
-    """Addresses and routes are fixed; a namespace for the proof is a note of the address it has."""
-    line = " ".join(arguments)
-    if line.endswith("route show default"):
-        print("default via 10.255.255.253 dev eth0")
-    elif "addr show dev" in line:
-        if arguments[-1] != "eth0":
-            return 1
-        print(f"2: eth0    inet {state['private_ip']}/24 brd 10.255.255.255 scope global eth0")
-    elif line.startswith("netns add"):
-        return 0 if state["flavour"]["namespaces"] else 1
-    elif line.startswith("route add") and line.endswith("dev nkprobe0"):
-        state["probe_host"] = arguments[2].partition("/")[0]
-    elif line.startswith("netns del"):
-        state["probe_host"] = ""
-    elif line.startswith("netns exec nkprobe curl"):
-        reason = system.forwards(state, state["probe_host"], "nkprobe0")
-        return curl(state, [*arguments[4:], "--refused"] if reason else arguments[4:])
-    return 0
-
-
-def curl(state: State, arguments: list[str]) -> int:
-    """The internet answers with the public address it sees, or nothing answers within the limit."""
-    world = state["world"]
-    answered = world["reaches_internet"] and "--refused" not in arguments
-    if answered and "-o" not in arguments:
-        print(world["public_ip"], end="")
-    if "-w" in arguments:
-        values = {
-            "%{remote_ip}": "203.0.113.10" if answered else "",
-            "%{time_connect}": "0.001200" if answered else "0.000000",
-            "%{http_code}": "200" if answered else "000",
-        }
-        text = arguments[arguments.index("-w") + 1]
-        for name, value in values.items():
-            text = text.replace(name, value)
-        print(text, end="")
-    return 0 if answered else 28
-
-
-def iptables(state: State, arguments: list[str]) -> int:
-    """The FORWARD chain: list, delete a rule, set the policy."""
-    words = [word for word in arguments if word != "-w"]
-    chain = state["iptables"]
-    rule = " ".join(words[2:])
-    if words[0] == "-S":
-        print(f"-P FORWARD {chain['policy']}")
-        for one in chain["rules"]:
-            print(f"-A FORWARD {one}")
-        if state["flavour"]["backend"] == "iptables" and state["runtime"]:
-            print("-A FORWARD -j REJECT --reject-with icmp-host-prohibited")
-    elif words[0] == "-P":
-        chain["policy"] = words[2]
-    elif words[0] == "-D":
-        if rule not in chain["rules"]:
-            print("iptables: Bad rule (does a matching rule exist in that chain?).", file=sys.stderr)
-            return 1
-        chain["rules"].remove(rule)
-    return 0
-
-
-def nft(state: State, arguments: list[str]) -> int:
-    """The base chains that other programs hooked into forward: list them, delete a rule by its handle."""
-    if "ruleset" in arguments:
-        print("table inet firewalld { # handle 1\n\tchain filter_FORWARD { # handle 2")
-        print("\t\ttype filter hook forward priority filter + 10; policy accept;\n\t\treject # handle 3\n\t}\n}")
-        for chain in state["nft"]:
-            table, _, name = chain["name"].rpartition(" ")
-            print(f"table {table} {{ # handle 5\n\tchain {name} {{ # handle 1")
-            print(f"\t\ttype filter hook forward priority filter; policy {chain['policy']};")
-            for handle, rule in enumerate(chain["rules"], 2):
-                print(f"\t\t{rule} # handle {handle}")
-            print("\t}\n}")
-    elif arguments[:2] == ["delete", "rule"]:
-        name, handle = " ".join(arguments[2:-2]), int(arguments[-1])
-        del next(chain for chain in state["nft"] if chain["name"] == name)["rules"][handle - 2]
+def journalctl(state: State, _arguments: list[str]) -> int:
+    """What firewalld wrote into the journal."""
+    print("\n".join(state["journal"]))
     return 0
 
 
 def install(state: State, arguments: list[str]) -> int:
-    """apt-get, dnf and yum: firewalld is the one package there is."""
-    if "install" not in arguments or "firewalld" not in arguments:
+    """apt-get, dnf and yum: firewalld and nginx are the packages there are."""
+    if "install" not in arguments:
+        return 0
+    if "libnginx-mod-stream" in arguments or "nginx-mod-stream" in arguments:
+        state["stream_module"] = True
+    if "nginx" in arguments:
+        os.symlink(".shim", os.path.join(state["root"], "bin/nginx"))
+        unit = state["units"].setdefault("nginx", {"active": False, "enabled": False, "masked": False})
+        unit["enabled"] = True
+        unit["active"] = state["flavour"]["starts_what_it_installs"] and not unit["masked"]
+    if "firewalld" not in arguments:
         return 0
     state["installed"] = True
     shims_firewalld.provide(state)
@@ -202,14 +180,19 @@ PROGRAMS = {
     "id": identity,
     "systemctl": systemctl,
     "sysctl": sysctl,
-    "ip": ip,
-    "curl": curl,
-    "iptables": iptables,
-    "nft": nft,
+    "ip": shims_network.ip,
+    "curl": shims_network.curl,
+    "iptables": shims_network.iptables,
+    "nft": shims_network.nft,
+    "tc": shims_network.tc,
+    "conntrack": shims_network.conntrack,
+    "journalctl": journalctl,
     "apt-get": install,
     "dnf": install,
     "yum": install,
     "sshd": sshd,
+    "ss": ss,
+    "nginx": nginx,
     "firewall-cmd": shims_firewalld.firewall_cmd,
     "firewall-offline-cmd": shims_firewalld.firewall_offline_cmd,
 }

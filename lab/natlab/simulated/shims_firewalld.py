@@ -40,6 +40,17 @@ def firewall_offline_cmd(state: State, arguments: list[str]) -> int:
 
 def firewall_cmd(state: State, arguments: list[str]) -> int:
     """The running daemon's configuration, or with --permanent the one it will load."""
+    if arguments == ["--state"] and state["failed"] and state["runtime"]:
+        print("failed", file=sys.stderr)
+        return 251
+    if arguments == ["--query-panic"]:
+        print("yes" if state["panic"] else "no")
+        return 0 if state["panic"] else 1
+    if arguments == ["--get-active-zones"]:
+        for name, one in state["runtime"]["zones"].items() if state["runtime"] else ():
+            if one["interfaces"] or one["sources"]:
+                print(f"{name}\n  interfaces: {' '.join(one['interfaces'])}\n  sources: {' '.join(one['sources'])}")
+        return 0
     if arguments == ["--state"]:
         print("running" if state["runtime"] else "not running", file=sys.stdout if state["runtime"] else sys.stderr)
         return 0 if state["runtime"] else NOT_RUNNING

@@ -24,7 +24,14 @@ else:
 
 
 BLANKET = ("-i eth0", "-o eth0", "-m conntrack", "--ctstate NEW", 'iifname "eth0"', 'oifname "eth0"', "ct state new")
-CONNTRACK = {"net.netfilter.nf_conntrack_tcp_loose": "1", "net.netfilter.nf_conntrack_tcp_be_liberal": "0"}
+CONNTRACK = {
+    "net.netfilter.nf_conntrack_tcp_loose": "1",
+    "net.netfilter.nf_conntrack_tcp_be_liberal": "0",
+    "net.netfilter.nf_conntrack_tcp_timeout_established": "432000",
+    "net.netfilter.nf_conntrack_max": "65536",
+    "net.netfilter.nf_conntrack_buckets": "16384",
+}
+KERNEL = {"net.ipv4.ip_forward": "0", "net.ipv4.conf.all.send_redirects": "1", "net.ipv4.conf.eth0.send_redirects": "1"}
 
 
 class Saved:
@@ -73,6 +80,7 @@ def zone(flavour: State, *, target: str = "default", services: tuple[str, ...] =
         "interfaces": [],
         "services": list(services),
         "ports": [],
+        "sources": [],
         "forward": flavour["zones_forward"],
         "masquerade": False,
         "rich_rules": [],
@@ -96,10 +104,23 @@ def fresh(flavour: State, private_ip: str) -> State:
         "units": {"firewalld": {"active": False, "enabled": True, "masked": False}},
         "permanent": permanent,
         "runtime": None,
-        "sysctl": {"net.ipv4.ip_forward": "0"},
+        "sysctl": dict(KERNEL),
         "iptables": {"policy": "ACCEPT", "rules": []},
         "nft": [],
+        "chains": {},
+        "flushed": False,
+        "panic": False,
+        "failed": False,
+        "first_addresses": [],
+        "unroutable": [],
+        "connections": [],
+        "journal": [],
+        "listening": [],
+        "input": ["-P INPUT ACCEPT"],
+        "stream_module": False,
+        "served": "",
         "probe_host": "",
+        "probe_enters": "",
         "world": {"public_ip": "", "reaches_internet": False},
         "broken": {},
     }
@@ -112,6 +133,7 @@ def start_firewalld(state: State) -> None:
     """The daemon loads its permanent configuration, and connection tracking comes with it."""
     state["units"]["firewalld"]["active"] = True
     state["runtime"] = copied(state["permanent"])
+    state["flushed"] = False
     for key, value in CONNTRACK.items():
         state["sysctl"].setdefault(key, value)
     active = (name for name, one in state["runtime"]["zones"].items() if one["interfaces"])
@@ -168,25 +190,42 @@ def refused_by_others(state: State, source: str) -> str:
                 return f"direct rule {rule}"
     chains = [{"name": "iptables FORWARD", **state["iptables"]}, *state["nft"]]
     for chain in chains:
-        verdicts = [verdict(rule, source) for rule in chain["rules"]]
+        verdicts = [verdict(rule, source) for rule in unfolded(state, chain["rules"])]
         verdicts.append("refuse" if chain["policy"].lower() == "drop" else "accept")
         if next(answer for answer in verdicts if answer) == "refuse":
             return f"a rule in {chain['name']}"
     return ""
 
 
+def unfolded(state: State, rules: list[str]) -> list[str]:
+    """The rules of a chain with those of the chains it jumps to in their places."""
+    found = []
+    for rule in rules:
+        name = rule.removeprefix("-j ")
+        found += unfolded(state, state["chains"][name]) if name in state["chains"] else [rule]
+    return found
+
+
 def forwards(state: State, source: str, interface: str = "eth0") -> str:
     """Why a packet of the private host `source` is not forwarded and masqueraded; empty when it is."""
     if state["sysctl"].get("net.ipv4.ip_forward") != "1":
         return "ip_forward is off"
+    if interface == "eth0" and any(inside(source, network) for network in state["unroutable"]):
+        return "dropped by the reverse-path filter or an ip rule"
     refused = refused_by_others(state, source)
     if refused:
         return f"refused by {refused}"
     runtime = state["runtime"]
-    if not runtime:
+    if not runtime or state["flushed"]:
         return "nothing masquerades"
+    if state["panic"]:
+        return "firewalld is in panic mode"
     bound = next((name for name, one in runtime["zones"].items() if "eth0" in one["interfaces"]), None)
     settings = runtime["zones"][bound or runtime["default_zone"]]
+    by_source = (one for one in runtime["zones"].values() if any(inside(source, net) for net in one["sources"]))
+    entered = next(by_source, None)
+    if entered is not None and entered is not settings:
+        return "" if entered["target"] == "ACCEPT" else "rejected by the zone that its source is in"
     same_zone = interface in settings["interfaces"] and "eth0" in settings["interfaces"]
     wanted = ['rule family="ipv4" source address="', '" masquerade']
     masquerade = settings["masquerade"] or any(
@@ -203,23 +242,27 @@ def forwards(state: State, source: str, interface: str = "eth0") -> str:
 
 def forwarded_port(state: State, protocol: str, port: int) -> tuple[str, int] | None:
     """Where a packet to one of the machine's own ports goes on to; None when it stays or is refused."""
-    if not state["runtime"] or state["sysctl"].get("net.ipv4.ip_forward") != "1":
+    if not state["runtime"] or state["flushed"] or state["sysctl"].get("net.ipv4.ip_forward") != "1":
         return None
     runtime = state["runtime"]
     bound = next((name for name, one in runtime["zones"].items() if "eth0" in one["interfaces"]), None)
     for rule in runtime["zones"][bound or runtime["default_zone"]]["rich_rules"]:
         values = dict(word.replace('"', "").split("=", 1) for word in rule.split() if "=" in word)
-        mine = values.get("port") == str(port) and values.get("protocol") == protocol and "to-addr" in values
+        first, _, last = values.get("port", "0").partition("-")
+        mine = int(first) <= port <= int(last or first) and values.get("protocol") == protocol and "to-addr" in values
         if mine and f'destination address="{state["private_ip"]}"' in rule:
-            return values["to-addr"], int(values["to-port"])
+            return values["to-addr"], int(values.get("to-port", port))
     return None
 
 
 def boot(state: State, sysctl_files: list[str], *, dropin: bool) -> None:
     """Runtime state is gone, what is on disk comes to life: settings first, then firewalld and its drop-in."""
-    state["sysctl"] = {"net.ipv4.ip_forward": "0"}
+    state["sysctl"] = dict(KERNEL)
     state["iptables"] = {"policy": "ACCEPT", "rules": []}
     state["nft"] = []
+    state["chains"] = {}
+    state["unroutable"] = []
+    state["connections"] = []
     stop_firewalld(state)
     for text in sysctl_files:
         apply_settings(state, text)
@@ -234,5 +277,6 @@ def apply_settings(state: State, text: str) -> None:
     """Settings of a sysctl.d file; those that do not exist yet are lost, as on a real system."""
     for line in text.splitlines():
         key, equals, value = (part.strip() for part in line.partition("="))
+        key = key.replace("/", ".")
         if equals and not key.startswith(("#", ";")) and key in state["sysctl"]:
             state["sysctl"][key] = value
