@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from pathlib import Path
 from typing import Any
 
@@ -105,17 +106,37 @@ def test_a_limit_itself_is_allowed(settings: dict[str, Any]) -> None:
     assert parse(**settings)
 
 
-@pytest.mark.parametrize("last, accepted", [("10.100.100.0/24", True), ("100.100.100.0/24", False)])
-def test_a_setup_holds_3000_characters_of_targets_and_sources(last: str, *, accepted: bool) -> None:
+def scattered(count: int) -> list[dict[str, Any]]:
+    """Forwards that hardly compress: no port or address follows from another."""
+    mixed = [number * 40503 % 65521 for number in range(1, count + 1)]
+    return [
+        {"port": port + 1, "to": f"10.{port % 251}.{port // 256}.{port % 13}:{port * 7 % 60013 + 1}"} for port in mixed
+    ]
+
+
+def test_as_many_forwards_as_a_refusal_says_are_accepted() -> None:
     """One more, and the order would not fit into a command."""
-    target = "http://example.com/" + "x" * 181
-    sources = ["10.100.100.0/24"] * 106 + ["100.100.100.0/24"] * 5 + [last]
-    settings = {"probe": {"targets": [target]}, "sources": sources}
-    if accepted:
-        assert parse(**settings)
-    else:
-        with pytest.raises(ConfigError, match="3001 characters"):
-            parse(**settings)
+    with pytest.raises(ConfigError) as refused:
+        parse(forwards=scattered(900))
+    said = re.search(r"the first (\d+) fit", str(refused.value))
+    assert said
+    fit = int(said[1])
+    assert fit > 250
+    assert parse(forwards=scattered(fit))
+    with pytest.raises(ConfigError, match=re.escape(f"the first {fit} fit")):
+        parse(forwards=scattered(fit + 1))
+
+
+def test_hundreds_of_forwards_of_a_kind_fit() -> None:
+    """The order is compressed."""
+    assert parse(forwards=[{"port": port, "to": f"10.0.1.20:{port}"} for port in range(8000, 8900)])
+
+
+def test_sources_alone_can_be_too_long() -> None:
+    """Then no forward is blamed."""
+    sources = [f"10.{n * 37 % 251}.{n * 101 % 256}.{n * 16 % 256}/28" for n in range(1800)]
+    with pytest.raises(ConfigError, match=r"sources: got '.* bytes with probe\.targets'"):
+        parse(sources=sources)
 
 
 def test_a_manual_failback_never_comes() -> None:
@@ -165,7 +186,12 @@ def test_the_example_is_accepted_and_means_what_it_says() -> None:
     assert set(data["groups"]["prod"]) == set(group.__struct_fields__) - {"name"}
     assert group.fallback == NatGatewayId("ngw-bp1example00000000000")
     assert (group.failback, group.hold_down) == (Failback(1800), Seconds(300))
-    assert group.forwards == (Forward(port=8443, to="10.0.1.20:443", protocol="tcp"),)
+    assert group.forwards == (
+        Forward(port=8443, to="10.0.1.20:443", protocol="tcp", from_=("203.0.113.0/24",)),
+        Forward(port="30000-30100", to="10.0.1.21", protocol="both"),
+    )
+    assert group.proxy
+    assert group.proxy.taken == {("tcp", 443), ("tcp", 5432)}
     assert [group.home(route) for route in group.routes] == list(group.gateways)
     assert group.probe.function == "natkeeper-probe"
 

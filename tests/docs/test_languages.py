@@ -110,7 +110,7 @@ def keys_of(struct: type[msgspec.Struct], prefix: str = "") -> Iterator[tuple[st
     for field in msgspec.structs.fields(struct):
         if field.name == "name":
             continue
-        yield prefix + field.name, field.default
+        yield prefix + field.encode_name, field.default
         for mark, below in structs_in(field.type):
             if field.name != "groups":
                 yield from keys_of(below, f"{prefix}{field.name}{mark}.")
@@ -154,6 +154,8 @@ def test_every_default_is_the_real_one(page: Path) -> None:
             assert tuple(said) == PRIVATE
         elif isinstance(default, tuple) and default:
             assert tuple(said) == default, key
+        elif isinstance(default, bool):
+            assert said == [str(default).lower()], key
         elif isinstance(default, (str, int)):
             assert said == [str(default)], key
 

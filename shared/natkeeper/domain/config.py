@@ -25,7 +25,16 @@ from natkeeper.domain.config_values import (
     require_distinct,
     require_id,
 )
-from natkeeper.domain.gateway_config import Forward, Setup, refuse_long_order
+from natkeeper.domain.gateway_config import (
+    Forward,
+    Proxy,
+    ProxyHost,
+    ProxyStream,
+    ProxyTls,
+    Setup,
+    refuse_clashes,
+    refuse_long_order,
+)
 from natkeeper.domain.ids import EipId, GroupName, InstanceId, NatGatewayId, TableId
 
 DEFAULT_ROUTE = "0.0.0.0/0"
@@ -162,6 +171,7 @@ class Group(Strict, frozen=True, kw_only=True):
     sources: tuple[str, ...] = ()
     """The CIDRs that gateways masquerade; empty means the VPC's own private ranges (RFC 1918)."""
     forwards: tuple[Forward, ...] = ()
+    proxy: Proxy | None = None
     probe: Probe = Probe()
     setup: Setup = Setup()
 
@@ -189,9 +199,8 @@ class Group(Strict, frozen=True, kw_only=True):
             raise bad("probe.table", self.probe.table, "the table of one of this group's routes")
         for source in self.sources:
             network("sources", source)
-        ports = [f"{forward.port}/{forward.protocol}" for forward in self.forwards]
-        require_distinct("forwards", ports)
-        refuse_long_order(self.sources, self.probe.targets, self.forwards)
+        refuse_clashes(self.forwards, self.proxy)
+        refuse_long_order(self.sources, self.probe.targets, self.forwards, self.proxy)
 
     def home(self, route: Route) -> InstanceId:
         """Return the gateway that `route` belongs to when all is well."""
@@ -338,16 +347,22 @@ _CHOICES = {
     "mode": "`apply`, `check` or `off`",
     "via": "`oos` or `assistant`",
     "foreign_rules": "`remove` or `report`",
-    "protocol": "`tcp` or `udp`",
+    "protocol": "`tcp` or `udp`; in forwards also `both`",
+    "services": "`keep` or `report`",
 }
 _STRUCTS: dict[str, type[msgspec.Struct]] = {
     "": Group,
     "routes": Route,
     "address": Follow,
     "forwards": Forward,
+    "proxy": Proxy,
+    "http": ProxyHost,
+    "stream": ProxyStream,
+    "tls": ProxyTls,
     "probe": Probe,
     "setup": Setup,
 }
 _KEYS = {
-    last: tuple(field for field in struct.__struct_fields__ if field != "name") for last, struct in _STRUCTS.items()
+    last: tuple(field for field in struct.__struct_encode_fields__ if field != "name")
+    for last, struct in _STRUCTS.items()
 }
