@@ -19,6 +19,7 @@ from natkeeper.alibaba.egress_check_script import look_script
 from natkeeper.domain.egress import EgressLost, EgressSeen
 from natkeeper.domain.ids import InstanceId
 from natkeeper.guest import Mode, SetupParameters, SetupReport, Unreadable, parameter_block, render
+from natkeeper.guest.script import library_command
 from natkeeper.guest.template import oos_template
 from natkeeper.ports import FailureKind, ReadLook, ReadSetups, SetupRun, StartLook, StartSetup
 from natlab.cloud.kernel.faults import Kind
@@ -75,11 +76,12 @@ def test_a_setup_is_started_and_read_later(local: Local, via: str) -> None:
 
 
 def test_what_runs_on_the_gateway_is_the_one_script(local: Local, via: str) -> None:
-    """The same script and the same parameters, whoever carries them."""
+    """The library, and the same command with the same parameters, whoever carries them."""
     local.one(setup(local, via, local.first))
     local.advance(60)
-    ((gateway, script),) = local.guests.scripts
-    assert gateway == local.first
+    (first, library), (second, script) = sorted(local.guests.scripts, key=lambda ran: b"NK_PARAMETERS" in ran[1])
+    assert first == second == local.first
+    assert library.decode().strip() == library_command().strip()
     assert script.decode().strip() == render(PARAMETERS).decode().strip()
 
 

@@ -7,11 +7,13 @@ from dataclasses import replace
 
 from natkeeper.domain.gateway_config import LONGEST_ORDER
 from natkeeper.guest import AddressMode, ForeignRules, Mode, PortForward, SetupParameters, render
-from natkeeper.guest.script import room
+from natkeeper.guest.script import library_command, room
 
 LIMIT = 24 * 1024
 MOST_TYPICAL = 14 * 1024
-"""Measured 13,088 bytes."""
+"""Measured 8,300 bytes. Before the script was divided and packed: 23.4 KB, for half of what it does now."""
+MOST_LIBRARY = 23 * 1024
+"""Measured 20,620 bytes. What does not fit any more has to go into the setup command, or into a second library."""
 TYPICAL = SetupParameters(
     mode=Mode.APPLY,
     sources=("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16"),
@@ -21,13 +23,18 @@ TYPICAL = SetupParameters(
     egress_required=True,
     foreign=ForeignRules.REMOVE,
 )
-_FIXED = 200
-"""Characters of an order that no configuration makes longer: mode, address, proof, hash and fingerprint."""
+_FIXED = 300
+"""Bytes of a compressed order that no configuration makes longer: mode, address, proofs, hash and fingerprint."""
 
 
-def test_a_typical_setup_leaves_ten_kilobytes_free() -> None:
+def test_a_typical_setup_leaves_room() -> None:
     """Base64 included, as RunCommand counts."""
     assert len(base64.b64encode(render(TYPICAL))) <= MOST_TYPICAL
+
+
+def test_the_library_leaves_room() -> None:
+    """It travels in a command of its own."""
+    assert len(base64.b64encode(library_command().encode())) <= MOST_LIBRARY
 
 
 def test_what_the_configuration_allows_fits() -> None:

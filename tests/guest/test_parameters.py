@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import gzip
 import string
 from collections.abc import Callable
 from dataclasses import replace
@@ -29,7 +30,7 @@ HOSTILE = ("a'b", 'a"b', "a b", "a\nb", "$(reboot)", "`reboot`", "a;b", "a&&b", 
 
 def lines(parameters: SetupParameters) -> list[str]:
     """The order as the script will read it."""
-    return base64.b64decode(parameter_block(parameters)).decode().splitlines()
+    return gzip.decompress(base64.b64decode(parameter_block(parameters))).decode().splitlines()
 
 
 def test_the_whole_order_is_written_as_lines_of_key_and_value() -> None:
@@ -37,6 +38,8 @@ def test_the_whole_order_is_written_as_lines_of_key_and_value() -> None:
     parameters = SetupParameters(
         mode=Mode.CHECK,
         sources=("10.0.0.0/8", "172.16.0.0/12"),
+        networks=("10.0.1.0/24", "10.0.2.0/25"),
+        primary=("10.0.0.11", "10.0.0.12"),
         address=AddressMode.FOLLOW,
         zone="external",
         interfaces=("eth0", "eth1"),
@@ -57,6 +60,8 @@ def test_the_whole_order_is_written_as_lines_of_key_and_value() -> None:
         "zone external",
         "interface eth0",
         "interface eth1",
+        "primary 10.0.0.11",
+        "primary 10.0.0.12",
         "forward tcp 8080 10.0.1.5 80",
         "forward udp 53 10.0.1.6 53 203.0.113.0/24",
         "forward udp 53 10.0.1.6 53 198.51.100.0/24",
@@ -64,7 +69,8 @@ def test_the_whole_order_is_written_as_lines_of_key_and_value() -> None:
         "target tcp://dns.internet.test:53 dns.internet.test:53",
         "egress required",
         "foreign remove",
-        "prove 10.255.255.254",
+        "prove 10.0.1.254 10.0.1.0/24",
+        "prove 10.0.2.126 10.0.2.0/25",
     ]
     assert script.startswith("script ")
     assert print_ == f"fingerprint {fingerprint(parameters)}"
@@ -79,7 +85,7 @@ def test_the_fingerprint_is_of_what_the_gateway_should_be_not_of_the_mode() -> N
 def test_a_network_without_room_gives_no_address_to_the_proof() -> None:
     """Only a network of at least four addresses has one that no host can have."""
     assert not any(line.startswith("prove") for line in lines(replace(GOOD, sources=("10.0.0.1/32",))))
-    assert "prove 10.0.1.2" in lines(replace(GOOD, sources=("10.0.0.1/32", "10.0.1.0/30")))
+    assert "prove 10.0.1.2 10.0.1.0/30" in lines(replace(GOOD, sources=("10.0.0.1/32", "10.0.1.0/30")))
 
 
 @pytest.mark.parametrize("value", HOSTILE)
@@ -117,6 +123,8 @@ def test_nothing_that_a_shell_could_read_is_accepted(field: str, value: str) -> 
         {"sources": ("fd00::/8",)},
         {"sources": "10.0.0.0/8"},
         {"sources": (b"10.0.0.0/8",)},
+        {"networks": ("10.0.1.1/24",)},
+        {"primary": ("10.0.1.1/24",)},
         {"zone": "a" * 18},
         {"zone": 7},
         {"targets": ("ftp://host/",)},

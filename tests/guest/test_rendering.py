@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import os
 import re
 import shutil
 import subprocess
@@ -24,7 +25,7 @@ from natkeeper.guest import (
     render,
 )
 from natkeeper.guest.pack import joined
-from natkeeper.guest.script import LONGEST_COMMAND, command, room, setup_script
+from natkeeper.guest.script import LONGEST_COMMAND, command, library_command, room, setup_script
 from natkeeper.guest.template import oos_template
 
 GOOD = SetupParameters(mode=Mode.APPLY, sources=("10.0.0.0/8",))
@@ -42,8 +43,10 @@ def test_every_shell_here_can_read_the_command(shell: str) -> None:
 
 def test_the_script_uses_nothing_that_only_bash_knows() -> None:
     """No [[, no arrays, no `function`, no `local`, no process substitution, no here-strings, no echo options."""
-    shell_only = re.sub(r"awk .*?' ?>", "", setup_script(), flags=re.DOTALL)
-    assert not re.search(r"\[\[ |<<<|<\(|>\(|\bfunction \w|\blocal |^\w+=\(|\becho -|&>|=\$'", shell_only, re.MULTILINE)
+    shell_only = re.sub(r"awk .*?'\n|IN_NET='.*?'\n|awk .*?' ?[>|)]", "", setup_script(), flags=re.DOTALL)
+    assert not re.search(
+        r"\[\[ |<<<|<\(|>\(|\bfunction \w+ *\{|\blocal |^\w+=\(|\becho -|&>|=\$'", shell_only, re.MULTILINE
+    )
 
 
 def test_the_parameters_are_one_quoted_word_of_base64() -> None:
@@ -56,39 +59,63 @@ def test_the_parameters_are_one_quoted_word_of_base64() -> None:
 
 def test_the_packed_script_is_the_sources() -> None:
     """`python -m natkeeper.guest.pack` packs them anew."""
-    assert setup_script() == joined()
+    assert setup_script() == joined(library=True) + joined(library=False)
+
+
+def run(shell: str, text: str, path: str, root: Path) -> subprocess.CompletedProcess[str]:
+    """Run a command as a gateway would, with its files under `root`."""
+    reader = [shell, "sh"] if shell == "busybox" else [shell]
+    environment = {"PATH": path, "NATKEEPER_ROOT": str(root)}
+    return subprocess.run(reader, input=text, capture_output=True, check=False, env=environment, text=True)
 
 
 @pytest.mark.parametrize("shell", SHELLS)
 def test_every_shell_here_unpacks_the_same_script(shell: str, tmp_path: Path) -> None:
-    """What is evaluated on the gateway is the script to the last byte but its line end."""
-    reader = [shell, "sh"] if shell == "busybox" else [shell]
-    text = command("").replace('eval "$NK_SCRIPT"', 'printf %s "$NK_SCRIPT"')
-    said = subprocess.run(reader, input=text.encode(), capture_output=True, check=True)
-    assert said.stdout.decode() == setup_script().rstrip("\n")
+    """What is evaluated on the gateway is the script, but for a line end. An older library makes room."""
+    path = os.environ["PATH"]
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run/natkeeper.library-0123456789ab").write_text("old")
+    for _ in range(2):
+        assert run(shell, library_command(), path, tmp_path).returncode == 0
+        assert len(list((tmp_path / "run").iterdir())) == 1
+    show = command("").replace("eval ", "printf '%s\\n' ")
+    assert run(shell, show, path, tmp_path).stdout == setup_script()
 
 
-@pytest.mark.parametrize("lost", ["base64", "gzip"])
+@pytest.mark.parametrize("lost", ["base64", "gzip", "sha256sum", "library", "damaged"])
 def test_a_machine_that_cannot_unpack_reports_it(lost: str, tmp_path: Path) -> None:
     """Nothing of a damaged or missing script is run."""
-    for name in {"base64", "gzip"} - {lost}:
-        (tmp_path / name).symlink_to(shutil.which(name) or name)
-    ran = subprocess.run(["/bin/sh"], input=render(GOOD), capture_output=True, check=False, env={"PATH": str(tmp_path)})
+    tools = tmp_path / "bin"
+    tools.mkdir()
+    for name in {"base64", "gzip", "sha256sum", "sleep", "mkdir", "mv", "rm", "sh"} - {lost}:
+        (tools / name).symlink_to(shutil.which(name) or name)
+    if lost != "library":
+        assert run("/bin/sh", library_command(), str(tools), tmp_path).returncode == 0
+    if lost == "damaged":
+        [library] = (tmp_path / "run").iterdir()
+        library.write_text(library.read_text()[:-4])
+    quick = command(parameter_block(GOOD)).replace("$n = 300", "$n = 2")
+    ran = run("/bin/sh", quick, str(tools), tmp_path)
     report = parse_report(ran.stdout)
     assert isinstance(report, SetupReport)
     assert (ran.returncode, report.ready, report.has("cannot_unpack")) == (5, False, True)
 
 
+def test_the_library_fits_into_a_command_of_its_own() -> None:
+    """24 KB after Base64."""
+    assert len(base64.b64encode(library_command().encode())) <= 24 * 1024
+
+
 def test_a_command_fits_into_cloud_assistant() -> None:
-    """24 KB after Base64, with room for a hundred port forwards."""
-    forwards = tuple(PortForward("tcp", 8000 + number, "10.0.1.5", 80) for number in range(100))
+    """24 KB after Base64, with room for four hundred port forwards."""
+    forwards = tuple(PortForward("tcp", 8000 + number, "10.0.1.5", 80) for number in range(400))
     parameters = replace(GOOD, port_forwards=forwards)
     assert len(base64.b64encode(render(parameters))) <= 24 * 1024
 
 
 def test_a_command_that_does_not_fit_is_refused_with_the_reason() -> None:
     """Better here than by the API."""
-    forwards = tuple(PortForward("tcp", 8000 + number, "10.0.1.5", 80) for number in range(1000))
+    forwards = tuple(PortForward("tcp", 1 + number * 40503 % 65521, "10.0.1.5", 80) for number in range(9000))
     with pytest.raises(TooLong, match="fewer port forwards"):
         render(SetupParameters(mode=Mode.APPLY, sources=("10.0.0.0/8",), port_forwards=forwards))
 
@@ -101,7 +128,8 @@ def test_the_committed_template_is_the_generated_one() -> None:
 def test_the_template_runs_the_same_command() -> None:
     """With the parameter put in where OOS puts it, the command is what Cloud Assistant would get."""
     template: Any = yaml.safe_load(oos_template())
-    [task] = template["Tasks"]
+    library, task = template["Tasks"]
+    assert library["Properties"]["commandContent"] == library_command()
     command = task["Properties"]["commandContent"]
     placeholders = re.findall(r"\{\{.*?\}\}", command)
     assert placeholders == ["{{ setupParameters }}"]
@@ -117,8 +145,8 @@ def test_the_template_lets_only_base64_into_the_command() -> None:
         assert not allowed.match(hostile)
 
 
-def test_an_order_as_long_as_the_room_fits_and_a_longer_one_does_not() -> None:
-    """`room` counts the characters of the lines that the parameters become."""
+def test_room_is_what_is_left_for_the_compressed_order() -> None:
+    """Three bytes more do not fit any more."""
     assert len(command(base64.b64encode(b"x" * room()).decode())) <= LONGEST_COMMAND
     assert len(command(base64.b64encode(b"x" * (room() + 3)).decode())) > LONGEST_COMMAND
 

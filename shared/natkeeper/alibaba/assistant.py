@@ -19,7 +19,7 @@ from natkeeper.alibaba.setups import Memory, Start, latest
 from natkeeper.domain.egress import Egress, EgressLost, EgressSeen
 from natkeeper.domain.ids import InstanceId
 from natkeeper.guest.report import SetupReport, Unreadable, parse_report
-from natkeeper.guest.script import render
+from natkeeper.guest.script import library_command, render
 from natkeeper.ports import Clock, SetupRun, StartLook, StartSetup
 
 with lean("alibabacloud_ecs20140526"):
@@ -28,6 +28,7 @@ with lean("alibabacloud_ecs20140526"):
 
 
 SETUP = "natkeeper-setup"
+LIBRARY = "natkeeper-library"
 LOOK = "natkeeper-look"
 SETUP_TIMEOUT_S = 600
 LOOK_TIMEOUT_S = 60
@@ -39,7 +40,11 @@ _LONGEST_REASON = 300
 
 
 def start_setup(attempt: Attempt, call: StartSetup) -> str:
-    """Run the setup script on the gateways (RunCommand); returns the invocation's id."""
+    """Run the setup script on the gateways (RunCommand, twice); returns the invocation's id.
+
+    The library goes first; the setup waits for it.
+    """
+    _run(attempt, LIBRARY, library_command().encode(), call.gateways, LOOK_TIMEOUT_S, f"{call.token}-library")
     return _run(attempt, SETUP, render(call.parameters), call.gateways, SETUP_TIMEOUT_S, call.token)
 
 

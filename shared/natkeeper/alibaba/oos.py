@@ -15,7 +15,7 @@ from natkeeper.alibaba.lean_imports import lean
 from natkeeper.alibaba.setups import Memory, Start, latest
 from natkeeper.domain.ids import InstanceId
 from natkeeper.guest.report import SetupReport, Unreadable, parse_report
-from natkeeper.guest.script import parameter_block
+from natkeeper.guest.script import LIBRARY_TASK, parameter_block
 from natkeeper.ports import SetupRun, StartSetup
 
 with lean("alibabacloud_oos20190601"):
@@ -27,7 +27,8 @@ PER_PAGE = 100
 MOST_PAGES = 6
 """Of the list of executions, in one reading: a gateway that none of them names counts as never set up."""
 TASKS_PER_PAGE = 100
-"""One for each gateway, and one for their loop: enough for every execution that natkeeper starts."""
+MOST_TASK_PAGES = 2
+"""Two tasks for each gateway, and one for each of their loops: enough for every execution that natkeeper starts."""
 _OVER = frozenset({"Success", "Failed", "Cancelled", "Skipped"})
 _LONGEST_REASON = 300
 
@@ -141,9 +142,9 @@ def _reports(attempt: Attempt, start: Start, word: str) -> dict[InstanceId, Setu
     )
     missing = Unreadable(f"the execution ended as {word}")
     reports: dict[InstanceId, SetupReport | Unreadable] = dict.fromkeys(start.gateways, missing)
-    answer = attempt.clients.client(Client).list_task_executions_with_options(request, attempt.options())
-    for task in there(there(answer.body, "body").task_executions, "TaskExecutions"):
-        if not task.loop_item:
+    for task in _tasks(attempt, request):
+        # The library's task, one a gateway as well, reports nothing.
+        if not task.loop_item or task.task_name == LIBRARY_TASK:
             continue
         gateway = InstanceId(task.loop_item.strip('"'))
         report = _output(task.outputs)
@@ -152,6 +153,19 @@ def _reports(attempt: Attempt, start: Start, word: str) -> dict[InstanceId, Setu
             report = printed or Unreadable((task.status_message or report.reason)[:_LONGEST_REASON])
         reports[gateway] = report
     return reports
+
+
+def _tasks(
+    attempt: Attempt, request: models.ListTaskExecutionsRequest
+) -> Iterator[models.ListTaskExecutionsResponseBodyTaskExecutions]:
+    """Yield all tasks of an execution: one a gateway for the library and the setup, and one for each of their loops."""
+    for _ in range(MOST_TASK_PAGES):
+        answer = attempt.clients.client(Client).list_task_executions_with_options(request, attempt.options())
+        body = there(answer.body, "body")
+        yield from there(body.task_executions, "TaskExecutions")
+        if not body.next_token:
+            return
+        request.next_token = body.next_token
 
 
 def _output(outputs: str | None) -> SetupReport | Unreadable:

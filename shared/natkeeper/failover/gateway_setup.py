@@ -74,7 +74,7 @@ def upkeep(
     now_please = asked if off else asked | failed
     if off and not asked:
         return Kept()
-    parameters = setup_parameters(policy)
+    parameters = setup_parameters(policy, world)
     latest = _latest(runs or ()).values()
     problems = tuple(_problem(run) for run in latest if _problem(run))
     repaired = tuple(_repair(run) for run in latest if clock() - run.started < TOLD_FOR and _repair(run))
@@ -130,8 +130,12 @@ def _token(policy: Group, due: tuple[str, ...], parameters: SetupParameters, whe
     return f"natkeeper-{hashlib.sha256(what.encode()).hexdigest()[:40]}"
 
 
-def setup_parameters(policy: Group) -> SetupParameters:
-    """Say what a gateway of the group is to be, in the words of the setup script."""
+def setup_parameters(policy: Group, world: World | None = None) -> SetupParameters:
+    """Say what a gateway of the group is to be, in the words of the setup script.
+
+    `world` knows the gateways' addresses. Without it the script finds its own, and private hosts do not reach
+    forwarded ports by the public ones.
+    """
     from natkeeper.guest.parameters import (
         AddressMode,
         ForeignRules,
@@ -142,8 +146,14 @@ def setup_parameters(policy: Group) -> SetupParameters:
 
     forwards = []
     for forward in policy.forwards:
-        host, _, port = forward.to.rpartition(":")
-        forwards.append(PortForward(forward.protocol, forward.port, host, int(port)))
+        host, _, port = forward.to.partition(":")
+        there = int(port) if port.isdigit() else port or forward.port
+        forwards += [
+            PortForward(protocol, forward.port, host, there, forward.from_, forward.address or "")
+            for protocol in forward.protocols
+        ]
+    instances = [sight.instance for sight in world.gateways.values()] if world else []
+    known = [instance for instance in instances if isinstance(instance, Instance)]
     follows = isinstance(policy.address, Follow)
     return SetupParameters(
         mode=Mode.CHECK if policy.setup.mode == "check" else Mode.APPLY,
@@ -153,6 +163,12 @@ def setup_parameters(policy: Group) -> SetupParameters:
         targets=tuple(t if "://" in t else f"tcp://{t}" for t in policy.probe.targets),
         egress_required=not follows,
         foreign=ForeignRules(policy.setup.foreign_rules),
+        proxy=policy.proxy,
+        services=policy.setup.services,
+        established_s=int(policy.setup.idle),
+        clamp_mss=policy.setup.clamp_mss,
+        primary=tuple(sorted({one.private_ip for one in known if one.private_ip})),
+        public=tuple(sorted({one.public_ip for one in known if one.public_ip and policy.forwards})),
     )
 
 

@@ -7,14 +7,24 @@ Cloud Assistant command, `template.oos_template` into the OOS template, and `par
 from __future__ import annotations
 
 from natkeeper.guest.parameters import AddressMode, BadParameter, ForeignRules, Mode, PortForward, SetupParameters
-from natkeeper.guest.report import SetupFacts, SetupProblem, SetupReport, Unreadable, parse_report
+from natkeeper.guest.report import (
+    Figures,
+    NetworkProof,
+    SetupFacts,
+    SetupProblem,
+    SetupReport,
+    Unreadable,
+    parse_report,
+)
 from natkeeper.guest.script import TooLong, parameter_block, render, script_hash
 
 __all__ = [
     "AddressMode",
     "BadParameter",
+    "Figures",
     "ForeignRules",
     "Mode",
+    "NetworkProof",
     "PortForward",
     "SetupFacts",
     "SetupParameters",

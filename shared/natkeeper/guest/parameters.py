@@ -6,10 +6,15 @@ a shell reads as more than a letter; the script checks the characters once more 
 
 from __future__ import annotations
 
+import base64
+import gzip
 import ipaddress
 import re
 from dataclasses import dataclass
 from enum import Enum
+
+from natkeeper.domain.gateway_config import Proxy
+from natkeeper.guest.proxy import nginx_conf, ports
 
 _ZONE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]{0,16}")
 _INTERFACE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,14}")
@@ -58,21 +63,26 @@ class PortForward:
     """A port of the gateway that leads to a private host (DNAT)."""
 
     protocol: str
-    port: int
+    port: int | str
+    """A port, a range such as 30000-30100, or any: all that the gateway itself does not need."""
     to_address: str
-    to_port: int
+    to_port: int | str
+    """A port, a range as wide, or any."""
     sources: tuple[str, ...] = ()
     """Networks that may use it, as CIDRs; empty means everybody."""
+    address: str = ""
+    """The gateway's address that it is about; empty: the primary one, and the public ones."""
 
     def __post_init__(self) -> None:
         if self.protocol not in {"tcp", "udp"}:
             raise BadParameter("port_forwards.protocol", self.protocol, "tcp or udp")
         for name, port in (("port", self.port), ("to_port", self.to_port)):
-            if type(port) is not int or not 1 <= port <= _HIGHEST_PORT:
-                raise BadParameter(f"port_forwards.{name}", port, f"a number from 1 to {_HIGHEST_PORT}")
+            _ports(f"port_forwards.{name}", port)
         _address("port_forwards.to_address", self.to_address)
         for source in self.sources:
             _network("port_forwards.sources", source)
+        if self.address:
+            _address("port_forwards.address", self.address)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,25 +104,47 @@ class SetupParameters:
     """Whether a gateway that reaches no target itself is wrong (a standby without address is not)."""
     foreign: ForeignRules = ForeignRules.REPORT
     prove: bool = True
-    """Whether an apply sends a packet through the gateway from a short-lived namespace behind it."""
+    """Whether a run sends packets through the gateway from a short-lived namespace behind it."""
+    networks: tuple[str, ...] = ()
+    """The private vSwitches (CIDRs) behind the guarded routes: forwarding is proven from an address of each. Empty:
+    not known, and the proof is from an address of `sources`."""
+    primary: tuple[str, ...] = ()
+    """The primary private addresses of the group's gateways as ECS knows them; a gateway takes the one it has."""
+    public: tuple[str, ...] = ()
+    """The group's public addresses: private hosts reach forwarded ports by them as well."""
+    proxy: Proxy | None = None
+    services: str = "keep"
+    """keep: what listens before firewalld's very first start stays reachable. report: it is only reported."""
+    established_s: int = 0
+    """Seconds that an idle TCP connection is remembered; 0 leaves the kernel's value."""
+    clamp_mss: bool = True
+    """Whether TCP's segments are fitted to the path."""
 
     def __post_init__(self) -> None:
-        for name, kind in (("mode", Mode), ("address", AddressMode), ("foreign", ForeignRules)):
-            if not isinstance(getattr(self, name), kind):
-                raise BadParameter(name, getattr(self, name), ", ".join(member.value for member in kind))
-        for name in ("sources", "interfaces", "port_forwards", "targets"):
-            if not isinstance(getattr(self, name), tuple):
-                raise BadParameter(name, getattr(self, name), "a tuple")
+        self._refuse_other_kinds()
         if not self.sources:
             raise BadParameter("sources", self.sources, "at least one network")
-        for source in self.sources:
-            _network("sources", source)
+        for name, check in (("sources", _network), ("networks", _network), ("primary", _address), ("public", _address)):
+            for value in getattr(self, name):
+                check(name, value)
+        if self.services not in {"keep", "report"}:
+            raise BadParameter("services", self.services, "keep or report")
+        if type(self.established_s) is not int or self.established_s < 0:
+            raise BadParameter("established_s", self.established_s, "a number of seconds")
         if self.zone:
             _match("zone", self.zone, _ZONE, "letters, digits, - and _, at most 17")
         for interface in self.interfaces:
             _match("interfaces", interface, _INTERFACE, "the name of an interface")
         for target in self.targets:
             _target(target)
+
+    def _refuse_other_kinds(self) -> None:
+        for name, kind in (("mode", Mode), ("address", AddressMode), ("foreign", ForeignRules)):
+            if not isinstance(getattr(self, name), kind):
+                raise BadParameter(name, getattr(self, name), ", ".join(member.value for member in kind))
+        for name in ("sources", "interfaces", "port_forwards", "targets", "networks", "primary", "public"):
+            if not isinstance(getattr(self, name), tuple):
+                raise BadParameter(name, getattr(self, name), "a tuple")
 
     def lines(self) -> list[str]:
         """The order as the script reads it, one `key value` a line, without the mode (see `parameter_block`)."""
@@ -121,29 +153,50 @@ class SetupParameters:
         if self.zone:
             lines.append(f"zone {self.zone}")
         lines += [f"interface {interface}" for interface in self.interfaces]
+        lines += [f"primary {address}" for address in self.primary]
         for forward in self.port_forwards:
             what = f"forward {forward.protocol} {forward.port} {forward.to_address} {forward.to_port}"
-            lines += [f"{what} {source}" for source in forward.sources] or [what]
+            where = f" {forward.address}" if forward.address else ""
+            lines += [f"{what} {source}{where}".removesuffix(" -") for source in forward.sources or ("-",)]
         lines += [f"target {target} {_host_and_port(target)}" for target in self.targets]
         if self.egress_required:
             lines.append("egress required")
         if self.foreign is not ForeignRules.REPORT:
             lines.append(f"foreign {self.foreign.value}")
-        host = self._host_behind()
-        if self.prove and host:
-            lines.append(f"prove {host}")
+        lines += [f"public {address}" for address in self.public]
+        if self.services != "keep":
+            lines.append(f"services {self.services}")
+        if self.established_s:
+            lines.append(f"established {self.established_s}")
+        if not self.clamp_mss:
+            lines.append("clamp remove")
+        if self.proxy is not None:
+            packed = gzip.compress(nginx_conf(self.proxy).encode(), 9, mtime=0)
+            lines.append(f"proxy {base64.b64encode(packed).decode()}")
+            lines += [f"proxy_port {port}" for port in ports(self.proxy)]
+        if self.prove:
+            lines += [f"prove {host} {network}" for host, network in self._hosts_behind()]
         return lines
 
-    def _host_behind(self) -> str:
-        """An address of the VPC for the proof: the last usable one of the first wide enough network.
+    def _hosts_behind(self) -> list[tuple[str, str]]:
+        """Return an address for the proof and its network, for each network: the last but one of a vSwitch.
 
         Alibaba Cloud keeps the last three addresses of every vSwitch for itself, so no host has it.
         """
-        for source in self.sources:
-            network = ipaddress.IPv4Network(source)
-            if 0 < network.prefixlen <= _SMALLEST_NETWORK_WITH_ROOM:
-                return str(network.broadcast_address - 1)
-        return ""
+        networks = [ipaddress.IPv4Network(network) for network in self.networks or self.sources]
+        wide = [one for one in networks if 0 < one.prefixlen <= _SMALLEST_NETWORK_WITH_ROOM]
+        return [(str(one.broadcast_address - 1), str(one)) for one in (wide if self.networks else wide[:1])]
+
+
+def _ports(field: str, value: object) -> None:
+    """Refuse what is neither a port, nor a range of ports, nor any."""
+    parts = value.split("-") if isinstance(value, str) else [str(value)]
+    numbers = [int(part) for part in parts if re.fullmatch("[1-9][0-9]{0,4}", part)]
+    written = type(value) is int or (isinstance(value, str) and len(numbers) == len(("first", "last")))
+    if value != "any" and not (
+        written and len(numbers) == len(parts) and numbers == sorted(numbers) and numbers[-1] <= _HIGHEST_PORT
+    ):
+        raise BadParameter(field, value, f"a number from 1 to {_HIGHEST_PORT}, a range such as 30000-30100, or any")
 
 
 def _match(field: str, value: object, pattern: re.Pattern[str], allowed: str) -> re.Match[str]:

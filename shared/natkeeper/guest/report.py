@@ -28,6 +28,15 @@ class SetupProblem:
 
 
 @dataclass(frozen=True, slots=True)
+class NetworkProof:
+    """Whether packets of one private network (a CIDR) were seen to pass: proven, refused or unproven, and why."""
+
+    network: str
+    forwarding: str
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class SetupFacts:
     """What the machine is and has. Empty strings are what could not be learned."""
 
@@ -39,15 +48,44 @@ class SetupFacts:
     zone: str = ""
     interfaces: tuple[str, ...] = ()
     address: str = ""
-    ip_forward: bool = False
-    masquerade: bool = False
+    ip_forward: bool | None = None
+    """None where the run did not look."""
+    masquerade: bool | None = None
     forwarding: str = "unproven"
-    """proven (a host behind the gateway reached a target), refused, or unproven."""
+    """proven (from each private network a host behind the gateway reached a target), refused, or unproven."""
     forwarding_note: str = ""
+    networks: tuple[NetworkProof, ...] = ()
+    """The same for each private network that the run was told of."""
     egress: str = "untested"
     """ok, failed or untested: whether the gateway itself reached a target."""
     public_ip: str = ""
     """The address the internet saw, where the target answers with it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """How full a gateway is. Differences are to the run before, `seconds` ago (0: there was none since the boot)."""
+
+    connections: int
+    maximum: int
+    load: float = 0.0
+    """Runnable processes, averaged over a minute."""
+    softirq_percent: int = 0
+    """Share of processor time that the kernel spent on packets."""
+    seconds: int = 0
+    new: int = 0
+    """TCP connections begun; 0 where the rule that counts them is not wanted."""
+    drops: int = 0
+    """Packets dropped, and connections forgotten, because the table was full."""
+    insert_failed: int = 0
+    """Connections that found no free port or met another at the same moment."""
+    received_bytes: int = 0
+    received_packets: int = 0
+    sent_bytes: int = 0
+    sent_packets: int = 0
+    busiest: str = ""
+    """The destination with the most connections, such as 203.0.113.10:443/tcp; looked for above 20,000 in all."""
+    busiest_ports: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +109,9 @@ class SetupReport:
     script: str
     fingerprint: str
     format: int = FORMAT
+    notes: tuple[SetupProblem, ...] = ()
+    """What a person should know of, and what makes no gateway unfit."""
+    figures: Figures | None = None
 
     def has(self, code: str) -> bool:
         """Whether a problem is still there, now or after a reboot."""

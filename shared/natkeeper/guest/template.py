@@ -6,7 +6,7 @@ The committed file templates/oos/natkeeper-gateway-setup.yaml is what `oos_templ
 
 from __future__ import annotations
 
-from natkeeper.guest.script import command
+from natkeeper.guest.script import LIBRARY_TASK, command, library_command
 
 TEMPLATE_NAME = "natkeeper-gateway-setup"
 
@@ -32,7 +32,7 @@ Parameters:
     Label:
       en: Setup parameters as natkeeper encodes them (base64, data only)
       zh-cn: natkeeper 编码的配置参数（base64，仅作为数据）
-    AllowedPattern: '^[A-Za-z0-9+/=]{8,9000}$'
+    AllowedPattern: '^[A-Za-z0-9+/=]{8,12000}$'
   timeout:
     Type: Number
     Label:
@@ -57,23 +57,25 @@ Parameters:
     Default: OOSServiceRole
 RamRole: '{{ OOSAssumeRole }}'
 Tasks:
-  - Name: setup
+"""
+_TASK = """\
+  - Name: {name}
     Action: ACS::ECS::RunCommand
     Description:
-      en: Run the setup script; its last line of output is the report
-      zh-cn: 运行配置脚本，输出的最后一行为报告
+      en: {english}
+      zh-cn: {chinese}
     Properties:
-      regionId: '{{ regionId }}'
-      instanceId: '{{ ACS::TaskLoopItem }}'
+      regionId: '{{{{ regionId }}}}'
+      instanceId: '{{{{ ACS::TaskLoopItem }}}}'
       commandType: RunShellScript
-      timeout: '{{ timeout }}'
+      timeout: '{{{{ timeout }}}}'
       enableParameter: false
       commandContent: |
+{content}    Loop:
+      Items: '{{{{ instanceIds }}}}'
+      RateControl: '{{{{ rateControl }}}}'
 """
 _TAIL = """\
-    Loop:
-      Items: '{{ instanceIds }}'
-      RateControl: '{{ rateControl }}'
       Outputs:
         commandOutputs:
           AggregateType: Fn::ListJoin
@@ -90,5 +92,14 @@ Outputs:
 
 
 def oos_template() -> str:
-    """Return the OOS template, with the setup command in it. OOS replaces its one placeholder by the parameters."""
-    return _HEAD + "".join(f"        {line}\n" for line in command("{{ setupParameters }}").splitlines()) + _TAIL
+    """Return the OOS template: the library first, then the setup, whose one placeholder OOS fills with parameters."""
+    library = _task(
+        LIBRARY_TASK, "Put the library of the setup script into /run", "下发配置脚本的公共部分", library_command()
+    )
+    description = "Run the setup script; its last line of output is the report", "运行配置脚本，输出的最后一行为报告"
+    return _HEAD + library + _task("setup", *description, command("{{ setupParameters }}")) + _TAIL
+
+
+def _task(name: str, english: str, chinese: str, script: str) -> str:
+    content = "".join(f"        {line}\n" for line in script.splitlines())
+    return _TASK.format(name=name, english=english, chinese=chinese, content=content)

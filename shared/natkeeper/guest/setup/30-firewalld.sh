@@ -1,12 +1,47 @@
-# ---- firewalld
+# ---- one of firewalld's two configurations: running (BOOT empty) or the next boot's (BOOT is _at_boot)
 field() { printf '%s\n' "$L" | sed -n "s/^ *$1: *//p" | sed -n 1p; }
 rules() { printf '%s\n' "$L" | sed -n 's/^[[:space:]]*rule /rule /p' | sed 's/[[:space:]]*$//'; }
-wanted_rules() {
-    for s in $SOURCES; do echo "rule family=\"ipv4\" source address=\"$s\" masquerade"; done
-    # Only what is addressed to this gateway goes inwards; private hosts' own traffic to that port does not.
-    printf %s "$FORWARDS" | while read -r proto port to toport from; do
-        echo "rule family=\"ipv4\"${from:+ source address=\"$from\"} destination address=\"$OWN_IP\" forward-port port=\"$port\" protocol=\"$proto\" to-port=\"$toport\" to-addr=\"$to\""
+look_at() { # look_at COMMAND SUFFIX
+    C=$1 BOOT=$2
+    L=$(timeout 40 $C --zone="$ZONE" --list-all 2>/dev/null </dev/null) || {
+        problem zone_missing "firewalld has no zone $ZONE"
+        return 1
+    }
+}
+wanted_rules() { # kind and rule
+    for s in $SOURCES; do echo "masquerade rule family=\"ipv4\" source address=\"$s\" masquerade"; done
+    printf %s "$PROXY_PORTS" | while IFS=/ read -r port proto; do echo "proxy_port rule family=\"ipv4\" port port=\"$port\" protocol=\"$proto\" accept"; done
+    # Only what is addressed to this gateway goes inwards; private hosts' own traffic to that port does not. With its
+    # public addresses, private hosts reach their own services by the name that the world uses.
+    printf %s "$FORWARDS" | while read -r proto port to toport from on; do
+        [ "$from" != - ] || from=
+        for own in ${on:-$OWN_IP $PUBLIC}; do
+            case $port/$toport in
+            any/*) for range in $(free_ports "$proto"); do forward_rule "$range" ''; done ;;
+            "$toport/$port") case $port in *-*) forward_rule "$port" '' ;; *) forward_rule "$port" "$port" ;; esac ;;
+            *)
+                last=${port#*-} port=${port%-*} toport=${toport%-*}
+                while [ "$port" -le "$last" ]; do
+                    forward_rule "$port" "$toport"
+                    port=$((port + 1)) toport=$((toport + 1))
+                done
+                ;;
+            esac
+        done
     done
+}
+forward_rule() { # forward_rule PORT TO_PORT
+    echo "port_forward rule family=\"ipv4\"${from:+ source address=\"$from\"} destination address=\"$own\" forward-port port=\"$1\" protocol=\"$proto\"${2:+ to-port=\"$2\"} to-addr=\"$to\""
+}
+free_ports() { # what `any` forwards of a protocol: sshd, the DHCP client, other forwards and the proxy keep theirs
+    {
+        if [ "$1" = udp ]; then echo 68; else ssh_ports; fi
+        printf %s "$FORWARDS" | awk -v p="$1" '$1 == p && $2 != "any" { print $2 }'
+        printf %s "$PROXY_PORTS" | sed -n "s,/$1\$,,p"
+    } | tr - ' ' | sort -n | awk '
+        function range(a, b) { if (a <= b) print a == b ? a : a "-" b }
+        { range(at + 1, $1 - 1); if ($NF > at) at = $NF }
+        END { range(at + 1, 65535) }'
 }
 ssh_ports() {
     (sshd -T || cat "$ROOT/etc/ssh/sshd_config") 2>/dev/null | sed -nE 's/^([Pp]ort[[:space:]]+|listenaddress .*:)([0-9]+)$/\2/p' | grep . || echo 22
@@ -15,116 +50,227 @@ ssh_ports() {
 let_ssh_in() { # before this zone begins to judge the operator's packets
     [ "$(field target)" != ACCEPT ] || return 0
     for port in $(ssh_ports | sort -u); do
-        open=no
-        [ "$port" = 22 ] && one_of "$(field services)" ssh && open=yes
-        for p in $(field ports); do
-            range=${p%/tcp}
-            [ "$range" != "$p" ] && [ "${range%-*}" -le "$port" ] && [ "${range#*-}" -ge "$port" ] && open=yes
-        done
-        rules | grep -Eq "(service name=\"ssh\"|port port=\"$port\" protocol=\"tcp\").* accept" && open=yes
-        [ $open = yes ] || zone ssh_closed "port $port of sshd is not open in zone $ZONE" --add-port="$port/tcp"
+        is_open "$port" tcp || zone ssh_closed "port $port of sshd is not open in zone $ZONE" --add-port="$port/tcp"
     done
+}
+is_open() { # is_open PORT PROTOCOL: by a service of the same name, a port, a range or a rich rule
+    [ "$1/$2" = 22/tcp ] && one_of "$(field services)" ssh && return
+    for p in $(field ports); do
+        range=${p%/"$2"}
+        [ "$range" != "$p" ] && [ "${range%-*}" -le "$1" ] && [ "${range#*-}" -ge "$1" ] && return
+    done
+    pattern="port port=\"$1\" protocol=\"$2\""
+    [ "$1/$2" != 22/tcp ] || pattern="$pattern|service name=\"ssh\""
+    rules | grep -Eq "($pattern).* accept"
 }
 in_zone() { # NetworkManager keeps the zone of the interfaces it manages
     one_of "$(field interfaces)" "$1" && return
     [ -n "$BOOT" ] && have nmcli && connection=$(nmcli -g GENERAL.CONNECTION device show "$1" 2>/dev/null) &&
         [ "$(nmcli -g connection.zone connection show "$connection" 2>/dev/null)" = "$ZONE" ]
 }
-configure() { # configure COMMAND SUFFIX: one of the two configurations of firewalld
-    C=$1 BOOT=$2
-    L=$(timeout 40 $C --zone="$ZONE" --list-all 2>/dev/null </dev/null) || {
-        problem zone_missing "firewalld has no zone $ZONE"
-        return 1
-    }
-    [ "$STATE" = running ] && [ "${EFFECTIVE:-$DEFAULT}" = "$ZONE" ] || let_ssh_in
+want() { # want KIND: add the rules of this kind that are missing
+    while read -r kind rule; do
+        [ "$kind" = "$1" ] && ! rules | grep -Fqx -e "$rule" || continue
+        if [ -z "$BOOT" ] && [ "$kind" = masquerade ]; then MASQUERADE=false ADDED=$FIX; fi
+        zone "${kind}_missing" "$rule is missing" --add-rich-rule="$rule"
+    done <"$WORK/rules"
+}
+essentials() { # what it takes to forward
+    [ "$STATE" != stopped ] && [ "${EFFECTIVE:-$DEFAULT}" = "$ZONE" ] || let_ssh_in
     for i in $INTERFACES; do
         in_zone "$i" || zone interface_unbound "interface $i is not in zone $ZONE" --change-interface="$i"
     done
     [ "$(field forward)" != no ] || zone forward_off "zone $ZONE does not forward" --add-forward
-    wanted_rules >"$WORK/rules"
-    while read -r rule; do
-        rules | grep -Fqx -e "$rule" && continue
-        case $rule in *masquerade) kind=masquerade ;; *) kind=port_forward ;; esac
-        [ -n "$BOOT" ] || [ $kind != masquerade ] || MASQUERADE=false
-        zone ${kind}_missing "$rule is missing" --add-rich-rule="$rule"
-        [ $FIX = no ] || [ -z "$BOOT" ] || grep -Fqx -e "$rule" "$WORK/owned" || echo "$rule" >>"$WORK/owned"
-    done <"$WORK/rules"
-    # What an earlier configuration needed and this one does not; a person's rules are not in this list.
-    cp "$WORK/owned" "$WORK/old"
-    while read -r rule; do
-        grep -Fqx -e "$rule" "$WORK/rules" && continue
-        ! rules | grep -Fqx -e "$rule" || zone leftover "$rule is of an earlier configuration" --remove-rich-rule="$rule"
-        [ $FIX = no ] || [ -n "$BOOT" ] || grep -Fvx -e "$rule" "$WORK/old" >"$WORK/owned"
-    done <"$WORK/old"
-    DIRECT=$(timeout 40 $C --direct --get-all-rules 2>/dev/null </dev/null)
-    if printf '%s\n' "$DIRECT" | grep -Fqx -e "$RESET"; then
-        [ $ADDRESS = own ] || missing "fast_reset$BOOT" "connections would be reset that should go on" "$C --direct --add-rule $RESET" $C --direct --remove-rule $RESET
-    else
-        [ $ADDRESS = follow ] || missing "fast_reset$BOOT" "connections of a lost gateway would hang" "$C --direct --remove-rule $RESET" $C --direct --add-rule $RESET
+    [ -n "$BOOT" ] || MASQUERADE=true
+    want masquerade
+}
+extras() {
+    if [ -n "$BOOT" ] && [ $FIX = yes ]; then # noted before they are made: a run that is killed leaves no unknown rule
+        new=$(while read -r kind rule; do rules | grep -Fqx -e "$rule" || echo "$rule"; done <"$WORK/rules" | grep -Fvx -f "$WORK/owned")
+        [ -z "$new" ] || { change : put $OWNED "$(cat "$WORK/owned" && echo "$new")" && echo "$new" >>"$WORK/owned"; }
     fi
+    want port_forward
+    want proxy_port
+    # What an earlier configuration needed and this one does not; a person's rules are not in this list.
+    while read -r rule; do
+        grep -Fq -e " $rule" "$WORK/rules" || ! rules | grep -Fqx -e "$rule" ||
+            zone leftover "$rule is of an earlier configuration" --remove-rich-rule="$rule"
+    done <"$WORK/owned"
+    DIRECT=$(timeout 40 $C --direct --get-all-rules 2>/dev/null </dev/null)
+    is=remove
+    ! printf '%s\n' "$DIRECT" | grep -Fqx -e "$MSS" || is=add
+    [ $is = "$CLAMP" ] || soft not_tuned "the rule that fits TCP's segments to the path is not as wanted" $C --direct --$CLAMP-rule $MSS
+    if [ $ADDRESS = own ]; then direct "connections of a lost gateway would hang" add "$RESET"; else direct "connections would be reset that should go on" remove "$RESET"; fi
+}
+direct() { # direct MESSAGE add|remove RULE
+    is=remove
+    ! printf '%s\n' "$DIRECT" | grep -Fqx -e "$3" || is=add
+    [ $is = "$2" ] || missing "fast_reset$BOOT" "$1" "$C --direct --$is-rule $3" $C --direct --$2-rule $3
+}
+forget_old_rules() {
+    kept=$(grep -Fx -f "$WORK/wanted" "$WORK/owned")
+    [ "$kept" = "$(cat "$WORK/owned")" ] || change : put $OWNED "$kept"
+}
+
+# ---- the kernel's rules: after `nft flush ruleset` or `iptables -F`, firewalld still says running and lists everything
+rules_lost() {
+    case $BACKEND in
+    iptables) have iptables && kernel=$(iptables -w -t nat -S && iptables -w -S FORWARD) && forward=$(printf '%s\n' "$kernel" | grep -e '^-A FORWARD ') ;;
+    *)
+        have nft || return
+        kernel=$(nft list table inet firewalld; nft list table ip firewalld)
+        forward=$(printf '%s\n' "$kernel" | sed -n '/chain filter_FORWARD {/,/}/p' | grep -E 'jump|accept|reject|drop' | grep -v hook)
+        ;;
+    esac 2>/dev/null
+    LOST="the kernel has no rules of firewalld in its forward chain"
+    [ -n "$forward" ] || return 0
+    while read -r kind rule; do
+        rules | grep -Fqx -e "$rule" || continue
+        part=${rule#*source address=\"} to=${rule##*to-addr=\"} port=${rule##*to-port=\"}
+        case $rule in
+        *masquerade) part=${part%%\"*} part=${part%/32} ;;
+        *to-port=*) part=${to%%\"*}:${port%%\"*} ;;
+        *to-addr=*) part=${to%%\"*} ;;
+        *) continue ;;
+        esac
+        LOST="the kernel has no rule of firewalld for: $rule"
+        printf '%s\n' "$kernel" | grep -i -e masquerade -e dnat | grep -Fq -e "$part" || return 0
+    done <"$WORK/rules"
+    return 1
+}
+
+# ---- the service
+state() {
+    case $(timeout 40 firewall-cmd --state 2>&1 </dev/null) in running*) echo running ;; failed*) echo failed ;; *) echo stopped ;; esac
+}
+start() { # start CODE MESSAGE: start or restart firewalld and wait for it
+    missing "$1" "$2" "[ $STATE = running ] || systemctl stop firewalld" systemctl restart firewalld
+    [ $FIX = yes ] && [ -z "$BROKEN" ] || return
+    tries=0
+    while STATE=$(state) && [ $STATE = stopped ] && [ $tries -lt 20 ]; do sleep 1 && tries=$((tries + 1)); done
+    ADDED=yes
+    [ $STATE != stopped ] || BROKEN="systemctl restart firewalld: it did not come up within 20 s"
+}
+others() { # firewalls that would be pushed aside
+    for u in iptables nftables; do [ "$(systemctl is-active $u 2>/dev/null)" != active ] || printf ' %s' $u; done
+    ! grep -q '^ENABLED=yes' "$ROOT/etc/ufw/ufw.conf" 2>/dev/null || printf ' ufw'
 }
 install_package() {
     if have apt-get; then
         DEBIAN_FRONTEND=noninteractive
         export DEBIAN_FRONTEND
-        set -- apt-get -q -y -o DPkg::Lock::Timeout=120 install "$1" iptables
+        set -- apt-get -q -y -o DPkg::Lock::Timeout=120 install "$@"
         "$@" || { apt-get -q update && "$@"; }
-    elif have dnf; then dnf -q -y install "$1"
-    elif have yum; then yum -q -y install "$1"
+    elif have dnf; then dnf -q -y install "$@"
+    elif have yum; then yum -q -y install "$@"
     else echo "no apt-get, dnf or yum here" && return 1; fi
 }
+install_firewalld() {
+    set -- firewalld
+    ! have apt-get || set -- firewalld iptables
+    # Masked meanwhile, because Debian starts what it installs and sshd's port may not be open yet.
+    [ $FIX = no ] || change "systemctl unmask firewalld" systemctl mask firewalld
+    missing firewalld_missing "firewalld is not installed" : install_package "$@"
+    [ $FIX = yes ] || return
+    change : systemctl unmask firewalld
+    settle step_failed || give_up
+    hash -r
+}
+units() {
+    on=$(systemctl is-enabled firewalld 2>/dev/null)
+    case $on in enabled | masked*) ;; *) missing firewalld_disabled "firewalld does not start at boot" "systemctl disable firewalld" systemctl enable firewalld ;; esac
+    file dropin $UNIT "$DROPIN"
+}
+learn_zone() {
+    VERSION=$(fw --version)
+    DEFAULT=$(fw --get-default-zone)
+    EFFECTIVE=$(fw --get-zone-of-interface="${INTERFACES%% *}") || EFFECTIVE=''
+}
 firewalld() {
-    if ! have firewall-cmd; then
-        STATE=missing
-        # Masked meanwhile, because Debian starts what it installs and sshd's port may not be open yet.
-        [ $FIX = no ] || change "systemctl unmask firewalld" systemctl mask firewalld
-        missing firewalld_missing "firewalld is not installed" : install_package firewalld
+    have firewall-cmd || STATE=missing
+    if [ $STATE = missing ]; then
+        install_firewalld
         [ $FIX = yes ] || return
-        change : systemctl unmask firewalld
-        hash -r
     fi
-    STATE=stopped
-    ! fw --state | grep -qx running || STATE=running
-    EFFECTIVE='' VERSION=''
-    if [ $STATE = running ]; then
-        VERSION=$(fw --version)
-        DEFAULT=$(fw --get-default-zone)
-        EFFECTIVE=$(fw --get-zone-of-interface="${INTERFACES%% *}") || EFFECTIVE=''
-        P='firewall-cmd --permanent'
-    else
-        others=
-        for u in iptables nftables; do [ "$(systemctl is-active $u 2>/dev/null)" != active ] || others="$others $u"; done
-        ! grep -q '^ENABLED=yes' "$ROOT/etc/ufw/ufw.conf" 2>/dev/null || others="$others ufw"
+    STATE=$(state) EFFECTIVE='' VERSION=''
+    if [ $STATE = stopped ]; then
         P=firewall-offline-cmd
         DEFAULT=$(timeout 40 $P --get-default-zone 2>/dev/null)
-        if [ -n "$others" ]; then
-            problem other_firewall "firewalld is not running and another firewall is:$others"
+        other=$(others)
+        if [ -n "$other" ]; then
+            problem other_firewall "firewalld is not running and another firewall is:$other"
             return
         fi
+    else
+        P='firewall-cmd --permanent'
+        learn_zone
     fi
     ZONE=${WANTED_ZONE:-${EFFECTIVE:-$DEFAULT}}
     BACKEND=$(sed -n 's/^FirewallBackend=//p' "$ROOT/etc/firewalld/firewalld.conf" 2>/dev/null)
     case $BACKEND$VERSION in '' | 0.[0-6]*) BACKEND=iptables ;; [0-9]*) BACKEND=nftables ;; esac
-    configure "$P" _at_boot || return
-    on=$(systemctl is-enabled firewalld 2>/dev/null)
-    case $on in masked*)
-        missing firewalld_masked "firewalld is masked" "systemctl mask firewalld" systemctl unmask firewalld
-        [ $FIX = no ] || on=$(systemctl is-enabled firewalld 2>/dev/null)
-        ;;
-    esac
-    case $on in
-    enabled | masked*) ;;
-    *) missing firewalld_disabled "firewalld does not start at boot" "systemctl disable firewalld" systemctl enable firewalld ;;
-    esac
-    file dropin /etc/systemd/system/firewalld.service.d/natkeeper.conf "$DROPIN"
+    wanted_rules >"$WORK/rules"
+    sed 's/^[a-z_]* //' "$WORK/rules" >"$WORK/wanted"
     if [ $STATE = stopped ]; then
-        missing firewalld_stopped "firewalld is not running" "systemctl stop firewalld" systemctl restart firewalld
-        [ $FIX = yes ] || return
-        tries=0
-        until fw --state | grep -qx running || [ $tries = 20 ]; do sleep 1 && tries=$((tries + 1)); done
-        STATE=running VERSION=$(fw --version) EFFECTIVE=$ZONE
+        begin_stopped || return
+    elif [ $STATE = running ] && L=$(fw --zone="$ZONE" --list-all) && rules_lost; then
+        start rules_lost "$LOST"
     fi
-    MASQUERADE=true
-    configure firewall-cmd ''
-    foreign
+    if [ $STATE = failed ]; then
+        problem firewalld_failed "firewalld could not load its configuration and runs with its stock one; restarting it would cut what works now: $(last_error)"
+    fi
+    ! fw --query-panic >/dev/null || problem panic_mode "firewalld's panic mode drops every packet; firewall-cmd --panic-off ends it"
+    look_at firewall-cmd '' || return
+    essentials
+    forwarding_on
+    settle step_failed || give_up
+    [ $ADDED != yes ] || forget_untranslated
+    extras
+    settle step_failed
+    connection_tracking
+    comfort
+    settle step_failed
+    if look_at "$P" _at_boot; then
+        essentials
+        settle not_saved
+        extras
+        [ $FIX = no ] || forget_old_rules
+        settle not_saved
+    fi
+    settings_at_boot
+    units
+    settle not_saved
+}
+begin_stopped() { # what has to be written before firewalld starts, and the start itself
+    look_at $P _at_boot || return
+    [ -f "$ROOT$UNIT" ] || keep_services || return
+    essentials
+    # On a machine that was set up before, what could not be written does not keep the internet away.
+    [ -z "$BROKEN" ] || [ ! -f "$ROOT$UNIT" ] || settle not_saved
+    case $(systemctl is-enabled firewalld 2>/dev/null) in
+    masked*) missing firewalld_masked "firewalld is masked" "systemctl mask firewalld" systemctl unmask firewalld ;;
+    esac
+    start firewalld_stopped "firewalld is not running"
+    [ $FIX = yes ] || return
+    [ -z "$BROKEN" ] || { settle step_failed || give_up; }
+    P='firewall-cmd --permanent'
+    learn_zone
+    EFFECTIVE=$ZONE
+}
+last_error() {
+    { journalctl -q -u firewalld -n 200 -o cat || tail -n 200 "$ROOT/var/log/firewalld"; } 2>/dev/null | grep -i error | tail -n 1
+}
+
+# Flows that began while nothing masqueraded stay untranslated, and dead, as long as their host repeats itself.
+forget_untranslated() {
+    have conntrack || return 0
+    conntrack -L 2>/dev/null | awk -v nets="$SOURCES" -v own="$OWN_IP" "$IN_NET"'
+        function ours(a, i) { for (i in net) if (inside(a, net[i])) return 1; return 0 }
+        BEGIN { split(nets, net, " ") }
+        {
+            n = 0
+            for (i = 1; i <= NF; i++) { split($i, p, "="); if (p[1] ~ /^(src|dst|sport|dport)$/) v[++n] = p[2] }
+            if (n == 8 && v[1] == v[6] && ours(v[1]) && !ours(v[2]) && v[2] != own)
+                print "-p", $1, "-s", v[1], "-d", v[2], "--sport", v[3], "--dport", v[4]
+        }' | head -n 5000 | while read -r entry; do conntrack -D $entry; done >/dev/null 2>&1
+    ADDED=no
 }

@@ -15,35 +15,75 @@ egress() {
     printf %s "$TARGETS" >"$WORK/targets"
     while read -r url name; do
         [ -z "$SEEN" ] && look '' "$url" || continue
-        EGRESS=ok TARGET=$url RESOLVE=$name:$PEER
+        EGRESS=ok TARGET=$url RESOLVE=$name:$PEER THERE=$PEER
         SEEN=$(printf %s "$ANSWER" | head -c 400 | grep -Eo '([0-9]{1,3}\.){3}[0-9]{1,3}' | sed -n 1p)
     done <"$WORK/targets"
     [ $EGRESS$NEED != failedrequired ] || problem egress_failed "no egress target answered this gateway itself"
 }
+
+# A private host for a moment: a namespace with an unused address of each private network. Where tc can, its packets
+# enter by the interface that real ones enter by, and so meet that interface's zone, rules and reverse-path filter;
+# answers leave by a table of their own. Elsewhere the namespace's interface joins the zone.
 unprove() {
     fw --zone="$ZONE" --remove-interface=nkprobe0 >/dev/null
+    while ip rule del pref 77; do :; done
+    ip route flush table 7077
     ip link del nkprobe0
     ip netns del nkprobe
-} 2>/dev/null
-prove() { # a private host for a moment: a namespace behind this gateway, with an address of the VPC
-    [ $MODE = apply ] && [ "$PROVE" != no ] || return 0
-    WHY="the gateway itself reaches no egress target"
-    [ $EGRESS = ok ] && [ $STATE = running ] || return 0
-    WHY="no network namespace could be made here"
+} >/dev/null 2>&1
+private_host() {
     in='ip netns exec nkprobe'
     unprove
-    if {
-        ip netns add nkprobe && ip link add nkprobe0 type veth peer name nkprobe1 && ip link set nkprobe1 netns nkprobe &&
-            ip addr add 169.254.77.1/32 dev nkprobe0 && ip link set nkprobe0 up && ip route add "$PROVE/32" dev nkprobe0 &&
-            $in ip addr add "$PROVE/32" dev nkprobe1 && $in ip link set nkprobe1 up &&
-            $in ip route add 169.254.77.1 dev nkprobe1 && $in ip route add default via 169.254.77.1 &&
-            fw --zone="$ZONE" --add-interface=nkprobe0
-    } >/dev/null 2>&1; then
-        WHY="seen from $PROVE behind this gateway" FORWARDING=proven
-        if ! look "$in" "$TARGET" --resolve "$RESOLVE" && ! look "$in" "$TARGET" --resolve "$RESOLVE"; then
-            FORWARDING=refused
-            problem forwarding_refused "$TARGET answers the gateway itself but not a host behind it"
-        fi
+    ip netns add nkprobe && ip link add nkprobe0 type veth peer name nkprobe1 && ip link set nkprobe1 netns nkprobe &&
+        ip addr add 169.254.77.1/32 dev nkprobe0 && ip link set nkprobe0 up && $in ip link set nkprobe1 up || return
+    if have tc && tc qdisc add dev nkprobe0 ingress &&
+        tc filter add dev nkprobe0 parent ffff: protocol ip u32 match u32 0 0 action mirred ingress redirect dev "$INPUT"; then
+        BY="by $INPUT"
+    else
+        BY="by an interface in zone $ZONE"
+        fw --zone="$ZONE" --add-interface=nkprobe0
     fi
+} >/dev/null 2>&1
+host_is() { # host_is ADDRESS
+    $in ip addr add "$1/32" dev nkprobe1 && $in ip route replace 169.254.77.1 dev nkprobe1 src "$1" &&
+        $in ip route replace default via 169.254.77.1 src "$1" || return
+    case $BY in
+    *zone*) ip route replace "$1/32" dev nkprobe0 ;;
+    *) ip route replace "$1/32" dev nkprobe0 table 7077 && ip rule add pref 77 iif "$INPUT" to "$1/32" lookup 7077 ;;
+    esac
+} >/dev/null 2>&1
+see() { # see ADDRESS NETWORK: sets RESULT and SAID
+    RESULT=refused
+    if ! SAID=$(ip route get "$THERE" from "$1" iif "$INPUT" 2>&1); then
+        SAID="the kernel drops what comes from it by $INPUT (reverse-path filter, ip rule or route): $SAID"
+    elif [ -n "$BY" ] && host_is "$1"; then
+        SAID="seen from $1 $BY"
+        if look "$in" "$TARGET" --resolve "$RESOLVE" || look "$in" "$TARGET" --resolve "$RESOLVE"; then RESULT=proven; else
+            SAID="$TARGET answers the gateway itself but not $1 behind it$(claimed "$2")"
+        fi
+    else RESULT=unproven SAID="no network namespace could be made here"; fi
+}
+claimed() { # claimed NETWORK: firewalld's zones that take packets by their source, and rules that name the network
+    fw --get-active-zones | awk -v net="$1" -v mine="$ZONE" "$IN_NET"'
+        /^[^ \t]/ { zone = $1 }
+        / *sources:/ && zone != mine { for (i = 2; i <= NF; i++) if ($i ~ /^[0-9.]+\/?[0-9]*$/ && inside($i, net)) print "; zone " zone " claims source " $i }'
+    { iptables -w -S; iptables -w -t raw -S; nft list ruleset; } 2>/dev/null | grep -iE 'drop|reject' | grep -F -e "$1" | head -n 2 | sed 's/^[[:space:]]*/; rule: /'
+}
+prove() {
+    NETWORKS='' FORWARDING=unproven WHY="the gateway itself reaches no egress target"
+    [ $EGRESS = ok ] && [ $STATE != stopped ] && [ $STATE != missing ] || return 0
+    WHY="no private network was named"
+    printf %s "$PROVE" >"$WORK/prove"
+    [ -s "$WORK/prove" ] || return 0
+    BY='' refused='' unproven=''
+    private_host || BY=''
+    while read -r host network; do
+        see "$host" "$network"
+        NETWORKS="$NETWORKS${NETWORKS:+,}{\"network\":\"$network\",\"forwarding\":\"$RESULT\",\"note\":$(json "$SAID")}"
+        case $RESULT in refused) refused="$refused $network: $SAID;" ;; unproven) unproven=$SAID ;; esac
+    done <"$WORK/prove"
     unprove
+    FORWARDING=proven WHY="$SAID"
+    [ -z "$unproven" ] || FORWARDING=unproven WHY=$unproven
+    [ -z "$refused" ] || FORWARDING=refused WHY=${refused# }
 }
