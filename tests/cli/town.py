@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import gzip
 import io
 import json
 import sys
@@ -92,7 +93,7 @@ class Guests(NullSubstrate):
             return
         order = dict(
             line.split(" ", 1)
-            for line in base64.b64decode(after.partition("'")[0]).decode().splitlines()
+            for line in gzip.decompress(base64.b64decode(after.partition("'")[0])).decode().splitlines()
             if " " in line
         )
         ready = instance_id not in self.broken

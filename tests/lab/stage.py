@@ -5,7 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 from natkeeper.guest import (
     AddressMode,
@@ -16,6 +17,7 @@ from natkeeper.guest import (
     parse_report,
     render,
 )
+from natkeeper.guest.script import library_command
 from natlab.real.dataplane import LabSubstrate
 from natlab.real.internet import WEB_SERVER
 from natlab.real.machine import Machine
@@ -66,16 +68,21 @@ class Stage:
     def route_to(self, gateway: str, destination: str = "0.0.0.0/0") -> None:
         self.lab.set_route(TABLE, destination, "Instance", gateway)
 
-    def set_up(self, gateway: str, address: AddressMode = AddressMode.OWN, mode: Mode = Mode.APPLY) -> SetupReport:
-        """Run the real script on a gateway, and read its report."""
+    def set_up(
+        self, gateway: str, address: AddressMode = AddressMode.OWN, mode: Mode = Mode.APPLY, **more: Any
+    ) -> SetupReport:
+        """Run the real script on a gateway, and read its report; `more` changes its parameters."""
         parameters = SetupParameters(
             mode=mode,
             sources=("10.0.0.0/8",),
+            networks=("10.0.1.0/24",),
+            primary=("10.0.0.11", "10.0.0.12", "10.0.0.13"),
             address=address,
             targets=(SITE,),
             port_forwards=(PortForward("tcp", INWARD_PORT, self.lab.private_address(PRIVATE), HTTP_PORT),),
         )
-        result = self.guest(gateway).run(render(parameters), 120.0)
+        self.guest(gateway).run(library_command().encode(), 120.0)
+        result = self.guest(gateway).run(render(replace(parameters, **more)), 120.0)
         assert result is not None
         report = parse_report(result.output)
         assert isinstance(report, SetupReport), result.output.decode()

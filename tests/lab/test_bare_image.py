@@ -15,10 +15,11 @@ pytestmark = pytest.mark.lab
 
 C, ADDRESS = "i-c", "198.51.100.13"
 _STRIP = rf"""
-echo 'deb [trusted=yes] file:{MIRROR} ./' >/etc/apt/sources.list
 systemctl stop firewalld
 export DEBIAN_FRONTEND=noninteractive
-apt-get -q -y -o Dpkg::Options::=--force-unsafe-io purge $(sed -n 's/^Package: //p' {MIRROR}/Packages)
+there=$(sed -n 's/^Package: //p' {MIRROR}/Packages |
+    while read -r package; do ! dpkg -s "$package" >/dev/null 2>&1 || echo "$package"; done)
+apt-get -q -y -o Dpkg::Options::=--force-unsafe-io purge $there
 rm -rf /etc/firewalld
 nft list ruleset 2>/dev/null || :
 """
