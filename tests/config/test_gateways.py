@@ -145,6 +145,12 @@ def test_a_long_proxy_counts_into_the_order() -> None:
     assert str(LONGEST_ORDER) in refusal(proxy={"http": hosts})
 
 
+def test_networks_are_networks() -> None:
+    """Host bits are zero; a gateway proves forwarding from each."""
+    assert parse(networks=["10.0.1.0/24"]).networks == ("10.0.1.0/24",)
+    assert "networks: got '10.0.1.1/24'" in refusal(networks=["10.0.1.1/24"])
+
+
 @pytest.mark.parametrize("idle", ["123m", "121h"])
 def test_idle_connections_are_kept_for_two_hours_and_five_days_at_most(idle: str) -> None:
     """RFC 5382 and the kernel's default."""

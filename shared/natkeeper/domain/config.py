@@ -170,6 +170,8 @@ class Group(Strict, frozen=True, kw_only=True):
     """How long after a move no further planned move is made. Leaving a dead gateway never waits."""
     sources: tuple[str, ...] = ()
     """The CIDRs that gateways masquerade; empty means the VPC's own private ranges (RFC 1918)."""
+    networks: tuple[str, ...] = ()
+    """The private vSwitches (CIDRs) behind the routes: gateways prove forwarding from an address of each."""
     forwards: tuple[Forward, ...] = ()
     proxy: Proxy | None = None
     probe: Probe = Probe()
@@ -199,8 +201,10 @@ class Group(Strict, frozen=True, kw_only=True):
             raise bad("probe.table", self.probe.table, "the table of one of this group's routes")
         for source in self.sources:
             network("sources", source)
+        for one in self.networks:
+            network("networks", one)
         refuse_clashes(self.forwards, self.proxy)
-        refuse_long_order(self.sources, self.probe.targets, self.forwards, self.proxy)
+        refuse_long_order((*self.sources, *self.networks), self.probe.targets, self.forwards, self.proxy)
 
     def home(self, route: Route) -> InstanceId:
         """Return the gateway that `route` belongs to when all is well."""

@@ -158,6 +158,7 @@ def setup_parameters(policy: Group, world: World | None = None) -> SetupParamete
     return SetupParameters(
         mode=Mode.CHECK if policy.setup.mode == "check" else Mode.APPLY,
         sources=policy.sources or PRIVATE,
+        networks=policy.networks,
         address=AddressMode.FOLLOW if follows else AddressMode.OWN,
         port_forwards=tuple(forwards),
         targets=tuple(t if "://" in t else f"tcp://{t}" for t in policy.probe.targets),
