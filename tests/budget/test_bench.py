@@ -13,7 +13,7 @@ import pytest
 from rich.console import Console
 
 from natkeeper.egress_check import Kind
-from natlab.bench import cold, command, loss, scale, storm
+from natlab.bench import cold, command, loss, scale, storm, trouble
 from natlab.bench import detection as detecting
 from natlab.bench.detection import detection, in_a_row, row, seen_after, shipped, silent_for, usd_a_month
 from natlab.bench.figures import Figure, NotMeasuredError, Part, Sample, Table, absent, counted
@@ -22,7 +22,8 @@ from natlab.bench.report import as_json
 
 PROMISED = {"warm_overhead_ms", "cold_ms", "cold_ratio", "cold_peak_mb", "bundle_mb", "sweep500_s", "sweep500_calls",
             "event_calls", "stop_outage_s", "freeze_outage_s", "follow_survived",
-            "false_reports_10pct"}  # fmt: skip
+            "false_reports_10pct", "cold_over_bare", "status_s", "other_vpc_wait_s", "writes_per_move",
+            "api_back_lag_s"}  # fmt: skip
 MACHINE = {"processor": "one", "load": "0.00"}
 
 
@@ -30,6 +31,10 @@ MACHINE = {"processor": "one", "load": "0.00"}
 def test_everything_that_is_promised_is_written_and_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A small bench from end to end; starts of processes are made up, the lab is not asked for."""
     monkeypatch.setattr(cold, "documented_sdks", lambda _place: tmp_path)
+    monkeypatch.setattr(trouble, "TASK_S", 0.3)
+    monkeypatch.setattr(trouble, "DOWN_S", 1.0)
+    monkeypatch.setattr(loss, "LOSSES", (0.1,))
+    monkeypatch.setattr(loss, "BURSTS_S", (1.0,))
     monkeypatch.setattr(cold, "start", lambda contender, *_: cold.Start(len(contender.name), 1.0))
     out, shown, said = tmp_path / "bench.json", io.StringIO(), list[str]()
     order = command.Order(runs=1, sweeps=1, groups=2, lab_runs=0, hours=1)

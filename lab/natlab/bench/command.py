@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from natlab.bench import cold, detection, loss, packets, report, scale, size, storm, warm
+from natlab.bench import cold, commands, detection, loss, packets, report, scale, size, storm, trouble, warm
 from natlab.bench.figures import Figure, Part, Table
 from natlab.bench.machine import Place, machine
 from natlab.bench.scale import GROUPS
@@ -38,6 +38,9 @@ def parts(order: Order, place: Place, say: Callable[[str], None]) -> tuple[Part,
         Part("warm", warm.KEYS, lambda: warm.warm(order.runs)),
         Part("scale", scale.keys(order.groups), lambda: scale.scale(order.sweeps, order.groups)),
         Part("storm", storm.KEYS, storm.storm),
+        Part("tasks", trouble.TASKS_KEYS, trouble.slow_tasks),
+        Part("outage", trouble.OUTAGE_KEYS, lambda: trouble.api_back(order.sweeps)),
+        Part("commands", commands.KEYS, lambda: commands.commands(order.runs)),
         Part("detection", detection.KEYS, detection.detection),
         Part("loss", loss.KEYS, lambda: loss.losses(order.hours)),
         Part("lab", packets.KEYS, lambda: packets.packets(order.lab_runs, say)),

@@ -139,7 +139,7 @@ OWN = (
     )),
     Part("freeze", _FEW, (
         Row("freeze_outage_s", "lab: gateway hangs, no event: outage", "s", _outage,
-            "three looks that wait 0.8 s, route task 1 s", most=5.0),
+            "half an interval, 1.2 s of silence, route task 1 s", most=2.8),
         _hang("freeze", "gateway hangs", _ONCE_MORE),
     )),
 )  # fmt: skip

@@ -58,6 +58,7 @@ class Guarded:
     name: str
     table: str
     gateways: tuple[str, str]
+    vpc: str = ""
 
     @property
     def probe(self) -> str:
@@ -126,7 +127,7 @@ def _guarded(cloud: Cloud, number: int) -> Guarded:
     first, second = (cloud.ecs.create_instance(vswitch, public_ip=address) for address in addresses)
     table = cloud.vpc.create_route_table(vpc)
     cloud.vpc.add_route(table, "0.0.0.0/0", first)
-    return Guarded(f"group-{number:03}", table, (first, second))
+    return Guarded(f"group-{number:03}", table, (first, second), vpc)
 
 
 def install(cloud: Cloud, archive: Any, *probed: Guarded) -> None:
