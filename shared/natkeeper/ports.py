@@ -142,7 +142,7 @@ class ReadRoutes(Call[tuple[RouteEntry, ...]]):
     cluster keeps one for each of its nodes).
     """
 
-    patience_s: ClassVar[float] = 3.5
+    patience_s: ClassVar[float] = 3.0
     table: TableId
     destinations: tuple[str, ...] = ()
 
@@ -151,7 +151,7 @@ class ReadRoutes(Call[tuple[RouteEntry, ...]]):
 class ReadInstances(Call[Mapping[InstanceId, Instance]]):
     """Instances by id (DescribeInstances); one that does not exist is not in the answer."""
 
-    patience_s: ClassVar[float] = 3.5
+    patience_s: ClassVar[float] = 3.0
     ids: tuple[InstanceId, ...]
 
 
@@ -349,7 +349,7 @@ class StartSetup(Call[str]):
 class HandOver(Call[None]):
     """Invoke `function` asynchronously with `payload` (InvokeFunction, Async): how receipts reach people."""
 
-    patience_s: ClassVar[float] = 3.0
+    patience_s: ClassVar[float] = 2.0
     function: str
     payload: bytes
 

@@ -21,6 +21,8 @@ class Eye:
         self._watching_until = -1.0
         self._sees = True
         self._loss = 0
+        self.broken_until = -1.0
+        """Until when its own packets get nowhere, whatever the gateways do."""
         self.look()
 
     def watch(self, until: float | None = None) -> None:
@@ -33,7 +35,7 @@ class Eye:
 
     def look(self) -> None:
         """Take notice of whether packets get through now."""
-        sees = self.town.egress(self.table) is not None
+        sees = self.town.egress(self.table) is not None and self.town.second >= self.broken_until
         if sees != self._sees:
             self._sees = sees
             self._loss += 1

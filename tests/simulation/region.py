@@ -8,7 +8,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from natkeeper.domain.ids import InstanceId
+from natkeeper.alibaba.errors import meaning_of
+from natkeeper.domain.egress import EgressLost
+from natkeeper.domain.ids import EipId, InstanceId, TableId
+from natkeeper.domain.observed import NextHop
 from natkeeper.ports import (
     AssociateEip,
     CreateRoute,
@@ -32,6 +35,7 @@ from natkeeper.ports import (
     UnassociateEip,
 )
 from tests.fakes.cloud import FakeCloud, of_table
+from tests.simulation.refusing import OF_A_RIGHT, Refused
 from tests.simulation.town import Town
 
 ROUTE_WRITES = (PointRoute, NoteRoute, CreateRoute, DeleteRoute)
@@ -74,6 +78,8 @@ class Region(FakeCloud):
         self.troubles: list[Trouble] = []
         self.on_hand_over: Callable[[str, bytes], None] = lambda _function, _payload: None
         self.on_repair: Callable[[], None] = lambda: None
+        self.refusals: list[Refused] = []
+        self.probe_broken_until = -1e9
         self._stale: dict[Any, Result] = {}
         self._stale_until = 0.0
 
@@ -101,9 +107,37 @@ class Region(FakeCloud):
         now = self.town.second
         return next((t for t in self.troubles if now < t.until and isinstance(call, t.api)), None)
 
+    def refused(self, call: Any) -> Failure | None:
+        """Answer a call that the platform refuses now; None for any other."""
+        now = self.town.second
+        refusal = next((each for each in self.refusals if now < each.until and each.concerns(call)), None)
+        if refusal is None:
+            return None
+        status = 403 if refusal.code in OF_A_RIGHT else 400
+        kind, names = meaning_of(refusal.code, status)
+        return Failure(kind, "refused for a while", refusal.code, "R-sim", names)
+
+    @property
+    def forgetful(self) -> bool:
+        """Whether nothing can be written down, because the platform refuses the words."""
+        return any(self.town.second < each.until + 3600 and each.kind in ("words", "note") for each in self.refusals)
+
+    def takes(self, table: str, hop: NextHop) -> bool:
+        """Whether the platform would point a route of `table` to `hop` now."""
+        kinds = [PointRoute("", TableId(table), "0.0.0.0/0", hop, "", "")]
+        return all(self.refused(call) is None for call in kinds)
+
+    def brings(self, eip: str, holder: str | None, to: str) -> bool:
+        """Whether the platform would bring an EIP to an instance now."""
+        off = holder is None or self.refused(UnassociateEip(EipId(eip), InstanceId(holder))) is None
+        return off and self.refused(AssociateEip(EipId(eip), InstanceId(to))) is None
+
     def attempt(self, call: Any, how: str) -> Result:
         """Carry one attempt out, unless it fails as `how` says."""
         if how in ("", "lost back"):
+            refused = self.refused(call)
+            if refused is not None:
+                return refused
             result = self.carry_out(call)
             if not how:
                 return result
@@ -114,6 +148,8 @@ class Region(FakeCloud):
         if self._stale and isinstance(call, STALE_READS) and self.town.second < self._stale_until:
             known = of_table(call)
             return self._stale[known] if known in self._stale else self._carry_out(call)
+        if isinstance(call, LookThroughProbe) and self.town.second < self.probe_broken_until:
+            return EgressLost(self.town.now, "no answer in time")
         if isinstance(call, HandOver):
             self.on_hand_over(call.function, call.payload)
             return None

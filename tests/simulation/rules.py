@@ -31,13 +31,15 @@ from natkeeper.ports import (
     ReadLook,
     ReadNatGateway,
     ReadRoutes,
+    ReadSetups,
     Result,
     StartSetup,
     UnassociateEip,
 )
+from tests.simulation.bounds import Bounds
 from tests.simulation.region import EIP_WRITES, ROUTE_WRITES, WRITES, Region
 from tests.simulation.run_view import RunView
-from tests.simulation.story import Story
+from tests.simulation.story import SHAPES, Story
 from tests.simulation.town import DEFAULT, HALVES, Town
 from tests.simulation.truth import Truth, memory_of, paused
 
@@ -85,6 +87,12 @@ class Rules:
         self.writes = 0
         self.lost_s = 0.0
         self.tell: Callable[[str], None] = lambda _line: None
+        self.in_place = SHAPES[story.shape].in_place
+        self.more = Bounds(self)
+
+    def violate(self, rule: str, text: str) -> None:
+        """Raise Violation."""
+        self._break(rule, text)
 
     def _break(self, rule: str, text: str) -> None:
         raise Violation(f"{rule}: {text}")
@@ -99,6 +107,7 @@ class Rules:
                 since[table] = now
         self.targets.clear()
         self.notes, self.notes_since = 0, now
+        self.more.disturbed()
 
     def look(self) -> None:
         """Look at the world after every change."""
@@ -136,9 +145,10 @@ class Rules:
             waited = now - self.fixable_since.pop(table)
             if not lost:
                 self.waits.append(waited)
+        stuck = self.town.stuck.get(table, -1.0) > now or self.town.slow_until > now
         halves = [e for e in town.tables[table] if e.destination in HALVES and is_ours(e.description)]
         fit = any(self.truth.works(hop, group) for hop in self.truth.hops(group))
-        if halves and fit and not self.truth.paused(group) and not self.truth.foreign(group, route):
+        if halves and fit and not stuck and not self.truth.paused(group) and not self.truth.foreign(group, route):
             self.halved_since.setdefault(table, now)
         else:
             self.halved_since.pop(table, None)
@@ -146,6 +156,7 @@ class Rules:
     def tick(self) -> None:
         """Look at the clock, once a minute."""
         now = self.town.second
+        self.more.tick()
         if self.region.troubled:
             self.disturbed("the APIs are in trouble")
             return
@@ -288,6 +299,7 @@ class Rules:
 
     def arrives(self, run: RunView, call: Any) -> None:
         """Remember what stood there before a write."""
+        self.more.arrives(run, call)
         if isinstance(call, ROUTE_WRITES):
             self.covered = {table: self.town._covered(table, DEFAULT) for table in self.group_of}
             self._moves_before = len(self.town.moves)
@@ -298,6 +310,8 @@ class Rules:
         """Judge a write that was carried out by what is true."""
         if not isinstance(call, WRITES):
             return
+        if not how:
+            self.more.answered(run, call, result)
         done = how != "lost out" and (how == "lost back" or not isinstance(result, Failure))
         if not done:
             return
@@ -312,6 +326,7 @@ class Rules:
             self.writes += 1
             if self.story.quiet and not run.action:
                 self._break("quiet world", f"{run.name} sends {call}")
+        self.more.accepted(run, call)
         if isinstance(call, NoteRoute):
             self._note_arrived(run, call)
         if isinstance(call, (PointRoute, CreateRoute)):
@@ -352,6 +367,8 @@ class Rules:
         memory = memory_of(call.description)
         if isinstance(memory, Memory) and memory.by == "person":
             return  # a person began it
+        if self.town.second < self.region.probe_broken_until + REPORT_S:
+            return  # the witness lies about what is good
         blind = group.fallback is not None and not any(isinstance(asked, ReadNatGateway) for asked in run.known)
         hops = [hop for hop in self.truth.hops(group) if hop.kind is HopKind.INSTANCE or not blind]
         best = [hop for hop in hops if hop.id not in self.ever_bad and not self.truth.marked(group, hop.id)]
@@ -368,6 +385,8 @@ class Rules:
         just = repointed is not None and self.town.now - repointed < timedelta(seconds=FRESH_S)
         if (self.story.runs > 1 or just) and (read is None or read.next_hop != here):
             return  # another run or somebody else was faster; the platform has no compare-and-set
+        if self.town.second < self.region.probe_broken_until + REPORT_S:
+            return  # the witness lies
         if here.id in self.bad_since or self.last_bad.get(here.id, -1e9) >= known or self._stale_lately():
             return
         lost_now = self.town.hop_of(call.table) == here and self.town.egress(call.table) is None
@@ -399,7 +418,7 @@ class Rules:
         cause = call.to.id, self.last_bad.get(here.id, -1e9) >= known
         again = now - targets.get(cause, -1e9) < SECOND_TRY_S
         targets[cause] = now
-        if again and self.story.runs == 1 and here.id not in self.bad_since:
+        if again and not self.region.forgetful and self.story.runs == 1 and here.id not in self.bad_since:
             self._break("one move", f"{run.name} moves {call.table} to {call.to} once more: {list(targets)}")
 
     def _note_arrived(self, run: RunView, call: NoteRoute) -> None:
@@ -420,13 +439,14 @@ class Rules:
 
     def answered(self, run: RunView, answer: Answer) -> None:
         """Judge what a run tells."""
+        self.more.ended(run)
         text = json.dumps(answer.as_json())
         if "Traceback" in text or "the run failed with" in text:
             self._break("hostile input", text)
         for receipt in answer.receipts:
             if not receipt.sentence:
                 self._break("receipts", f"{run.name} says nothing about {receipt.group}")
-            seen = any(at >= run.moved_at.get(receipt.group, run.began) for at in run.saw)
+            seen = any(at >= run.moved_at.get(receipt.group, run.began) for at in run.saw) or _proven(run)
             if receipt.verified and not seen:
                 self._break("rule 7", f"{run.name} says verified without having seen it")
             moved = any(deed.startswith("moved ") for deed in receipt.did)
@@ -445,3 +465,9 @@ class Rules:
         trouble = self.region.troubled_lately or bool(self.story.noise.fails or self.story.noise.slow)
         watched = group.probe.function is not None and len(group.routes) == 1
         return late or trouble or not watched or self.truth.paused(group) or self._known_pause(run, group)
+
+
+def _proven(run: RunView) -> bool:
+    """Whether the run has read a setup that proved forwarding, which is evidence as well."""
+    runs = [each for asked, (_, answer) in run.known.items() if isinstance(asked, ReadSetups) for each in answer]
+    return any(getattr(getattr(each.report, "facts", None), "forwarding", "") == "proven" for each in runs)

@@ -127,9 +127,11 @@ class Invocation:
         self.function.town.quietly(out, arrival)
         if kill:
             self.die(f"killed after call {self.calls}")
-        elif out + back > ATTEMPT_FOR_S:
+            return
+        left = (sent - self.function.town.now).total_seconds() + call.patience_s
+        if out + back > min(ATTEMPT_FOR_S, left):
             arrival.given_up = True
-            self.function.town.quietly(ATTEMPT_FOR_S, lambda: self._failed_attempt(arrival))
+            self.function.town.quietly(min(ATTEMPT_FOR_S, left), lambda: self._failed_attempt(arrival))
 
     def _failed_attempt(self, arrival: _Arrival) -> None:
         """Hear nothing of an attempt in time."""
@@ -225,6 +227,7 @@ class Function:
         if self.next_stall:
             run.stall_at = self.next_stall.pop(0)
         self.running.append(run)
+        self.rules.more.begins(source)
         self.tell(f"{run.name} begins: {source}")
         self.town.quietly(FC_TIMEOUT_S, lambda: run.die("the function's time-out"))
         run.begin()

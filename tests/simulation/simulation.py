@@ -17,6 +17,7 @@ from natkeeper.ports import ReadConditions, ReadEip, ReadInstances, ReadNatGatew
 from tests.fakes.stage import FALLBACK, NOTIFY, hop
 from tests.fakes.world import START, Address
 from tests.simulation.probe import Eye
+from tests.simulation.refusing import RefusingActs
 from tests.simulation.region import OF_API, Region, Trouble
 from tests.simulation.rules import Rules, Violation
 from tests.simulation.runs import Function
@@ -209,7 +210,7 @@ class Simulation:
         self.function.invoke(json.dumps(asked).encode(), f"person {asked['action']}", wait_s=2.0)
 
 
-class Acts:
+class Acts(RefusingActs):
     """What each happening does."""
 
     def __init__(self, simulation: Simulation) -> None:

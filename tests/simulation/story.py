@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, fields
 from typing import Any
 
 from tests.fakes.stage import EIP, FALLBACK, PROBE, TABLE, TABLE_2, A, B, C, group
+from tests.simulation.refusing import OF_A_HOP, OF_A_RIGHT, OF_A_TABLE, OF_AN_EIP, OF_WORDS
 
 STRANGER = "i-stranger"
 STRANGE_TABLE = "vtb-strange"
@@ -154,6 +155,8 @@ def make(seed: int) -> Story:
         at += chance.choice((0.0, chance.uniform(0, 3), chance.uniform(0, 20), chance.uniform(0, 120), 400.0))
     tail = 80.0 if chance.random() < 0.05 else chance.uniform(6.0, 16.0)
     happenings.sort(key=lambda h: h.at)
+    if any(h.what == "probe is broken" and h.about[0] > 5000 for h in happenings):
+        tail += 150.0
     minutes = round(max((h.at for h in happenings), default=0.0) / 60 + tail, 1)
     return Story(seed, shape, minutes, tuple(happenings), noise, runs, chance.choice((0, 2, 2)))
 
@@ -180,7 +183,8 @@ def _something(  # noqa: C901, PLR0912, PLR0915  one arm for each thing that can
             (14, "stops"), (8, "hangs"), (8, "loses its rules"), (4, "is reclaimed"), (4, "is maintained"),
             (4, "fails"), (3, "is deleted"), (4, "loses its address"), (5, "switch"), (4, "pause"), (1, "resume"),
             (2, "setup"), (3, "route deleted"), (3, "route re-pointed"), (1, "half added"), (2, "internet down"),
-            (3, "nat down"),
+            (3, "nat down"), (9, "is refused"), (3, "tasks take"), (2, "entry is stuck"), (2, "list has holes"),
+            (1, "probe is broken"),
         ]  # fmt: skip
     what = chance.choices([kind for _, kind in kinds], [weight for weight, _ in kinds])[0]
     at, later = round(at, 2), round(at + chance.choice((0.5, 5.0, 30.0, 90.0, 400.0)) * chance.uniform(0.5, 2), 2)
@@ -225,6 +229,16 @@ def _something(  # noqa: C901, PLR0912, PLR0915  one arm for each thing that can
             return [Happening(at, what, (table,)), Happening(later, "half removed", (table,))]
         case "internet down":
             return [Happening(at, what), Happening(later, "internet up")]
+        case "is refused":
+            return [Happening(at, what, _refusal(chance, settings, table, follows=follows))]
+        case "tasks take":
+            return [Happening(at, what, (chance.choice((2.0, 5.0, 12.0, 30.0)), chance.choice((20.0, 120.0))))]
+        case "entry is stuck":
+            return [Happening(at, what, (table, chance.choice((5.0, 40.0, 300.0, 4000.0))))]
+        case "list has holes":
+            return [Happening(at, what, (gateway, chance.choice((0.3, 5.0, 90.0))))]
+        case "probe is broken":
+            return [Happening(at, what, (chance.choice((60.0, 1200.0, 9000.0)),))]
         case "nat down":
             if settings.get("fallback") is None:
                 return []
@@ -247,6 +261,26 @@ def _something(  # noqa: C901, PLR0912, PLR0915  one arm for each thing that can
         case "frozen" | "no timer" | "throttled":
             return [Happening(at, what)]
     raise AssertionError(what)
+
+
+def _refusal(chance: random.Random, settings: dict[str, Any], table: str, *, follows: bool) -> tuple[Any, ...]:
+    """Choose what is refused, for how long, and about what."""
+    hops = [*settings["gateways"], *([settings["fallback"]] if settings.get("fallback") else [])]
+    seconds = chance.choice((1.0, 8.0, 60.0, 400.0, 4000.0))
+    about = chance.choice(("hop", "hop", "hop", "table", "right", "words", *(("eip", "eip", "eip") if follows else ())))
+    match about:
+        case "hop":
+            return "route", chance.choice(OF_A_HOP), chance.choice(hops), None, seconds
+        case "table":
+            return chance.choice(("point", "note", "delete", "route")), chance.choice(OF_A_TABLE), None, table, seconds
+        case "right":
+            kinds = ("point", "note", "route", *(("eip", "take", "give") if follows else ()))
+            return chance.choice(kinds), chance.choice(OF_A_RIGHT), None, chance.choice((None, table)), seconds
+        case "words":
+            return "words", chance.choice(OF_WORDS), None, None, seconds
+        case _:
+            hop = chance.choice((None, *settings["gateways"]))
+            return chance.choice(("give", "take")), chance.choice(OF_AN_EIP), hop, None, seconds
 
 
 FORGERIES = (

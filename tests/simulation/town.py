@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from natkeeper.domain.ids import EipId, InstanceId, NatGatewayId, TableId
-from natkeeper.domain.observed import EipStatus, HopKind, NextHop, PowerState, SystemEvent
+from natkeeper.domain.observed import EipStatus, EntryStatus, HopKind, Instance, NextHop, PowerState, SystemEvent
 from tests.fakes.world import START, Entry, World
 
 DEFAULT = "0.0.0.0/0"
@@ -39,6 +39,12 @@ class Town(World):
         """When somebody last deleted a table's default route."""
         self.repointed: dict[str, datetime] = {}
         """When somebody last pointed a table's default route elsewhere."""
+        self.holes: dict[str, float] = {}
+        """Until when lists of instances lack one."""
+        self.stuck: dict[str, float] = {}
+        """Until when somebody's task has a table's default route."""
+        self.slow_until = -1.0
+        """Until when route tasks take longer than usual."""
 
     # ---- time --------------------------------------------------------------------------------------------
 
@@ -182,6 +188,27 @@ class Town(World):
         when = f"{self.now:%Y-%m-%dT%H:%M:%SZ}"
         data = {"eventName": call, "requestParameters": request, "eventTime": when}
         self.tell(f"{product}:ActionTrail:ApiCall", data)
+
+    # ---- lists and tasks ---------------------------------------------------------------------------------
+
+    def instances(self, ids: tuple[InstanceId, ...]) -> dict[InstanceId, Instance]:
+        """Show instances; a list may have holes."""
+        found = super().instances(ids)
+        return {each: instance for each, instance in found.items() if self.holes.get(each, -1.0) <= self.second}
+
+    def stick(self, table: str, seconds: float) -> None:
+        """Somebody's task on the default route takes that long."""
+        entry = self.entry(TableId(table), DEFAULT)
+        if entry is None or entry.status is not EntryStatus.AVAILABLE:
+            return
+        entry.status = EntryStatus.MODIFYING
+        self.stuck[table] = self.second + seconds
+
+        def over() -> None:
+            if entry.status is EntryStatus.MODIFYING:
+                entry.status = EntryStatus.AVAILABLE
+
+        self.after(seconds, over)
 
     # ---- addresses ---------------------------------------------------------------------------------------
 

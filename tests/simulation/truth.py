@@ -10,7 +10,7 @@ from natkeeper.domain.backoff import until
 from natkeeper.domain.config import Config, Follow, Group, Route
 from natkeeper.domain.ids import InstanceId, NatGatewayId
 from natkeeper.domain.memory import Memory, decode, is_ours
-from natkeeper.domain.observed import HopKind, NextHop, PowerState, RouteEntry
+from natkeeper.domain.observed import EipStatus, HopKind, NextHop, PowerState, RouteEntry
 from natkeeper.domain.world import belongs
 from tests.fakes.world import Entry
 from tests.simulation.region import Region
@@ -62,6 +62,10 @@ class Truth:
         town = self.town
         if not town.internet or self.region.troubled or self.paused(group) or self.foreign(group, route):
             return False
+        if town.stuck.get(route.table, -1.0) > town.second or town.slow_until > town.second:
+            return False
+        if any(town.holes.get(gateway, -1.0) > town.second for gateway in group.gateways):
+            return False
         entry = town.entry(route.table, DEFAULT)
         current = carries if carries is not None else (entry.hop if entry is not None else None)
         seen = current is None or not self.visible(current, group)
@@ -72,7 +76,21 @@ class Truth:
             if address.holder is not None and address.holder not in group.gateways:
                 return False
         dead = current is None or self._dead(current, group)
-        return any(self._candidate(hop, group, current, dead=dead) for hop in self.hops(group))
+        return any(
+            self._candidate(hop, group, current, dead=dead) and self._taken(hop, group, route)
+            for hop in self.hops(group)
+        )
+
+    def _taken(self, hop: NextHop, group: Group, route: Route) -> bool:
+        """Whether the platform would take `hop` for the route, and bring the EIP there."""
+        if not self.region.takes(route.table, hop):
+            return False
+        if not isinstance(group.address, Follow) or hop.kind is not HopKind.INSTANCE:
+            return True
+        address = self.town.addresses[group.address.follow]
+        if address.holder == hop.id and address.status is EipStatus.IN_USE:
+            return True
+        return self.region.brings(address.id, address.holder, hop.id)
 
     def _dead(self, hop: NextHop, group: Group) -> bool:
         """Whether ECS itself shows that `hop` is dead, and not only that it will go."""

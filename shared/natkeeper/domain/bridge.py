@@ -51,18 +51,21 @@ def finish(here: Here, view: RouteView) -> Step:
     route, whole = here.route, view.whole
     if any(not is_ours(half.description) for half in view.halves):
         return Leave(route, "halves of the route that are not ours carry its traffic; somebody put them there")
-    at_work = busy(route, *view.halves, *([whole] if whole is not None else []))
+    to = _aim(here, view)
+    missing = tuple(half for half in halves_of(route.destination) if half not in {h.destination for h in view.halves})
+    at_work = busy(route, *view.halves)
     if at_work is not None:
         return at_work
+    at_work = busy(route, whole) if whole is not None else None
+    if at_work is not None:  # half of the internet does not wait for somebody's task on the old entry
+        return Bridge(route, missing, to, "the other half is missing", here.memory) if missing and to else at_work
     halves = tuple(half.id for half in view.halves)
-    to = _aim(here, view)
     if whole is None:
         return _create(here, to)
     if whole.next_hop == to or to is None:
         return Retire(route, halves, "the entry carries the traffic again, its halves are no longer needed")
     if _foreign(here, whole) and here.memory.by != "person":
         return Retire(route, halves, f"somebody pointed the entry to {whole.next_hop} meanwhile, its halves give way")
-    missing = tuple(half for half in halves_of(route.destination) if half not in {h.destination for h in view.halves})
     if missing:
         return Bridge(route, missing, to, "the other half is missing", here.memory)
     return Retire(route, (whole.id,), "its halves carry the traffic, the old entry is replaced")

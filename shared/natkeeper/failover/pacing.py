@@ -32,16 +32,16 @@ LAST_TRY = timedelta(seconds=10)
 """How long a run goes on that has had no write accepted, and until when it makes one that it has not tried yet: what is
 stuck must not keep other VPCs waiting for the one running instance, and a later run tries again. With the answers of
 the last round it is over within 15 s."""
-BLIND_FOR = timedelta(seconds=11)
+BLIND_FOR = timedelta(seconds=7.8)
 """How long it goes on trying to see a world that a signal says is in trouble: a short outage is waited out."""
 ROUTE_TAKES = timedelta(seconds=12)
 EIP_TAKES = timedelta(seconds=20)
 """How long a run waits for a write of its own; route tasks take some seconds, an EIP 7 to 8 s and more at times."""
 EIP_LEFT, LATELY = timedelta(seconds=12), timedelta(seconds=60)
 """How long a run waits for an EIP that another run has set in motion, and for how long after that one's move."""
-LOOK_BEFORE = timedelta(seconds=8)
+LOOK_BEFORE = timedelta(seconds=7.5)
 """Until when a run without an accepted write begins a look, which may take `LookThroughProbe.patience_s`."""
-TOO_LATE = timedelta(seconds=12)
+TOO_LATE = timedelta(seconds=11.7)
 """When such a run starts nothing more that could wait."""
 STALE = timedelta(seconds=2)
 """How old what was read may be when it is acted on: one slow answer among the reads makes the others old."""

@@ -130,11 +130,9 @@ def guard(errand: Errand, run: str, clock: Clock, deadline: datetime, ledger: Le
         writes = due(wanted, world, policy, seen, clock())
         if not wanted and not _waits(decision) and not any(isinstance(step, Verify) for step in decision.steps):
             break  # what remains to be done was refused, and will be
-        if (
-            took_long(decision, world, account, seen, clock())
-            and not looked
-            and not first_try(writes, account, seen, clock())
-        ):
+        tried = clock() - account.began
+        more = (looked and tried < TOO_LATE) or first_try(writes, account, seen, clock())
+        if took_long(decision, world, account, seen, clock()) and not more:
             break
         if wanted and not writes:
             yield from poll(seen)
@@ -344,7 +342,8 @@ def _afterwards(
     lost = frozenset(gateway for gateway in policy.gateways if isinstance(seen.egress.get(gateway), EgressLost))
     if isinstance(seen.internet, EgressLost):
         lost = frozenset()
-    lost |= to_prove(world, policy, seen.setups)
+    if errand.report is None or account.written is not None:  # a report alone is a reason to look, and nothing else
+        lost |= to_prove(world, policy, seen.setups)
     if world.paused_until(clock()) is not None and not errand.by_person:
         return  # whoever paused the group may be at work on its gateways
     if errand.sweep or errand.setup_now or lost:

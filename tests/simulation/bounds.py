@@ -1,0 +1,167 @@
+"""What a run may cost, and how soon it has to be done: bounds that hold whatever one thing is refused."""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING, Any
+
+from natkeeper.domain.config import Follow
+from natkeeper.domain.ids import TableId
+from natkeeper.domain.observed import EipStatus, EntryStatus
+from natkeeper.ports import CreateRoute, Failure, FailureKind, NoteRoute, PointRoute, Result, UnassociateEip
+from tests.simulation.town import DEFAULT, HALVES
+
+if TYPE_CHECKING:
+    from natkeeper.domain.config import Group, Route
+
+TRIES = 3
+"""Write attempts for each hop and entry in a run while the API answers."""
+IDLE_S = 15.0
+"""How long a run may last that has had no write accepted."""
+ON_IT_S = 30.0
+"""From the first signal or sweep after the last disturbance to the route's being on a next hop that works."""
+EIP_S = 20.0
+"""How long a route and its EIP may be apart: the EIP's own time and five seconds."""
+LATELY_S = 30.0
+
+
+class Bounds:
+    """Watches a story for `Rules`."""
+
+    def __init__(self, rules: Any) -> None:
+        self.rules, self.town, self.region = rules, rules.town, rules.region
+        self.tries: dict[tuple[str, str, str, str], int] = {}
+        self.wrote: set[str] = set()
+        self.woken: dict[str, float] = {}
+        """When the first run began that could put a table's route right."""
+        self.apart: dict[str, float] = {}
+        self.moves: dict[str, deque[float]] = {}
+
+    def disturbed(self) -> None:
+        """What is owed is owed from now on."""
+        self.woken.clear()
+        self.apart.clear()
+
+    # ---- runs ----------------------------------------------------------------------------------------------
+
+    def begins(self, source: str) -> None:
+        """Take notice of a run: from now on it is known that something is to be done."""
+        for table, lost in self.rules.fixable_since.items():
+            visible = source == "probe" or not self._works_by_ecs(TableId(table))
+            if visible and lost <= self.town.second:
+                self.woken.setdefault(table, self.town.second)
+
+    def _works_by_ecs(self, table: TableId) -> bool:
+        hop = self.town.hop_of(table)
+        return (
+            hop is not None
+            and hop.id in self.rules.truth.hop_of
+            and self.rules.truth.visible(hop, self.rules.group_of[table])
+        )
+
+    def ended(self, run: Any) -> None:
+        """A run that had no write accepted is over within fifteen seconds."""
+        lasted = (self.town.now - run.began).total_seconds()
+        alone = self.rules.story.runs == 1  # as deployed; several wait for each other
+        if alone and lasted > IDLE_S and run.name not in self.wrote and not run.stalled:
+            self.rules.violate("idle run", f"{run.name} lasted {lasted:.1f} s without an accepted write")
+
+    # ---- writes --------------------------------------------------------------------------------------------
+
+    def arrives(self, run: Any, call: Any) -> None:
+        """Make before break: an EIP stays on a gateway that works while the route leads through it."""
+        if not isinstance(call, UnassociateEip) or self.rules.story.runs > 1 or run.action:
+            return
+        group = next(
+            g for g in self.rules.config.groups if isinstance(g.address, Follow) and g.address.follow == call.eip
+        )
+        hop = self.rules.truth.hop_of[call.holder]
+        now = self.town.second
+        known = (now - self.rules.last_bad.get(hop.id, -1e9) < LATELY_S, hop.id in self.rules.bad_since)
+        lost = (
+            now - self.rules.last_lost.get(hop.id, -1e9) < LATELY_S or now < self.region.probe_broken_until + LATELY_S
+        )
+        if any(known) or lost or self.region.troubled_lately or not self.rules.truth.works(hop, group):
+            return
+        for route in group.routes:
+            entry = self.town.entry(route.table, DEFAULT)
+            led = entry is not None and entry.hop == hop and entry.status is EntryStatus.AVAILABLE
+            if led and self.town.addresses[call.eip].holder == call.holder:
+                self.rules.violate(
+                    "make before break", f"{run.name} takes the EIP off {hop}, which works and has the route"
+                )
+
+    def answered(self, run: Any, call: Any, result: Result) -> None:
+        """Three attempts for each hop and entry, while the API answers."""
+        if not isinstance(call, (PointRoute, CreateRoute, NoteRoute)) or not isinstance(result, Failure):
+            return
+        if result.kind in (FailureKind.UNREACHABLE, FailureKind.THROTTLED, FailureKind.WORDS):
+            return
+        key = run.name, call.table, call.destination, getattr(getattr(call, "to", None), "id", "")
+        self.tries[key] = self.tries.get(key, 0) + 1
+        if self.tries[key] > TRIES:
+            self.rules.violate("attempts", f"{run.name} tries {key[1:]} for the {self.tries[key]}th time")
+
+    def accepted(self, run: Any, call: Any) -> None:
+        """A write was carried out; while all witnesses fail alike there is one round of moves an hour."""
+        self.wrote.add(run.name)
+        if not isinstance(call, PointRoute) or self.town.second >= self.region.probe_broken_until:
+            return
+        if self.region.forgetful:
+            return  # nothing can be remembered of the rounds
+        group = self.rules.group_of[call.table]
+        if not all(self.rules.truth.works(hop, group) for hop in self.rules.truth.hops(group)):
+            return
+        moves = self.moves.setdefault(call.table, deque())
+        moves.append(self.town.second)
+        while moves[0] < self.town.second - 3600:
+            moves.popleft()
+        if len(moves) > 2 * len(self.rules.truth.hops(group)):
+            self.rules.violate("rounds", f"{run.name} moves {call.table} for the {len(moves)}th time in an hour")
+
+    # ---- time ----------------------------------------------------------------------------------------------
+
+    def tick(self) -> None:
+        """Look at what is owed."""
+        noise = self.rules.story.noise
+        slow = noise.fails or noise.slow or not self.rules.in_place  # over halves each candidate takes its half minute
+        if slow or self.region.troubled_lately or self.rules.story.runs > 1:
+            self.disturbed()
+            return
+        for group in self.rules.config.groups:
+            for route in group.routes:
+                self._on_it(route, group)
+                self._together(route, group)
+
+    def _on_it(self, route: Route, group: Group) -> None:
+        since = self.woken.get(route.table)
+        if since is None or route.table not in self.rules.fixable_since:
+            self.woken.pop(route.table, None)
+            return
+        entry = self.town.entry(route.table, DEFAULT)
+        halves = any(self.town.entry(route.table, half) for half in HALVES)
+        if halves or entry is None or entry.hop is None or entry.status is not EntryStatus.AVAILABLE:
+            return
+        if entry.hop.id in self.rules.truth.hop_of and self.rules.truth.works(entry.hop, group):
+            return
+        if self.town.second - since > ON_IT_S:
+            late = self.town.second - since
+            self.rules.violate("thirty seconds", f"{route.table} is on {entry.hop} {late:.0f} s after a run began")
+
+    def _together(self, route: Route, group: Group) -> None:
+        """A route and its EIP are apart no longer than the EIP's own time and five seconds."""
+        if not isinstance(group.address, Follow) or self.rules.truth.paused(group):
+            self.apart.pop(route.table, None)
+            return
+        address, entry = self.town.addresses[group.address.follow], self.town.entry(route.table, DEFAULT)
+        hop = None if entry is None else entry.hop
+        working = hop is not None and hop.id in group.gateways and self.rules.truth.works(hop, group)
+        there = hop is not None and address.holder == hop.id and address.status is EipStatus.IN_USE
+        free = hop is not None and (address.holder is None or address.holder in group.gateways)
+        may = hop is not None and free and self.region.brings(address.id, address.holder, hop.id)
+        if there or not working or not may or route.table not in self.rules.fixable_since:
+            self.apart.pop(route.table, None)
+            return
+        since = self.apart.setdefault(route.table, self.town.second)
+        if self.town.second - since > 60 + EIP_S:
+            self.rules.violate("together", f"{route.table} and its EIP are apart for {self.town.second - since:.0f} s")

@@ -1,0 +1,107 @@
+"""What the platform refuses for a while: one next hop, one table, one kind of call, one right, or words."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+from natkeeper.ports import (
+    AssociateEip,
+    CreateRoute,
+    DeleteRoute,
+    NoteRoute,
+    PointRoute,
+    UnassociateEip,
+)
+
+KINDS: dict[str, tuple[type[Any], ...]] = {
+    "point": (PointRoute,),
+    "create": (CreateRoute,),
+    "route": (PointRoute, CreateRoute),
+    "note": (NoteRoute,),
+    "delete": (DeleteRoute,),
+    "take": (UnassociateEip,),
+    "give": (AssociateEip,),
+    "eip": (UnassociateEip, AssociateEip),
+    "words": (PointRoute, CreateRoute, NoteRoute),
+}
+OF_A_HOP = (
+    "ResourceNotFound.Instance",
+    "OperationFailed.EcsMigrating",
+    "IncorrectStatus.NextHop",
+    "SomethingNew",
+    "OperationFailed.InstanceDismatchCurrentVpc",
+)
+OF_A_RIGHT = ("Forbidden.RAM", "NoPermission")
+OF_A_TABLE = ("OperationDenied.RouteTableTypeNotPermitted", "QuotaExceeded", "IncorrectStatus.Vswitch", "SomethingNew")
+OF_WORDS = ("InvalidDescription.Malformed", "IllegalParam.RouteEntryName")
+OF_AN_EIP = ("EIP_CAN_NOT_ASSOCIATE_WITH_PUBLIC_IP", "InvalidStatus.NotAllow", "InvalidNicOrVm.NotFound")
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """Calls of `kind` are answered with `code` until `until`: those about `hop` and `table`, if they are named."""
+
+    until: float
+    kind: str
+    code: str
+    hop: str | None = None
+    table: str | None = None
+
+    def concerns(self, call: Any) -> bool:
+        """Whether it is about this call."""
+        if not isinstance(call, KINDS[self.kind]) or (self.kind == "words" and not call.description):
+            return False
+        to = getattr(call, "to", None)
+        hop = getattr(to, "id", to)
+        if self.hop is not None and hop != self.hop:
+            return False
+        return self.table is None or getattr(call, "table", self.table) == self.table
+
+
+class RefusingActs:
+    """What each of these happenings does."""
+
+    simulation: Any
+
+    def _is_refused(self, kind: str, code: str, hop: str | None, table: str | None, seconds: float) -> None:
+        town, region = self.simulation.town, self.simulation.region
+        region.refusals.append(Refused(town.second + seconds, kind, code, hop, table))
+        self._until_over(seconds)
+
+    def _tasks_take(self, task_s: float, seconds: float) -> None:
+        town, usual = self.simulation.town, self.simulation.town.timings
+        town.timings = replace(usual, modify=task_s, create=task_s + 3, delete=task_s + 2)
+
+        def over() -> None:
+            town.timings = usual
+            self.simulation.rules.disturbed("tasks are quick again")
+
+        town.slow_until = town.second + seconds + task_s
+        town.after(seconds, over)
+
+    def _entry_is_stuck(self, table: str, seconds: float) -> None:
+        self.simulation.town.stick(table, seconds)
+        self._until_over(seconds)
+
+    def _list_has_holes(self, gateway: str, seconds: float) -> None:
+        town = self.simulation.town
+        town.holes[gateway] = town.second + seconds
+        self._until_over(seconds)
+
+    def _probe_is_broken(self, seconds: float) -> None:
+        town, region = self.simulation.town, self.simulation.region
+        region.probe_broken_until = town.second + seconds
+        for eye in self.simulation.eyes.values():
+            eye.broken_until = town.second + seconds
+            eye.look()
+        town.after(seconds, self._probe_is_mended)
+
+    def _probe_is_mended(self) -> None:
+        self.simulation.rules.disturbed("the probe is mended")
+        for eye in self.simulation.eyes.values():
+            eye.broken_until = -1.0
+            eye.look()
+
+    def _until_over(self, seconds: float) -> None:
+        self.simulation.town.after(seconds, lambda: self.simulation.rules.disturbed("the refusal is over"))
