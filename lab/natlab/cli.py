@@ -37,8 +37,17 @@ def main() -> None:
 @click.option("--list", "listed", is_flag=True, help="Only list the scenarios and their stories.")
 @click.option("--pace", type=click.FloatRange(0.01, 10.0), default=1.0, show_default=True,
               help="Scale every assumed latency of the platform; figures mean something only at 1.")  # fmt: skip
+@click.option("--reading", "given", multiple=True, metavar="NAME=WAY", help="An unconfirmed fact of the platform that "
+              "is not as assumed; may be repeated. `natlab readings` lists them.")  # fmt: skip
 def demo(
-    scenarios: tuple[str, ...], jobs: int | None, pace: float, *, as_json: bool, listed: bool, everything: bool
+    scenarios: tuple[str, ...],
+    jobs: int | None,
+    pace: float,
+    given: tuple[str, ...],
+    *,
+    as_json: bool,
+    listed: bool,
+    everything: bool,
 ) -> None:
     """Play scenarios on a local Alibaba Cloud: something goes wrong, natkeeper's functions must put it right.
 
@@ -55,6 +64,7 @@ def demo(
     from natlab.demo.show import NARROWEST, Demo
     from natlab.scenarios.catalogue import NAMES, SCENARIOS
 
+    readings = _readings(given)
     unknown = [name for name in scenarios if name not in NAMES]
     if unknown:
         _give_up(f"There is no scenario {unknown[0]!r}; scenarios are: {', '.join(NAMES)}.", WRONG_USE)
@@ -66,7 +76,8 @@ def demo(
     width = None if terminal else int(os.environ.get("COLUMNS") or NARROWEST)
     console = Console(stderr=as_json, width=width, soft_wrap=False, legacy_windows=False)
     try:
-        played = Demo(tuple(dict.fromkeys(scenarios)), jobs, console, as_json, pace, everything).run()
+        names = tuple(dict.fromkeys(scenarios))
+        played = Demo(names, jobs, console, as_json, pace, everything, readings).run()
     except (InstallFailed, OSError) as trouble:
         _give_up(f"The demonstration cannot be set up: {trouble}", NOT_POSSIBLE)
     except KeyboardInterrupt:
@@ -116,7 +127,8 @@ def drill(scenario: str, out: str | None, facts: str | None, *, as_json: bool) -
 @click.option("--region", default="cn-hangzhou", show_default=True)
 @click.option("--pace", type=click.FloatRange(0.0, 10.0), default=1.0, show_default=True,
               help="Scale every assumed latency of the platform.")  # fmt: skip
-def cloud(port: int, region: str, pace: float) -> None:
+@click.option("--reading", "given", multiple=True, metavar="NAME=WAY", help="See `natlab readings`; may be repeated.")
+def cloud(port: int, region: str, pace: float, given: tuple[str, ...]) -> None:
     """Serve an empty local cloud until Ctrl-C, and print its endpoint and keys.
 
     It speaks ECS, VPC, OOS, ActionTrail, EventBridge and Function Compute (3.0 and 2.0), for Alibaba's own clients.
@@ -126,7 +138,7 @@ def cloud(port: int, region: str, pace: float) -> None:
     from natlab.scenarios.testbed import SimulatedGround
 
     ground = SimulatedGround()
-    local = Cloud(region=region, latencies=Latencies(pace), substrate=ground.substrate)
+    local = Cloud(region=region, latencies=Latencies(pace), substrate=ground.substrate, readings=_readings(given))
     local.fc.tunnel = ground.tunnel
     try:
         with local.serve(port) as endpoint:
@@ -201,6 +213,40 @@ def latencies() -> None:
     for row in TABLE:
         table.add_row(row.name, f"{row.seconds:g}", row.source)
     Console(width=None if terminal else 140).print(table)
+
+
+@main.command()
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def readings(*, as_json: bool) -> None:
+    """List the platform facts that nobody could confirm, the ways they may be, and the source of each.
+
+    natkeeper works under every way, or says beforehand what to do. The local cloud can be each: `natlab demo --reading`.
+    """
+    import json
+
+    from natlab.scenarios.readings import readings as known
+
+    if as_json:
+        click.echo(json.dumps({"readings": [reading.as_json() for reading in known()]}, ensure_ascii=False, indent=1))
+        return
+    for reading in known():
+        click.echo(f"{reading.name}: {reading.fact}")
+        for way, source in reading.ways.items():
+            mark = "*" if way == reading.assumed else " "
+            click.echo(f"  {mark} {way:<24} {source}")
+        click.echo(f"    told by: {reading.told_by}\n")
+    click.echo("* is what this release assumes.")
+
+
+def _readings(given: tuple[str, ...]) -> dict[str, str]:
+    from natlab.cloud.kernel.readings import UnknownReading
+    from natlab.scenarios.readings import chosen
+
+    try:
+        return chosen(given)
+    except UnknownReading as unknown:
+        _give_up(f"{unknown}.", WRONG_USE)
+        raise
 
 
 def _give_up(sentence: str, status: int) -> None:

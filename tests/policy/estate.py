@@ -86,10 +86,12 @@ class Estate:
 
 
 @contextmanager
-def estate(without: Callable[[Grant], Grant] = lambda grant: grant) -> Iterator[Estate]:
+def estate(
+    without: Callable[[Grant], Grant] = lambda grant: grant, readings: Mapping[str, str] | None = None
+) -> Iterator[Estate]:
     """Serve an estate whose roles have exactly the printed policies, but for what `without` takes from one."""
     time, guests = VirtualClock(), Guests()
-    cloud = Cloud(clock=time, latencies=Latencies(scale=1.0), substrate=guests)
+    cloud = Cloud(clock=time, latencies=Latencies(scale=1.0), substrate=guests, readings=readings)
     ids = _build(cloud)
     config = parse_config(_settings(cloud, ids))
     for grant in grants(config).values():

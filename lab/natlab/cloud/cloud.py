@@ -85,6 +85,7 @@ class Cloud:
         self.oos = Oos(self)
         self.services.append(self.oos)
         self.bus = Bus(self.clock, self.latencies, random.Random(f"{seed}:bus"))
+        self.bus.most_rules = int(self.readings["bus-rules"])
         self.subscribers.append(self.bus.publish)
         places = Places(self.objects.get, self.sls.problem)
         self.fc = FunctionCompute(self, self.lock, self.bus, runtime or ProcessRuntime(), places)

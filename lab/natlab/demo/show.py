@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 import sys
 import time
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from rich.console import Console
@@ -35,6 +35,7 @@ class Demo:
     as_json: bool = False
     pace: float = 1.0
     everything: bool = False
+    readings: Mapping[str, str] = field(default_factory=dict)
 
     def run(self) -> bool:
         """Show it; whether every verdict was good."""
@@ -48,7 +49,7 @@ class Demo:
         prepare(chosen, self.console)
         began = time.monotonic()
         live = chosen[0] if not self.as_json and (not self.names or len(chosen) == 1) else None
-        with Pulse() as pulse, Troupe(self.pace, here.patience, lambda: pulse.crowded) as troupe:
+        with Pulse() as pulse, Troupe(self.pace, here.patience, lambda: pulse.crowded, self.readings) as troupe:
             if live is not None:
                 self._live(live, board, troupe)
             rest = [each for each in chosen if each is not live]

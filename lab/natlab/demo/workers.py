@@ -15,7 +15,7 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -35,6 +35,7 @@ class Troupe:
     patience: float = 1.0
     crowded: Callable[[], bool] = lambda: False
     """Whether the machine has no room for another scenario now; one is played in any case."""
+    readings: Mapping[str, str] = field(default_factory=dict)
     _directory: Path = field(init=False)
     _playing: dict[str, subprocess.Popen[str]] = field(default_factory=dict)
     _heard: queue.SimpleQueue[tuple[str, Message]] = field(default_factory=queue.SimpleQueue)
@@ -74,6 +75,7 @@ class Troupe:
         home.mkdir()
         command = [sys.executable, "-m", "natlab.scenarios", name, f"--pace={self.pace}", f"--patience={self.patience}"]
         command += [f"--unpacked={self._directory}", *(["--timeline"] * timeline)]
+        command += [f"--reading={reading}={way}" for reading, way in self.readings.items()]
         process = subprocess.Popen(
             command,
             stdin=subprocess.PIPE,

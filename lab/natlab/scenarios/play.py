@@ -12,7 +12,7 @@ import contextlib
 import random
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -57,6 +57,7 @@ class Setting:
 
     `code` builds the functions, `amend` changes what s.yaml says before it is deployed, `webhook` makes the place
     where people are told. `pace` scales every assumed latency, `patience` how long to wait for what ought to happen.
+    `readings` are the ways in which the platform is not as assumed.
     `unpacked` is a directory that shares unpacked code with other plays. `hear` gets the moments of the timeline,
     `phase` what is being done, `named` the scenario's names of ids. `beside` is entered when everything is ready and
     left when the script has ended, while machines and network are still there: something else that measures.
@@ -65,6 +66,7 @@ class Setting:
     code: functions.Code = functions.bundles
     amend: Callable[[Template], Template] = lambda template: template
     pace: float = 1.0
+    readings: Mapping[str, str] = field(default_factory=dict)
     patience: float = 1.0
     unpacked: Path | None = None
     hear: Callable[[Moment], None] = lambda _: None
@@ -126,6 +128,7 @@ def stage(scenario: Scenario, setting: Setting) -> Iterator[Play]:
             substrate=observed,
             latencies=Latencies(setting.pace, haste),
             runtime=ProcessRuntime(shared=setting.unpacked),
+            readings=setting.readings,
         )
         ending.callback(cloud.close)
         cloud.fc.tunnel = ground.tunnel

@@ -49,11 +49,11 @@ class Trail:
             return  # lost on the way there: the product never heard of it
         with cloud.lock:
             data = self._data(call)
-            source = f"acs.{call.product}"
+            own = cloud.readings.is_("trail-types", "of-actiontrail")
             event = cloud_event(
                 event_id=cloud.ids.uuid("trail"),
-                source=source,
-                event_type=f"{call.product}:ActionTrail:ApiCall",
+                source="acs.actiontrail" if own else f"acs.{call.product}",
+                event_type=f"{'actiontrail' if own else call.product}:ActionTrail:ApiCall",
                 subject=f"acs:{call.product}:{cloud.region}:{cloud.account_id}:{call.action}",
                 at=call.at,
                 data=data,

@@ -232,13 +232,19 @@ class Machines:
             {"resourceId": instance_id, "resourceType": "ALIYUN::ECS::Instance", "state": state},
         )
 
+    def _subject(self, instance_id: str) -> str:
+        """What an event's subject names is not published: a reading."""
+        cloud = self._cloud
+        arn = f"acs:ecs:{cloud.region}:{cloud.account_id}:instance/{instance_id}"
+        return {"arn": arn, "id": instance_id}.get(cloud.readings["event-subject"], "")
+
     def _publish(self, event_type: str, instance_id: str, data: Mapping[str, object]) -> None:
         cloud = self._cloud
         event = cloud_event(
             event_id=cloud.ids.uuid("event"),
             source="acs.ecs",
             event_type=event_type,
-            subject=f"acs:ecs:{cloud.region}:{cloud.account_id}:instance/{instance_id}",
+            subject=self._subject(instance_id),
             at=cloud.clock.now(),
             data=data,
             account_id=cloud.account_id,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -24,6 +24,9 @@ from natlab.cloud.kernel.context import Context
 ACCOUNT_LIMIT: Final = 100
 """Instances at a time of one account in one region (FC's default quota for on-demand instances)."""
 
+RENEWED_S: Final = 3600.0
+KEPT_S: Final = 36 * 3600.0
+"""How long a role's credentials last: where each invocation gets new ones, and where an instance keeps its first."""
 IDLE_S: Final = 300.0
 """How long an idle instance is kept (unpublished: assumed); no latency of anything, so not in that table."""
 
@@ -38,6 +41,8 @@ class Running:
     created: float
     busy: bool = True
     served: int = 0
+    credentials: Mapping[str, str] | None = None
+    """Variables with the first credentials, where a warm instance keeps them: a reading."""
     idle_timer: Timer | None = None
 
 
@@ -166,8 +171,14 @@ class Dispatcher:
             return
         credentials = None
         if function.role:
-            credentials = self._cloud.accounts.assume_role(function.role, function.short_name, service=SERVICE)
-        job = Job(invocation.request_id, invocation.payload, function.timeout_s, credential_variables(credentials))
+            kept = self._cloud.readings.is_("warm-credentials", "kept")
+            lasts_s = KEPT_S if kept else RENEWED_S
+            credentials = self._cloud.accounts.assume_role(function.role, function.short_name, lasts_s, SERVICE)
+        variables = credential_variables(credentials)
+        if self._cloud.readings.is_("warm-credentials", "kept"):
+            running.credentials = running.credentials or variables
+            variables = dict(running.credentials)
+        job = Job(invocation.request_id, invocation.payload, function.timeout_s, variables)
         running.instance.invoke(job, lambda outcome: self._locked(lambda: self._ended(running, attempt, outcome)))
 
     def _ended(self, running: Running, attempt: _Attempt, outcome: Outcome) -> None:

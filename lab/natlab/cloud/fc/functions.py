@@ -395,9 +395,11 @@ class FunctionCompute:
             raise exceptions.access_denied(f"role '{function.role}' is not authorized to perform '{lacking}'")
 
     def _put_trigger(self, function: str, trigger: Trigger) -> None:
+        config = trigger.config
+        if self._cloud.readings.is_("pattern-expressions", "five"):
+            triggers.check_expressions(config)
         self._triggers[function][trigger.name] = trigger
         self._timers.put(function, trigger)
-        config = trigger.config
         if isinstance(config, EventBridgeConfig):
             self._bus.put_rule(
                 Rule(

@@ -29,6 +29,19 @@ _EVENTBRIDGE_KEYS: Final = frozenset(
 )  # fmt: skip
 
 
+MOST_EXPRESSIONS: Final = 5
+"""In one field of a pattern (EventBridge, limits); whether that is enforced is a reading."""
+
+
+def check_expressions(config: TriggerConfig) -> None:
+    """Refuse a pattern with more alternatives in one field than the limits page allows. Raises ApiError."""
+    if isinstance(config, EventBridgeConfig):
+        most = max(len(conditions) for _, conditions in compile_pattern(config.pattern).leaves)
+        if most > MOST_EXPRESSIONS:
+            problem = f"a field has {most} expressions, and at most {MOST_EXPRESSIONS} are allowed"
+            raise exceptions.invalid(f"triggerConfig.eventRuleFilterPattern: {problem}")
+
+
 def trigger_config(kind: object, text: object) -> TriggerConfig:
     """A checked configuration. Raises ApiError InvalidArgument."""
     if kind not in KINDS:

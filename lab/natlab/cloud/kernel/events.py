@@ -45,7 +45,7 @@ def cloud_event(
         "source": source,
         "specversion": "1.0",
         "type": event_type,
-        "subject": subject,
+        **({"subject": subject} if subject else {}),
         "time": utc_milliseconds(at),
         "datacontenttype": "application/json;charset=utf-8",
         "data": dict(data),

@@ -110,6 +110,10 @@ def _sleep(properties: Properties, caller: Caller, report: Report) -> None:
     caller.cloud.clock.call_later(seconds, wake)
 
 
+_CUT = 4000
+"""Characters of a task's output, by the reading that it is cut; how long it may be is not published."""
+
+
 @dataclass(frozen=True, slots=True)
 class _RunCommand:
     """ACS::ECS::RunCommand: run, wait until it is over, fetch the output.
@@ -187,6 +191,8 @@ class _RunCommand:
         output = base64.b64decode(str(result("Output") or "")).decode(errors="replace")
         status = result("InvocationStatus")
         if status == "Success":
+            if self.caller.cloud.readings.is_("oos-output", "cut"):
+                output = output[:_CUT]
             self.report(Done({"invocationOutput": output}, {"invocationOutput": output}))
             return
         parts = [f"the command ended as {status}"]

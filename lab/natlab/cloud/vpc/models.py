@@ -15,6 +15,7 @@ class RouteStatus(enum.Enum):
     AVAILABLE = "Available"
     MODIFYING = "Modifying"
     DELETING = "Deleting"
+    UNAVAILABLE = "Unavailable"
 
 
 class EipStatus(enum.Enum):

@@ -135,6 +135,8 @@ class Networks:
         """A NAT gateway, by default with an EIP and a SNAT entry for the whole VPC."""
         network = ipaddress.ip_network(self._state.vswitches[vswitch_id].cidr)
         gateway = self.addresses.put_nat_gateway(vpc_id, vswitch_id, str(network[-6]), name)
+        if self._cloud.readings.is_("nat-creation", "adds-a-route"):
+            self._add_default(vpc_id, gateway.id)
         if eip:
             bound = self._state.eips[self.allocate_eip(gateway.id)]
             if snat:
@@ -159,6 +161,13 @@ class Networks:
         self._state.clear()
         self.addresses.reset()
         self.routing.refused_in_place.clear()
+
+    def _add_default(self, vpc_id: str, gateway: str) -> None:
+        """By one reading, a new NAT Gateway gets the default route of the VPC's own table, where there is none."""
+        table = next(each.id for each in self._state.tables.values() if each.vpc_id == vpc_id and each.kind == "System")
+        if self._state.entry(table, "0.0.0.0/0") is None:
+            hop = NextHop("NatGateway", gateway)
+            self.routing.put(table, "0.0.0.0/0", hop, "", "", RouteStatus.AVAILABLE)
 
     def _put_table(self, vpc_id: str, name: str, kind: str) -> RouteTable:
         table = RouteTable(self._cloud.ids.new("vtb"), name, vpc_id, kind, self._cloud.clock.now())
