@@ -1,7 +1,7 @@
 # natkeeper: everything a checkout can do. Needs python3 (>= 3.10), make and a package index; the rest goes into .venv.
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lab bench sim mutate bundle lock clean venv packages
+.PHONY: help demo test check lab bench sim readings mutate bundle lock clean venv packages
 
 # An environment that happens to be active, or a PYTHONPATH, must not change what runs here.
 unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV
@@ -32,6 +32,9 @@ bench: venv ## how long a failover takes, measured
 
 sim: venv ## random schedules of failures under one clock (SEEDS=number of them, SEED=one to tell)
 	@$(BIN)/python -m tests.simulation $(if $(SEED),--seed $(SEED),--seeds $(or $(SEEDS),1000)) $(ARGS)
+
+readings: venv ## all that natkeeper does on each platform that there may be (ARGS="--reading NAME=WAY" for one; natlab readings lists them)
+	@$(BIN)/python -m tests.readings $(ARGS)
 
 mutate: venv ## plant small faults in the judgement, see which the tests notice (ARGS="decide follow" for some, --help for more)
 	@nice $(BIN)/python -m tests.mutation $(ARGS)

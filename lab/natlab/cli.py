@@ -138,7 +138,8 @@ def cloud(port: int, region: str, pace: float, given: tuple[str, ...]) -> None:
     from natlab.scenarios.testbed import SimulatedGround
 
     ground = SimulatedGround()
-    local = Cloud(region=region, latencies=Latencies(pace), substrate=ground.substrate, readings=_readings(given))
+    ways = _readings(given)
+    local = Cloud(region=region, latencies=Latencies(pace), substrate=ground.substrate, readings=ways)
     local.fc.tunnel = ground.tunnel
     try:
         with local.serve(port) as endpoint:
@@ -220,7 +221,8 @@ def latencies() -> None:
 def readings(*, as_json: bool) -> None:
     """List the platform facts that nobody could confirm, the ways they may be, and the source of each.
 
-    natkeeper works under every way, or says beforehand what to do. The local cloud can be each: `natlab demo --reading`.
+    natkeeper works under every way, or says beforehand what to do. The local cloud can be each:
+    `natlab demo --reading`.
     """
     import json
 

@@ -179,7 +179,7 @@ def moves_a_route_and_its_eip(place: Estate) -> None:
     assert place.hop("full") == place.ids["b"], receipt
     assert place.cloud.vpc.eip(place.ids["eip"]).target_id == place.ids["b"], receipt
     assert receipt["verified"] is True, receipt
-    assert not receipt.get("problems"), receipt
+    assert not [each for each in receipt.get("problems", ()) if "words refused" not in each], receipt
     place.let_pass(5)
     assert place.told, receipt
 
@@ -216,9 +216,10 @@ def replaces_what_cannot_be_changed_in_place(place: Estate) -> None:
 
 
 def looks_from_the_gateway_where_there_is_no_probe(place: Estate) -> None:
-    """Cloud Assistant looks, and the move counts."""
+    """Cloud Assistant looks: it says nothing of what the gateway forwards, and a proof is started."""
     receipt = place.run({"action": "switch", "group": "bare"})
-    assert receipt["verified"] is True, receipt
+    assert "only the gateway itself was seen to reach the internet" in str(receipt.get("problems")), receipt
+    assert "started the setup" in str(receipt), receipt
     assert place.hop("bare") == place.ids["d"], receipt
 
 

@@ -1,6 +1,6 @@
-"""`make readings`: everything natkeeper does, on a local cloud that is each way the platform may be, on virtual time.
+"""`make readings`: all that natkeeper does, on each platform that there may be, on virtual time.
 
-Each deviation alone first, then the rows of a pairwise covering array. Exit status: 0 all was good, 1 something was not.
+Each deviation alone first, then the rows of a pairwise covering array. Exit status: 0 all was good, 1 not all.
 """
 
 from __future__ import annotations

@@ -12,6 +12,7 @@ from natkeeper.alibaba.codes import BY_FORM, BY_STATUS, TABLE
 from natkeeper.alibaba.credentials import Credentials, NoCredentialsError
 from natkeeper.ports import Failure, FailureKind, Names
 
+NAME_REFUSED = "InvalidRouteEntryName.Malformed"
 NEXT_HOP_EXISTS = "OperationDenied.NextHopExist"
 DUPLICATE_ROUTE = frozenset(
     {

@@ -6,7 +6,15 @@ import re
 from collections.abc import Sequence
 
 from natkeeper.alibaba.clients import WRITE_S, Attempt
-from natkeeper.alibaba.errors import DUPLICATE_ROUTE, NEXT_HOP_EXISTS, RefusedError, code_of, kind_of, meaning_of
+from natkeeper.alibaba.errors import (
+    DUPLICATE_ROUTE,
+    NAME_REFUSED,
+    NEXT_HOP_EXISTS,
+    RefusedError,
+    code_of,
+    kind_of,
+    meaning_of,
+)
 from natkeeper.alibaba.fields import optional, said, there
 from natkeeper.alibaba.lean_imports import lean
 from natkeeper.domain.ids import EipId, EntryId, InstanceId, NatGatewayId, TableId
@@ -95,7 +103,7 @@ def point_route(attempt: Attempt, call: PointRoute) -> None:
     )
     _put_words(request, call)
     try:
-        attempt.clients.client(Client).modify_route_entry_with_options(request, attempt.options(WRITE_S))
+        _modify(attempt, request)
     except Exception as error:
         if code_of(error) != NEXT_HOP_EXISTS:
             raise
@@ -112,7 +120,19 @@ def note_route(attempt: Attempt, call: NoteRoute) -> None:
         route_entry_name=call.name,
         description=call.description,
     )
-    attempt.clients.client(Client).modify_route_entry_with_options(request, attempt.options(WRITE_S))
+    _modify(attempt, request)
+
+
+def _modify(attempt: Attempt, request: models.ModifyRouteEntryRequest) -> None:
+    """Send the request; where the name alone is refused, again without it: the description is the memory."""
+    client = attempt.clients.client(Client)
+    try:
+        client.modify_route_entry_with_options(request, attempt.options(WRITE_S))
+    except Exception as error:
+        if code_of(error) != NAME_REFUSED or not request.route_entry_name:
+            raise
+        request.route_entry_name = None  # type: ignore[assignment]  # left out of the request
+        client.modify_route_entry_with_options(request, attempt.options(WRITE_S))
 
 
 def create_route(attempt: Attempt, call: CreateRoute) -> None:
@@ -127,13 +147,26 @@ def create_route(attempt: Attempt, call: CreateRoute) -> None:
     )
     _put_words(request, call)
     try:
-        attempt.clients.client(Client).create_route_entry_with_options(request, attempt.options(WRITE_S))
+        _create(attempt, request)
     except Exception as error:
         if code_of(error) not in DUPLICATE_ROUTE:
             raise
         there_already = [entry for entry in read_routes(attempt, call.table) if entry.destination == call.destination]
         if not any(entry.next_hop == call.to for entry in there_already):
             raise
+
+
+def _create(attempt: Attempt, request: models.CreateRouteEntryRequest) -> None:
+    """Send the request; where the name alone is refused, again without it, as another request than the first."""
+    client = attempt.clients.client(Client)
+    try:
+        client.create_route_entry_with_options(request, attempt.options(WRITE_S))
+    except Exception as error:
+        if code_of(error) != NAME_REFUSED or not request.route_entry_name:
+            raise
+        request.route_entry_name = None  # type: ignore[assignment]  # left out of the request
+        request.client_token = f"{request.client_token[: _TOKEN - 2]}-n"
+        client.create_route_entry_with_options(request, attempt.options(WRITE_S))
 
 
 def delete_route(attempt: Attempt, call: DeleteRoute) -> None:
@@ -154,6 +187,14 @@ def _put_words(
         request.route_entry_name = call.name
     if call.description:
         request.description = call.description
+
+
+_OTHER_WORDS = {"Creating": "Pending", "Created": "Available", "Unavailable": "Available"}
+"""Words of an entry's status that are not in the enumeration of DescribeRouteEntryList: those of CreateRouteEntry's own
+text, and one that an entry may have while its next hop is stopped. Nothing is under way then, so it can be changed, and
+the next hop is judged by its own state."""
+_TOKEN = 64
+"""Characters of a ClientToken."""
 
 
 def _entry(item: models.DescribeRouteEntryListResponseBodyRouteEntrysRouteEntry, table: TableId) -> RouteEntry:
@@ -183,7 +224,7 @@ def _hop_type(hop: NextHop) -> str:
 
 def _entry_status(word: str | None) -> EntryStatus:
     try:
-        return EntryStatus(word)
+        return EntryStatus(_OTHER_WORDS.get(word or "", word))
     except ValueError:
         return EntryStatus.UNKNOWN
 

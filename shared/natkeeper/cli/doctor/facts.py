@@ -12,8 +12,10 @@ from natkeeper.alibaba.cloud import AlibabaCloud
 from natkeeper.cli.survey import functions, network
 from natkeeper.cli.survey.roles import Role, role
 from natkeeper.cli.survey.template_file import incomplete
+from natkeeper.domain.bridge import halves_of
 from natkeeper.domain.config import Follow
-from natkeeper.domain.observed import Condition, Eip, RouteEntry
+from natkeeper.domain.memory import NOTHING, encode
+from natkeeper.domain.observed import Condition, Eip, NextHop, RouteEntry
 from natkeeper.ports import Failure, FailureKind, ReadSetups, SetupRun
 
 if TYPE_CHECKING:
@@ -42,6 +44,20 @@ EventBridge, "Service-linked role"; behaviour of component fc3."""
 
 
 @dataclass(frozen=True, slots=True)
+class DryRun:
+    """What the platform said of pointing a route at `target`, without doing it.
+
+    Where it does not change such an entry in place: `half`, the first of the entries that would carry the traffic
+    meanwhile, and what it said of creating that.
+    """
+
+    target: NextHop
+    told: Failure
+    half: str = ""
+    half_told: Failure | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Ground:
     """What is known of one group's network and gateways."""
 
@@ -56,8 +72,8 @@ class Ground:
     eip: Eip | Failure | None
     fallback: network.ManagedNat | Failure | None
     setups: tuple[SetupRun, ...] | Failure
-    dry_runs: Mapping[Route, Failure | None]
-    """What the platform said of pointing a route at its standby, without doing it; None where that was not tried."""
+    dry_runs: Mapping[Route, tuple[DryRun, ...]]
+    """What the platform said of pointing a route at its standby and at the fallback, without doing it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +126,7 @@ def ground(reach: Reach, group: Group) -> Ground:
         eip=_eip(reach, group),
         fallback=None if fallback is None else reach.try_(_nat(fallback)),
         setups=_setups(reach, group),
-        dry_runs={route: _dry_run(reach, group, route, entries[route.table]) for route in group.routes},
+        dry_runs={route: _dry_runs(reach, group, route, entries[route.table]) for route in group.routes},
     )
 
 
@@ -140,18 +156,30 @@ def _setups(reach: Reach, group: Group) -> tuple[SetupRun, ...] | Failure:
     return found
 
 
-def _dry_run(reach: Reach, group: Group, route: Route, entries: tuple[RouteEntry, ...] | Failure) -> Failure | None:
-    """Ask the platform whether it would point this route at its standby (ModifyRouteEntry with DryRun)."""
+def _dry_runs(
+    reach: Reach, group: Group, route: Route, entries: tuple[RouteEntry, ...] | Failure
+) -> tuple[DryRun, ...]:
+    """Ask the platform whether it would point this route at its standby, and at the fallback, without doing it."""
     if isinstance(entries, Failure):
-        return None
+        return ()
     entry = next((entry for entry in entries if entry.destination == route.destination), None)
     if entry is None or entry.next_hop is None:
-        return None
+        return ()
     standby = next((one for one in group.order(route) if one != entry.next_hop.id), None)
-    if standby is None:
-        return None
-    answer = reach.try_(lambda a: network.try_route(a, route.table, route.destination, standby))
-    return answer if isinstance(answer, Failure) else Failure(FailureKind.REFUSED, "no answer to a dry run")
+    targets = [NextHop.gateway(standby)] if standby is not None else []
+    if group.fallback is not None and entry.next_hop.id != group.fallback:
+        targets.append(NextHop.nat_gateway(group.fallback))
+    return tuple(_dry_run(reach, route, target) for target in targets)
+
+
+def _dry_run(reach: Reach, route: Route, target: NextHop) -> DryRun:
+    nothing = Failure(FailureKind.REFUSED, "no answer to a dry run")
+    told = reach.try_(lambda a: network.try_route(a, route.table, route.destination, target))
+    if told is None or told.kind is not FailureKind.NOT_IN_PLACE:
+        return DryRun(target, told or nothing)
+    words = encode(NOTHING, "a dry run of natkeeper doctor")
+    half = halves_of(route.destination)[0]
+    return DryRun(target, told, half, reach.try_(lambda a: network.try_half(a, route.table, half, target, words)))
 
 
 def _incomplete(

@@ -15,7 +15,7 @@ from natkeeper.domain.world import belongs
 from natkeeper.ports import Failure, FailureKind
 
 if TYPE_CHECKING:
-    from natkeeper.cli.doctor.facts import Ground
+    from natkeeper.cli.doctor.facts import DryRun, Ground
     from natkeeper.domain.config import Group, Route
     from natkeeper.domain.observed import RouteEntry
 
@@ -40,7 +40,8 @@ def routes(group: Group, ground: Ground) -> Iterator[Finding]:
             continue
         entry = next((entry for entry in entries if entry.destination == route.destination), None)
         yield from _entry(group, route, entry)
-        yield from _dry_run(group, route, ground.dry_runs.get(route))
+        for tried in ground.dry_runs.get(route, ()):
+            yield _dry_run(group, route, tried)
 
 
 def _entry(group: Group, route: Route, entry: RouteEntry | None) -> Iterator[Finding]:
@@ -63,22 +64,37 @@ def _entry(group: Group, route: Route, entry: RouteEntry | None) -> Iterator[Fin
         yield advice(group.name, about, "what natkeeper remembered in its description cannot be read", do)
 
 
-def _dry_run(group: Group, route: Route, told: Failure | None) -> Iterator[Finding]:
+def _dry_run(group: Group, route: Route, tried: DryRun) -> Finding:
     """Say what the platform would say to a move."""
-    about = f"{route} dry run"
-    if told is None:
-        return
+    to_fallback = tried.target.id == group.fallback
+    about, told = f"{route} dry run{' of the fallback' if to_fallback else ''}", tried.told
     if told.code == DRY_RUN_PASSED:
-        yield ok(group.name, about, "the platform would take a move to a standby, in place")
-    elif told.kind is FailureKind.NOT_IN_PLACE:
+        where = "the fallback" if to_fallback else "a standby"
+        return ok(group.name, about, f"the platform would take a move to {where}, in place")
+    if told.kind is FailureKind.NOT_IN_PLACE:
+        return _not_in_place(group, about, tried, to_fallback=to_fallback)
+    if told.kind is FailureKind.DENIED:
+        return ok(
+            group.name, about, "was not tried: these credentials move no routes, which is the function's business"
+        )
+    if told.kind in (FailureKind.REFUSED, FailureKind.WORDS):
+        return wrong(group.name, about, f"the platform would refuse a move: {told}", "see the message")
+    return unseen(group.name, about, told)
+
+
+def _not_in_place(group: Group, about: str, tried: DryRun, *, to_fallback: bool) -> Finding:
+    """Judge an entry that is not changed in place: natkeeper replaces it, if halves can carry the traffic meanwhile."""
+    half = tried.half_told
+    if half is None or half.code == DRY_RUN_PASSED or half.kind is FailureKind.DENIED:
         do = "nothing: natkeeper then replaces the entry, while two halves carry the traffic (slower)"
-        yield advice(group.name, about, f"the platform changes this entry not in place: {told}", do)
-    elif told.kind is FailureKind.DENIED:
-        yield ok(group.name, about, "was not tried: these credentials move no routes, which is the function's business")
-    elif told.kind is FailureKind.REFUSED:
-        yield wrong(group.name, about, f"the platform would refuse a move: {told}", "see the message")
-    else:
-        yield unseen(group.name, about, told)
+        return advice(group.name, about, f"the platform changes this entry not in place: {tried.told}", do)
+    if half.kind in (FailureKind.UNREACHABLE, FailureKind.THROTTLED, FailureKind.BUSY):
+        return unseen(group.name, about, half)
+    do = "leave `fallback` out: natkeeper could not move the route there, nor back"
+    if not to_fallback:
+        do = "move routes by hand for now (delete and create), and report this: natkeeper cannot guard the route here"
+    says = f"the platform neither changes this entry in place nor takes {tried.half} as natkeeper writes it: {half}"
+    return wrong(group.name, about, says, do)
 
 
 def addresses(group: Group, ground: Ground) -> Iterator[Finding]:

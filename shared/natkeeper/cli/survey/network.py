@@ -15,7 +15,7 @@ from natkeeper.alibaba.fields import optional
 from natkeeper.alibaba.lean_imports import lean
 from natkeeper.alibaba.vpc import read_routes
 from natkeeper.domain.ids import TableId
-from natkeeper.domain.observed import RouteEntry
+from natkeeper.domain.observed import NextHop, RouteEntry
 
 with lean("alibabacloud_ecs20140526"):
     from alibabacloud_ecs20140526 import models as ecs_models
@@ -179,8 +179,25 @@ def entries(attempt: Attempt, table_id: str) -> tuple[RouteEntry, ...]:
     return read_routes(attempt, TableId(table_id))
 
 
-def try_route(attempt: Attempt, table_id: str, destination: str, instance: str) -> None:
-    """Ask whether a route could be pointed at `instance`, without doing it (ModifyRouteEntry, DryRun).
+def try_half(attempt: Attempt, table_id: str, half: str, to: NextHop, words: str) -> None:
+    """Ask whether `half` of a destination could be an entry with these words (CreateRouteEntry, DryRun).
+
+    Always raises: the platform answers a dry run that passes with the code DryRunOperation.
+    """
+    request = vpc_models.CreateRouteEntryRequest(
+        region_id=attempt.region,
+        route_table_id=table_id,
+        destination_cidr_block=half,
+        next_hop_type=to.kind.value,
+        next_hop_id=to.id,
+        description=words,
+        dry_run=True,
+    )
+    attempt.clients.client(Vpc).create_route_entry_with_options(request, attempt.options())
+
+
+def try_route(attempt: Attempt, table_id: str, destination: str, to: NextHop) -> None:
+    """Ask whether a route could be pointed at `to`, without doing it (ModifyRouteEntry, DryRun).
 
     Always raises: the platform answers a dry run that passes with the code DryRunOperation.
     """
@@ -188,8 +205,8 @@ def try_route(attempt: Attempt, table_id: str, destination: str, instance: str) 
         region_id=attempt.region,
         route_table_id=table_id,
         destination_cidr_block=destination,
-        new_next_hop_type="Instance",
-        new_next_hop_id=instance,
+        new_next_hop_type=to.kind.value,
+        new_next_hop_id=to.id,
         dry_run=True,
     )
     attempt.clients.client(Vpc).modify_route_entry_with_options(request, attempt.options())
