@@ -15,7 +15,6 @@ class RouteStatus(enum.Enum):
     AVAILABLE = "Available"
     MODIFYING = "Modifying"
     DELETING = "Deleting"
-    UNAVAILABLE = "Unavailable"
 
 
 class EipStatus(enum.Enum):

@@ -71,6 +71,9 @@ class Routing:
         refusals.check_name(name, readings)
         refusals.check_description(description, readings, modify=False)
         existing = self._state.entry(table_id, destination)
+        if existing is not None and not self.shown_status(existing):
+            self._vanish(existing.id)  # what lists do not show any more is gone
+            existing = None
         if existing is not None:
             raise _duplicate(existing, hop)
         self._check_room(table, destination)
