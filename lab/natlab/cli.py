@@ -123,6 +123,82 @@ def drill(scenario: str, out: str | None, facts: str | None, *, as_json: bool) -
 
 
 @main.command()
+@click.argument("scenario", default="stop", metavar="[SCENARIO]")
+@click.option("--pace", type=click.FloatRange(0.01, 10.0), default=1.0, show_default=True,
+              help="Scale every assumed latency of the platform.")  # fmt: skip
+def play(scenario: str, pace: float) -> None:
+    """Keep a playground up until Ctrl-C: a local cloud with natkeeper deployed, to be broken by hand and watched.
+
+    It has the gateways, routes and settings of SCENARIO (see `natlab demo --list`; its script is not played). The
+    exports that it prints make `natkeeper` work in another terminal; `natlab break`, `heal` and `list` work in any.
+    """
+    from rich.console import Console
+
+    from natkeeper.packaging import InstallFailed
+    from natlab.play.playground import Playground
+    from natlab.scenarios.catalogue import NAMES
+    from natlab.scenarios.catalogue import scenario as named
+    from natlab.scenarios.stage import InVain
+
+    if scenario not in NAMES:
+        _give_up(f"There is no scenario {scenario!r}; scenarios are: {', '.join(NAMES)}.", WRONG_USE)
+    width = None if sys.stdout.isatty() else 200
+    over = threading.Event()
+    try:
+        Playground(named(scenario), Console(width=width, legacy_windows=False), pace).run(over)
+    except InVain as slow:
+        _give_up(f"The playground cannot be set up: {slow}. The machine may be too busy; try again.", NOT_POSSIBLE)
+    except (InstallFailed, OSError) as trouble:
+        _give_up(f"The playground cannot be set up: {trouble}", NOT_POSSIBLE)
+    except KeyboardInterrupt:
+        click.echo("\nThe playground is over; nothing is left running.", err=True)
+
+
+@main.command("break")
+@click.argument("kind")
+@click.argument("gateway", default="")
+def break_(kind: str, gateway: str) -> None:
+    """Break something in the playground: KIND of `natlab list`, for most of them the GATEWAY to break."""
+    _playground({"action": "break", "kind": kind, "name": gateway})
+
+
+@main.command()
+@click.argument("what", default="")
+def heal(what: str) -> None:
+    """Heal what was broken in the playground: of a gateway, of a kind, or everything."""
+    _playground({"action": "heal", "name": what})
+
+
+@main.command("list")
+def list_() -> None:
+    """List the playground's gateways and routes, what is broken, and what can be broken."""
+    _playground({"action": "list"})
+
+
+def _playground(request: dict[str, str]) -> None:
+    from natlab.play.control import NoPlayground, ask
+
+    try:
+        answer = ask(request)
+    except NoPlayground as none:
+        _give_up(str(none), NOT_POSSIBLE)
+        return
+    if "error" in answer:
+        _give_up(str(answer["error"]), WRONG_USE)
+    for sentence in answer.get("said", ()):
+        click.echo(sentence)
+    for heading in ("gateways", "routes"):
+        for name, what in answer.get(heading, {}).items():
+            click.echo(f"{heading[:-1]:8} {name}  {'to ' if heading == 'routes' else ''}{what}")
+    for each in answer.get("broken", ()):
+        click.echo(f"broken   {each}")
+    if kinds := answer.get("kinds"):
+        click.echo("\nnatlab break KIND [GATEWAY], and heal again with `natlab heal [GATEWAY|KIND]`:")
+        for kind, says in kinds.items():
+            click.echo(f"  {kind:11} {says}")
+
+
+@main.command()
 @click.option("--port", type=click.IntRange(0, 65535), default=0, help="Port on 127.0.0.1.  [default: a free one]")
 @click.option("--region", default="cn-hangzhou", show_default=True)
 @click.option("--pace", type=click.FloatRange(0.0, 10.0), default=1.0, show_default=True,
@@ -131,7 +207,8 @@ def drill(scenario: str, out: str | None, facts: str | None, *, as_json: bool) -
 def cloud(port: int, region: str, pace: float, given: tuple[str, ...]) -> None:
     """Serve an empty local cloud until Ctrl-C, and print its endpoint and keys.
 
-    It speaks ECS, VPC, OOS, ActionTrail, EventBridge and Function Compute (3.0 and 2.0), for Alibaba's own clients.
+    The exports that it prints are all that natkeeper needs. It speaks ECS, VPC, OOS, ActionTrail, EventBridge and
+    Function Compute (3.0 and 2.0), for Alibaba's own clients.
     """
     from natlab.cloud.cloud import Cloud
     from natlab.cloud.kernel.latencies import Latencies
@@ -148,7 +225,7 @@ def cloud(port: int, region: str, pace: float, given: tuple[str, ...]) -> None:
             click.echo(f"export ALIBABA_CLOUD_ACCESS_KEY_ID={key.access_key_id}")
             click.echo(f"export ALIBABA_CLOUD_ACCESS_KEY_SECRET={key.access_key_secret}")
             click.echo(f"export ALIBABA_CLOUD_REGION_ID={region}  # account {local.account_id}")
-            click.echo("Serving until Ctrl-C.", err=True)
+            click.echo("Serving until Ctrl-C. It is empty; `natlab play` has natkeeper deployed.", err=True)
             threading.Event().wait()
     except KeyboardInterrupt:
         click.echo("", err=True)

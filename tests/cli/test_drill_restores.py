@@ -51,7 +51,7 @@ def state(place: Town) -> tuple[str, str | None]:
 
 
 def journals(home: Path) -> list[Path]:
-    return list((home / ".local" / "state" / "natkeeper").glob("drill-*.json"))
+    return list((home / ".local" / "state" / "natkeeper").glob("*/drill-*.json"))
 
 
 def test_a_gateway_that_stops_slowly_runs_again(slow: Town, natkeeper: Command) -> None:

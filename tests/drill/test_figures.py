@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 
 import pytest
 
-from natkeeper.drill import Attempt, Flow, Unreadable, figures, from_json
+from natkeeper.drill import Attempt, Flow, Unreadable, figures, from_json, render
+from natkeeper.drill.figures import pace_of
 from tests.drill.facts import FAULT, attempts, drill
 
 
@@ -96,3 +98,43 @@ def test_no_connection_at_all_is_no_outage() -> None:
     """A scenario that ended before anything was measured has figures, too."""
     found = figures(replace(drill(), attempts=(), flows=(), gaps=()))
     assert (found.outage_s, found.connections, found.flows_total) == (0.0, 0, 0)
+
+
+def test_an_outage_that_is_only_the_end_of_the_recording_says_so() -> None:
+    """It may have gone on: at least so long."""
+    observed = drill()
+    lasting = [
+        replace(each, error="nothing answers") if each.began >= observed.fault_at else each
+        for each in observed.attempts
+    ]
+    found = figures(replace(observed, attempts=tuple(lasting)))
+    assert found.outage_open
+    assert found.as_json()["outage_ended"] is False
+    assert not figures(observed).outage_open
+    page = render(replace(observed, attempts=tuple(lasting)))
+    assert f"over {found.outage_s:.2f} s" in page
+    assert "to the end of the recording; it may have gone on" in page
+
+
+@pytest.mark.parametrize(
+    "begins, says",
+    [
+        ([n * 0.05 for n in range(100)], "one every 50 ms"),
+        ([n * 0.05 + 0.01 * (n % 2) for n in range(100)], "one every 60 ms"),
+        ([n * 1.0 for n in range(20)], "one every 1.0 s"),
+        ([0, 0.2, 0.4, 0.6, 0.8, 1.0, 1.2, 1.4, 1.6, 3.6, 5.6], "one every 200 ms to 2.0 s"),
+        ([1.0], "none"),
+    ],
+)
+def test_the_pace_is_measured_and_not_claimed(begins: list[float], says: str) -> None:
+    """A probe looks as fast as its function answers."""
+    assert pace_of([Attempt(at, at + 0.01, "") for at in begins]) == says
+
+
+def test_the_picture_fits_a_phone() -> None:
+    """One for the desk and one half as wide, with titles of their own; no fixed width makes a page scroll."""
+    page = render(drill())
+    assert page.count('<svg class="plot"') == 2
+    assert 'viewBox="0 0 560 ' in page
+    assert "min-width: 760px" not in page
+    assert len(set(re.findall(r'<title id="(plot-title-\d+)"', page))) == 2

@@ -7,6 +7,7 @@ health, what the real setup script did to that machine, and who has which public
 from __future__ import annotations
 
 import ipaddress
+import os
 import shutil
 import tempfile
 import threading
@@ -15,6 +16,7 @@ from pathlib import Path
 from typing import Final
 
 from natlab.cloud.dataplane import CommandResult
+from natlab.cloud.fc.runtime.processes import GUESTS
 from natlab.simulated.flavours import FLAVOURS, Flavour
 from natlab.simulated.guest import Guest
 from natlab.simulated.network import Dropped, Network, NextHop, Reached, Way
@@ -32,7 +34,7 @@ class SimulatedSubstrate:
         self._image: Callable[[str], Flavour] = (lambda _: image) if isinstance(image, Flavour) else image
         self._shell = shell
         self._lock = threading.RLock()
-        self._directory = Path(tempfile.mkdtemp(prefix="natlab-guests-"))
+        self._directory = Path(tempfile.mkdtemp(prefix=f"{GUESTS}{os.getpid()}-"))
         self._made = 0
         self._homes: dict[str, str] = {}
         self.network = Network()

@@ -111,7 +111,13 @@ class Seat:
         return f"{'http' if host.startswith(('127.', 'localhost', '[::1]')) else 'https'}://{host}"
 
     def profile_region(self) -> str:
-        """Read the region that `aliyun configure` keeps with the profile in use; empty where there is none."""
+        """Return ALIBABA_CLOUD_REGION_ID, or the region of the profile in use; empty where there is none.
+
+        A profile that is named counts more than the environment, as its keys do.
+        """
+        named = self.environ.get("ALIBABA_CLOUD_REGION_ID", "")
+        if named and self.profile is None:
+            return named
         file = Path(self.environ.get("HOME", "~")).expanduser() / ".aliyun" / "config.json"
         try:
             known = json.loads(file.read_text(encoding="utf-8"))

@@ -28,6 +28,7 @@ class Way:
     connections: int
     lost: int
     outage_s: float
+    outage_open: bool
     worst_s: float
     seen: tuple[str, ...]
 
@@ -50,12 +51,13 @@ class Kept:
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """The figures of a report. The outage is that of new connections outwards."""
+    """The figures of a report. The outage is that of new connections outwards; `outage_open`: it had not ended."""
 
     scenario: str
     ok: bool
     reasons: tuple[str, ...]
     outage_s: float
+    outage_open: bool
     lost_connections: int
     connections: int
     flows_survived: int
@@ -71,6 +73,7 @@ class Figures:
             "scenario": self.scenario,
             "ok": self.ok,
             "outage_s": self.outage_s,
+            "outage_ended": not self.outage_open,
             "lost_connections": self.lost_connections,
             "connections": self.connections,
             "flows_survived": self.flows_survived,
@@ -101,6 +104,7 @@ def figures(observed: Observed) -> Figures:
         ok=not observed.reasons,
         reasons=observed.reasons,
         outage_s=out.outage_s,
+        outage_open=out.outage_open,
         lost_connections=out.lost,
         connections=out.connections,
         flows_survived=sum(flow.survived for flow in observed.flows),
@@ -132,16 +136,37 @@ def outage(attempts: Sequence[Attempt], observed: Observed) -> tuple[float, floa
     return longest
 
 
+def is_open(found: tuple[float, float] | None, attempts: Sequence[Attempt]) -> bool:
+    """Return True if an outage had not ended when the recording did: no attempt worked at its end."""
+    return found is not None and not any(each.ended == found[1] and not each.error for each in attempts)
+
+
+def pace_of(attempts: Sequence[Attempt]) -> str:
+    """Say how often an attempt really began; a figure is as fine as that."""
+    between = sorted(after.began - before.began for before, after in itertools.pairwise(attempts))
+    if not between:
+        return "none"
+    short, long = between[len(between) // 10], between[(len(between) * 9) // 10]
+    if long - short < 0.2 * long or long < _EVEN_S:
+        return f"one every {_length(between[len(between) // 2])}"
+    return f"one every {_length(short)} to {_length(long)}"
+
+
+def _length(seconds: float) -> str:
+    return f"{seconds * 1000:.0f} ms" if seconds < 1 else f"{seconds:.1f} s"
+
+
+_EVEN_S = 0.08
+"""Paces below this differ by the scheduler's whim."""
 SLOW_S = 0.9
 """A connection that took longer has lost its first packet: the system sends it again after one second."""
 
 
 def first_packet(observed: Observed) -> float | None:
     """When the first new connection worked after the longest outage; None where there was none, or no end of it."""
-    found = outage(attempts_of(observed, OUT), observed)
-    if found is None or not any(a.ended == found[1] and not a.error for a in observed.attempts if a.way == OUT):
-        return None
-    return found[1]
+    attempts = attempts_of(observed, OUT)
+    found = outage(attempts, observed)
+    return None if found is None or is_open(found, attempts) else found[1]
 
 
 def _way(name: str, attempts: Sequence[Attempt], observed: Observed) -> Way:
@@ -152,6 +177,7 @@ def _way(name: str, attempts: Sequence[Attempt], observed: Observed) -> Way:
         connections=len(attempts),
         lost=len(attempts) - len(worked),
         outage_s=0.0 if found is None else round(found[1] - found[0], 3),
+        outage_open=is_open(found, attempts),
         worst_s=round(max((each.ended - each.began for each in worked), default=0.0), 3),
         seen=tuple(dict.fromkeys(each.seen for each in worked if each.seen)),
     )

@@ -12,10 +12,12 @@ from dataclasses import dataclass
 from html import escape
 from typing import Final
 
-from natkeeper.drill.figures import OUT, SLOW_S, Figures, attempts_of, first_packet, outage
+from natkeeper.drill.figures import OUT, SLOW_S, Figures, attempts_of, first_packet, outage, pace_of
 from natkeeper.drill.observed import Attempt, Observed
 
-WIDTH: Final = 1080
+WIDE: Final = 1080
+NARROW: Final = 560
+"""Units of the picture on a desktop and on a phone, where the same letters take twice the room."""
 LEFT: Final = 158
 RIGHT: Final = 22
 _ROW: Final = 17
@@ -37,18 +39,20 @@ class _Scale:
 
     first: float
     last: float
+    width: int = WIDE
 
     def x(self, seconds: float) -> float:
         inside = min(max(seconds, self.first), self.last)
-        return round(LEFT + (inside - self.first) / (self.last - self.first) * (WIDTH - LEFT - RIGHT), 1)
+        return round(LEFT + (inside - self.first) / (self.last - self.first) * (self.width - LEFT - RIGHT), 1)
 
     def shows(self, seconds: float) -> bool:
         return self.first <= seconds <= self.last
 
 
-def plot(observed: Observed, found: Figures) -> str:
-    """Draw it."""
-    scale = _scale(observed)
+def plot(observed: Observed, found: Figures, width: int = WIDE) -> str:
+    """Draw it, `width` units wide."""
+    scale = _scale(observed, width)
+    title = f"plot-title-{width}"
     names = list(_marks(observed))
     top, drawn_names = _labels(names, scale)
     parts: list[str] = []
@@ -71,8 +75,8 @@ def plot(observed: Observed, found: Figures) -> str:
     axis, bottom = _axis(scale, top + _SPACE, y)
     return "\n".join(
         [
-            f'<svg class="plot" viewBox="0 0 {WIDTH} {bottom:.0f}" role="img" aria-labelledby="plot-title">',
-            f'<title id="plot-title">New connections and flows in the drill {escape(observed.scenario)}</title>',
+            f'<svg class="plot" viewBox="0 0 {width} {bottom:.0f}" role="img" aria-labelledby="{title}">',
+            f'<title id="{title}">New connections and flows in the drill {escape(observed.scenario)}</title>',
             *axis,
             *_outage(observed, scale, top + _SPACE, y),
             *parts,
@@ -83,7 +87,7 @@ def plot(observed: Observed, found: Figures) -> str:
     )
 
 
-def _scale(observed: Observed) -> _Scale:
+def _scale(observed: Observed, width: int) -> _Scale:
     """From a second before the fault to when nothing changes any more, or the end."""
     zero = observed.fault_at
     moments = [moment.at for moment in observed.moments if moment.kind in _NAMES or moment.kind == "step"]
@@ -91,7 +95,7 @@ def _scale(observed: Observed) -> _Scale:
     troubled = [a.ended for a in attempts_of(observed, OUT) if _is_slow(a) or a.error]
     last = max([zero, *moments, *silences, *troubled]) + _AFTER_S
     first = max(observed.began_at, zero - _BEFORE_S)
-    return _Scale(first - zero, max(min(last, observed.ended_at) - zero, 0.5))
+    return _Scale(first - zero, max(min(last, observed.ended_at) - zero, 0.5), width)
 
 
 def _marks(observed: Observed) -> Iterator[tuple[float, str, str]]:
@@ -126,7 +130,7 @@ def _labels(names: Sequence[tuple[float, str, str]], scale: _Scale) -> tuple[flo
     rows, drawn = _rows(names, scale), []
     for (at, kind, text), y in zip(names, rows, strict=True):
         x = scale.x(at)
-        late = x + 8 + len(text) * _LETTER > WIDTH
+        late = x + 8 + len(text) * _LETTER > scale.width
         where = f'x="{x - 7}" text-anchor="end"' if late else f'x="{x + 7}"'
         drawn.append(f'<circle class="dot {kind}" cx="{x}" cy="{y + 2}" r="4"/>')
         drawn.append(f'<text class="name {kind}" {where} y="{y + 6}">{escape(text)}</text>')
@@ -151,10 +155,10 @@ def _height(seconds: float, top: float) -> float:
 
 def _cloud(observed: Observed, scale: _Scale, top: float) -> list[str]:
     """Every new connection outwards: when it began, and how long it took or that it was lost."""
-    right = WIDTH - RIGHT
+    right = scale.width - RIGHT
     drawn = [
         f'<text class="lane" x="0" y="{top + 13}">new connections</text>',
-        f'<text class="small" x="0" y="{top + 29}">one every 50 ms,</text>',
+        f'<text class="small" x="0" y="{top + 29}">{escape(pace_of(attempts_of(observed, OUT)))},</text>',
         f'<text class="small" x="0" y="{top + 43}">by how long it took</text>',
     ]
     for seconds, name in ((0.001, "1 ms"), (0.01, "10 ms"), (0.1, "0.1 s"), (1.0, "1 s")):
@@ -182,7 +186,7 @@ def _strip(observed: Observed, way: str, name: str, scale: _Scale, top: float) -
     """New connections of another way, one mark each."""
     drawn = [
         f'<text class="lane" x="0" y="{top + 14}">{escape(name)}</text>',
-        f'<rect class="bed" x="{LEFT}" width="{WIDTH - LEFT - RIGHT}" y="{top}" height="{_STRIP}" rx="3"/>',
+        f'<rect class="bed" x="{LEFT}" width="{scale.width - LEFT - RIGHT}" y="{top}" height="{_STRIP}" rx="3"/>',
     ]
     for kind, height in (("ok", 8), ("slow", 14), ("lost", _STRIP)):
         attempts = [each for each in attempts_of(observed, way) if _kind(each) == kind]
@@ -223,7 +227,7 @@ def _lane(observed: Observed, key: tuple[str, str], label: str, scale: _Scale, t
 def _axis(scale: _Scale, top: float, bottom: float) -> tuple[list[str], float]:
     """Seconds since the fault, below everything."""
     length = scale.last - scale.first
-    step = next((tick for tick in _TICKS if length / tick <= _MOST_TICKS), _TICKS[-1])
+    step = next((tick for tick in _TICKS if length / tick <= _MOST_TICKS * scale.width / WIDE), _TICKS[-1])
     drawn = []
     for number in range(math.ceil(scale.first / step), math.floor(scale.last / step) + 1):
         x = scale.x(number * step)

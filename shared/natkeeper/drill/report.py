@@ -10,9 +10,9 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, timezone
 from html import escape
 
-from natkeeper.drill.figures import Figures, Kept, Way, figures
+from natkeeper.drill.figures import OUT, Figures, Kept, Way, attempts_of, figures, pace_of
 from natkeeper.drill.observed import Observed
-from natkeeper.drill.plot import plot
+from natkeeper.drill.plot import NARROW, WIDE, plot
 from natkeeper.drill.style import STYLE
 
 _KINDS = {
@@ -21,7 +21,7 @@ _KINDS = {
     "udp": "UDP, a question ten times a second",
 }
 _NONE = "-"
-_FOOT = """A private host opens a new connection every 50 ms; the outage is the longest time between two that worked.
+_FOOT = """A private host opens new connections, {pace}; the outage is the longest time between two that worked.
 A gateway's own address serves forwarded ports while it carries the route. TCP waits twice as long after each try, so a
 flow may be silent for longer than the outage. Times are seconds since the fault, by one clock. What natkeeper has no
 part in, such as how long a route change takes, is assumed as the local cloud lists it."""
@@ -43,6 +43,9 @@ def render(observed: Observed) -> str:
     when = datetime.fromtimestamp(observed.fault_at, timezone.utc)
     embedded = json.dumps(found.as_json()).replace("<", "\\u003c")
     legend = "".join(f'<li><i class="{kind}"></i>{escape(text)}</li>' for kind, text in _LEGEND)
+    pace = pace_of(attempts_of(observed, OUT))
+    widths = (("desk", WIDE), ("phone", NARROW))
+    pictures = "".join(f'<div class="{name}">{plot(observed, found, width)}</div>' for name, width in widths)
     body = [
         f"<header><h1>Drill: {escape(observed.scenario)} {verdict}</h1>",
         f"<p>{escape(observed.story)}</p>",
@@ -50,13 +53,14 @@ def render(observed: Observed) -> str:
         *(f'<p class="bad">{escape(reason)}</p>' for reason in found.reasons),
         "</header>",
         f'<section class="tiles">{"".join(_tiles(found))}</section>',
-        f'<figure>{plot(observed, found)}<figcaption><ul class="legend">{legend}</ul></figcaption></figure>',
+        f"<figure>{pictures}",
+        f'<figcaption><ul class="legend">{legend}</ul></figcaption></figure>',
         "<h2>New connections</h2>",
         _table(("way", "tried", "lost", "outage", "slowest that worked", "seen with"), map(_way, found.ways.values())),
         *(_flows(found) if found.flows else ()),
         "<h2>What happened</h2>",
         _story(observed),
-        f'<footer class="dim"><p>{escape(observed.how or _FOOT)}</p></footer>',
+        f'<footer class="dim"><p>{escape(observed.how or _FOOT.format(pace=pace))}</p></footer>',
         f'<script type="application/json" id="figures">{embedded}</script>',
     ]
     return (
@@ -70,7 +74,8 @@ def render(observed: Observed) -> str:
 
 def _tiles(found: Figures) -> Iterable[str]:
     moments = found.moments
-    yield _tile("outage", "outage", "none" if found.outage_s == 0 else f"{found.outage_s:.2f} s", "of new connections")
+    what = "to the end of the recording; it may have gone on" if found.outage_open else "of new connections"
+    yield _tile("outage", "outage", _outage(found.outage_s, is_open=found.outage_open), what)
     yield _tile("lost", "lost", f"{found.lost_connections}", f"of {found.connections} new connections")
     if found.flows_total:
         yield _tile(
@@ -91,8 +96,12 @@ def _tile(key: str, name: str, value: str, what: str) -> str:
     return f'<div class="tile {key}" id="tile-{key}"><b>{name}</b><strong>{value}</strong><span>{what}</span></div>'
 
 
+def _outage(seconds: float, *, is_open: bool) -> str:
+    return f"{'over ' * is_open}{seconds:.2f} s" if seconds else "none"
+
+
 def _way(way: Way) -> tuple[str, ...]:
-    outage = f"{way.outage_s:.2f} s" if way.outage_s else "none"
+    outage = _outage(way.outage_s, is_open=way.outage_open)
     return way.name, str(way.connections), str(way.lost), outage, f"{way.worst_s:.3f} s", ", ".join(way.seen) or _NONE
 
 

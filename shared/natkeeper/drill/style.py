@@ -37,7 +37,8 @@ h1 span { font-size: 14px; font-weight: 600; padding: 2px 10px; border-radius: 9
 .tile.route { border-top-color: var(--route); } .tile.eip { border-top-color: var(--eip); }
 figure { margin: 0; background: var(--card); border: 1px solid var(--grid); border-radius: 6px;
   padding: 14px 16px 8px; overflow-x: auto; }
-svg.plot { display: block; width: 100%; min-width: 760px; height: auto;
+.phone { display: none; }
+svg.plot { display: block; width: 100%; height: auto;
   font: 12.5px system-ui, "Noto Sans", "DejaVu Sans", sans-serif; fill: var(--ink); }
 .plot .small { font-size: 11px; fill: var(--dim); } .plot .lane { font-weight: 600; }
 .plot .grid { stroke: var(--grid); stroke-width: 1; } .plot rect.outage { fill: var(--outage); }
@@ -67,11 +68,18 @@ svg.plot { display: block; width: 100%; min-width: 760px; height: auto;
 table { border-collapse: collapse; width: 100%; font-size: 13.5px; }
 th, td { text-align: left; padding: 5px 12px; border-top: 1px solid var(--grid); vertical-align: top; }
 thead th { border-top: 0; color: var(--dim); font-weight: 600; } td { font-variant-numeric: tabular-nums; }
-.story tr:first-child td { border-top: 0; } .story td { border-top-color: var(--bed); overflow-wrap: anywhere; }
+.story tr:first-child td { border-top: 0; } .story td { border-top-color: var(--bed); overflow-wrap: break-word; }
 .story td:nth-child(2) { white-space: nowrap; } .story .at { text-align: right; white-space: nowrap; width: 1%; }
 .story tr.detail td { color: var(--dim); } .story tr:not(.detail) td { font-weight: 600; }
 .story tr.fault td { color: var(--fault); } .story tr.signal td { color: var(--signal); }
 .story tr.decision td { color: var(--decision); } .story tr.route td { color: var(--route); }
 .story tr.eip td { color: var(--eip); }
+@media (max-width: 700px) {
+  main { padding: 14px 12px 28px; } .desk { display: none; } .phone { display: block; }
+  .phone svg.plot { font-size: 17px; } .phone .plot .small { font-size: 15px; }
+  .story, .story tbody, .story tr, .story td { display: block; width: auto; } .story tr { padding: 5px 12px;
+    border-top: 1px solid var(--bed); } .story td { border: 0; padding: 0; }
+  .story td:nth-child(2) { white-space: normal; } .story .at { text-align: left; width: auto; } }
+@media print { .phone { display: none !important; } .desk { display: block !important; } }
 footer { margin-top: 22px; font-size: 12.5px; }
 """

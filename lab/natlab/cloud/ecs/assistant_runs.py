@@ -23,6 +23,9 @@ HEARTBEAT_S = 120.0
 """DescribeCloudAssistantStatus: an agent counts as running while its last heartbeat is younger than this."""
 UNFINISHED = frozenset({"Pending", "Running", "Stopping"})
 
+KEPT = 1000
+"""The last invocations that are remembered: a cloud that is up for a day must not slow down."""
+
 
 @dataclass(frozen=True, slots=True)
 class Run:
@@ -85,7 +88,7 @@ class Runs:
     def __init__(self, cloud: Context, status_of: Callable[[str], str | None]) -> None:
         self._cloud = cloud
         self._status_of = status_of
-        self.invocations: Records[Invocation] = Records(cloud.clock.now)
+        self.invocations: Records[Invocation] = Records(cloud.clock.now, KEPT)
         self._heartbeats: dict[str, float] = {}
         self._last_invoked: dict[str, float] = {}
 

@@ -17,10 +17,10 @@ REMEMBERED_S = 300.0
 
 
 class Records(Mapping[str, Record], Generic[Record]):
-    """Records by id, in order of creation."""
+    """Records by id, in order of creation. With `keep`, the oldest ones beyond so many are forgotten."""
 
-    def __init__(self, now: Callable[[], float]) -> None:
-        self._now = now
+    def __init__(self, now: Callable[[], float], keep: int | None = None) -> None:
+        self._now, self._keep = now, keep
         self._current: dict[str, Record] = {}
         self._past: deque[tuple[float, dict[str, Record]]] = deque()
 
@@ -35,7 +35,10 @@ class Records(Mapping[str, Record], Generic[Record]):
 
     def put(self, key: str, record: Record) -> None:
         """Add or replace a record."""
-        self._become({**self._current, key: record})
+        current = {**self._current, key: record}
+        if self._keep is not None and len(current) > self._keep:
+            current = dict(list(current.items())[-self._keep :])
+        self._become(current)
 
     def remove(self, key: str) -> None:
         """Remove a record; KeyError when it is not there."""

@@ -34,14 +34,17 @@ if TYPE_CHECKING:
 SERVICE = "oos.aliyuncs.com"
 """The service that a role must trust for OOS to assume it."""
 
+KEPT = 1000
+"""The last executions that are remembered: a cloud that is up for a day must not slow down."""
+
 
 class Engine:
     """All executions."""
 
     def __init__(self, cloud: Context) -> None:
         self.cloud = cloud
-        self.executions: Records[Execution] = Records(cloud.clock.now)
-        self.tasks: Records[TaskExecution] = Records(cloud.clock.now)
+        self.executions: Records[Execution] = Records(cloud.clock.now, KEPT)
+        self.tasks: Records[TaskExecution] = Records(cloud.clock.now, KEPT)
         self.logs: dict[str, list[LogLine]] = {}
         self._under_way: dict[str, _Course] = {}
 

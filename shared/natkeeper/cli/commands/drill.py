@@ -66,7 +66,7 @@ def drill(
         return _restore(seat, asker, [seat.group(group)] if group else list(seat.config.groups), yes=yes)
     if group is None:
         raise Wrong("a drill is of one group", f"name it: natkeeper drill GROUP, and groups are: {seat.group_names}")
-    policy, kept = seat.group(group), folder(seat.environ)
+    policy, kept = seat.group(group), folder(seat.environ, seat.url)
     if find(kept, seat.region_id, group, policy.gateways):
         raise Refused(f"an earlier drill of {group} was not put back", f"natkeeper drill {group} --restore")
     rehearsal = Rehearsal(seat.reach, asker, policy, kind, within, _saying(seat))
@@ -106,7 +106,9 @@ def _restore(seat: Seat, asker: Asker, groups: list[Group], *, yes: bool) -> Exi
     from natkeeper.cli.drill.restore import Restore, command
     from natkeeper.cli.errors import Interrupted
 
-    todo = [journal for g in groups for journal in find(folder(seat.environ), seat.region_id, g.name, g.gateways)]
+    todo = [
+        journal for g in groups for journal in find(folder(seat.environ, seat.url), seat.region_id, g.name, g.gateways)
+    ]
     if not todo:
         todo = _stopped(seat, groups)
         if not todo:
@@ -179,7 +181,10 @@ def _show(seat: Seat, found: Figures) -> None:
     for reason in found.reasons:
         seat.screen.say(f"  {reason}", "red")
     lost = f"{found.lost_connections} of {found.connections} looks lost"
-    seat.screen.say(f"  outage {found.outage_s:.1f} s, {lost}")
+    least = "at least " * found.outage_open
+    seat.screen.say(f"  outage {least}{found.outage_s:.1f} s, {lost}")
+    if found.outage_open:
+        seat.screen.say("  it had not ended when the recording did; see `natkeeper status`", "red")
     moved = found.moments.get("route")
     if moved is not None:
         seat.screen.say(f"  route moved after {moved:.1f} s")

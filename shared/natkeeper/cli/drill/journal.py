@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -58,10 +59,11 @@ class Journal:
         return next((r.hop for r in self.routes if (r.table, r.destination) == (table, destination)), None)
 
 
-def folder(environ: Mapping[str, str]) -> Path:
-    """Return where the files are kept."""
+def folder(environ: Mapping[str, str], endpoint: str | None = None) -> Path:
+    """Return where the files are kept: of a local cloud, which is `endpoint`, in a place of its own."""
     state = environ.get("XDG_STATE_HOME")
-    return (Path(state) if state else Path(environ.get("HOME") or Path.home()) / ".local" / "state") / "natkeeper"
+    kept = (Path(state) if state else Path(environ.get("HOME") or Path.home()) / ".local" / "state") / "natkeeper"
+    return kept if endpoint is None else kept / re.sub(r"[^A-Za-z0-9.-]+", "-", endpoint.partition("://")[2]).strip("-")
 
 
 def file_of(where: Path, region: str, group: str, gateway: str) -> Path:

@@ -32,6 +32,8 @@ from natlab.cloud.fc.runtime.instances import Done, Instance, InstanceSpec, Job,
 
 _BOOTSTRAP: Final = Path(__file__).with_name("bootstrap.py")
 _PREFIX: Final = "natlab-fc-"
+GUESTS: Final = "natlab-guests-"
+"""How directories of simulated machines begin; the id of their process follows."""
 _LOG_LIMIT: Final = 1 << 20
 """Bytes of output kept per request."""
 _INITIALIZATION_S: Final = 60.0
@@ -85,10 +87,11 @@ class ProcessRuntime:
 
 def remove_leftovers() -> None:
     """Remove what local clouds unpacked that were killed before they could do it themselves."""
-    for directory in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*-*"):
-        pid = directory.name.removeprefix(_PREFIX).partition("-")[0]
-        if pid.isdecimal() and not Path(f"/proc/{pid}").exists():
-            _remove(directory)
+    for prefix in (_PREFIX, GUESTS):
+        for directory in Path(tempfile.gettempdir()).glob(f"{prefix}*-*"):
+            pid = directory.name.removeprefix(prefix).partition("-")[0]
+            if pid.isdecimal() and not Path(f"/proc/{pid}").exists():
+                _remove(directory)
 
 
 def unpack(archive: bytes, directory: Path) -> None:

@@ -1,0 +1,1 @@
+"""A playground: a local cloud with natkeeper deployed, to be broken by hand and watched, until Ctrl-C."""

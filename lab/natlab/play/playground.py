@@ -1,0 +1,160 @@
+"""The playground itself: build it, say how to use it, show what happens, until Ctrl-C."""
+
+from __future__ import annotations
+
+import os
+import re
+import tempfile
+import threading
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+from rich.console import Console
+from rich.text import Text
+
+from natlab.demo import wording
+from natlab.demo.room import machine
+from natlab.demo.waiting import Waiting
+from natlab.demo.workers import remove
+from natlab.play.breakage import KINDS, Bench, Refused
+from natlab.play.control import PREFIX, VARIABLE, serve
+from natlab.scenarios.network import GROUP, configuration
+from natlab.scenarios.play import REGION, Setting, stage
+from natlab.scenarios.record import NO_PATTERN, Moment
+from natlab.scenarios.scenario import Scenario
+from natlab.scenarios.stage import Play
+
+_SHOWN = ("fault", "step", "power", "event", "write", "route", "address", "receipt", "told", "connection")
+_STYLES = {"fault": "bold red", "power": "red", "event": "magenta", "write": "bold blue", "route": "bold green",
+           "address": "green", "receipt": "bold", "told": "bold", "step": "bold yellow"}  # fmt: skip
+_TWICE = re.compile(r"\b([\w-]+) \(\1\)")
+KEPT_ATTEMPTS = 5000
+"""Connections of a private host that are remembered: four minutes."""
+_TIDY_S = 30.0
+
+
+class Playground:
+    """One playground for the network and the settings of a scenario; its script is not played."""
+
+    def __init__(self, scenario: Scenario, console: Console, pace: float = 1.0) -> None:
+        self.scenario, self.console, self.pace = scenario, console, pace
+        self._names: dict[str, str] = {}
+        self._live = False
+        self._said = ""
+
+    def run(self, over: threading.Event) -> None:
+        """Serve it until `over` is set. Raises what building a scenario raises."""
+        sweep_leftovers()
+        directory = Path(tempfile.mkdtemp(prefix=f"{PREFIX}{os.getpid()}-"))
+        try:
+            with Waiting(self.console, "set-up", 5) as waiting:
+
+                def phase(what: str) -> None:
+                    waiting.say(what)
+                    waiting.advance()
+
+                unpacked = directory / "code"
+                unpacked.mkdir()
+                patience = machine().patience
+                setting = Setting(
+                    pace=self.pace, patience=patience, unpacked=unpacked, hear=self._hear, phase=phase, named=self._name
+                )
+                staged = stage(self.scenario, setting)
+                play = staged.__enter__()
+            try:
+                self._serve(play, directory, over)
+            finally:
+                staged.__exit__(None, None, None)
+        finally:
+            remove(directory)
+
+    def _serve(self, play: Play, directory: Path, over: threading.Event) -> None:
+        bench = Bench(play, self.scenario.topology.gateways)
+        data = configuration(play.world, REGION, self.scenario.policy)
+        (directory / "natkeeper.yaml").write_text(yaml.safe_dump(data, sort_keys=False), encoding="utf-8")
+        self._welcome(play, directory)
+        play.traffic.start()
+        self._live = True
+        with serve(directory, lambda request: self._answer(bench, request)):
+            while not over.wait(_TIDY_S):
+                for attempts in play.traffic.attempts.values():
+                    del attempts[:-KEPT_ATTEMPTS]
+        self._live = False
+        play.traffic.stop()
+
+    def _welcome(self, play: Play, directory: Path) -> None:
+        say = self.console.print
+        key, account = play.account.access_key_id, play.account.access_key_secret
+        say("\nThe playground is up: a local cloud with natkeeper deployed. In another terminal:\n", highlight=False)
+        for name, value in (
+            ("NATKEEPER_ENDPOINT", play.cloud.endpoint),
+            ("ALIBABA_CLOUD_ACCESS_KEY_ID", key),
+            ("ALIBABA_CLOUD_ACCESS_KEY_SECRET", account),
+            ("NATKEEPER_CONFIG", str(directory / "natkeeper.yaml")),
+            (VARIABLE, str(directory)),
+        ):
+            say(f"export {name}={value}", markup=False, highlight=False, soft_wrap=True)
+        first, *others = self.scenario.topology.gateways
+        say(
+            f"\nthen:  natkeeper status\n       natkeeper switch {GROUP}\n"
+            f"       natlab break stop {others[0] if others else first}\n       natlab list\n       natlab heal\n",
+            markup=False,
+            highlight=False,
+        )
+        say("Below is what happens, as it happens. Ctrl-C ends everything.\n", style="dim")
+
+    def _answer(self, bench: Bench, request: Mapping[str, Any]) -> dict[str, Any]:
+        action, kind, name = (str(request.get(key) or "") for key in ("action", "kind", "name"))
+        try:
+            if action == "break":
+                said = bench.break_(kind, name)
+                self._line(time.time(), "you", said, "bold red")
+                return {"said": [said]}
+            if action == "heal":
+                done = bench.heal(name)
+                for each in done:
+                    self._line(time.time(), "you", each, "bold yellow")
+                return {"said": done}
+        except Refused as refused:
+            return {"error": str(refused)}
+        ecs = bench.play.cloud.ecs
+        gateways = {
+            gateway: f"{bench.play.id(gateway)}  {ecs.status_of(bench.play.id(gateway))}" for gateway in bench.gateways
+        }
+        return {
+            "gateways": gateways,
+            "routes": {table: bench.play.hop(table) or "changing" for table in bench.play.world.vswitches},
+            "broken": [f"{kind} {which}".rstrip() for kind, which in bench.broken],
+            "kinds": {kind: each.says for kind, each in KINDS.items()},
+        }
+
+    # ---- the timeline ------------------------------------------------------------------------------------
+
+    def _name(self, names: Mapping[str, str]) -> None:
+        self._names.update(names)
+
+    def _hear(self, moment: Moment) -> None:
+        quiet = moment.kind not in _SHOWN or (moment.kind == "event" and NO_PATTERN in moment.what)
+        if not self._live or quiet or (moment.kind == "receipt" and moment.what == self._said):
+            return
+        if moment.kind == "receipt":
+            self._said = moment.what
+        style = _STYLES.get(moment.kind, "green" if "works" in moment.what else "red")
+        self._line(moment.at, moment.who or "the world", moment.what, style)
+
+    def _line(self, at: float, who: str, what: str, style: str) -> None:
+        clock = time.strftime("%H:%M:%S", time.localtime(at))
+        said = _TWICE.sub(r"\1", wording.named(what, self._names))  # messages name a gateway by its name and its id
+        text = Text.assemble((f"{clock}  ", "dim"), (f"{who:18} ", style), (said, style))
+        self.console.print(text, soft_wrap=not self.console.is_terminal)
+
+
+def sweep_leftovers() -> None:
+    """Remove what playgrounds left that were killed; those of others that run are never touched."""
+    for directory in Path(tempfile.gettempdir()).glob(f"{PREFIX}*-*"):
+        pid = directory.name.removeprefix(PREFIX).partition("-")[0]
+        if pid.isdecimal() and not Path(f"/proc/{pid}").exists():
+            remove(directory)

@@ -1,0 +1,119 @@
+"""`natlab play`, and the tour through it: every command of docs/tour.md is run, and prints what the page says."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.cli.screens import masked
+from tests.cli.town import ROOT
+
+PAGE = ROOT / "docs" / "tour.md"
+READY_WITHIN_S = 400.0
+_MODULES = {"natkeeper": "natkeeper.cli", "natlab": "natlab.cli"}
+
+
+def steps() -> Iterator[tuple[str, list[str]]]:
+    """The commands of the page, each with the lines that it prints there."""
+    for block in re.findall(r"```console\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL):
+        for part in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]:
+            command, *lines = part.rstrip().splitlines()
+            yield command, lines
+
+
+def run(command: str, environ: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    program, *arguments = shlex.split(command)
+    line = [sys.executable, "-m", _MODULES[program], *arguments]
+    return subprocess.run(line, env=environ, cwd=ROOT, capture_output=True, text=True, check=False, timeout=200)
+
+
+@pytest.fixture(scope="module")
+def playground() -> Iterator[tuple[subprocess.Popen[str], dict[str, str], Path]]:
+    """A playground in a process of its own, and the environment that its exports make."""
+    with tempfile.TemporaryDirectory() as scratch:
+        log = Path(scratch) / "log"
+        environ = {**os.environ, "PYTHONPATH": f"{ROOT / 'shared'}:{ROOT / 'lab'}", "TMPDIR": scratch}
+        with log.open("w", encoding="utf-8") as out:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "natlab.cli", "play"], env=environ, cwd=ROOT, stdout=out, stderr=out, text=True
+            )
+        try:
+            until = time.monotonic() + READY_WITHIN_S
+            while "Ctrl-C ends everything" not in log.read_text(encoding="utf-8"):
+                assert process.poll() is None, log.read_text(encoding="utf-8")
+                assert time.monotonic() < until, log.read_text(encoding="utf-8")
+                time.sleep(0.2)
+            exports = dict(re.findall(r"^export (\w+)=(.*)$", log.read_text(encoding="utf-8"), re.MULTILINE))
+            yield process, {**environ, **exports}, log
+        finally:
+            if process.poll() is None:
+                process.send_signal(signal.SIGINT)
+                process.wait(60)
+
+
+def test_the_tour_is_true(playground: tuple[subprocess.Popen[str], dict[str, str], Path]) -> None:
+    """In the order of the page, with nothing but the printed exports; then it ends without leaving anything."""
+    process, environ, log = playground
+    count = 0
+    for command, lines in steps():
+        ended = run(command, environ)
+        assert ended.returncode == 0, (command, ended.stdout, ended.stderr)
+        printed = masked(ended.stdout).splitlines()
+        for line in lines:
+            assert masked(line).rstrip("\n") in [each.rstrip() for each in printed], (command, ended.stdout)
+        count += 1
+    assert count >= 8
+    timeline = log.read_text(encoding="utf-8")
+    assert "somebody stops the instance" in timeline
+    assert "moved 0.0.0.0/0 in table from gateway-a to gateway-b" in timeline
+    wrong = run("natlab break stop gateway-z", environ)
+    assert (wrong.returncode, "gateway-a, gateway-b" in wrong.stderr) == (2, True)
+    wrong = run("natlab break teapot", environ)
+    assert (wrong.returncode, "stop, crash, freeze" in wrong.stderr) == (2, True)
+    scratch = Path(environ["TMPDIR"])
+    left = scratch / "natlab-play-999999999-x"
+    left.mkdir()
+    process.send_signal(signal.SIGINT)
+    assert process.wait(60) == 0
+    assert [path for path in scratch.glob("natlab-*") if path != left] == []
+    over = run("natlab list", environ)
+    assert (over.returncode, "natlab play" in over.stderr) == (3, True)
+
+
+def test_what_a_killed_one_left_is_swept_and_that_of_others_never(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By the process id in the name."""
+    from natlab.cloud.fc.runtime.processes import remove_leftovers
+    from natlab.play.playground import sweep_leftovers
+
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    mine, gone = os.getpid(), 999_999_999
+    names = [f"{prefix}{pid}-x" for prefix in ("natlab-play-", "natlab-guests-", "natlab-fc-") for pid in (mine, gone)]
+    for name in [*names, "natlab-play-notes", "other"]:
+        (tmp_path / name).mkdir()
+    sweep_leftovers()
+    remove_leftovers()
+    kept = {path.name for path in tmp_path.iterdir()}
+    assert kept == {name for name in names if str(mine) in name} | {"natlab-play-notes", "other"}
+
+
+def test_a_cloud_forgets_old_executions() -> None:
+    """A day of them must not slow a sweep down."""
+    from natlab.cloud.kernel.records import Records
+
+    records: Records[int] = Records(lambda: 0.0, keep=3)
+    for number in range(10):
+        records.put(str(number), number)
+    records.put("8", 80)
+    assert dict(records) == {"7": 7, "8": 80, "9": 9}
