@@ -175,6 +175,22 @@ def test_an_episode_has_a_beginning_and_an_end(kind: str, language: str) -> None
     assert over.startswith(wording.SEVERITY["resolved"][language == "zh"])
 
 
+def test_an_episode_does_not_hide_a_move() -> None:
+    """One gateway is left: the message is about the move, and names the trouble that lasts."""
+    episode = {"kind": "degraded", "since": "2026-11-23T06:00:00Z", "cause": "i-a is Stopped"}
+    act = {"kind": "moved", "what": "0.0.0.0/0 in vtb-1", "to": "i-b", "came_from": "i-a"}
+    receipt = {
+        "group": "prod",
+        "at": "2026-11-23T06:30:00Z",
+        "outcome": "changed",
+        "acts": [act],
+        "episodes": [episode],
+    }
+    heading, text = message([receipt], ENGLISH)
+    assert heading == "[INFO] prod: moved to i-b"
+    assert "Episode: no healthy standby, 2026-11-23 06:00:00 UTC (for 30 min): i-a is Stopped" in text
+
+
 def test_every_word_is_there_in_both_languages_with_the_same_fields() -> None:
     """A field that one language forgot would be lost in it."""
     tables = [value for name, value in vars(wording).items() if name.isupper() and isinstance(value, dict)]

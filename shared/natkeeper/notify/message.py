@@ -13,11 +13,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta, timezone, tzinfo
+from datetime import timedelta
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from natkeeper.notify import wording
+from natkeeper.notify.reading import cut, list_of, local, moment_of, words_of
 from natkeeper.notify.wording import text
 
 Json = Mapping[str, Any]
@@ -27,6 +27,8 @@ MOST_AT_LENGTH = 4
 RUNBOOK = "docs/operations.md"
 """Where the runbook is unless the configuration names a copy of it."""
 _ORDER = ("moved", "created", "bridged", "address", "recovered", "unready", "paused", "resumed", "setup")
+_CHANGES = ("moved", "created", "bridged", "paused", "resumed")
+"""Acts that people hear of even while an episode lasts: it must not hide that the route moved."""
 _URGENCY = ("critical", "warning", "resolved", "info", "test")
 _PROBLEMS, _LONGEST_LINE, _LONGEST_STORY, _LONGEST_REST = 5, 400, 900, 2000
 """Problems; characters of a line, of one of several stories, of the names of the rest. Some places take little."""
@@ -77,10 +79,10 @@ def message(receipts: Sequence[Json], style: Style) -> tuple[str, str]:
     key = "several" if needing else "several_changed"
     headline = text(wording.HEADLINES, key, style.language, count=len(stories), needing=needing)
     told = stories[:MOST_AT_LENGTH]
-    parts = [f"{title(story, style)}\n{_cut(body(story, style), _LONGEST_STORY)}" for story in told]
+    parts = [f"{title(story, style)}\n{cut(body(story, style), _LONGEST_STORY)}" for story in told]
     rest = stories[MOST_AT_LENGTH:]
     if rest:
-        names = _cut("; ".join(story.headline for story in rest), _LONGEST_REST)
+        names = cut("; ".join(story.headline for story in rest), _LONGEST_REST)
         parts.append(text(wording.WORDS, "rest", style.language, count=len(rest), names=names))
     return title(replace(stories[0], headline=headline), style), "\n\n".join(parts)
 
@@ -103,15 +105,17 @@ def body(story: Story, style: Style) -> str:
     lines = (
         (text(wording.LABELS, key, style.language), " ".join(words.split())) for key, words in story.lines if words
     )
-    return "\n".join(f"{label}{colon}{_cut(words, _LONGEST_LINE)}" for label, words in lines)
+    return "\n".join(f"{label}{colon}{cut(words, _LONGEST_LINE)}" for label, words in lines)
 
 
 def stories_of(receipt: Json, style: Style) -> list[Story]:
-    """Tell a receipt: a story for each of its episodes, or one of what the run did where it has none."""
-    episodes = [each for each in _list(receipt.get("episodes")) if isinstance(each, Mapping)]
-    if episodes:
-        return [_Teller(receipt, style).of_episode(episode) for episode in episodes]
-    return [_Teller(receipt, style).of_run()]
+    """Tell a receipt: what the run did where it changed a route, with its episodes; else a story for each episode."""
+    episodes = [each for each in list_of(receipt.get("episodes")) if isinstance(each, Mapping)]
+    teller = _Teller(receipt, style)
+    changed = any(act.get("kind") in _CHANGES for act in teller.acts)
+    if episodes and not changed:
+        return [teller.of_episode(episode) for episode in episodes]
+    return [teller.of_run(episodes)]
 
 
 class _Teller:
@@ -122,16 +126,16 @@ class _Teller:
         self.group = str(receipt.get("group", "?"))
         view = receipt.get("view")
         self.view: Json = view if isinstance(view, Mapping) else {}
-        self.gateways = [each for each in _list(self.view.get("gateways")) if isinstance(each, Mapping)]
-        self.routes = [each for each in _list(self.view.get("routes")) if isinstance(each, Mapping)]
-        self.acts = [each for each in _list(receipt.get("acts")) if isinstance(each, Mapping)]
+        self.gateways = [each for each in list_of(self.view.get("gateways")) if isinstance(each, Mapping)]
+        self.routes = [each for each in list_of(self.view.get("routes")) if isinstance(each, Mapping)]
+        self.acts = [each for each in list_of(receipt.get("acts")) if isinstance(each, Mapping)]
         fallback = self.view.get("fallback")
         self.fallback = str(fallback.get("id")) if isinstance(fallback, Mapping) else ""
 
     # ---- which story -------------------------------------------------------------------------------------
 
-    def of_run(self) -> Story:
-        """Tell what a run did or found."""
+    def of_run(self, episodes: Sequence[Json] = ()) -> Story:
+        """Tell what a run did or found, and which troubles last or have ended meanwhile."""
         kind = self._kind()
         severity = {"dark": "critical", "foreign": "warning", "blind": "warning", "unverified": "warning",
                     "attention": "warning", "unready": "warning", "fallback": "warning", "degraded": "warning",
@@ -149,7 +153,8 @@ class _Teller:
             ("command", command),
             *_where(self.style, self._first_route()),
             ("runbook", f"{self.style.runbook}#{kind}"),
-            *(("problem", str(problem)) for problem in _list(self.receipt.get("problems"))[:_PROBLEMS]),
+            *(("lasting", self._lasting(episode)) for episode in episodes),
+            *(("problem", str(problem)) for problem in list_of(self.receipt.get("problems"))[:_PROBLEMS]),
             ("detail", self._detail()),
             ("reference", str(self.receipt.get("run") or "")),
         )
@@ -157,9 +162,7 @@ class _Teller:
 
     def of_episode(self, episode: Json) -> Story:
         """Tell an episode: its beginning or course, or its end."""
-        kind = str(episode.get("kind") or "attention").replace("-", "").replace("_broken", "").replace(" broken", "")
-        if kind not in wording.KINDS:
-            kind = "attention"
+        kind = _kind_of(episode)
         over = bool(episode.get("ended"))
         name = self._say(wording.KINDS, kind) if kind in wording.KINDS else kind
         severity = "resolved" if over else "critical" if kind == "dark" else "warning"
@@ -171,15 +174,20 @@ class _Teller:
             ("since", self._span(episode.get("since"), episode.get("ended"))),
             ("felt", self._say(wording.FELT, felt, hop="", came_from="")),
             ("did", self._did(kind) if self.acts else ""),
-            ("left", _words(episode.get("left")) or self._left()),
-            ("todo", _words(episode.get("todo")) or todo),
+            ("left", words_of(episode.get("left")) or self._left()),
+            ("todo", words_of(episode.get("todo")) or todo),
             ("command", command),
-            *_where(self.style, self._first_route(), _words(episode.get("about"))),
+            *_where(self.style, self._first_route(), words_of(episode.get("about"))),
             ("runbook", f"{self.style.runbook}#{kind}"),
             ("detail", self._detail()),
             ("reference", str(self.receipt.get("run") or "")),
         )
         return Story(severity, headline, lines)
+
+    def _lasting(self, episode: Json) -> str:
+        kind = _kind_of(episode)
+        name = self._say(wording.KINDS, kind) if kind in wording.KINDS else kind
+        return f"{name}, {self._span(episode.get('since'), episode.get('ended'))}: {self._named(episode.get('cause'))}"
 
     def _kind(self) -> str:
         """Say in a word what the receipt is about."""
@@ -241,7 +249,7 @@ class _Teller:
                 continue
             names = {name: self._named(act.get(name)) or "?" for name in ("what", "to", "came_from")}
             said.append(self._say(wording.DID, key, **names))
-        said += [str(each) for each in _list(self.receipt.get("repaired"))]
+        said += [str(each) for each in list_of(self.receipt.get("repaired"))]
         if self.receipt.get("verified") is True and kind in ("moved", "fallback", "created"):
             ip = self.receipt.get("egress_ip")
             said.append(self._say(wording.DID, "looked_ip" if ip else "looked", ip=ip))
@@ -336,17 +344,17 @@ class _Teller:
         return next(iter(self.routes), {})
 
     def _time(self, moment: object) -> str:
-        at = _moment(moment)
-        return "" if at is None else _local(at, self.style.timezone)
+        at = moment_of(moment)
+        return "" if at is None else local(at, self.style.timezone)
 
     def _span(self, since: object, until: object) -> str:
-        began, ended = _moment(since), _moment(until)
+        began, ended = moment_of(since), moment_of(until)
         if began is None:
             return ""
         said = self._time(since)
         if ended is not None:
             said += f" {self._say(wording.WORDS, 'until', time=self._time(until))}"
-        now = ended or _moment(self.receipt.get("at")) or began
+        now = ended or moment_of(self.receipt.get("at")) or began
         if now - began < _LATE:
             return said
         minutes = int((now - began).total_seconds() // 60)
@@ -364,31 +372,7 @@ def _where(style: Style, route: Json, about: str = "") -> Iterator[tuple[str, st
         yield "console", f"https://vpc.console.aliyun.com/vpc/{style.region}/route-tables/{table}"
 
 
-def _moment(value: object) -> datetime | None:
-    try:
-        moment = datetime.fromisoformat(str(value).replace("Z", "+00:00"))
-    except ValueError:
-        return None
-    return moment if moment.tzinfo is not None else moment.replace(tzinfo=timezone.utc)
-
-
-def _local(moment: datetime, name: str) -> str:
-    """Write a moment in a time zone; in UTC where this machine does not know the zone."""
-    zone: tzinfo = timezone.utc
-    try:
-        zone = ZoneInfo(name)
-    except (KeyError, ValueError, OSError):
-        name = "UTC"
-    return f"{moment.astimezone(zone):%Y-%m-%d %H:%M:%S} {name}"
-
-
-def _cut(words: str, longest: int) -> str:
-    return words if len(words) <= longest else words[: longest - 1] + "…"
-
-
-def _list(value: object) -> list[Any]:
-    return list(value) if isinstance(value, (list, tuple)) else []
-
-
-def _words(value: object) -> str:
-    return ", ".join(map(str, value)) if isinstance(value, (list, tuple)) else str(value or "")
+def _kind_of(episode: Json) -> str:
+    """Return the kind of an episode as the tables name it; attention for one that they do not know."""
+    kind = str(episode.get("kind") or "").replace("-", "").replace("_broken", "").replace(" broken", "")
+    return kind if kind in wording.KINDS else "attention"

@@ -26,6 +26,7 @@ LABELS = {
     "where": ("Where", "位置"),
     "console": ("Console", "控制台"),
     "runbook": ("Runbook", "处理手册"),
+    "lasting": ("Episode", "持续事件"),
     "problem": ("Problem", "问题"),
     "detail": ("Detail", "详情（英文）"),
     "reference": ("Receipt", "回执"),
