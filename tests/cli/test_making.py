@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from natkeeper.cli import config_schema
 from natkeeper.packaging import read_configuration
 from tests.cli.screens import assert_screen
 from tests.cli.town import ROOT, Command, Town
@@ -155,3 +156,12 @@ def test_init_asks_a_person(place: Town, natkeeper: Command, monkeypatch: pytest
     assert ended.code == 0, ended
     assert "  2  " in ended.err
     assert Path("natkeeper.yaml").exists()
+
+
+def test_the_command_prints_both(place: Town, natkeeper: Command) -> None:
+    """YAML for a person, JSON for a machine; one of the two has to be asked for."""
+    shown = natkeeper("config", "--effective")
+    assert yaml.safe_load(shown.out)["groups"]["prod"]["hold_down"] == 300.0
+    assert natkeeper("config", "--effective", "--json").data == yaml.safe_load(shown.out)
+    assert json.loads(natkeeper("config", "--schema").out) == config_schema.schema()
+    assert natkeeper("config").code == 2

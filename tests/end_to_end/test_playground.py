@@ -58,7 +58,7 @@ def playground() -> Iterator[tuple[subprocess.Popen[str], dict[str, str], Path]]
         finally:
             if process.poll() is None:
                 process.send_signal(signal.SIGINT)
-                process.wait(60)
+                process.wait(150)
 
 
 def test_the_tour_is_true(playground: tuple[subprocess.Popen[str], dict[str, str], Path]) -> None:
@@ -70,7 +70,8 @@ def test_the_tour_is_true(playground: tuple[subprocess.Popen[str], dict[str, str
         assert ended.returncode == 0, (command, ended.stdout, ended.stderr)
         printed = masked(ended.stdout).splitlines()
         for line in lines:
-            assert masked(line).rstrip("\n") in [each.rstrip() for each in printed], (command, ended.stdout)
+            wanted = masked(line).rstrip("\n")
+            assert any(each.startswith(wanted) for each in printed), (command, ended.stdout)
         count += 1
     assert count >= 8
     timeline = log.read_text(encoding="utf-8")
@@ -84,7 +85,7 @@ def test_the_tour_is_true(playground: tuple[subprocess.Popen[str], dict[str, str
     left = scratch / "natlab-play-999999999-x"
     left.mkdir()
     process.send_signal(signal.SIGINT)
-    assert process.wait(60) == 0
+    assert process.wait(150) == 0
     assert [path for path in scratch.glob("natlab-*") if path != left] == []
     over = run("natlab list", environ)
     assert (over.returncode, "natlab play" in over.stderr) == (3, True)

@@ -7,7 +7,7 @@ import io
 import pytest
 from rich.console import Console
 
-from natlab.demo.room import CROWDED_S, Machine, Pulse
+from natlab.demo.room import CROWDED_S, Capacity, Pulse
 from natlab.demo.table import Board
 from natlab.demo.waiting import Waiting
 from natlab.scenarios.catalogue import SCENARIOS
@@ -24,7 +24,7 @@ def test_a_busy_machine_plays_fewer_with_more_patience(
     processors: int, load: float, jobs: int, patience: float, *, busy: bool
 ) -> None:
     """One at a time at load 20 on two processors."""
-    here = Machine(processors, load)
+    here = Capacity(processors, load)
     assert (here.jobs, here.patience, here.busy) == (jobs, patience, busy)
 
 

@@ -22,7 +22,7 @@ _MOST_PATIENCE = 5.0
 
 
 @dataclass(frozen=True, slots=True)
-class Machine:
+class Capacity:
     """Processors of this process, and the load before it did anything."""
 
     processors: int
@@ -47,9 +47,9 @@ class Machine:
         return f"load {self.load:.1f} on {self.processors} processor{'s' * (self.processors > 1)}"
 
 
-def machine() -> Machine:
+def machine() -> Capacity:
     """Measure this machine."""
-    return Machine(len(os.sched_getaffinity(0)), os.getloadavg()[0])
+    return Capacity(len(os.sched_getaffinity(0)), os.getloadavg()[0])
 
 
 class Pulse:

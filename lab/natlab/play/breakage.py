@@ -53,7 +53,7 @@ KINDS: dict[str, Breakage] = {
 }  # fmt: skip
 
 
-class Refused(Exception):
+class CannotBreak(Exception):
     """A request that cannot be carried out; the message says what can."""
 
 
@@ -65,32 +65,32 @@ class Bench:
         self.broken: list[tuple[str, str]] = []
 
     def break_(self, kind: str, name: str) -> str:
-        """Break something; returns what happened. Raises Refused."""
+        """Break something; returns what happened. Raises CannotBreak."""
         known = KINDS.get(kind)
         if known is None:
-            raise Refused(f"there is no way to break {kind!r}; there are: {', '.join(KINDS)}")
+            raise CannotBreak(f"there is no way to break {kind!r}; there are: {', '.join(KINDS)}")
         if known.on_gateway and name not in self.gateways:
             which = f"there is no gateway {name!r}" if name else "name a gateway"
-            raise Refused(f"{which}: {', '.join(self.gateways)}, as in `natlab break {kind} {self.gateways[0]}`")
+            raise CannotBreak(f"{which}: {', '.join(self.gateways)}, as in `natlab break {kind} {self.gateways[0]}`")
         name = name if known.on_gateway else ""
         try:
             known.do(self.play, name)
         except ApiError as refused:
-            raise Refused(f"the cloud refuses: {refused.code}: {refused.message}") from refused
+            raise CannotBreak(f"the cloud refuses: {refused.code}: {refused.message}") from refused
         self.broken.append((kind, name))
         return f"{name or kind}: {known.says}"
 
     def heal(self, name: str) -> list[str]:
-        """Heal what was broken: of a gateway, of a kind, or everything where no name is given. Raises Refused."""
+        """Heal what was broken: of a gateway, of a kind, or everything where no name is given. Raises CannotBreak."""
         chosen = [each for each in self.broken if name in ("", *each)]
         if not chosen:
-            raise Refused(f"nothing of {name} is broken" if name else "nothing is broken")
+            raise CannotBreak(f"nothing of {name} is broken" if name else "nothing is broken")
         done = []
         for kind, which in reversed(chosen):
             try:
                 KINDS[kind].heal(self.play, which)
             except ApiError as refused:
-                raise Refused(f"the cloud refuses: {refused.code}: {refused.message}") from refused
+                raise CannotBreak(f"the cloud refuses: {refused.code}: {refused.message}") from refused
             self.broken.remove((kind, which))
             done.append(f"healed: {kind} {which}".rstrip())
         return done

@@ -19,7 +19,7 @@ from natlab.demo import wording
 from natlab.demo.room import machine
 from natlab.demo.waiting import Waiting
 from natlab.demo.workers import remove
-from natlab.play.breakage import KINDS, Bench, Refused
+from natlab.play.breakage import KINDS, Bench, CannotBreak
 from natlab.play.control import PREFIX, VARIABLE, serve
 from natlab.scenarios.network import GROUP, configuration
 from natlab.scenarios.play import REGION, Setting, stage
@@ -118,7 +118,7 @@ class Playground:
                 for each in done:
                     self._line(time.time(), "you", each, "bold yellow")
                 return {"said": done}
-        except Refused as refused:
+        except CannotBreak as refused:
             return {"error": str(refused)}
         ecs = bench.play.cloud.ecs
         gateways = {

@@ -23,6 +23,7 @@ DEBUG = "NATKEEPER_DEBUG"
 COMMANDS = {
     "init": "configuration",
     "check": "configuration",
+    "config": "config",
     "doctor": "doctor",
     "policy": "policy",
     "template": "doctor",

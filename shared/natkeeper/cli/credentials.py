@@ -48,7 +48,7 @@ _Make = Callable[[], "ICredentialsProvider"]
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class CredentialSource:
     """A place that may hold credentials, by its name in messages."""
 
     name: str
@@ -89,23 +89,23 @@ class Finder:
 
     # ---- places ------------------------------------------------------------------------------------------
 
-    def _sources(self) -> Iterator[Source]:
+    def _sources(self) -> Iterator[CredentialSource]:
         """Yield the places to ask, the first first. Places that are not set up are left out."""
         lib = _library()
         if self.profile is not None:
             yield self._named(self.profile)
             return
         if all(self.environ.get(name) for name in _OIDC):
-            yield Source("OIDC role of the environment", self._oidc)
+            yield CredentialSource("OIDC role of the environment", self._oidc)
         if self._cli_file.exists() and not self._says_true(_NO_CLI_PROFILE):
             name = self.environ.get(_PROFILE) or str(self._cli_profiles().get("current") or "default")
             yield self._of_cli(name)
         if (ini := self._ini_file) is not None:
             yield self._of_ini(ini, self.environ.get(_PROFILE) or "default")
         if not self._says_true(_NO_METADATA):
-            yield Source("RAM role of this machine", self._machine_role)
+            yield CredentialSource("RAM role of this machine", self._machine_role)
         if uri := self.environ.get(_URI):
-            yield Source(f"credentials URI {uri}", lambda: lib.URLCredentialsProvider(uri=uri))
+            yield CredentialSource(f"credentials URI {uri}", lambda: lib.URLCredentialsProvider(uri=uri))
 
     def _oidc(self) -> ICredentialsProvider:
         token_file, role, provider = (self.environ[name] for name in _OIDC)
@@ -124,21 +124,21 @@ class Finder:
         )
         return found
 
-    def _named(self, name: str) -> Source:
+    def _named(self, name: str) -> CredentialSource:
         ini = self._ini_file
         if name not in self._profiles_by_name() and ini is not None and name in _sections(ini):
             return self._of_ini(ini, name)
         return self._of_cli(name)
 
-    def _of_cli(self, name: str) -> Source:
+    def _of_cli(self, name: str) -> CredentialSource:
         file = str(self._cli_file)
-        return Source(
+        return CredentialSource(
             f"profile {name} of {file}",
             lambda: _library().CLIProfileCredentialsProvider(profile_name=name, profile_file=file),
         )
 
-    def _of_ini(self, file: Path, section: str) -> Source:
-        return Source(
+    def _of_ini(self, file: Path, section: str) -> CredentialSource:
+        return CredentialSource(
             f"section {section} of {file}",
             lambda: _library().ProfileCredentialsProvider(profile_name=section, profile_file=str(file)),
         )

@@ -43,7 +43,7 @@ _DURATION = re.compile(r"([0-9]{1,12}(?:\.[0-9]{1,6})?)(ms|s|m|h|d)")
 _UNIT_S = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 GROUP_NAME = re.compile(r"[a-z][a-z0-9-]{0,30}")
 _FUNCTION = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,63}")
-_REGION = re.compile(r"[a-z]{2,}(-[a-z0-9]+)+")
+REGION = re.compile(r"[a-z]{2,}(-[a-z0-9]+)+")
 _HOST = r"[A-Za-z0-9][A-Za-z0-9.-]{0,252}"
 _HOST_PORT = re.compile(_HOST + r":([0-9]{1,5})")
 _URL = re.compile(r"https?://" + _HOST + r"(?::([0-9]{1,5}))?(?:/[A-Za-z0-9._~/-]{0,200})?")
@@ -52,7 +52,7 @@ _SILENCE_S, _TIMEOUT_S, _FAILURES = 1.2, 0.8, 3
 _LONGEST_S = 365 * 86400.0
 MANUAL = Failback("inf")
 _TOP = ("region", "groups", "notify", "language", "timezone", "runbook")
-_ABOUT_MESSAGES = (
+ABOUT_MESSAGES = (
     ("language", re.compile("en|zh"), "en or zh"),
     ("timezone", re.compile(r"[A-Za-z_]+(?:/[A-Za-z0-9_+-]+){0,2}"), "an IANA time zone such as Asia/Shanghai"),
     ("runbook", re.compile(r"https?://[!-~]{1,300}"), "the address of a page, beginning with https:// or http://"),
@@ -253,12 +253,12 @@ def parse_config(data: object) -> Config:
     unknown = [key for key in data if key not in _TOP]
     problems += [ConfigProblem(name_of(key), "an unknown key", known_as(key, _TOP)) for key in unknown]
     region = data.get("region")
-    if not isinstance(region, str) or not _REGION.fullmatch(region):
+    if not isinstance(region, str) or not REGION.fullmatch(region):
         problems.append(ConfigProblem("region", shown(data, "region"), "a region id such as cn-hangzhou"))
     notify = data.get("notify")
     if notify is not None and not (isinstance(notify, str) and _FUNCTION.fullmatch(notify)):
         problems.append(ConfigProblem("notify", show(notify), "the name of an FC function"))
-    for key, form, allowed in _ABOUT_MESSAGES:
+    for key, form, allowed in ABOUT_MESSAGES:
         value = data.get(key)
         if value is not None and not (isinstance(value, str) and form.fullmatch(value)):
             problems.append(ConfigProblem(key, show(value), allowed))
@@ -270,7 +270,7 @@ def parse_config(data: object) -> Config:
     problems += _contradictions(groups)
     if problems:
         raise ConfigError(problems)
-    about = {key: data[key] for key, _, _ in _ABOUT_MESSAGES if data.get(key) is not None}
+    about = {key: data[key] for key, _, _ in ABOUT_MESSAGES if data.get(key) is not None}
     return Config(region=str(region), groups=tuple(groups), notify=notify, **about)
 
 
