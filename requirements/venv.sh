@@ -84,7 +84,9 @@ if ! packages_same; then
         "$python" -m venv --clear --without-pip .venv
         "$python" -m pip --python .venv/bin/python install -qq pip
     fi
-    install="install -qq --require-hashes --no-deps"
+    quiet=-qq
+    if [ -t 2 ]; then quiet=; fi # a minute without a word looks like a hang: pip shows its progress on a terminal
+    install="install $quiet --require-hashes --no-deps"
     # shellcheck disable=SC2086
     {
         .venv/bin/python -m pip $install --only-binary :all: -r requirements/build.txt

@@ -14,6 +14,7 @@ import pytest
 from natkeeper.notify import wording
 from natkeeper.notify.handler import handler
 from natkeeper.notify.message import Style, message, stories_of
+from tests.cli.town import ROOT
 from tests.fakes.stage import FALLBACK, TABLE, A, B, Stage, group, person
 from tests.receipts.channels import Chats, Mails, chats, mails
 
@@ -334,3 +335,12 @@ def test_a_test_message_says_who_took_it(hooks: Chats, monkeypatch: pytest.Monke
         "told": 1, "of": 3, "problems": ["address 2 did not take the message", "address 3 is not understood"],
     }  # fmt: skip
     assert hooks.arrived[0][1]["title"] == "【测试】 natkeeper 测试消息"
+
+
+@pytest.mark.parametrize("page", ["docs/operations.md", "docs/zh/operations.md"])
+def test_every_runbook_anchor_is_there(page: str) -> None:
+    """A link from a message leads to its row, in both languages."""
+    text = (ROOT / page).read_text(encoding="utf-8")
+    elsewhere = ("ended", "test", "several", "several_changed", "failed", "quiet")
+    missing = [kind for kind in wording.HEADLINES if kind not in elsewhere and f'<a id="{kind}"></a>' not in text]
+    assert not missing
