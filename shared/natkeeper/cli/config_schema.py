@@ -125,7 +125,7 @@ def _of_type(kind: Any, limits: Json) -> Json:  # noqa: ANN401  types have no co
     if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
         return {"$ref": f"#/$defs/{kind.__name__}"}
     plain = getattr(kind, "__supertype__", kind)  # ids are texts of a name of their own
-    return {"type": {str: "string", int: "integer"}[plain], **limits}
+    return {"type": {str: "string", int: "integer", bool: "boolean", float: "number"}[plain], **limits}
 
 
 def _plain(value: object) -> object:
