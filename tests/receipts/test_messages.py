@@ -7,6 +7,7 @@ import json
 import re
 import string
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,11 +15,11 @@ import pytest
 from natkeeper.notify import wording
 from natkeeper.notify.handler import handler
 from natkeeper.notify.message import Style, message, stories_of
-from tests.cli.town import ROOT
 from tests.fakes.stage import FALLBACK, TABLE, A, B, Stage, group, person
 from tests.receipts.channels import Chats, Mails, chats, mails
 
 pytestmark = pytest.mark.filterwarnings("ignore:'imghdr' is deprecated:DeprecationWarning")  # Apprise's, until 3.13
+ROOT = Path(__file__).resolve().parents[2]
 SHANGHAI = Style("zh", "Asia/Shanghai", account="1000000000000001", region="cn-hangzhou")
 ENGLISH = Style(account="1000000000000001", region="cn-hangzhou")
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Iterator
 from types import UnionType
 from typing import Any, Literal, Union, get_args, get_origin
 
@@ -15,7 +16,6 @@ import msgspec
 
 from natkeeper.domain import config as c
 from natkeeper.domain.config_values import Failback, Seconds
-from natkeeper.domain.gateway_config import Forward, Setup
 
 Json = dict[str, Any]
 FILE = "templates/natkeeper.schema.json"
@@ -44,7 +44,7 @@ _LIMITS: dict[str, dict[str, Json]] = {
     "Follow": {"follow": _id("eip-")},
     "Forward": {
         "port": {"minimum": 1, "maximum": 65535},
-        "to": {"pattern": "^[0-9]{1,3}(\\.[0-9]{1,3}){3}:[0-9]{1,5}$"},
+        "to": {"pattern": "^[0-9]{1,3}(\\.[0-9]{1,3}){3}(:[0-9]{1,5}(-[0-9]{1,5})?)?$"},
     },
     "Probe": {
         "function": _FUNCTION,
@@ -58,7 +58,7 @@ _LIMITS: dict[str, dict[str, Json]] = {
 
 def schema() -> Json:
     """Return the schema."""
-    defs = {struct.__name__: _limited(struct) for struct in (c.Group, c.Route, c.Follow, Forward, c.Probe, Setup)}
+    defs = {struct.__name__: _limited(struct) for struct in _structs(c.Group)}
     group = defs["Group"]
     group["properties"].pop("name")
     group["required"].remove("name")
@@ -94,6 +94,23 @@ def effective(config: c.Config) -> Json:
     return {**_without_none(full), "groups": groups}
 
 
+def _structs(struct: type[msgspec.Struct]) -> Iterator[type[msgspec.Struct]]:
+    """Yield a struct and those that its keys hold, each once."""
+    waiting, seen = [struct], list[type[msgspec.Struct]]()
+    while waiting:
+        each = waiting.pop(0)
+        if each in seen:
+            continue
+        seen.append(each)
+        yield each
+        kinds = [field.type for field in msgspec.structs.fields(each)]
+        while kinds:
+            kind = kinds.pop(0)
+            if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
+                waiting.append(kind)
+            kinds += [part for part in get_args(kind) if get_origin(kind) is not Literal]
+
+
 def _limited(struct: type[msgspec.Struct]) -> Json:
     """Describe a struct: its keys with their types and defaults, and the limits that it checks by itself."""
     properties, required = {}, []
@@ -101,10 +118,10 @@ def _limited(struct: type[msgspec.Struct]) -> Json:
         limits = _LIMITS.get(struct.__name__, {}).get(field.name, {})
         found = _of_type(field.type, limits)
         if field.required:
-            required.append(field.name)
+            required.append(field.encode_name)
         elif field.default not in (None, msgspec.NODEFAULT) and not isinstance(field.default, msgspec.Struct):
             found = {**found, "default": msgspec.to_builtins(field.default, enc_hook=_plain)}
-        properties[field.name] = found
+        properties[field.encode_name] = found
     return {"type": "object", "additionalProperties": False, "required": required, "properties": properties}
 
 
