@@ -84,6 +84,24 @@ class ProbeBroken:
 
 
 @dataclass(frozen=True, slots=True)
+class FunctionFailed:
+    """Function Compute could not run an asynchronous invocation of `function`, or it failed in a way of its own."""
+
+    function: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class ProbeHeard:
+    """A watch of the probe ended well: how many looks it took, how many of them were lost, and the address seen."""
+
+    group: GroupName
+    looks: int
+    lost: int
+    public_ip: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Timer:
     """The sweep of all groups is due."""
 
@@ -140,7 +158,8 @@ class Sweep:
 
 
 Manual = Switch | Pause | Resume | SetUp | Status | Sweep
-Signal = InstanceEvent | InstancesTouched | RouteTouched | ProbeReport | ProbeBroken | Timer | Manual
+OfProbe = ProbeReport | ProbeBroken | ProbeHeard | FunctionFailed
+Signal = InstanceEvent | InstancesTouched | RouteTouched | OfProbe | Timer | Manual
 
 
 @dataclass(frozen=True, slots=True)
@@ -304,7 +323,7 @@ def _failure_record(record: dict[str, Any]) -> Parsed:
     if report.get("natkeeper") == "probe-broken" and isinstance(report.get("group"), str):
         return ProbeBroken(GroupName(report["group"]), as_text(report.get("reason")))
     if report.get("natkeeper") != "egress-lost":
-        return Ignored("a function failed, but not with a probe's report")
+        return _watch_or_failure(record)
     since, failures = report.get("since"), report.get("failures")
     group = report.get("group")
     if not isinstance(group, str) or not isinstance(since, (int, float)) or not isinstance(failures, int):
@@ -317,6 +336,23 @@ def _failure_record(record: dict[str, Any]) -> Parsed:
     except (ValueError, OverflowError, OSError):
         return Ignored("the probe's report has an impossible time")
     return ProbeReport(GroupName(group), lost, failures, as_text(report.get("reason")), end, length)
+
+
+def _watch_or_failure(record: dict[str, Any]) -> Parsed:
+    """Read the record of an invocation that said nothing about egress: a watch that ended, or one that failed."""
+    context, response = as_object(record["requestContext"]), record["responsePayload"]
+    answer = as_object(response)
+    condition = as_text(context.get("condition"))
+    if not condition or condition == "Success":
+        group, looks, lost = answer.get("group"), answer.get("looks"), answer.get("lost")
+        if isinstance(group, str) and isinstance(looks, int) and isinstance(lost, int):
+            return ProbeHeard(GroupName(group), looks, lost, as_text(answer.get("ip")) or None)
+        return Ignored("a function ended well, and it was no watch of a probe")
+    function = as_text(context.get("functionArn")).rpartition("functions/")[2].partition("/")[0]
+    if not function:
+        return Ignored("a function failed, and the record does not name it")
+    said = as_text(answer.get("errorMessage")) or as_text(answer.get("errorType")) or as_text(response)
+    return FunctionFailed(function, f"{condition}: {said}" if said else condition)
 
 
 # ---- a person --------------------------------------------------------------------------------------------

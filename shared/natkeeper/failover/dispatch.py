@@ -9,13 +9,16 @@ from typing import TYPE_CHECKING
 from natkeeper.domain.config import Config, Group
 from natkeeper.domain.ids import GroupName
 from natkeeper.domain.signals import (
+    FunctionFailed,
     Ignored,
     InstanceEvent,
     InstancesTouched,
     Manual,
+    OfProbe,
     Parsed,
     Pause,
     ProbeBroken,
+    ProbeHeard,
     ProbeReport,
     Resume,
     RouteTouched,
@@ -47,8 +50,8 @@ class Errand:
 
     `about`: the signal in words. `ominous`: gateways that the signal says are about to fail, looked at again for
     `patience`. `deleted`: gateways that are gone, as an event says.
-    `sweep`: look after the setup of gateways as well; `turn`: what is due may be started in this run; `leads`:
-    a new version of the setup is tried on this group first.
+    `look`: look through what carries the routes, whatever is known. `sweep`: look after the setup of gateways as well;
+    `turn`: what is due may be started in this run; `leads`: a new version of the setup is tried on this group first.
     `setup_now`: gateways to set up without waiting for their time; `by_person`: a person asked, so no pause stops it.
     `read_only`: decide and tell, write nothing.
     """
@@ -60,6 +63,7 @@ class Errand:
     ominous: frozenset[str] = frozenset()
     patience: timedelta = timedelta(0)
     deleted: frozenset[str] = frozenset()
+    look: bool = False
     sweep: bool = False
     turn: bool = True
     leads: bool = True
@@ -72,11 +76,12 @@ class Errand:
 class Plan:
     """What to look at, and what was not worth a look: reasons for payloads ignored, refusals for people.
 
-    `broken`: what probes report of themselves.
+    `broken`: what is known of probes that do not look; `heard`: watches that ended well.
     """
 
     errands: tuple[Errand, ...] = ()
     broken: tuple[ProbeBroken, ...] = ()
+    heard: tuple[ProbeHeard, ...] = ()
     ignored: tuple[str, ...] = ()
     unclear: tuple[str, ...] = ()
 
@@ -85,6 +90,7 @@ class Plan:
 class _Draft:
     errands: dict[GroupName, Errand] = field(default_factory=dict)
     broken: list[ProbeBroken] = field(default_factory=list)
+    heard: list[ProbeHeard] = field(default_factory=list)
     ignored: list[str] = field(default_factory=list)
     unclear: list[str] = field(default_factory=list)
 
@@ -109,17 +115,19 @@ def plan(signals: Iterable[Parsed], config: Config, now: datetime) -> Plan:
                 draft.unclear.append(reason)
             case InstanceEvent() | InstancesTouched() | RouteTouched():
                 _event(signal, config, now, draft)
-            case ProbeReport():
-                _probe(signal, config, draft)
-            case ProbeBroken() if config.group(signal.group) is not None:
-                draft.broken.append(signal)
-            case ProbeBroken(group=group):
-                draft.ignored.append(f"a probe is broken for group {group!r:.60}, which does not exist")
+            case ProbeReport() | ProbeBroken() | ProbeHeard() | FunctionFailed():
+                _of_probe(signal, config, draft)
             case Timer(name=name):
                 _sweep(config.groups, f"timer {name}", now, draft)
             case _:
                 _manual(signal, config, now, draft)
-    return Plan(tuple(draft.errands.values()), tuple(draft.broken), tuple(draft.ignored), tuple(draft.unclear))
+    return Plan(
+        tuple(draft.errands.values()),
+        tuple(draft.broken),
+        tuple(draft.heard),
+        tuple(draft.ignored),
+        tuple(draft.unclear),
+    )
 
 
 def _event(
@@ -150,13 +158,39 @@ def _event(
         draft.ignored.append(f"{', '.join(instances)}: {signal.what}, but no group has this gateway")
 
 
-def _probe(report: ProbeReport, config: Config, draft: _Draft) -> None:
-    group = config.group(report.group)
-    if group is None:
-        draft.ignored.append(f"a probe reports for group {report.group!r:.60}, which does not exist")
+def _of_probe(signal: OfProbe, config: Config, draft: _Draft) -> None:
+    """Sort what is known of a probe by the group that it looks for."""
+    if isinstance(signal, FunctionFailed):
+        _failed(signal, config, draft)
         return
-    about = f"the probe lost the internet ({report.failures} looks in a row)"
-    draft.add(Errand(group, about, report=report, patience=EARLY_WARNING))
+    group = config.group(signal.group)
+    if group is None:
+        does = {ProbeBroken: "is broken", ProbeHeard: "looks"}.get(type(signal), "reports")
+        draft.ignored.append(f"a probe {does} for group {signal.group!r:.60}, which does not exist")
+        return
+    match signal:
+        case ProbeReport():
+            about = f"the probe lost the internet ({signal.failures} looks in a row)"
+            draft.add(Errand(group, about, report=signal, patience=EARLY_WARNING))
+        case ProbeBroken():
+            draft.broken.append(signal)
+        case ProbeHeard():
+            draft.heard.append(signal)
+
+
+def _failed(signal: FunctionFailed, config: Config, draft: _Draft) -> None:
+    """A probe that failed by itself sees nothing any more: somebody else has to look, now."""
+    for group in config.groups:
+        if group.probe.function == signal.function:
+            draft.broken.append(ProbeBroken(group.name, signal.reason))
+            draft.add(look_another_way(group))
+            return
+    draft.ignored.append(f"the function {signal.function:.60} failed, and it is no group's probe")
+
+
+def look_another_way(group: Group) -> Errand:
+    """Return the errand of a group whose probe is broken: look at the internet as well as can be done without it."""
+    return Errand(group, "the probe is broken, so its gateway is looked at another way", look=True)
 
 
 def _sweep(groups: tuple[Group, ...], about: str, now: datetime, draft: _Draft) -> None:
@@ -214,6 +248,7 @@ def _merge(one: Errand, other: Errand) -> Errand:
         ominous=one.ominous | other.ominous,
         patience=max(one.patience, other.patience),
         deleted=one.deleted | other.deleted,
+        look=one.look or other.look,
         sweep=one.sweep or other.sweep,
         turn=one.turn and other.turn,
         leads=one.leads or other.leads,

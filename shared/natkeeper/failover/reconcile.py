@@ -105,7 +105,7 @@ def guard(errand: Errand, run: str, clock: Clock, deadline: datetime, ledger: Le
         world = yield from observe(policy, question, seen, so_far, clock)
         account.observe(clock())
         world = replace(world, so_far=_recognise(world, seen, account, clock()))
-        world, account.was_dark = still_dark(world, policy, ledger, known=account.was_dark)
+        world, account.was_dark = still_dark(world, policy, ledger, known=account.was_dark, look=errand.look)
         if report is not None:
             world, report = suspect(world, policy, report, seen, account, clock())
         decision = decide(world, policy, clock())

@@ -15,7 +15,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from natkeeper.domain.signals import InstanceEvent, InstancesTouched, ProbeBroken, RouteTouched, parse
+from natkeeper.failover import probes
 from natkeeper.failover.dispatch import Errand, plan
+from natkeeper.failover.probes import Probes
 from natkeeper.failover.reconcile import guard, hand_over, together
 from natkeeper.failover.telling import Ledger
 from natkeeper.receipt import Receipt
@@ -32,9 +34,6 @@ NOTHING_NEW = timedelta(seconds=10)
 """How long an event that was attended to has nothing new to say when the bus repeats it: a storm of copies must not
 cost a read each, which would eat up the API's rate and keep other groups waiting."""
 
-PROBE_BROKEN = "the probe is broken"
-"""The signal of a receipt about the probe itself."""
-
 _OF_THE_BUS = (InstanceEvent, InstancesTouched, RouteTouched)
 
 
@@ -42,13 +41,13 @@ _OF_THE_BUS = (InstanceEvent, InstancesTouched, RouteTouched)
 class Told:
     """What people were told lately, as far as this process remembers: a trouble that lasts is told now and then.
 
-    `broken`: groups whose probe reported itself, and when. `events`: payloads that runs of this process attended to,
+    `events`: payloads that runs of this process attended to,
     each leaving nothing undone, and when.
     """
 
     sentences: dict[str, tuple[str, datetime]] = field(default_factory=dict)
     repairs: dict[tuple[str, str], datetime] = field(default_factory=dict)
-    broken: dict[str, datetime] = field(default_factory=dict)
+    probes: Probes = field(default_factory=Probes)
     events: dict[bytes | str, datetime] = field(default_factory=dict)
     ledgers: dict[str, Ledger] = field(default_factory=dict)
     proven: set[str] = field(default_factory=set)
@@ -85,16 +84,11 @@ class Told:
                 self.sentences.pop(receipt.group, None)
         return tuple(receipt for receipt in receipts if receipt.news and not self._old(receipt))
 
-    def news_of_probes(self, receipts: tuple[Receipt, ...]) -> tuple[Receipt, ...]:
-        """Pick the broken probes that were not told of lately: each reports itself every minute."""
-        told = {group for group in self.broken if receipts and _lately(self.broken[group], receipts[0].at)}
-        return tuple(receipt for receipt in receipts if receipt.group not in told)
-
     def remember(self, receipts: tuple[Receipt, ...]) -> None:
         """Remember that people were told of `receipts`."""
         for receipt in receipts:
-            if receipt.signal == PROBE_BROKEN:
-                self.broken[receipt.group] = receipt.at
+            if receipt.signal == probes.SIGNAL:
+                self.probes.told(receipt, receipt.at)
                 continue
             kinds = frozenset(episode.trouble.kind for episode in receipt.episodes if episode.due)
             self.ledger(receipt.group).told(kinds, receipt.at)
@@ -150,9 +144,12 @@ def attend(payload: bytes | str, config: Config, run: str, clock: Clock, deadlin
     if told.attended(payload, clock()):
         return Answer(ignored=("the bus repeats an event that was attended to a moment ago",))
     todo = plan(signals, config, clock())
+    swept = {errand.group.name for errand in todo.errands if errand.sweep and not errand.read_only}
+    silent = [(group, reason) for group, reason in told.probes.silent(config, clock()) if group.name in swept]
+    unseen = {group.name for group, _ in silent}
+    errands = [replace(errand, look=errand.look or errand.group.name in unseen) for errand in todo.errands]
     runs: dict[str, Run[Receipt]] = {
-        errand.group.name: _guarded(errand, run, clock, deadline, told.ledger(errand.group.name))
-        for errand in todo.errands
+        errand.group.name: _guarded(errand, run, clock, deadline, told.ledger(errand.group.name)) for errand in errands
     }
     receipts = tuple(map(told.repaired, (yield from together(runs)).values())) if runs else ()
     of_the_bus = receipts and all(isinstance(signal, _OF_THE_BUS) for signal in signals)
@@ -160,9 +157,10 @@ def attend(payload: bytes | str, config: Config, run: str, clock: Clock, deadlin
         told.events[payload] = clock()
     reading = {errand.group.name for errand in todo.errands if errand.read_only}
     news = tuple(map(_due_only, told.news(tuple(each for each in receipts if each.group not in reading))))
-    broken = tuple(_broken(each, run, clock()) for each in todo.broken)
-    news += told.news_of_probes(broken)
-    receipts += broken
+    broken = (*todo.broken, *(ProbeBroken(group.name, reason) for group, reason in silent))
+    of_probes = told.probes.learn(broken, todo.heard, config, run, clock())
+    news += tuple(receipt for receipt in of_probes if receipt.news)
+    receipts += of_probes
     untold: tuple[Receipt, ...] = ()
     if config.notify is not None:
         for some in _parcels(news):
@@ -195,16 +193,6 @@ def _guarded(errand: Errand, run: str, clock: Clock, deadline: datetime, ledger:
         where = traceback.extract_tb(error.__traceback__)[-1]
         sentence = f"the run failed with {type(error).__name__} in {Path(where.filename).name}, line {where.lineno}"
         return Receipt(run, began, errand.group.name, errand.about, "attention", sentence)
-
-
-def _broken(probe: ProbeBroken, run: str, now: datetime) -> Receipt:
-    """Tell people that a probe cannot look, what that means and what to do."""
-    sentence = (
-        f"the probe of {probe.group} cannot look at the internet: {probe.reason}. "
-        "This says nothing about the gateways, but "
-        "a gateway that hangs is not noticed meanwhile. Deploy the probe again: that ends its process"
-    )
-    return Receipt(run, now, probe.group, PROBE_BROKEN, "attention", sentence)
 
 
 def _parcels(receipts: tuple[Receipt, ...]) -> Iterator[tuple[Receipt, ...]]:

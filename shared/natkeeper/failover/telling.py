@@ -70,12 +70,16 @@ class Ledger:
         return known is not None and known.ended is None
 
 
-def still_dark(world: World, policy: Group, ledger: Ledger, *, known: bool) -> tuple[World, bool]:
-    """Say whether private hosts had no internet when somebody last looked; only evidence ends that, so look again."""
-    if not (known or ledger.dark or EpisodeKind.DARK.letter in _remembered(world)):
+def still_dark(world: World, policy: Group, ledger: Ledger, *, known: bool, look: bool) -> tuple[World, bool]:
+    """Say whether private hosts had no internet when somebody last looked; only evidence ends that, so look again.
+
+    `look`: look in any case.
+    """
+    was_dark = known or ledger.dark or EpisodeKind.DARK.letter in _remembered(world)
+    if not (was_dark or look):
         return world, False
     doubted = frozenset(hop.id for hop in carrying(world, policy))
-    return replace(world, so_far=replace(world.so_far, doubted=doubted)), True
+    return replace(world, so_far=replace(world.so_far, doubted=doubted)), was_dark
 
 
 def settle(
