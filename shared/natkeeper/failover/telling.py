@@ -26,8 +26,9 @@ if TYPE_CHECKING:
 
 _JITTER = timedelta(seconds=5)
 """Sweeps come about once a minute: what is due within some seconds is due now."""
-_SLOW = frozenset((EpisodeKind.DEGRADED, EpisodeKind.UNPROVEN))
-"""Kinds that take minutes to become an episode: their beginning is kept in an entry meanwhile."""
+_SLOW = frozenset((EpisodeKind.DEGRADED,))
+"""Kinds that take minutes to become an episode: their beginning is kept in an entry meanwhile. Not what is unproven: a
+new group is, until its first setup has ended."""
 KINDS = {kind.letter: kind for kind in EpisodeKind}
 
 
@@ -143,7 +144,8 @@ def _has_begun(lasting: Lasting, now: datetime, *, kept: bool) -> bool:
 
     One that was there when this process first looked, and whose beginning no entry keeps, may have lasted for long.
     """
-    return _due_by_now(lasting, now) or (lasting.found and not kept)
+    found = lasting.found and lasting.trouble.kind is not EpisodeKind.UNPROVEN
+    return _due_by_now(lasting, now) or (found and not kept)
 
 
 def _due_by_now(lasting: Lasting, now: datetime) -> bool:
