@@ -38,9 +38,8 @@ def deployment(seat: Seat, *, before: bool) -> Exit:
 
 
 def _before(seat: Seat) -> Exit:
-    from natkeeper.notify.handler import VARIABLE
     from natkeeper.packaging.configuration import ConfigurationRefused
-    from natkeeper.packaging.notification import FILE, read_addresses
+    from natkeeper.packaging.notification import FILE, VARIABLE, read_addresses
 
     notify = seat.config.notify
     try:

@@ -120,7 +120,7 @@ def served_zones(reach: Reach) -> frozenset[str] | Failure:
 def addresses(reach: Reach, function: Deployed) -> int | Failure:
     """Return how many addresses the deployed notify function has: in its environment, or as it answers for its code."""
     from natkeeper.cli.invoke import Function
-    from natkeeper.notify.handler import COUNT, NOBODY, VARIABLE
+    from natkeeper.packaging.notification import COUNT, NOBODY, VARIABLE
 
     if given := function.environment.get(VARIABLE, "").split():
         return 0 if given == [NOBODY] else len(given)
