@@ -13,8 +13,7 @@ import re
 from dataclasses import dataclass
 from enum import Enum
 
-from natkeeper.domain.gateway_config import Proxy
-from natkeeper.guest.proxy import nginx_conf, ports
+from natkeeper.guest.proxy import Served, nginx_conf, ports
 
 _ZONE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]{0,16}")
 _INTERFACE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,14}")
@@ -112,7 +111,7 @@ class SetupParameters:
     """The primary private addresses of the group's gateways as ECS knows them; a gateway takes the one it has."""
     public: tuple[str, ...] = ()
     """The group's public addresses: private hosts reach forwarded ports by them as well."""
-    proxy: Proxy | None = None
+    proxy: Served | None = None
     services: str = "keep"
     """keep: what listens before firewalld's very first start stays reachable. report: it is only reported."""
     established_s: int = 0

@@ -7,10 +7,56 @@ in place. A health address on loopback answers the fingerprint, so a reload that
 from __future__ import annotations
 
 import hashlib
-
-from natkeeper.domain.gateway_config import Proxy, ProxyHost, ProxyStream
+from collections.abc import Sequence
+from typing import Protocol
 
 HEALTH_PORT = 8790
+
+
+class CertificateFiles(Protocol):
+    """Where a gateway has the certificate and the key of a host."""
+
+    @property
+    def certificate(self) -> str: ...
+    @property
+    def key(self) -> str: ...
+
+
+class ServedHost(Protocol):
+    """A host name that is served from a private host, `to`, such as 10.0.1.5:8080."""
+
+    @property
+    def host(self) -> str: ...
+    @property
+    def to(self) -> str: ...
+    @property
+    def listens(self) -> int: ...
+    @property
+    def tls(self) -> CertificateFiles | None: ...
+
+
+class RelayedPort(Protocol):
+    """A port that is relayed."""
+
+    @property
+    def port(self) -> int: ...
+    @property
+    def to(self) -> str: ...
+    @property
+    def protocol(self) -> str: ...
+    @property
+    def send_proxy(self) -> bool: ...
+
+
+class Served(Protocol):
+    """What the configuration says of nginx; it has checked every value."""
+
+    @property
+    def http(self) -> Sequence[ServedHost]: ...
+    @property
+    def stream(self) -> Sequence[RelayedPort]: ...
+
+
 _HEAD = """\
 include /usr/share/nginx/modules/*.conf;
 include /etc/nginx/modules-enabled/*.conf;
@@ -33,14 +79,14 @@ map $http_upgrade $connection_upgrade { default upgrade; '' ''; }
 """
 
 
-def ports(proxy: Proxy) -> list[str]:
+def ports(proxy: Served) -> list[str]:
     """Return the ports that visitors come to, such as 443/tcp, each once."""
     found = [f"{host.listens}/tcp" for host in proxy.http]
     found += [f"{stream.port}/{stream.protocol}" for stream in proxy.stream]
     return sorted(set(found))
 
 
-def nginx_conf(proxy: Proxy) -> str:
+def nginx_conf(proxy: Served) -> str:
     """Return the configuration. Its first line and its health address carry its fingerprint."""
     servers = [_host(host) for host in proxy.http]
     # Who asks for no known host gets no answer.
@@ -55,7 +101,7 @@ def nginx_conf(proxy: Proxy) -> str:
     return f"# natkeeper {mark}\n{_HEAD}{health}{body}"
 
 
-def _host(host: ProxyHost) -> str:
+def _host(host: ServedHost) -> str:
     place = f"location / {{ proxy_pass http://{host.to}; }}"
     if host.tls is None:
         return f"server {{ listen {host.listens}; server_name {host.host}; {place} }}\n"
@@ -69,7 +115,7 @@ def _host(host: ProxyHost) -> str:
     )
 
 
-def _stream(stream: ProxyStream) -> str:
+def _stream(stream: RelayedPort) -> str:
     listens = f"{stream.port} udp" if stream.protocol == "udp" else str(stream.port)
     more = " proxy_protocol on;" * stream.send_proxy
     return f"server {{ listen {listens}; proxy_pass {stream.to};{more} }}\n"
