@@ -77,7 +77,7 @@ def _dry_run(group: Group, route: Route, tried: DryRun) -> Finding:
         return ok(
             group.name, about, "was not tried: these credentials move no routes, which is the function's business"
         )
-    if told.kind in (FailureKind.REFUSED, FailureKind.WORDS):
+    if told.kind in (FailureKind.REFUSED, FailureKind.GONE, FailureKind.WORDS):
         return wrong(group.name, about, f"the platform would refuse a move: {told}", "see the message")
     return unseen(group.name, about, told)
 
