@@ -41,7 +41,7 @@ def serve(directory: Path, answer: Answer) -> Iterator[None]:
     """Answer requests of other commands of this machine's user, until the context ends."""
     token = secrets.token_urlsafe(16)
 
-    class Handler(BaseHTTPRequestHandler):
+    class ControlHandler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
             allowed = secrets.compare_digest(self.headers.get("Authorization", ""), f"Bearer {token}")
@@ -55,7 +55,7 @@ def serve(directory: Path, answer: Answer) -> Iterator[None]:
         def log_message(self, *_: object) -> None:
             """The timeline tells what happens."""
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server = ThreadingHTTPServer(("127.0.0.1", 0), ControlHandler)
     server.daemon_threads = True
     file = directory / _FILE
     with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT, 0o600), "w", encoding="utf-8") as handle:
