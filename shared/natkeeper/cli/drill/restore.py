@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from natkeeper.cli.drill.faults import cancel_notice, start_instance
 from natkeeper.cli.errors import Denied, Trouble, Wrong
 from natkeeper.cli.survey import network
-from natkeeper.ports import Failure
+from natkeeper.ports import Failure, FailureKind
 
 if TYPE_CHECKING:
     from natkeeper.cli.client import Reach
@@ -75,7 +75,7 @@ class Restore:
         except Gone:
             pass
         except Trouble as trouble:
-            self.left["trouble"] = f"it could not go on: {trouble.what}"
+            self.left["trouble"] = f"it could not go on: {trouble.what}" + (f"; {trouble.do}" if trouble.do else "")
         if not self.left:
             self.journal.remove()
         return list(self.left.values())
@@ -109,6 +109,8 @@ class Restore:
                 started = started or refused is None
                 if refused is not None:
                     self.left["instance"] = f"{gateway} is Stopped, and starting it was refused: {refused}"
+                if refused is not None and refused.kind is FailureKind.DENIED:
+                    raise Trouble(str(refused))
             elif status:
                 started = started or status == "Starting"
             if self.monotonic() >= until:
@@ -192,8 +194,8 @@ class Restore:
     def _until(self, within_s: float, make: Callable[[], Failure | None]) -> None:
         until = self.monotonic() + within_s
         while (refused := make()) is not None:
-            if self.monotonic() >= until:
-                raise Trouble(str(refused))
+            if refused.kind is FailureKind.DENIED or self.monotonic() >= until:
+                raise Trouble(str(refused))  # what is not allowed now is not allowed in ten minutes
             self.sleeper(POLL_S)
 
 
