@@ -18,7 +18,7 @@ CALLED_BY_OTHERS = (
     *("do_*", "log_message", "handle_error"),  # http.server
     *("connection_made", "datagram_received", "error_received"),  # asyncio
     *("handle_starttag", "handle_endtag", "ignore_aliases"),  # html.parser, PyYAML
-    *("list_commands", "format_epilog"),  # click
+    *("list_commands", "format_commands", "format_epilog"),  # click
     *("get_credential", "_new_conn", "__call__", "__getattr__"),  # the SDKs and urllib3
     *("pytest_*", "_split_scope"),  # pytest and pytest-xdist
 )

@@ -10,6 +10,7 @@ import ast
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -31,6 +32,13 @@ def modules(*trees: Path) -> Iterator[Path]:
     """Yield every Python module and part of the setup script below `trees`."""
     for tree in trees:
         yield from sorted(path for path in tree.rglob("*") if path.suffix in {".py", ".sh"} and path.is_file())
+
+
+@cache
+def _nodes(path: Path) -> tuple[ast.ClassDef | ast.Import | ast.ImportFrom, ...]:
+    """Return the classes and imports of a module."""
+    every = ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+    return tuple(node for node in every if isinstance(node, (ast.ClassDef, ast.Import, ast.ImportFrom)))
 
 
 def lines(path: Path) -> int:
@@ -56,7 +64,7 @@ def imports() -> set[tuple[str, str]]:
 
 
 def _imported(path: Path) -> Iterator[str]:
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in _nodes(path):
         if isinstance(node, ast.ImportFrom) and node.module == "natkeeper":
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith("natkeeper."):
@@ -90,7 +98,7 @@ def classes() -> dict[str, list[Class]]:
     found = defaultdict(list)
     for path in modules(PRODUCT, LAB):
         if path.suffix == ".py":
-            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            for node in _nodes(path):
                 if isinstance(node, ast.ClassDef):
                     found[node.name].append(Class(node.name, str(path.relative_to(ROOT))))
     return {name: of for name, of in sorted(found.items()) if len({each.module for each in of}) > 1}
@@ -102,7 +110,7 @@ def meeting() -> list[tuple[str, str]]:
     for path in modules(PRODUCT, LAB, TESTS):
         if path.suffix == ".py":
             names = defaultdict(set)
-            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            for node in _nodes(path):
                 if isinstance(node, ast.ImportFrom):
                     for alias in node.names:
                         names[alias.name].add(node.module)
