@@ -8,6 +8,27 @@ from tests.simulation.simulation import play
 from tests.simulation.story import Happening, Noise, Story
 
 FOUND = {
+    "a return home was tried a fourth time in one run": Story(
+        76,
+        "returns home",
+        29.4,
+        (
+            Happening(1305, "fails", ("i-alpha",)),
+            Happening(1705, "is refused", ("route", "IncorrectStatus.Vswitch", None, "vtb-one", 400.0)),
+        ),
+        retries=0,
+    ),
+    "a report was believed against the gateway that a move without words had just led to": Story(
+        40711,
+        "two tables",
+        10.2,
+        (
+            Happening(100.64, "is refused", ("words", "InvalidDescription.Malformed", None, None, 4000.0)),
+            Happening(549.22, "stops", ("i-alpha", False)),
+        ),
+        runs=3,
+        retries=0,
+    ),
     "a look from before the route left and came back counted as verification": Story(
         1143,
         "over halves",

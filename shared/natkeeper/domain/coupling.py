@@ -42,7 +42,11 @@ if TYPE_CHECKING:
 
 
 def unless_refused(step: Step, world: World) -> Step:
-    """Hold what the platform refuses for this table whatever the next hop is: a right, a quota, a kind of table."""
+    """Hold what the platform refuses for this table, whatever the next hop is or after all tries of this run.
+
+    The first is a right, a quota, a kind of table; the second is a planned move or a person's wish, because a route
+    that leads nowhere goes to another next hop meanwhile.
+    """
     match step:
         case Move():
             deed = Deed.POINT
@@ -50,8 +54,8 @@ def unless_refused(step: Step, world: World) -> Step:
             deed = Deed.CREATE
         case _:
             return step
-    known = world.so_far.against(deed, table=step.route.table)
-    refusal = next((refusal for refusal in known if refusal.hop is None), None)
+    known = world.so_far.against(deed, table=step.route.table, hop=step.to.id)
+    refusal = next((each for each in known if each.hop is None or each.over), None)
     if refusal is None:
         return step
     return Hold(step.route, f"{step.reason}; {step.to} would take the route, but {deed.value} failed: {refusal.reason}")

@@ -42,11 +42,21 @@ def suspect(
         return (world if suspected is None else _doubt(world, suspected)), None
     hop, lost = belief
     looked = report.lasted or timedelta(seconds=policy.probe.look_s * report.failures)
-    if not -PROMPT <= now - report.since <= looked + PROMPT:
+    if _moved_wordlessly(world, policy, hop) or not -PROMPT <= now - report.since <= looked + PROMPT:
         seen.reported[hop.id] = lost
         return _doubt(world, hop), None
     seen.egress[hop.id] = lost
     return _with_egress(world, policy, hop, lost), None
+
+
+def _moved_wordlessly(world: World, policy: Group, hop: NextHop) -> bool:
+    """Return True if the route left its home and nothing says when: the report may be about the hop before.
+
+    The fallback is believed to be lost at once: it is a guess that costs nothing, for a gateway is better.
+    """
+    view = world.routes[watched(policy)]
+    away = hop.id not in (policy.home(watched(policy)), policy.fallback)
+    return away and isinstance(view, RouteView) and view.remembered.since is None
 
 
 def _doubt(world: World, hop: NextHop) -> World:
