@@ -99,7 +99,8 @@ class Bounds:
             return
         key = run.name, call.table, call.destination, getattr(getattr(call, "to", None), "id", "")
         self.tries[key] = self.tries.get(key, 0) + 1
-        if self.tries[key] > TRIES:
+        noise = self.rules.story.noise
+        if self.tries[key] > TRIES + bool(noise.fails or noise.lost):  # a try without an answer is made once more
             self.rules.violate("attempts", f"{run.name} tries {key[1:]} for the {self.tries[key]}th time")
 
     def accepted(self, run: Any, call: Any) -> None:
