@@ -324,7 +324,8 @@ class Rules:
                     self._break("rule 1", f"{run.name} leaves {table} without a route")
         if not isinstance(result, Failure) or how:
             self.writes += 1
-            if self.story.quiet and not run.action:
+            late = isinstance(call, NoteRoute) and self.story.noise.slow  # a slow answer is blindness, which is noted
+            if self.story.quiet and not run.action and not late:
                 self._break("quiet world", f"{run.name} sends {call}")
         self.more.accepted(run, call)
         if isinstance(call, NoteRoute):
