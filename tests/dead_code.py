@@ -22,8 +22,8 @@ CALLED_BY_OTHERS = (
     *("get_credential", "_new_conn", "__call__", "__getattr__"),  # the SDKs and urllib3
     *("pytest_*", "_split_scope"),  # pytest and pytest-xdist
 )
-DECORATORS = ("@click.command", "@app.command", "@pytest.fixture", "@fixture")
-CALLED_BY_NAME = ("tests/simulation/simulation.py",)
+DECORATORS = ("@click.command", "@app.command", "@main.command", "@pytest.fixture", "@fixture")
+CALLED_BY_NAME = ("tests/simulation/refusing.py", "tests/simulation/simulation.py")
 """Files whose methods are chosen by the name of a happening."""
 
 
