@@ -6,9 +6,27 @@ from dataclasses import replace
 
 import pytest
 
+from natkeeper.domain.decision import Keep, Move, Verify
+from natkeeper.domain.egress import EgressLost, EgressSeen
 from natkeeper.domain.health import Draining, Health, Healthy, Sight, Unhealthy, Unknown, assess
 from natkeeper.domain.observed import Condition, SystemEvent
-from tests.deciding.worlds import A, ago, due, gateway, later, lost, seen, spot
+from tests.deciding.worlds import (
+    BLIND,
+    NOON,
+    ROUTE,
+    A,
+    B,
+    ago,
+    due,
+    gateway,
+    hop,
+    later,
+    lost,
+    seen,
+    spot,
+    step,
+    world,
+)
 
 
 def judged(sight: Sight, *, own: bool = True) -> Health:
@@ -73,6 +91,27 @@ def test_a_gateway_without_a_public_address_is_of_no_use_unless_an_eip_follows()
     bare = gateway(public_ip=None)
     assert judged(bare) == Unhealthy("has no public address")
     assert judged(bare, own=False) == Healthy()
+
+
+def test_an_address_that_ecs_does_not_show_may_be_on_a_second_interface() -> None:
+    """DescribeInstances lists no EIP of an interface; what was seen to work needs none to be shown."""
+    assert judged(gateway(public_ip=None, interfaces=("eni-1", "eni-2"))) == Healthy()
+    assert judged(gateway(public_ip=None, interfaces=("eni-1",))) == Unhealthy("has no public address")
+    assert judged(seen(public_ip=None)) == Healthy()
+    assert judged(gateway(public_ip=None, proof=EgressSeen(NOON, None))) == Healthy()
+    assert judged(lost(public_ip=None)) == Unhealthy("does not reach the internet: no answer")
+
+
+def test_a_route_is_left_over_a_missing_address_only_after_a_look() -> None:
+    """The look that fails, or cannot be had, leaves it; the one that works keeps it."""
+    hidden = gateway(public_ip=None)
+    assert step(world(a=hidden)) == Verify(ROUTE, hop(A), f"seeing whether the internet is reached through {A}")
+    assert isinstance(step(world(a=seen(public_ip=None))), Keep)
+    for look in (EgressLost(NOON, "no answer"), BLIND):
+        found = step(world(a=replace(hidden, egress=look)))
+        assert isinstance(found, Move)
+        assert found.to == hop(B)
+    assert isinstance(step(world(a=gateway("Stopped", public_ip=None))), Move)
 
 
 def test_a_look_that_failed_outweighs_what_ecs_says() -> None:

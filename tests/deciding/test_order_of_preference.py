@@ -91,6 +91,7 @@ def test_a_better_gateway_that_comes_back_moves_nothing() -> None:
         (None, "Running", C),
         (spot(), "Running", C),
         (gateway(public_ip=None), "Running", C),
+        (gateway(public_ip=None, interfaces=("eni-1", "eni-2")), "Running", C),
         (gateway(locks=("financial",)), "Running", C),
         (gateway(health="Impaired"), "Running", C),
         (lost(), "Running", C),

@@ -15,7 +15,7 @@ from natkeeper.domain.decide import decide
 from natkeeper.domain.decision import Decision, Step
 from natkeeper.domain.egress import Egress, EgressLost, EgressSeen
 from natkeeper.domain.health import Sight
-from natkeeper.domain.ids import EipId, EntryId, GroupName, InstanceId, NatGatewayId, TableId
+from natkeeper.domain.ids import EipId, EntryId, GroupName, InstanceId, InterfaceId, NatGatewayId, TableId
 from natkeeper.domain.memory import NOTHING, Memory, encode
 from natkeeper.domain.observed import (
     Condition,
@@ -88,10 +88,18 @@ def gateway(
     health: str = "Ok",
     public_ip: str | None = "198.51.100.9",
     started: datetime | None = None,
+    interfaces: tuple[str, ...] = (),
     **seen: Any,
 ) -> Sight:
     """What is seen of a gateway; `seen` are the other fields of Sight."""
-    instance = Instance(A, PowerState(status), public_ip=public_ip, locks=frozenset(locks), started=started)
+    instance = Instance(
+        A,
+        PowerState(status),
+        public_ip=public_ip,
+        locks=frozenset(locks),
+        started=started,
+        interfaces=tuple(map(InterfaceId, interfaces)),
+    )
     return Sight(instance, Condition(A, health, events), **seen)
 
 

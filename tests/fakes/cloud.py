@@ -110,6 +110,8 @@ class FakeCloud:
         self.assistant_s = 2.5
         self.serialised = True
         """Whether the VPC refuses a route write while another one is under way (TaskConflict)."""
+        self.answers_fc = True
+        """Whether the targets answer Function Compute's own address: they do not where they have a list."""
         self.unprovable: set[str] = set()
         """Gateways on which the setup's proof cannot be had."""
         self.refused_hops: dict[str, str] = {}
@@ -333,7 +335,7 @@ class FakeCloud:
                     return _gone(f"there is no function {function}")
                 return self._egress(world.egress(TableId(self.probes[function])))
             case LookFromHere():
-                return self._egress("203.0.113.99" if world.internet else None)
+                return self._egress("203.0.113.99" if world.internet and self.answers_fc else None)
             case StartLook(gateway=gateway):
                 machine = world.machines.get(gateway)
                 if machine is None or machine.status is not PowerState.RUNNING:

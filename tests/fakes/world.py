@@ -15,7 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 
-from natkeeper.domain.ids import EipId, EntryId, InstanceId, NatGatewayId, TableId
+from natkeeper.domain.ids import EipId, EntryId, InstanceId, InterfaceId, NatGatewayId, TableId
 from natkeeper.domain.observed import (
     Condition,
     Eip,
@@ -55,7 +55,10 @@ class Timings:
 
 @dataclass(slots=True)
 class Machine:
-    """An ECS instance and what its guest does. `rules` says whether it masquerades and forwards."""
+    """An ECS instance and what its guest does. `rules` says whether it masquerades and forwards.
+
+    `second_ip`: the public address of its second interface, which DescribeInstances does not show.
+    """
 
     id: InstanceId
     own_ip: str | None
@@ -67,6 +70,13 @@ class Machine:
     started: datetime = START - timedelta(days=3)
     rules: bool = True
     hung: bool = False
+    second_ip: str | None = None
+
+    @property
+    def interfaces(self) -> tuple[InterfaceId, ...]:
+        """Its network interfaces, the primary one first."""
+        names = ("1",) if self.second_ip is None else ("1", "2")
+        return tuple(InterfaceId(f"eni-{self.id.removeprefix('i-')}{name}") for name in names)
 
     @property
     def works(self) -> bool:
@@ -332,11 +342,12 @@ class World:
             machine.zone,
             VPC,
             "10.0.0.1",
-            self.public_ip(machine.id),
+            self.shown_ip(machine.id),
             machine.locks,
             machine.started,
             fixed_ip=machine.own_ip,
             eip=next(held, None),
+            interfaces=machine.interfaces,
         )
 
     def conditions(self, ids: tuple[InstanceId, ...]) -> dict[InstanceId, Condition]:
@@ -354,7 +365,11 @@ class World:
         return NatGateway(gateway, self.nat[gateway]) if gateway in self.nat else None
 
     def public_ip(self, instance: InstanceId) -> str | None:
-        """Name the public address of an instance: its own, or an EIP that has arrived."""
+        """Name the public address of an instance's packets, whether DescribeInstances shows it or not."""
+        return self.shown_ip(instance) or self.machines[instance].second_ip
+
+    def shown_ip(self, instance: InstanceId) -> str | None:
+        """Name the public address that DescribeInstances shows: its own, or an EIP that has arrived."""
         held = (a.ip for a in self.addresses.values() if a.holder == instance and a.status is EipStatus.IN_USE)
         return next(held, self.machines[instance].own_ip)
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from natkeeper.alibaba.clients import Attempt
 from natkeeper.alibaba.fields import optional, said, there, time_of
 from natkeeper.alibaba.lean_imports import lean
-from natkeeper.domain.ids import EipId, InstanceId
+from natkeeper.domain.ids import EipId, InstanceId, InterfaceId
 from natkeeper.domain.observed import Condition, Instance, PowerState, SystemEvent
 
 with lean("alibabacloud_ecs20140526"):
@@ -67,6 +67,18 @@ def _instance(item: models.DescribeInstancesResponseBodyInstancesInstance) -> In
         name=said(item.instance_name, "InstanceName"),
         fixed_ip=said(public_ips[0], "PublicIpAddress") or None,
         eip=EipId(said(eip.allocation_id, "AllocationId")) if eip and eip.allocation_id else None,
+        interfaces=_interfaces(optional(item.network_interfaces)),
+    )
+
+
+def _interfaces(
+    listed: models.DescribeInstancesResponseBodyInstancesInstanceNetworkInterfaces | None,
+) -> tuple[InterfaceId, ...]:
+    """Name the interfaces, the primary one first."""
+    items = (listed.network_interface if listed else None) or ()
+    ordered = sorted(items, key=lambda item: said(item.type, "Type") != "Primary")
+    return tuple(
+        InterfaceId(name) for item in ordered if (name := said(item.network_interface_id, "NetworkInterfaceId"))
     )
 
 

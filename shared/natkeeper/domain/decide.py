@@ -198,8 +198,12 @@ def _needs_look(here: Here, hop: NextHop) -> bool:
     """Say whether egress through `hop` is still to be seen: after a fresh move, against a mark or a doubt."""
     if here.world.egress(hop) is not None:
         return False
-    if not isinstance(without_mark(here.world, hop).health(hop, here.policy), (Healthy, Draining)):
+    hidden = here.world.hides_address(hop, here.policy)
+    health = without_mark(here.world, hop).health(hop, here.policy, address=not hidden)
+    if not isinstance(health, (Healthy, Draining)):
         return False
+    if hidden:
+        return True  # ECS shows no EIP of a second interface, so a missing address is only a reason to look
     if here.world.lost(hop) is not None and here.policy.looked_at_by_probe(here.route):
         return True  # the proof behind the gateway failed: what the probe sees through this very table weighs more
     fresh = here.memory.since is not None and here.now - here.memory.since < VERIFY_FOR

@@ -108,6 +108,12 @@ class Sight:
         return self.proof if isinstance(self.proof, EgressLost) and not through else None
 
     @property
+    def hides_address(self) -> bool:
+        """Return True if ECS shows no public address of it, and nothing was seen that shows whether it has one."""
+        shown = isinstance(self.instance, Instance) and self.instance.public_ip is None
+        return shown and not isinstance(self.egress, EgressSeen) and not isinstance(self.proof, EgressSeen)
+
+    @property
     def standing_mark(self) -> datetime | None:
         """The mark that makes the gateway unhealthy: a doubt that is believed."""
         return self.doubt if self.believed else None
@@ -117,7 +123,8 @@ def assess(sight: Sight, *, needs_own_address: bool) -> Health:
     """Judge a gateway.
 
     A condition that could not be read is no reason for doubt: power state is the authority, and a condition only
-    ever adds warnings.
+    ever adds warnings. Nor is an address that ECS does not show: the EIP of a second interface is bound to that
+    interface, and DescribeInstances lists none of it.
     """
     instance = sight.instance
     if isinstance(instance, Unseen):
@@ -138,7 +145,7 @@ def assess(sight: Sight, *, needs_own_address: bool) -> Health:
     mark = sight.standing_mark
     if mark is not None:
         return Unhealthy(did_not_work(mark))
-    if needs_own_address and instance.public_ip is None:
+    if needs_own_address and sight.hides_address and len(instance.interfaces) <= 1:
         return Unhealthy("has no public address")
     locks = sorted(instance.locks - {_RECLAIM})
     if locks:

@@ -11,6 +11,8 @@ TableId = NewType("TableId", str)
 """A VPC route table, `vtb-…`."""
 EntryId = NewType("EntryId", str)
 """A route entry, `rte-…`."""
+InterfaceId = NewType("InterfaceId", str)
+"""A network interface of an ECS instance, `eni-…`."""
 EipId = NewType("EipId", str)
 """The AllocationId of an EIP, `eip-…`."""
 NatGatewayId = NewType("NatGatewayId", str)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
 
-from natkeeper.domain.ids import EipId, EntryId, InstanceId, NatGatewayId, TableId
+from natkeeper.domain.ids import EipId, EntryId, InstanceId, InterfaceId, NatGatewayId, TableId
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,8 @@ class Instance:
     """An ECS instance (DescribeInstances). `locks` holds OperationLocks reasons such as `Recycling`.
 
     `public_ip` is its public address, of whatever kind; `fixed_ip` one that was given to it with the instance
-    (PublicIpAddress), and `eip` the EIP that is bound to it.
+    (PublicIpAddress), and `eip` the EIP that is bound to it. An EIP of a second interface is in neither.
+    `interfaces`: its network interfaces, the primary one first.
     """
 
     id: InstanceId
@@ -50,6 +51,7 @@ class Instance:
     name: str = ""
     fixed_ip: str | None = None
     eip: EipId | None = None
+    interfaces: tuple[InterfaceId, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

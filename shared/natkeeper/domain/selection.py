@@ -89,9 +89,12 @@ def _fallbacks(here: Here, leaving: NextHop | None) -> Iterator[NextHop]:
 
 
 def _fit(here: Here, leaving: NextHop | None) -> Iterator[NextHop]:
-    """List the gateways that may take the route: proven ones first, then those that nothing proves or disproves."""
+    """List the gateways that may take the route: proven ones first, then those that nothing proves or disproves.
+
+    Last of all come those of which nothing shows a public address.
+    """
     fit = [hop for hop in _gateways(here, leaving) if here.ineligible(hop) is None]
-    return iter(sorted(fit, key=here.world.unproven))
+    return iter(sorted(fit, key=lambda hop: (here.world.hides_address(hop, here.policy), here.world.unproven(hop))))
 
 
 def _fallback(here: Here, leaving: NextHop | None) -> list[NextHop]:

@@ -111,11 +111,11 @@ class World:
     fallback_mark: datetime | None = None
     fallback_mark_believed: bool = True
 
-    def health(self, hop: NextHop, policy: Group) -> Health:
-        """Judge a next hop that belongs to the group."""
+    def health(self, hop: NextHop, policy: Group, *, address: bool = True) -> Health:
+        """Judge a next hop that belongs to the group; without `address`, whatever public address it lacks."""
         if hop.kind is HopKind.NAT_GATEWAY:
             return self._fallback_health()
-        own = not isinstance(policy.address, Follow)
+        own = address and not isinstance(policy.address, Follow)
         return assess(self.gateways[InstanceId(hop.id)], needs_own_address=own)
 
     def egress(self, hop: NextHop) -> Egress | Unseen | None:
@@ -134,6 +134,11 @@ class World:
         """Return True if the latest setup report of the gateway `hop` could not prove that it forwards."""
         sight = self.gateways[InstanceId(hop.id)]
         return sight.remembered_unproven if sight.unproven is None else sight.unproven
+
+    def hides_address(self, hop: NextHop, policy: Group) -> bool:
+        """Return True if the gateway `hop` needs a public address of its own, and nothing shows that it has one."""
+        own = hop.kind is HopKind.INSTANCE and not isinstance(policy.address, Follow)
+        return own and self.gateways[InstanceId(hop.id)].hides_address
 
     def _fallback_health(self) -> Health:
         if isinstance(self.fallback, Unseen):

@@ -10,7 +10,7 @@ from natkeeper.cli.doctor.findings import Finding, advice, ok, unseen, wrong
 from natkeeper.cli.survey.network import Machine, Rule, Table, VSwitch
 from natkeeper.domain.config import Follow
 from natkeeper.domain.health import Draining, Healthy, Sight, assess
-from natkeeper.domain.ids import InstanceId
+from natkeeper.domain.ids import InstanceId, InterfaceId
 from natkeeper.domain.observed import Instance, PowerState
 from natkeeper.failover.gateway_setup import setup_parameters
 from natkeeper.guest.report import SetupReport, Unreadable
@@ -68,13 +68,24 @@ def _state(group: Group, ground: Ground, machine: Machine) -> Finding:
         status = PowerState(machine.status)
     except ValueError:
         status = PowerState.UNKNOWN
+    cards = ground.cards.get(machine.id, [])
     instance = Instance(
-        InstanceId(machine.id), status, machine.zone, machine.vpc, machine.private_ip, machine.public_ip or None
+        InstanceId(machine.id),
+        status,
+        machine.zone,
+        machine.vpc,
+        machine.private_ip,
+        machine.public_ip or None,
+        interfaces=() if isinstance(cards, Failure) else tuple(InterfaceId(card.id) for card in cards),
     )
     conditions = {} if isinstance(ground.conditions, Failure) else ground.conditions
     own = not isinstance(group.address, Follow)
     health = assess(Sight(instance, conditions.get(InstanceId(machine.id))), needs_own_address=own)
     match health:
+        case Healthy() if own and instance.public_ip is None:
+            said = f"shows no public address; one of its {len(instance.interfaces)} interfaces may have one"
+            do = "natkeeper looks through it before it believes either, and takes it last; bind the EIP to the instance"
+            return advice(group.name, machine.id, said, do)
         case Healthy():
             address = f", seen as {machine.public_ip}" if machine.public_ip else ""
             return ok(group.name, machine.id, f"is {machine.status} in {machine.zone}{address}")
