@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from natkeeper.domain.signals import Ignored, parse
 from natkeeper.failover.dispatch import EARLY_WARNING, plan
-from tests.fakes.stage import TABLE_2, A, B, Stage, group, person, timer
+from tests.fakes.stage import EIP, TABLE, TABLE_2, A, B, Stage, group, person, timer
 
 EVENTS = sorted((Path(__file__).parents[1] / "events").glob("*.json"))
 
@@ -57,6 +59,53 @@ def test_a_touched_table_concerns_the_group_that_guards_it(two: Stage) -> None:
     unnamed = two.route_touched()
     unnamed["data"]["requestParameters"] = {"RouteEntryId": "rte-123"}
     assert list(planned(two, unnamed)) == ["east", "west"]
+
+
+def address_touched(call: str, **request: str) -> dict[str, Any]:
+    """ActionTrail: somebody took an EIP off, or released it."""
+    data = {"eventName": call, "requestParameters": request}
+    return {"specversion": "1.0", "source": "acs.vpc", "type": "vpc:ActionTrail:ApiCall", "data": data}
+
+
+def test_an_address_concerns_its_holders_group_or_whom_it_follows() -> None:
+    """Where no holder is named it may be any gateway's own; an EIP that follows is known by its id."""
+    stage = Stage(
+        {
+            "east": group(gateways=[A, B]),
+            "west": group(gateways=["i-west1"], routes=[{"table": TABLE_2}], probe=None, address={"follow": EIP}),
+        }
+    )
+    off, gone = "UnassociateEipAddress", "ReleaseEipAddress"
+    assert list(planned(stage, address_touched(off, AllocationId="eip-123", InstanceId=A))) == ["east"]
+    assert list(planned(stage, address_touched(off, AllocationId=EIP, InstanceId="i-west1"))) == ["west"]
+    assert list(planned(stage, address_touched(gone, AllocationId=EIP))) == ["west"]
+    assert list(planned(stage, address_touched(gone, AllocationId="eip-123"))) == ["east"]
+    todo = plan(
+        parse(json.dumps(address_touched(off, AllocationId="eip-1x2", InstanceId="i-stranger"))),
+        stage.config,
+        stage.world.now,
+    )
+    assert todo.ignored == ("UnassociateEipAddress of eip-1x2 on i-stranger, which concerns no group",)
+
+
+def test_an_address_that_is_taken_off_a_gateway_is_waited_for_and_an_old_event_is_not(two: Stage) -> None:
+    """The call is a request: for some seconds its effect may still be to come."""
+    payload = address_touched("UnassociateEipAddress", InstanceId=A)
+    (errand,) = plan(parse(json.dumps(payload)), two.config, two.world.now).errands
+    assert (errand.ominous, errand.patience) == (frozenset({A}), EARLY_WARNING)
+    payload["data"]["eventTime"] = "2020-01-01T00:00:00Z"
+    (errand,) = plan(parse(json.dumps(payload)), two.config, two.world.now).errands
+    assert errand.patience == timedelta(0)
+
+
+def test_tables_of_one_call_concern_each_group_that_guards_one(two: Stage) -> None:
+    """CreateRouteEntries may name several."""
+    payload = two.route_touched("CreateRouteEntries")
+    payload["data"]["requestParameters"] = {
+        "RouteEntries.1.RouteTableId": TABLE,
+        "RouteEntries.2.RouteTableId": TABLE_2,
+    }
+    assert list(planned(two, payload)) == ["east", "west"]
 
 
 def test_a_status_without_a_group_is_about_all_and_writes_nothing(two: Stage) -> None:

@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from natkeeper.domain.signals import (
+    AddressTouched,
     Ignored,
     InstanceEvent,
     InstancesTouched,
@@ -87,15 +88,17 @@ def test_only_ids_of_the_right_form_get_through(payload: Any) -> None:
                 ids.append(instance)
             case InstancesTouched(instances=instances):
                 ids += instances
-            case RouteTouched(table=table, entry=entry):
-                ids += [table, entry]
+            case RouteTouched(tables=tables, entry=entry):
+                ids += [*tables, entry]
+            case AddressTouched(eip=eip, instance=holder):
+                ids += [eip, holder]
             case Switch(to=to, table=table):
                 ids += [to, table]
             case SetUp(gateway=gateway):
                 ids.append(gateway)
             case _:
                 pass
-    assert all(found is None or re.fullmatch(r"(i|vtb|rte|ngw)-[a-z0-9]{3,40}", found) for found in ids)
+    assert all(found is None or re.fullmatch(r"(i|vtb|rte|ngw|eip)-[a-z0-9]{3,40}", found) for found in ids)
 
 
 @given(damaged())

@@ -10,19 +10,23 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 
-from natkeeper.domain.ids import EntryId, GroupName, InstanceId, TableId
+from natkeeper.domain.ids import EipId, EntryId, GroupName, InstanceId, TableId
 from natkeeper.domain.untrusted import as_moment, as_object, as_text, as_texts
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 MANUAL_ACTIONS = ("switch", "pause", "resume", "setup", "status", "sweep")
 
 _INSTANCE = re.compile(r"\bi-[a-z0-9]{3,40}")
 _HOP = re.compile(r"(?:i|ngw)-[a-z0-9]{3,40}")
-_TABLE = re.compile(r"vtb-[a-z0-9]{3,40}")
-_ENTRY = re.compile(r"rte-[a-z0-9]{3,40}")
+_TABLE = re.compile(r"\bvtb-[a-z0-9]{3,40}")
+_ENTRY = re.compile(r"\brte-[a-z0-9]{3,40}")
+_EIP = re.compile(r"\beip-[a-z0-9]{3,40}")
 _DURATION = re.compile(r"(\d{1,6})(s|m|h|d)")
 _UNIT_S = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _LONGEST_PAUSE = timedelta(days=30)
@@ -42,7 +46,7 @@ class InstanceEvent:
 
 @dataclass(frozen=True, slots=True)
 class InstancesTouched:
-    """ActionTrail: somebody asked ECS to stop, reboot or delete instances. A request, not yet an outcome."""
+    """ActionTrail: somebody asked ECS for what ends instances, or changes them. A request, not yet an outcome."""
 
     instances: tuple[InstanceId, ...]
     what: str
@@ -51,10 +55,20 @@ class InstancesTouched:
 
 @dataclass(frozen=True, slots=True)
 class RouteTouched:
-    """ActionTrail: somebody modified or deleted a route entry. Either id may be missing."""
+    """ActionTrail: somebody changed route entries, or what a route table is bound to. Any id may be missing."""
 
-    table: TableId | None
+    tables: tuple[TableId, ...]
     entry: EntryId | None
+    what: str
+    at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AddressTouched:
+    """ActionTrail: somebody took an EIP off, or released it. Either id may be missing."""
+
+    eip: EipId | None
+    instance: InstanceId | None
     what: str
     at: datetime | None = None
 
@@ -159,7 +173,8 @@ class Sweep:
 
 Manual = Switch | Pause | Resume | SetUp | Status | Sweep
 OfProbe = ProbeReport | ProbeBroken | ProbeHeard | FunctionFailed
-Signal = InstanceEvent | InstancesTouched | RouteTouched | OfProbe | Timer | Manual
+OfTrail = InstancesTouched | RouteTouched | AddressTouched
+Signal = InstanceEvent | OfTrail | OfProbe | Timer | Manual
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,8 +232,8 @@ _SYSTEM_EVENTS = ("SystemMaintenance.", "SystemFailure.", "InstanceFailure.")
 
 
 def _cloud_event(event: dict[str, Any]) -> Parsed:
-    kind, source, data = as_text(event["type"]), as_text(event.get("source")), event.get("data")
-    if not isinstance(data, dict):
+    kind, source, data = as_text(event["type"]), as_text(event.get("source")), as_object(event.get("data"))
+    if not data:
         return Ignored(f"the event {kind} has no data object")
     at = as_moment(event.get("time"))
     product, _, what = kind.partition(":")
@@ -230,10 +245,10 @@ def _cloud_event(event: dict[str, Any]) -> Parsed:
 
 
 def _cloud_monitor(event: dict[str, Any]) -> Parsed:
-    content, name = event.get("content"), as_text(event["name"])
+    content, name = as_object(event.get("content")), as_text(event["name"])
     if as_text(event["product"]).upper() != "ECS":
         return Ignored(f"CloudMonitor events of product {as_text(event['product'])} are not watched")
-    if not isinstance(content, dict):
+    if not content:
         return Ignored(f"the CloudMonitor event {name} has no content object")
     about = {"resourceId": event.get("resourceId"), **content}
     return _instance_event(name, about, as_moment(event.get("eventTime")))
@@ -278,11 +293,22 @@ def _system_event(about: InstanceId, kind: str, status: str, at: datetime | None
 # ---- ActionTrail -----------------------------------------------------------------------------------------
 
 _INSTANCE_CALLS = frozenset(
-    ("StopInstance", "StopInstances", "RebootInstance", "RebootInstances", "DeleteInstance", "DeleteInstances"),
+    (
+        *("StopInstance", "StopInstances", "RebootInstance", "RebootInstances", "DeleteInstance", "DeleteInstances"),
+        *("RedeployInstance", "ReplaceSystemDisk"),
+    )
 )
 _ACTION_TRAIL = "acs.actiontrail"
 """ActionTrail's own name as a source; then the event's serviceName says whose call it is."""
-_ROUTE_CALLS = frozenset(("ModifyRouteEntry", "DeleteRouteEntry", "DeleteRouteEntries"))
+_ROUTE_CALLS = frozenset(
+    (
+        *("ModifyRouteEntry", "DeleteRouteEntry", "DeleteRouteEntries", "CreateRouteEntry", "CreateRouteEntries"),
+        *("AssociateRouteTable", "UnassociateRouteTable"),
+    )
+)
+_ADDRESS_CALLS = frozenset(("UnassociateEipAddress", "ReleaseEipAddress"))
+_OF_NETWORKS = ("acs.vpc", "acs.eip")
+"""EIPs are of the VPC product by their endpoint, and of one of their own by their resource type (ACS::EIP::…)."""
 
 
 def _action_trail(source: str, data: dict[str, Any], at: datetime | None) -> Parsed:
@@ -290,26 +316,44 @@ def _action_trail(source: str, data: dict[str, Any], at: datetime | None) -> Par
     if data.get("errorCode"):
         return Ignored(f"the call {call} had failed, so it changed nothing")
     at = as_moment(data.get("eventTime")) or at
-    request = as_object(data.get("requestParameters"))
+    request = as_object(data.get("requestParameters")) or as_object(data.get("requestParameterJson"))
     if source == _ACTION_TRAIL:
         source = f"acs.{as_text(data.get('serviceName')).lower()}"
     if source == _ECS_SOURCE and call in _INSTANCE_CALLS:
-        instances = _named_instances(data, request)
-        return InstancesTouched(instances, call, at) if instances else Ignored(f"the call {call} names no instance")
-    if source == "acs.vpc" and call in _ROUTE_CALLS:
-        table, entry = as_text(request.get("RouteTableId")), as_text(request.get("RouteEntryId"))
-        known_table = TableId(table) if _TABLE.fullmatch(table) else None
-        known_entry = EntryId(entry) if _ENTRY.fullmatch(entry) else None
-        return RouteTouched(known_table, known_entry, call, at)
+        instances = _named(_INSTANCE, "InstanceId", "ACS::ECS::Instance", data, request)
+        touched = InstancesTouched(tuple(map(InstanceId, instances)), call, at)
+        return touched if instances else Ignored(f"the call {call} names no instance")
+    if source in _OF_NETWORKS and call in _ROUTE_CALLS:
+        tables = _named(_TABLE, "RouteTableId", "ACS::VPC::RouteTable", data, request)
+        entries = _named(_ENTRY, "RouteEntryId", "ACS::VPC::RouteEntry", data, request)
+        return RouteTouched(tuple(map(TableId, tables)), EntryId(entries[0]) if len(entries) == 1 else None, call, at)
+    if source in _OF_NETWORKS and call in _ADDRESS_CALLS:
+        eips = _named(_EIP, "AllocationId", "ACS::EIP::EipAddress", data, request)
+        holders = _named(_INSTANCE, "InstanceId", "ACS::ECS::Instance", data, request)
+        holder = InstanceId(holders[0]) if len(holders) == 1 else None
+        return AddressTouched(EipId(eips[0]) if len(eips) == 1 else None, holder, call, at)
     return Ignored(f"the call {call or '(unnamed)'} to {source} is not watched")
 
 
-def _named_instances(data: dict[str, Any], request: dict[str, Any]) -> tuple[InstanceId, ...]:
-    """Collect the instances of a call from every place where ActionTrail names them."""
-    places = [value for key, value in request.items() if key.startswith("InstanceId")]
-    places.append(as_object(data.get("referencedResources")).get("ACS::ECS::Instance"))
-    texts = [text for place in places for text in as_texts(place)]
-    return tuple(sorted({InstanceId(found) for text in texts for found in _INSTANCE.findall(text)}))
+def _named(form: re.Pattern[str], key: str, kind: str, data: dict[str, Any], request: dict[str, Any]) -> list[str]:
+    """Collect the ids of one form from every place where ActionTrail names what a call is about.
+
+    These are the parameters called `key`, numbered (`InstanceId.1`), within others (`RouteEntries.1.RouteTableId`) or
+    in lists of objects; the resources of this `kind`; and the event's resource, which has the kind beside it or none.
+    """
+    places = [*_values(request, key), as_object(data.get("referencedResources")).get(kind)]
+    if as_text(data.get("resourceType")) in ("", kind):
+        places.append(data.get("resourceName"))
+    return sorted({found for place in places for text in as_texts(place) for found in form.findall(text)})
+
+
+def _values(request: dict[str, Any], key: str) -> Iterator[Any]:
+    """List the values of the parameters called `key`, in `request` and one level below."""
+    for name, value in request.items():
+        if any(part.startswith(key) for part in name.split(".")):
+            yield value
+        for each in value if isinstance(value, list) else ():
+            yield from (inner for name, inner in as_object(each).items() if name.startswith(key))
 
 
 # ---- the probe's failure record --------------------------------------------------------------------------

@@ -6,15 +6,17 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from natkeeper.domain.config import Config, Group
+from natkeeper.domain.config import Config, Follow, Group
 from natkeeper.domain.ids import GroupName
 from natkeeper.domain.signals import (
+    AddressTouched,
     FunctionFailed,
     Ignored,
     InstanceEvent,
     InstancesTouched,
     Manual,
     OfProbe,
+    OfTrail,
     Parsed,
     Pause,
     ProbeBroken,
@@ -113,7 +115,7 @@ def plan(signals: Iterable[Parsed], config: Config, now: datetime) -> Plan:
                 draft.ignored.append(reason)
             case Unclear(reason=reason):
                 draft.unclear.append(reason)
-            case InstanceEvent() | InstancesTouched() | RouteTouched():
+            case InstanceEvent() | InstancesTouched() | RouteTouched() | AddressTouched():
                 _event(signal, config, now, draft)
             case ProbeReport() | ProbeBroken() | ProbeHeard() | FunctionFailed():
                 _of_probe(signal, config, draft)
@@ -130,16 +132,13 @@ def plan(signals: Iterable[Parsed], config: Config, now: datetime) -> Plan:
     )
 
 
-def _event(
-    signal: InstanceEvent | InstancesTouched | RouteTouched, config: Config, now: datetime, draft: _Draft
-) -> None:
+def _event(signal: InstanceEvent | OfTrail, config: Config, now: datetime, draft: _Draft) -> None:
     fresh = signal.at is None or now - signal.at < STALE_EVENT
     if isinstance(signal, RouteTouched):
-        groups = [g for g in config.groups if signal.table is None or signal.table in {r.table for r in g.routes}]
-        for group in groups:
-            draft.add(Errand(group, f"{signal.what} of {signal.table or 'a route entry'}"))
-        if not groups:
-            draft.ignored.append(f"{signal.what} of {signal.table}, a route table that no group guards")
+        _route_touched(signal, config, draft)
+        return
+    if isinstance(signal, AddressTouched):
+        _address_touched(signal, config, draft, EARLY_WARNING if fresh else timedelta(0))
         return
     instances = (signal.instance,) if isinstance(signal, InstanceEvent) else signal.instances
     ominous = signal.ominous if isinstance(signal, InstanceEvent) else True
@@ -156,6 +155,32 @@ def _event(
         draft.add(errand)
     if not concerned:
         draft.ignored.append(f"{', '.join(instances)}: {signal.what}, but no group has this gateway")
+
+
+def _route_touched(signal: RouteTouched, config: Config, draft: _Draft) -> None:
+    named = ", ".join(signal.tables)
+    groups = [g for g in config.groups if not named or {route.table for route in g.routes} & set(signal.tables)]
+    for group in groups:
+        draft.add(Errand(group, f"{signal.what} of {named or 'a route entry'}"))
+    if not groups:
+        draft.ignored.append(f"{signal.what} of {named}, which no group guards")
+
+
+def _address_touched(signal: AddressTouched, config: Config, draft: _Draft, patience: timedelta) -> None:
+    """Look at whoever may lose its address: the group that the EIP follows, the holder's, or all with own addresses."""
+    what = f"{signal.what} of {signal.eip or 'an EIP'}"
+    following = [g for g in config.groups if isinstance(g.address, Follow) and g.address.follow == signal.eip]
+    if signal.instance is None:
+        groups = following or [group for group in config.groups if not isinstance(group.address, Follow)]
+        errands = [Errand(group, what) for group in groups]
+    else:
+        what += f" on {signal.instance}"
+        groups = following or [group for group in config.groups if signal.instance in group.gateways]
+        errands = [Errand(group, what, ominous=frozenset({signal.instance}), patience=patience) for group in groups]
+    for errand in errands:
+        draft.add(errand)
+    if not groups:
+        draft.ignored.append(f"{what}, which concerns no group")
 
 
 def _of_probe(signal: OfProbe, config: Config, draft: _Draft) -> None:

@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from natkeeper.domain.signals import InstanceEvent, InstancesTouched, ProbeBroken, RouteTouched, parse
+from natkeeper.domain.signals import AddressTouched, InstanceEvent, InstancesTouched, ProbeBroken, RouteTouched, parse
 from natkeeper.failover import probes
 from natkeeper.failover.dispatch import Errand, plan
 from natkeeper.failover.probes import Probes
@@ -34,7 +34,7 @@ NOTHING_NEW = timedelta(seconds=10)
 """How long an event that was attended to has nothing new to say when the bus repeats it: a storm of copies must not
 cost a read each, which would eat up the API's rate and keep other groups waiting."""
 
-_OF_THE_BUS = (InstanceEvent, InstancesTouched, RouteTouched)
+_OF_THE_BUS = (InstanceEvent, InstancesTouched, RouteTouched, AddressTouched)
 
 
 @dataclass(slots=True)
