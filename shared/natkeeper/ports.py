@@ -304,6 +304,8 @@ class LookThroughProbe(Call[Egress]):
 class LookFromHere(Call[Egress]):
     """Look at the targets by FC's own egress, which crosses no gateway: is the internet itself alive?"""
 
+    tries: ClassVar[int] = 1
+    """A look that this process has no room for is not had by insisting; the routes are waiting."""
     targets: tuple[str, ...]
     timeout_s: float
 

@@ -91,3 +91,19 @@ def test_a_gateway_that_started_since_is_tried_at_once() -> None:
     stage.world.advance(30)
     stage.send(stage.report())
     assert stage.next_hop() == other
+
+
+def test_a_gateway_that_started_since_is_tried_once() -> None:
+    """It failed as well, so it is no news any more: the wait holds, although it started during it."""
+    stage = Stage({"prod": group(gateways=[A, B, C])})
+    stage.world.stop(A)
+    stage.send(stage.state(A, "Stopping"))
+    stage.world.advance(30)
+    broken(stage)
+    stage.send(stage.report(age=3.0))
+    stage.sweeps(10)
+    stage.world.start(A)
+    stage.world.advance(30)
+    before = len(stage.world.moves)
+    hours(stage, 1)
+    assert len(stage.world.moves) - before <= 4  # A and B at once, and the next round after the hour

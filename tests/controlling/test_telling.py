@@ -6,8 +6,8 @@ import json
 from datetime import timedelta
 
 from natkeeper.failover.run import LONGEST_PARCEL
-from natkeeper.ports import FailureKind, HandOver, PointRoute
-from tests.fakes.stage import A, B, Stage, group, person, timer
+from natkeeper.ports import FailureKind, HandOver, PointRoute, ReadRoutes
+from tests.fakes.stage import TABLE, TABLE_2, A, B, Stage, group, person, timer
 
 
 def test_a_change_is_told_with_everything_a_person_needs(stage: Stage) -> None:
@@ -163,3 +163,22 @@ def test_a_broken_probe_of_a_stranger_is_ignored(stage: Stage) -> None:
     answer = stage.send(broken("other"))
     assert answer.receipts == ()
     assert answer.ignored == ("a probe is broken for group 'other', which does not exist",)
+
+
+def test_one_slow_answer_at_a_cold_start_is_no_episode() -> None:
+    """A process that knows nothing yet looks again before it tells people that natkeeper is blind."""
+    stage = Stage({"prod": group(routes=[{"table": TABLE}, {"table": TABLE_2}])})
+    stage.cloud.fail(ReadRoutes, FailureKind.UNREACHABLE, times=1, takes=3.1)
+    receipt = stage.sweep()
+    assert receipt.outcome == "quiet"
+    assert stage.cloud.handed == []
+    assert stage.description() == ""
+
+
+def test_blindness_that_lasts_at_a_cold_start_is_told_at_once() -> None:
+    """It may have lasted for long: nobody knows since when."""
+    stage = Stage()
+    stage.cloud.fail(ReadRoutes, FailureKind.UNREACHABLE)
+    receipt = stage.sweep()
+    assert [episode["kind"] for episode in receipt.as_json()["episodes"]] == ["blind"]
+    assert len(stage.told_people()) == 1

@@ -99,8 +99,7 @@ class Bounds:
             return
         key = run.name, call.table, call.destination, getattr(getattr(call, "to", None), "id", "")
         self.tries[key] = self.tries.get(key, 0) + 1
-        noise = self.rules.story.noise
-        if self.tries[key] > TRIES + bool(noise.fails or noise.lost):  # a try without an answer is made once more
+        if self.tries[key] > TRIES:
             self.rules.violate("attempts", f"{run.name} tries {key[1:]} for the {self.tries[key]}th time")
 
     def accepted(self, run: Any, call: Any) -> None:

@@ -127,6 +127,15 @@ class Region(FakeCloud):
         kinds = [PointRoute("", TableId(table), "0.0.0.0/0", hop, "", "")]
         return all(self.refused(call) is None for call in kinds)
 
+    def retires(self, table: str) -> bool:
+        """Whether the platform would delete entries of `table` now."""
+        deletions = (each for each in self.refusals if each.kind == "delete" and each.table in (None, table))
+        return not any(self.town.second < each.until for each in deletions)
+
+    def creates(self, table: str, hop: NextHop) -> bool:
+        """Whether the platform would create an entry to `hop` in `table` now."""
+        return self.refused(CreateRoute("", TableId(table), "0.0.0.0/0", hop, "", "", "")) is None
+
     def brings(self, eip: str, holder: str | None, to: str) -> bool:
         """Whether the platform would bring an EIP to an instance now."""
         off = holder is None or self.refused(UnassociateEip(EipId(eip), InstanceId(holder))) is None

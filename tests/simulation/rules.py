@@ -147,7 +147,8 @@ class Rules:
                 self.waits.append(waited)
         stuck = self.town.stuck.get(table, -1.0) > now or self.town.slow_until > now
         halves = [e for e in town.tables[table] if e.destination in HALVES and is_ours(e.description)]
-        fit = any(self.truth.works(hop, group) for hop in self.truth.hops(group))
+        stuck = stuck or not self.region.retires(table)
+        fit = any(self.truth.works(hop, group) and self.region.creates(table, hop) for hop in self.truth.hops(group))
         if halves and fit and not stuck and not self.truth.paused(group) and not self.truth.foreign(group, route):
             self.halved_since.setdefault(table, now)
         else:
@@ -306,11 +307,11 @@ class Rules:
             entry = None if isinstance(call, DeleteRoute) else self.town.entry(call.table, call.destination)
             self._before: tuple[NextHop | None, str] = (None, "") if entry is None else (entry.hop, entry.description)
 
-    def arrived(self, run: RunView, call: Any, result: Result, how: str) -> None:
-        """Judge a write that was carried out by what is true."""
+    def arrived(self, run: RunView, call: Any, result: Result, how: str, *, heard: bool) -> None:
+        """Judge a write that was carried out by what is true. `heard`: its answer reaches the run."""
         if not isinstance(call, WRITES):
             return
-        if not how:
+        if heard:
             self.more.answered(run, call, result)
         done = how != "lost out" and (how == "lost back" or not isinstance(result, Failure))
         if not done:
@@ -324,8 +325,7 @@ class Rules:
                     self._break("rule 1", f"{run.name} leaves {table} without a route")
         if not isinstance(result, Failure) or how:
             self.writes += 1
-            late = isinstance(call, NoteRoute) and self.story.noise.slow  # a slow answer is blindness, which is noted
-            if self.story.quiet and not run.action and not late:
+            if self.story.quiet and not run.action:
                 self._break("quiet world", f"{run.name} sends {call}")
         self.more.accepted(run, call)
         if isinstance(call, NoteRoute):
@@ -454,9 +454,8 @@ class Rules:
             group = next(group for group in self.config.groups if group.name == receipt.group)
             if not moved or receipt.outcome != "changed" or receipt.verified is not None:
                 continue
-            if any(each["found"] == "unproven" for each in receipt.evidence):
-                continue  # the probe could not look in time: the receipt names the weaker kind that was seen
-            silent = not any(problem.startswith("not verified: ") for problem in receipt.problems)
+            weaker = any(each["found"] == "unproven" for each in receipt.evidence)  # its kind is named
+            silent = not weaker and not any(problem.startswith("not verified: ") for problem in receipt.problems)
             if silent or not self._excused(run, group):
                 self._break("rule 7", f"{run.name} moved, and saw nothing of it: {receipt.sentence}")
 

@@ -179,7 +179,7 @@ class _Arrival:
         town, call = function.town, self.call
         function.rules.arrives(self.run, call)
         result = function.region.attempt(call, self.how)
-        function.rules.arrived(self.run, call, result, self.how)
+        function.rules.arrived(self.run, call, result, self.how, heard=not self.how and not self.given_up)
         if self.given_up:
             return
         back = self.back + function.region.looks_take(call, result)

@@ -1,8 +1,8 @@
 """After a round of moves in which every way failed alike, the next round waits: an hour, and then twice as long.
 
 Then it is the witness that is broken, or the internet behind it, and moving helps nobody. The wait ends at once when a
-look succeeds, when ECS shows that the current next hop is dead, and for a gateway that started since or that was proven
-since while the current one was not.
+look succeeds, when ECS shows that the current next hop is dead, and once for a gateway that started since or that was
+proven since while the current one was not.
 """
 
 from __future__ import annotations
@@ -48,10 +48,11 @@ def after_a_round(here: Here, memory: Memory) -> Memory:
 
 
 def _is_news(here: Here, leaving: NextHop, to: NextHop, began: datetime) -> bool:
-    """Return True if something about `to` has changed since the last round."""
+    """Return True if something about `to` has changed since the last round, and since it last failed itself."""
     if to.kind is not HopKind.INSTANCE:
         return False
     sight = here.world.gateways[InstanceId(to.id)]
+    began = began if sight.mark is None else max(began, sight.mark)  # what was tried since is no news any more
     if isinstance(sight.instance, Instance) and sight.instance.started is not None and sight.instance.started > began:
         return True
     proven = isinstance(sight.proof, EgressSeen) and sight.proof.at > began

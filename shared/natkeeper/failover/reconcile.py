@@ -17,7 +17,7 @@ from natkeeper.domain.config import Follow
 from natkeeper.domain.decide import decide
 from natkeeper.domain.decision import Await, Bridge, Create, Decision, EipAwait, Hold, Keep, Move, Verify
 from natkeeper.domain.egress import EgressLost
-from natkeeper.domain.episodes import troubles_of
+from natkeeper.domain.episodes import EpisodeKind, troubles_of
 from natkeeper.domain.evidence import stronger
 from natkeeper.domain.health import Unknown
 from natkeeper.domain.ids import InstanceId
@@ -118,7 +118,7 @@ def guard(errand: Errand, run: str, clock: Clock, deadline: datetime, ledger: Le
         if errand.read_only or clock() >= deadline:
             break
         if decision.settled:
-            if not _worth_watching(errand, world, decision, account, clock()):
+            if not _worth_watching(errand, world, decision, account, ledger, clock()):
                 break
             yield from ask(Wait(WATCH_S))
             so_far, question = world.so_far, Question()
@@ -365,14 +365,18 @@ def _afterwards(
         account.repaired = kept.repaired
 
 
-def _worth_watching(errand: Errand, world: World, decision: Decision, account: Account, now: datetime) -> bool:
+def _worth_watching(
+    errand: Errand, world: World, decision: Decision, account: Account, ledger: Ledger, now: datetime
+) -> bool:
     """Say whether what the signal announced may show in a moment: the state decides, but it may lag.
 
     Worth it while a gateway that carries a route and was named by an ominous signal still looks well; and, after such
-    a signal or a write of our own, while what carries a route cannot be seen.
+    a signal or a write of our own, while what carries a route cannot be seen. So it is when this process looks for the
+    first time: people are told at once of what it finds, and one slow answer is no episode.
     """
     waited = now - account.began
-    if (errand.patience or account.did) and waited < BLIND_FOR and _blind(world, errand.group, decision):
+    first = EpisodeKind.BLIND not in ledger.judged
+    if (errand.patience or account.did or first) and waited < BLIND_FOR and _blind(world, errand.group, decision):
         return True
     if account.did or waited >= errand.patience:
         return False
