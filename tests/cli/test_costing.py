@@ -4,20 +4,29 @@ from __future__ import annotations
 
 import pytest
 
-from natkeeper.cli.commands.cost import FAILOVER, PRICES, PROBE, Size, compare
+from natkeeper.cli.commands.cost import FAILOVER, PROBE, Size, compare, listed
 from natkeeper.packaging import read_configuration
 from natlab.deploy import load
 from tests.cli.screens import assert_screen
 from tests.cli.town import ROOT, Command
 
 CONFIG = ("--config", str(ROOT / "natkeeper.example.yaml"))
-LIST = {name: price.value for name, price in PRICES.items()}
+LIST = listed("cny")
 
 
 def amounts(**replaced: float) -> dict[str, float]:
     config, _ = read_configuration(ROOT / "natkeeper.example.yaml")
     prices = LIST | {name.replace("_", "."): value for name, value in replaced.items()}
     return {item.what: item.amount for item in compare(config, prices, 500.0)}
+
+
+def test_the_other_currency_has_its_own_names(natkeeper: Command) -> None:
+    """A machine cannot take one for the other, and what may be charged is no part of the sum."""
+    answer = natkeeper("cost", "--json", "--currency", "usd", *CONFIG).data
+    assert "cny_a_month" not in answer
+    assert answer["usd_a_month"]["natkeeper"] == pytest.approx(sum(i["usd"] for i in answer["items"][2:]), abs=0.02)
+    assert answer["possible"][0]["usd"] > 0
+    assert "USD a month" in natkeeper("cost", "--currency", "usd", *CONFIG).out
 
 
 def test_the_comparison_is_shown(natkeeper: Command) -> None:
@@ -42,9 +51,9 @@ def test_a_gateway_costs_its_hours_and_its_capacity() -> None:
 
 def test_a_function_costs_what_it_uses_or_the_least_for_an_hour() -> None:
     """One vCPU second is one CU; below the hourly minimum it is that."""
-    found = amounts(fc_memory=0.0, fc_call=0.0, fc_vcpu=1.0, fc_cu=0.001, fc_minimum=0.0)
+    found = amounts(fc_memory=0.0, fc_disk=0.0, fc_call=0.0, fc_vcpu=1.0, fc_cu=0.001, fc_minimum=0.0)
     assert found["failover function"] == pytest.approx(730 * 60 * 0.001)
-    assert found["1 probe(s)"] == pytest.approx(730 * 60 * 0.1 * 55 * 0.001)
+    assert found["1 probe(s)"] == pytest.approx(730 * 60 * 0.1 * 60 * 0.001)
     assert amounts(fc_cu=0.0)["failover function"] == pytest.approx(7.3)
 
 
@@ -58,13 +67,13 @@ def test_sizes_are_those_of_s_yaml() -> None:
     """Whoever resizes a function is reminded."""
     props = {resource.name: resource.props for resource in load(ROOT / "s.yaml", environ={}).resources}
     for name, size in (("failover", FAILOVER), ("probe", PROBE)):
-        found = Size(props[name]["cpu"], props[name]["memorySize"] / 1024, size.busy_s)
+        found = Size(props[name]["cpu"], props[name]["memorySize"] / 1024, props[name]["diskSize"] / 1024, size.busy_s)
         assert found == size
 
 
 @pytest.mark.parametrize(
     "given, says",
-    [("nat=1", "prices are: nat.hour"), ("nat.hour=cheap", "is no price"), ("nat.hour=-1", "is no price"), ("x", "x")],
+    [("nat=1", "prices are: nat.hour"), ("nat.hour=cheap", "is not a price"), ("nat.hour=-1", "is not a price"), ("x", "x")],
 )
 def test_odd_prices_are_refused(natkeeper: Command, given: str, says: str) -> None:
     """With those there are."""
@@ -75,5 +84,5 @@ def test_odd_prices_are_refused(natkeeper: Command, given: str, says: str) -> No
 def test_prices_tell_their_source(natkeeper: Command) -> None:
     """And are replaced there, too."""
     ended = natkeeper("cost", "--prices", "--price", "nat.hour=0.3", *CONFIG)
-    assert "nat.hour      0.3      managed NAT Gateway, an hour (0.034 USD" in ended.out
+    assert "nat.hour      0.3      managed NAT Gateway, an hour (mainland" in ended.out
     assert natkeeper("cost", "--prices", "--json", *CONFIG).data["prices"]["fc.cu"]["value"] == LIST["fc.cu"]

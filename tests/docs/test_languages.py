@@ -11,11 +11,11 @@ import msgspec
 import pytest
 import yaml
 
+from natkeeper.cli.commands.cost import FAILOVER, PROBE, compare, listed, units
 from natkeeper.domain.config import MANUAL, Config, parse_config
 from natkeeper.domain.signals import MANUAL_ACTIONS, Manual, parse
 from natkeeper.failover.gateway_setup import PRIVATE
 from natkeeper.packaging import read_configuration
-from natkeeper.probe.handler import WATCH_S
 from natlab.scenarios.catalogue import SHOWN
 from tests.docs.markdown import (
     CHINESE,
@@ -233,27 +233,39 @@ def test_the_scenarios_that_are_shown_are_those_of_the_demo() -> None:
 
 # ---- cost ------------------------------------------------------------------------------------------------
 
-MINUTES = 730 * 60
-CU_USD = 0.000020
-FAILOVER_RUN_S = 1.0
+FUNCTIONS = {"natkeeper-failover": FAILOVER, "natkeeper-probe": PROBE}
+costs = pytest.mark.parametrize("page, readme", [(COSTS, ENGLISH), (ZH_COSTS, CHINESE)], ids=["english", "chinese"])
 
 
-def compute_units(props: dict[str, Any], run_s: float) -> float:
-    """CUs of a function that runs once a minute for a month, by the public conversion factors."""
-    memory_gb, disk_gb = float(props["memorySize"]) / 1024, float(props["diskSize"]) / 1024
-    a_second = float(props["cpu"]) + 0.15 * memory_gb + 0.05 * disk_gb
-    return MINUTES * (run_s * a_second + 75 / 10_000)
+def amounts(page: Path) -> dict[str, tuple[str, ...]]:
+    """Return the two amounts a month of each line of the page's second table, USD and CNY, by its first cell."""
+    lines = [line.strip("|").split(" | ") for line in prose(page).splitlines() if line.startswith("| ")]
+    return {cells[0].strip(): tuple(cell.strip(" |") for cell in cells[2:]) for cells in lines if len(cells) == 4}
 
 
-@pytest.mark.parametrize("page, readme", [(COSTS, ENGLISH), (ZH_COSTS, CHINESE)], ids=["english", "chinese"])
-@pytest.mark.parametrize("function, run_s", [("failover", FAILOVER_RUN_S), ("probe", WATCH_S)])
-def test_the_cost_that_is_told_follows_from_what_is_deployed(
-    page: Path, readme: Path, function: str, run_s: float
-) -> None:
-    """Another size or length of a run changes the figures, so they have to be told anew."""
-    template = yaml.safe_load((ROOT / "s.yaml").read_text(encoding="utf-8"))
-    units = compute_units(template["resources"][function]["props"], run_s)
-    (row,) = (row for row in rows(prose(page)) if spans(row[0]) == [f"natkeeper-{function}"] and "CU" in row[1])
-    assert f"= {round(units, 2):,} CU" in row[1]
-    assert row[2] == f"{units * CU_USD:.2f}"
-    assert row[2] in section(readme, headings(readme)[-2].text)
+@costs
+def test_the_costs_that_are_told_are_those_of_the_command(page: Path, readme: Path) -> None:
+    """`natkeeper cost` for one group with a probe, in both currencies; the README repeats what it says."""
+    config = parse_config(yaml.safe_load(blocks(ENGLISH, "yaml")[0].code))
+    said = amounts(page)
+    for number, currency in enumerate(("usd", "cny")):
+        idle, full = (
+            {item.what: item.amount for item in compare(config, listed(currency), gigabytes)} for gigabytes in (0, 1024)
+        )
+        told = {name: both[number] for name, both in said.items()}
+        managed = [float(amount) for name, amount in told.items() if "`" not in name and "." in amount]
+        assert managed == [round(idle["1 NAT Gateway(s)"], 2), round(full["1 NAT Gateway(s)"] + full["capacity"], 2)]
+        (failover,) = (amount for name, amount in told.items() if "`natkeeper-failover`" in name)
+        (probe,) = (amount for name, amount in told.items() if "`natkeeper-probe`" in name)
+        assert (failover, probe) == (f"{idle['failover function']:.2f}", f"{idle['1 probe(s)']:.2f}")
+        assert f"{idle['memory between runs']:.2f}" in prose(page)
+        if currency == "usd":
+            assert all(amount in prose(readme) for amount in (failover, probe, f"{managed[0]:.2f}"))
+
+
+@costs
+def test_the_arithmetic_that_is_shown_is_that_of_the_command(page: Path, readme: Path) -> None:
+    """Whoever checks the sums on paper arrives at the same CU."""
+    shown = dict(re.findall(r"^\| `(natkeeper-\w+)`.* = ([\d,.]+) CU", prose(page), re.MULTILINE))
+    wanted = {name: f"{round(units(size, listed('usd')), 2):,}" for name, size in FUNCTIONS.items()}
+    assert shown == wanted

@@ -15,6 +15,7 @@ import click
 from natkeeper.cli.context import Seat
 from natkeeper.cli.errors import Exit, Wrong
 from natkeeper.cli.options import shared
+from natkeeper.probe.handler import WATCH_S
 
 if TYPE_CHECKING:
     from natkeeper.domain.config import Config
@@ -22,30 +23,42 @@ if TYPE_CHECKING:
 HOURS = 730
 """Hours of a month."""
 SECONDS_AN_HOUR = 3600
+MINUTE_S = 60.0
+CURRENCIES = ("cny", "usd")
 
 
 @dataclass(frozen=True, slots=True)
 class Price:
-    """A price or a rate, what it is, and where it is from."""
+    """A price in CNY and USD, or a rate that is the same in both, what it is, and where it is from."""
 
-    value: float
+    cny: float
+    usd: float
     what: str
     source: str
 
 
+def _rate(value: float, what: str) -> Price:
+    return Price(value, value, what, "FC, billing overview")
+
+
 PRICES: Mapping[str, Price] = {
-    "nat.hour": Price(0.24, "managed NAT Gateway, an hour", "0.034 USD in mainland China: NAT Gateway, billing page"),
-    "nat.cu": Price(0.24, "managed NAT Gateway, a capacity unit", "assumed to equal the hour: see the purchase page"),
-    "fc.cu": Price(0.00011, "Function Compute, a CU", "first tier since 2024-08-27: FC, billing overview"),
-    "fc.minimum": Price(0.01, "Function Compute, least for a function in an hour of use", "since 2025-12-09: FC"),
-    "fc.vcpu": Price(1.0, "CU for a vCPU second in use", "FC, billing overview"),
-    "fc.memory": Price(0.15, "CU for a GB second", "FC, billing overview"),
-    "fc.call": Price(0.0075, "CU for an invocation", "FC, billing overview"),
+    "nat.hour": Price(0.24, 0.034, "managed NAT Gateway, an hour", "mainland China: NAT Gateway, billing page"),
+    "nat.cu": Price(
+        0.24, 0.034, "managed NAT Gateway, a capacity unit", "assumed to equal the hour: see the purchase page"
+    ),
+    "fc.cu": Price(0.00011, 0.00002, "Function Compute, a CU", "first tier since 2024-08-27: FC, billing overview"),
+    "fc.minimum": Price(
+        0.01, 0.0, "Function Compute, least for a function in an hour of use", "in CNY since 2025-12-09: FC"
+    ),
+    "fc.vcpu": _rate(1.0, "CU for a vCPU second in use"),
+    "fc.memory": _rate(0.15, "CU for a GB second of memory"),
+    "fc.disk": _rate(0.05, "CU for a GB second of disk"),
+    "fc.call": _rate(0.0075, "CU for an invocation"),
     "standby.hour": Price(
-        0.0, "a standby that is there only for this, an hour", "yours, if you would not pay it anyway"
+        0.0, 0.0, "a standby that is there only for this, an hour", "yours, if you would not pay it anyway"
     ),
 }
-"""In CNY, but for the rates that turn use into CU."""
+"""List prices, and the rates that turn use into CU. docs/costs.md prints what follows from them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,23 +67,29 @@ class Size:
 
     vcpu: float
     memory_gb: float
+    disk_gb: float
     busy_s: float
-    kept_s: float = 60.0
-    """An instance is kept for a minute after a request, and the timer comes each minute: its memory is always paid."""
 
 
-FAILOVER = Size(vcpu=1.0, memory_gb=1.0, busy_s=1.0)
-PROBE = Size(vcpu=0.1, memory_gb=0.125, busy_s=55.0)
+FAILOVER = Size(vcpu=1.0, memory_gb=1.0, disk_gb=0.5, busy_s=1.0)
+"""A quiet sweep takes less; the second is an assumption."""
+PROBE = Size(vcpu=0.1, memory_gb=0.125, disk_gb=0.5, busy_s=WATCH_S)
 
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One line of the comparison, in CNY a month."""
+    """One line of the comparison: an amount a month. `possible`: nobody could confirm that it is charged at all."""
 
     side: str
     what: str
     how: str
     amount: float
+    possible: bool = False
+
+
+def listed(currency: str) -> dict[str, float]:
+    """Return the list prices in `currency`, one of CURRENCIES."""
+    return {name: getattr(price, currency) for name, price in PRICES.items()}
 
 
 def compare(config: Config, prices: Mapping[str, float], gigabytes: float) -> list[Item]:
@@ -87,18 +106,28 @@ def compare(config: Config, prices: Mapping[str, float], gigabytes: float) -> li
     if prices["standby.hour"]:
         cost = groups * HOURS * prices["standby.hour"]
         ours.append(Item("natkeeper", f"{groups} standby(s)", f"{HOURS} h", cost))
+    kept = _function(FAILOVER, prices, kept=True) - _function(FAILOVER, prices)
+    ours.append(Item("natkeeper", "memory between runs", "unconfirmed: charged or not", kept, possible=True))
     return managed + ours
 
 
-def _function(size: Size, prices: Mapping[str, float]) -> float:
-    """What a function costs a month that is called each minute."""
-    minutes = SECONDS_AN_HOUR / 60
-    units = minutes * (
+def units(size: Size, prices: Mapping[str, float], *, kept: bool = False) -> float:
+    """Return the CU a month of a function that is called each minute; `kept`: with its memory between the runs.
+
+    Most of Alibaba's pages charge the run only; an instance is kept for minutes after it.
+    """
+    remembered = MINUTE_S if kept else size.busy_s
+    a_minute = (
         size.vcpu * size.busy_s * prices["fc.vcpu"]
-        + size.memory_gb * size.kept_s * prices["fc.memory"]
+        + size.memory_gb * remembered * prices["fc.memory"]
+        + size.disk_gb * size.busy_s * prices["fc.disk"]
         + prices["fc.call"]
     )
-    return HOURS * max(units * prices["fc.cu"], prices["fc.minimum"])
+    return HOURS * SECONDS_AN_HOUR / MINUTE_S * a_minute
+
+
+def _function(size: Size, prices: Mapping[str, float], *, kept: bool = False) -> float:
+    return max(units(size, prices, kept=kept) * prices["fc.cu"], HOURS * prices["fc.minimum"])
 
 
 def _how(size: Size) -> str:
@@ -106,43 +135,53 @@ def _how(size: Size) -> str:
 
 
 @click.command()
-@click.option("--price", "given", multiple=True, metavar="NAME=CNY", help="Replace a price; repeatable. See --prices.")
+@click.option("--price", "given", multiple=True, metavar="NAME=N", help="Replace a price; repeatable. See --prices.")
+@click.option("--currency", type=click.Choice(CURRENCIES), default="cny", show_default=True,
+              help="List prices of the Chinese or the international site.")  # fmt: skip
 @click.option("--prices", "listing", is_flag=True, help="List the prices with their names and sources.")
 @click.option("--gigabytes", default=500.0, show_default=True, metavar="GB", type=click.FloatRange(min=0),
               help="What each group sends through its gateway in a month.")  # fmt: skip
 @shared()
 @click.pass_obj
-def cost(seat: Seat, *, given: tuple[str, ...], listing: bool, gigabytes: float) -> Exit:
+def cost(seat: Seat, *, given: tuple[str, ...], currency: str, listing: bool, gigabytes: float) -> Exit:
     """Compare with managed NAT Gateways: what each way costs a month.
 
     Public traffic and gateways that are paid for anyway are left out: both ways need them. So are free quotas and
-    discounts.
+    discounts. docs/costs.md has the same figures for one group.
     """
-    prices = {name: price.value for name, price in PRICES.items()} | dict(_replaced(one) for one in given)
+    prices = listed(currency) | dict(_replaced(one) for one in given)
     if listing:
         return _list(seat, prices)
-    items = compare(seat.config, prices, gigabytes)
+    every = compare(seat.config, prices, gigabytes)
+    items, possible = ([item for item in every if item.possible is wanted] for wanted in (False, True))
     sums = {side: sum(item.amount for item in items if item.side == side) for side in ("managed", "natkeeper")}
     if seat.as_json:
-        lines = [{"side": i.side, "what": i.what, "how": i.how, "cny": round(i.amount, 2)} for i in items]
+        lines, maybe = ([_line(item, currency) for item in some] for some in (items, possible))
         totals = {side: round(amount, 2) for side, amount in sums.items()}
-        seat.screen.data({"ok": True, "items": lines, "cny_a_month": totals, "prices": prices})
+        data = {"ok": True, "items": lines, "possible": maybe, f"{currency}_a_month": totals, "prices": prices}
+        seat.screen.data(data)
         return Exit.OK
     from rich import box
     from rich.table import Table
 
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 2, 0, 0), show_edge=False)
-    for column in ("CNY a month", "what", "how"):
-        table.add_column(column, justify="right" if column.startswith("CNY") else "left", overflow="fold")
+    for column in (f"{currency.upper()} a month", "what", "how"):
+        table.add_column(column, justify="right" if column.endswith("a month") else "left", overflow="fold")
     for side, title in (("managed", "managed NAT Gateways"), ("natkeeper", "self-built, kept by natkeeper")):
         for item in items:
             if item.side == side:
                 table.add_row(f"{item.amount:.2f}", item.what, item.how)
         table.add_row(f"[bold]{sums[side]:.2f}[/]", f"[bold]{title}[/]", "")
         table.add_row("", "", "")
+    for item in possible:
+        table.add_row(f"{item.amount:.2f}", item.what, item.how)
     seat.screen.show(table)
-    seat.screen.say("List prices, which change: natkeeper cost --prices; replace one with --price NAME=CNY.")
+    seat.screen.say("List prices, which change: natkeeper cost --prices; replace one with --price NAME=N.")
     return Exit.OK
+
+
+def _line(item: Item, currency: str) -> dict[str, Any]:
+    return {"side": item.side, "what": item.what, "how": item.how, currency: round(item.amount, 2)}
 
 
 def _list(seat: Seat, prices: Mapping[str, float]) -> Exit:
@@ -166,5 +205,5 @@ def _replaced(given: str) -> tuple[str, float]:
     except ValueError:
         value = -1.0
     if not 0 <= value < float("inf"):
-        raise Wrong(f"--price {given}: {text!r} is no price", "write a number of CNY, such as nat.hour=0.3")
+        raise Wrong(f"--price {given}: {text!r} is not a price", "write a number, such as nat.hour=0.3")
     return name, value
