@@ -6,6 +6,7 @@ import pytest
 
 from natkeeper.cli.commands.cost import FAILOVER, PROBE, Size, compare, listed
 from natkeeper.packaging import read_configuration
+from natkeeper.probe.handler import WATCH_S
 from natlab.deploy import load
 from tests.cli.screens import assert_screen
 from tests.cli.town import ROOT, Command
@@ -69,6 +70,7 @@ def test_sizes_are_those_of_s_yaml() -> None:
     for name, size in (("failover", FAILOVER), ("probe", PROBE)):
         found = Size(props[name]["cpu"], props[name]["memorySize"] / 1024, props[name]["diskSize"] / 1024, size.busy_s)
         assert found == size
+    assert PROBE.busy_s == WATCH_S
 
 
 @pytest.mark.parametrize(

@@ -39,8 +39,8 @@ from tests.docs.markdown import (
 LONGEST_README = 200
 pairs = pytest.mark.parametrize(
     "english, chinese",
-    [(ENGLISH, CHINESE), (CONFIGURATION, ZH_CONFIGURATION), (COSTS, ZH_COSTS)],
-    ids=["readme", "configuration", "costs"],
+    [(ENGLISH, CHINESE), (CONFIGURATION, ZH_CONFIGURATION), (COSTS, ZH_COSTS), (OPERATIONS, ZH_OPERATIONS)],
+    ids=["readme", "configuration", "costs", "operations"],
 )
 readmes = pytest.mark.parametrize("page", [ENGLISH, CHINESE], ids=["english", "chinese"])
 configurations = pytest.mark.parametrize("page", [CONFIGURATION, ZH_CONFIGURATION], ids=["english", "chinese"])

@@ -24,8 +24,8 @@ Json = Mapping[str, Any]
 
 MOST_AT_LENGTH = 4
 """Of how many groups a message tells at length; trouble of a whole region must not become a hundred messages."""
-RUNBOOK = "docs/operations.md"
-"""Where the runbook is unless the configuration names a copy of it."""
+RUNBOOKS = {"en": "docs/operations.md", "zh": "docs/zh/operations.md"}
+"""Where the runbook of each language is unless the configuration names a copy of it."""
 _ORDER = ("moved", "created", "bridged", "address", "recovered", "unready", "paused", "resumed", "setup")
 _CHANGES = ("moved", "created", "bridged", "paused", "resumed")
 """Acts that people hear of even while an episode lasts: it must not hide that the route moved."""
@@ -41,7 +41,7 @@ class Style:
 
     language: str = "en"
     timezone: str = "UTC"
-    runbook: str = RUNBOOK
+    runbook: str = RUNBOOKS["en"]
     account: str = ""
     region: str = ""
 
@@ -59,11 +59,12 @@ def style_of(request: Json, *, account: str = "", region: str = "") -> Style:
     """Read how to say it from a hand-over; what is missing or unknown is said in English and in UTC."""
     given = request.get("style")
     wanted = given if isinstance(given, Mapping) else {}
-    language = str(wanted.get("language") or "en")
+    named = str(wanted.get("language") or "en")
+    language = named if named in wording.LANGUAGES else "en"
     return Style(
-        language if language in wording.LANGUAGES else "en",
+        language,
         str(wanted.get("timezone") or "UTC"),
-        str(wanted.get("runbook") or RUNBOOK),
+        str(wanted.get("runbook") or RUNBOOKS[language]),
         account,
         region,
     )

@@ -15,7 +15,6 @@ import click
 from natkeeper.cli.context import Seat
 from natkeeper.cli.errors import Exit, Wrong
 from natkeeper.cli.options import shared
-from natkeeper.probe.handler import WATCH_S
 
 if TYPE_CHECKING:
     from natkeeper.domain.config import Config
@@ -73,7 +72,8 @@ class Size:
 
 FAILOVER = Size(vcpu=1.0, memory_gb=1.0, disk_gb=0.5, busy_s=1.0)
 """A quiet sweep takes less; the second is an assumption."""
-PROBE = Size(vcpu=0.1, memory_gb=0.125, disk_gb=0.5, busy_s=WATCH_S)
+PROBE = Size(vcpu=0.1, memory_gb=0.125, disk_gb=0.5, busy_s=60.0)
+"""It looks all the time: probe.handler.WATCH_S, as a test holds."""
 
 
 @dataclass(frozen=True, slots=True)
