@@ -75,7 +75,12 @@ def test_sizes_are_those_of_s_yaml() -> None:
 
 @pytest.mark.parametrize(
     "given, says",
-    [("nat=1", "prices are: nat.hour"), ("nat.hour=cheap", "is not a price"), ("nat.hour=-1", "is not a price"), ("x", "x")],
+    [
+        ("nat=1", "prices are: nat.hour"),
+        ("nat.hour=cheap", "is not a price"),
+        ("nat.hour=-1", "is not a price"),
+        ("x", "x"),
+    ],
 )
 def test_odd_prices_are_refused(natkeeper: Command, given: str, says: str) -> None:
     """With those there are."""
