@@ -39,9 +39,24 @@ def test_a_report_speaks_against_the_fallback_as_well() -> None:
     stage = Stage({"prod": group(fallback=FALLBACK)})
     stage.world.repoint(TABLE, hop(FALLBACK))
     stage.world.advance(60)
+    stage.cloud.fail(LookThroughProbe, FailureKind.UNREACHABLE)
     receipt = stage.one(stage.report())
     assert receipt.outcome == "changed"
     assert stage.next_hop() == A
+
+
+def test_a_fallback_that_works_is_not_left_for_a_report_about_the_gateway_before() -> None:
+    """Nobody knows when the route came there, because no words could be written: natkeeper looks first."""
+    stage = Stage({"prod": group(fallback=FALLBACK)})
+    stage.cloud.answer(PointRoute, "InvalidDescription.Malformed", where=lambda call: bool(call.description))
+    stage.world.stop(B)
+    stage.world.stop(A)
+    stage.one(stage.state(A, "Stopping"))
+    assert stage.next_hop() == FALLBACK
+    stage.world.start(A)
+    stage.world.advance(30)
+    stage.one(stage.report())
+    assert stage.next_hop() == FALLBACK
 
 
 def test_a_report_waits_until_the_table_that_it_is_about_can_be_read(stage: Stage) -> None:

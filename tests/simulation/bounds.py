@@ -36,11 +36,16 @@ class Bounds:
         """When the first run began that could put a table's route right."""
         self.apart: dict[str, float] = {}
         self.moves: dict[str, deque[float]] = {}
+        self.stalled_until = -1.0
 
     def disturbed(self) -> None:
         """What is owed is owed from now on."""
         self.woken.clear()
         self.apart.clear()
+
+    def stalls(self, seconds: float) -> None:
+        """A run is stopped where it is: what is owed is owed from when it goes on, or was ended."""
+        self.stalled_until = max(self.stalled_until, self.town.second + min(seconds, 60.0))
 
     # ---- runs ----------------------------------------------------------------------------------------------
 
@@ -125,7 +130,8 @@ class Bounds:
         """Look at what is owed."""
         noise = self.rules.story.noise
         slow = noise.fails or noise.slow or not self.rules.in_place  # over halves each candidate takes its half minute
-        if slow or self.region.troubled_lately or self.rules.story.runs > 1:
+        stalled = self.town.second < self.stalled_until
+        if slow or stalled or self.region.troubled_lately or self.rules.story.runs > 1:
             self.disturbed()
             return
         for group in self.rules.config.groups:

@@ -370,6 +370,8 @@ class Rules:
             return  # a person began it
         if self.town.second < self.region.probe_broken_until + REPORT_S:
             return  # the witness lies about what is good
+        if run.source == "probe" and self.region.forgetful and self.region.troubled_lately:
+            return  # nothing says when the route came here, and nobody can look: the report stands
         blind = group.fallback is not None and not any(isinstance(asked, ReadNatGateway) for asked in run.known)
         hops = [hop for hop in self.truth.hops(group) if hop.kind is HopKind.INSTANCE or not blind]
         best = [hop for hop in hops if hop.id not in self.ever_bad and not self.truth.marked(group, hop.id)]

@@ -84,6 +84,7 @@ class Invocation:
         self.batches += 1
         if self.stall_at is not None and self.stall_at[0] <= self.batches:
             seconds, self.stall_at, self.stalled = self.stall_at[1], None, True
+            self.function.rules.more.stalls(seconds)
             self.function.town.quietly(seconds, lambda: self._send(batch))
         else:
             self._send(batch)

@@ -286,16 +286,16 @@ def _look(
     step: Verify, world: World, policy: Group, seen: Seen, account: Account, clock: Clock, deadline: datetime
 ) -> Run[None]:
     """See whether the internet is reached through the next hop of `step`, if there is time for it."""
+    reported = step.hop.id in world.so_far.doubted and not moved_lately(world, clock())
+    patience = timedelta(0) if reported else PATIENCE
     if account.written is None:
-        deadline = min(deadline, account.began + LAST_TRY)
-        if clock() - account.began > LOOK_BEFORE:
+        deadline, left = min(deadline, account.began + LAST_TRY), account.began + LOOK_BEFORE - clock()
+        if left < timedelta(0):
             seen.egress[step.hop.id] = Unseen("there was no time left for a look")
             return
-    reported = step.hop.id in world.so_far.doubted and not moved_lately(world, clock())
+        patience = min(patience, left)  # nor is there time for another one later
     way = _way(world, policy, step)
-    found = yield from look(
-        policy, way, step.hop, _others(world, policy, step.hop), clock, deadline, timedelta(0) if reported else PATIENCE
-    )
+    found = yield from look(policy, way, step.hop, _others(world, policy, step.hop), clock, deadline, patience)
     found = stronger(found, seen.reported.pop(step.hop.id, None))
     seen.egress[step.hop.id] = found
     view = world.routes[way]
@@ -371,12 +371,13 @@ def _worth_watching(
     """Say whether what the signal announced may show in a moment: the state decides, but it may lag.
 
     Worth it while a gateway that carries a route and was named by an ominous signal still looks well; and, after such
-    a signal or a write of our own, while what carries a route cannot be seen. So it is when this process looks for the
-    first time: people are told at once of what it finds, and one slow answer is no episode.
+    a signal or a write of our own, while what carries a route cannot be seen. So it is in any run while people have
+    not been told of that: one slow answer is no episode.
     """
     waited = now - account.began
-    first = EpisodeKind.BLIND not in ledger.judged
-    if (errand.patience or account.did or first) and waited < BLIND_FOR and _blind(world, errand.group, decision):
+    known = ledger.lasting.get(EpisodeKind.BLIND)
+    news = known is None or known.told is None
+    if (errand.patience or account.did or news) and waited < BLIND_FOR and _blind(world, errand.group, decision):
         return True
     if account.did or waited >= errand.patience:
         return False

@@ -50,12 +50,9 @@ def suspect(
 
 
 def _moved_wordlessly(world: World, policy: Group, hop: NextHop) -> bool:
-    """Return True if the route left its home and nothing says when: the report may be about the hop before.
-
-    The fallback is believed to be lost at once: it is a guess that costs nothing, for a gateway is better.
-    """
+    """Return True if the route left its home and nothing says when: the report may be about the hop before."""
     view = world.routes[watched(policy)]
-    away = hop.id not in (policy.home(watched(policy)), policy.fallback)
+    away = hop.id != policy.home(watched(policy))
     return away and isinstance(view, RouteView) and view.remembered.since is None
 
 

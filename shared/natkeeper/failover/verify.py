@@ -57,7 +57,7 @@ def _through_probe(function: str, others: frozenset[str], clock: Clock, until: d
         if isinstance(answer, Failure):
             return Unseen(f"the probe could not be asked: {answer}")
         elsewhere = isinstance(answer, EgressSeen) and answer.public_ip in others
-        if clock() >= until:
+        if clock() + timedelta(seconds=AGAIN_S) >= until:
             return Unseen("packets still take the way that the route has left") if elsewhere else answer
         if isinstance(answer, EgressSeen) and not elsewhere:
             return answer
