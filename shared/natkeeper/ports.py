@@ -90,8 +90,9 @@ class Names(str, Enum):
     ENTRY = "the route entry"
     ADDRESS = "the EIP"
     CALLER = "the caller's rights"
+    DESTINATION = "the destination"
     CALL = "the call"
-    """The table, the VPC, the destination, a quota or the request's form: no other next hop changes the answer."""
+    """The table, the VPC, a quota or the request's form: no other next hop changes the answer."""
 
 
 @dataclass(frozen=True, slots=True)

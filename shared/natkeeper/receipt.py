@@ -43,12 +43,13 @@ ActKind = Literal[
     "resumed",
     "unready",
     "recovered",
+    "noted",
     "address",
     "setup",
 ]
 
 
-_OF_MEMORY = ("unready", "recovered")
+_OF_MEMORY = ("unready", "recovered", "noted")
 """Acts that only write down what was learnt of a standby: a standby that stays unfit is an episode."""
 
 

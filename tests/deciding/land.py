@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import partial
 
-from natkeeper.domain.bridge import halves_of
+from natkeeper.domain.bridge import view_of
 from natkeeper.domain.config import Group, Route
 from natkeeper.domain.decide import decide
 from natkeeper.domain.decision import (
@@ -32,6 +32,7 @@ from natkeeper.domain.health import Sight
 from natkeeper.domain.ids import EntryId, InstanceId
 from natkeeper.domain.memory import Memory, encode
 from natkeeper.domain.observed import Eip, EipStatus, EntryStatus, NatGateway, NextHop, RouteEntry, Unseen
+from natkeeper.domain.parts import around_zero, halves_of
 from natkeeper.domain.signals import Pause, Resume, Switch
 from natkeeper.domain.world import RouteView, SoFar, World
 
@@ -57,6 +58,10 @@ class Land:
     fallback: NatGateway | Unseen | None = None
     refuses: bool = False
     """Whether the platform refuses to change next hops in place."""
+    no_halves: bool = False
+    """Whether it refuses 0.0.0.0/1 as a destination."""
+    wordless: bool = False
+    """Whether it refuses every name and description."""
     moves: list[tuple[Route, NextHop | None, NextHop]] = field(default_factory=list)
     bare: list[Route] = field(default_factory=list)
     """Routes that carried packets and at some moment no longer did: there must never be one (rule 1)."""
@@ -78,11 +83,7 @@ class Land:
 
     def view(self, route: Route) -> RouteView:
         """The route as its table shows it."""
-        table = self.tables[route]
-        return RouteView(
-            table.get(route.destination),
-            tuple(table[half] for half in halves_of(route.destination) if half in table),
-        )
+        return view_of(route, list(self.tables[route].values()))
 
     def carries(self, route: Route) -> NextHop | None:
         """Where the route's packets go."""
@@ -134,6 +135,12 @@ class Land:
                 so_far = replace(so_far, not_in_place=so_far.not_in_place | {step.route})
                 yield so_far
                 continue
+            if isinstance(step, Bridge) and self.no_halves and "0.0.0.0/1" in step.missing:
+                so_far = replace(so_far, no_halves=so_far.no_halves | {step.route})
+                yield so_far
+                continue
+            if self.wordless and isinstance(step, (Move, Create, Bridge, Note)):
+                so_far = replace(so_far, wordless=so_far.wordless | {step.route})
             for write in self._writes(step):
                 yield so_far
                 write()
@@ -173,7 +180,7 @@ class Land:
 
     def _point(self, route: Route, destination: str, to: NextHop, memory: Memory, why: str) -> None:
         with self._watched():
-            table, text = self.tables[route], encode(memory, f"{to}: {why}")
+            table, text = self.tables[route], "" if self.wordless else encode(memory, f"{to}: {why}")
             assert len(text) <= 250
             old = table.get(destination)
             if old is None:
@@ -190,6 +197,8 @@ class Land:
     def _note(self, step: Note) -> None:
         table = self.tables[step.route]
         old = table[step.destination]
+        if self.wordless:
+            return
         assert old.status is EntryStatus.AVAILABLE, "the platform refuses to change a busy entry"
         table[step.destination] = replace(old, description=encode(step.memory, step.reason))
 
@@ -211,7 +220,8 @@ class Land:
         carrying = {
             d for d, e in self.tables[route].items() if e.status in (EntryStatus.AVAILABLE, EntryStatus.MODIFYING)
         }
-        return route.destination in carrying or set(halves_of(route.destination)) <= carrying
+        covers = ({route.destination}, set(halves_of(route.destination)), set(around_zero(route.destination)))
+        return any(cover and cover <= carrying for cover in covers)
 
     def _watched(self) -> _Watch:
         return _Watch(self)

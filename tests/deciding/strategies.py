@@ -27,6 +27,7 @@ from natkeeper.domain.observed import (
     SystemEvent,
     Unseen,
 )
+from natkeeper.domain.parts import around_zero
 from natkeeper.domain.refusals import Deed, Refusal
 from natkeeper.domain.signals import Pause, Resume, Switch
 from natkeeper.domain.world import RouteView, SoFar, World
@@ -135,7 +136,9 @@ def entries(draw: st.DrawFn, policy: Group, route: Route, destination: str, *, s
 def views(draw: st.DrawFn, policy: Group, route: Route, *, still: bool = False) -> RouteView:
     """A route as its table shows it: there, missing, or half-way through a detour."""
     whole = draw(st.one_of(*[entries(policy, route, route.destination, still=still)] * 5, st.none()))
-    shape = draw(st.sampled_from([()] * 5 + [("0.0.0.0/1",), ("128.0.0.0/1",), ("0.0.0.0/1", "128.0.0.0/1")]))
+    finer = around_zero(route.destination)
+    halves = [("0.0.0.0/1",), ("128.0.0.0/1",), ("0.0.0.0/1", "128.0.0.0/1")]
+    shape = draw(st.sampled_from([()] * 5 + halves + [finer, finer[:3], ("0.0.0.0/1", *finer)]))
     if not still:
         return RouteView(whole, tuple(draw(entries(policy, route, half)) for half in shape))
     both = draw(entries(policy, route, "0.0.0.0/1", still=True))  # whoever made halves made them alike

@@ -89,12 +89,17 @@ def refused_beforehand(flow: Flow, readings: Mapping[str, str]) -> bool:
     with estate(readings=readings) as place:
         if flow is replaces_what_cannot_be_changed_in_place:
             place.cloud.vpc.routing.refused_in_place["*"] = "UnsupportedFeature.ModifyRouteEntryNextHop"
-        key = place.cloud.accounts.create_access_key()
-        reach = Reach(
-            place.cloud.region,
-            lambda: Credentials(key.access_key_id, key.access_key_secret, ""),
-            place.cloud.endpoint,
-        )
-        group = next(each for each in place.config.groups if each.name == _GROUP.get(flow, "bare"))
-        found = [finding for finding in routes(group, ground(reach, group)) if finding.level is Level.WRONG]
+        return not_replaceable(place, _GROUP.get(flow, "bare"))
+
+
+def not_replaceable(place: Estate, name: str) -> bool:
+    """Ask whether the doctor says that a route of a group cannot be moved, and what to do."""
+    key = place.cloud.accounts.create_access_key()
+    reach = Reach(
+        place.cloud.region,
+        lambda: Credentials(key.access_key_id, key.access_key_secret, ""),
+        place.cloud.endpoint,
+    )
+    group = next(each for each in place.config.groups if each.name == name)
+    found = [finding for finding in routes(group, ground(reach, group)) if finding.level is Level.WRONG]
     return any("dry run" in finding.about and finding.do for finding in found)

@@ -18,7 +18,7 @@ from natlab.cloud.kernel.latencies import Latencies
 from natlab.cloud.kernel.readings import SWITCHES, UnknownReading
 from natlab.scenarios.readings import chosen, deviations, pairwise, readings
 from tests.policy.estate import estate, replaces_what_cannot_be_changed_in_place
-from tests.readings.playing import FLOWS, problem, refused_beforehand
+from tests.readings.playing import FLOWS, not_replaceable, problem, refused_beforehand
 
 TABLE = {"RegionId": "cn-hangzhou"}
 
@@ -203,12 +203,23 @@ def test_a_dozen_pairs_end_well_or_are_refused_beforehand(ways: dict[str, str], 
     assert problem(flow, ways) == ""
 
 
-def test_a_platform_that_takes_neither_way_is_told_by_the_doctor() -> None:
-    """No change in place, and no half: what would not work is said before it is needed; otherwise nothing is."""
-    assert refused_beforehand(replaces_what_cannot_be_changed_in_place, {"route-half": "black-listed"})
-    assert refused_beforehand(replaces_what_cannot_be_changed_in_place, {"route-description": "nothing"})
-    assert not refused_beforehand(replaces_what_cannot_be_changed_in_place, {})
-    assert not refused_beforehand(FLOWS[0], {"route-half": "black-listed"})
+@pytest.mark.parametrize("description", SWITCHES["route-description"])
+@pytest.mark.parametrize("half", SWITCHES["route-half"])
+@pytest.mark.parametrize("gap", SWITCHES["route-task-gap"])
+def test_an_entry_is_replaced_whatever_destinations_and_words_are_taken(description: str, half: str, gap: str) -> None:
+    """By halves or by finer parts, with words or without; and the doctor has nothing to say against it."""
+    ways = {"route-description": description, "route-half": half, "route-task-gap": gap, "route-name": "refused"}
+    with estate(readings=ways) as place:
+        replaces_what_cannot_be_changed_in_place(place)
+    assert not refused_beforehand(replaces_what_cannot_be_changed_in_place, ways)
+
+
+def test_a_platform_that_takes_no_part_either_is_told_by_the_doctor() -> None:
+    """A table that is full, say: what would not work is said before it is needed."""
+    with estate() as place:
+        place.cloud.vpc.routing.refused_in_place["*"] = "UnsupportedFeature.ModifyRouteEntryNextHop"
+        place.cloud.vpc.routing.most_entries = 1
+        assert not_replaceable(place, "bare")
 
 
 def test_a_refused_name_does_not_take_the_memory_along() -> None:

@@ -158,7 +158,11 @@ TABLE: tuple[Row, ...] = (
         InvalidVpcId.NotFound ResourceNotFound.RouteTable
         EntityNotExists.Template EntityNotExist.Role EntityNotExist.Policy
     """),
-    # The table, VPC, destination, quota or the form of the request: no other next hop changes the answer.
+    # The destination of a route entry.
+    Row(K.REFUSED, N.DESTINATION, """
+        IllegalParam.DestCidrBlock IllegalParamFormat.DstCidrBlock InvalidDestinationCidrBlock
+    """),
+    # The table, VPC, quota or the form of the request: no other next hop changes the answer.
     Row(K.REFUSED, N.CALL, """
         Abs.InvalidAccount.NotFound Abs.InvalidPayPeriod Abs.InvalidPayType
         CannotCancelSystemEvent.NotSimulated CmdContent.DecodeError CmdContent.ExceedLimit
@@ -170,16 +174,16 @@ TABLE: tuple[Row, ...] = (
         Forbidden.CheckEntryRuleQuota Forbidden.RegionNotFound
         HibernationConfigured.InstanceOperationForbidden HibernationConfigured.NotEnabled INVALID_VPC_ID
         INVALID_WEIGHT_PARAM IdempotentParameterMismatch IellgalParameter.OwnerAccount
-        IllegalParam.AttachmentId IllegalParam.CidrBlock IllegalParam.DestCidrBlock IllegalParam.IpVersion
+        IllegalParam.AttachmentId IllegalParam.CidrBlock IllegalParam.IpVersion
         IllegalParam.Mode IllegalParam.NextToken IllegalParam.NextTokenExpired IllegalParam.OwnerId
         IllegalParam.PrivateIpAddress IllegalParam.RouteEntryType IllegalParamFormat.%s
-        IllegalParamFormat.DstCidrBlock InstanceIdLength.Exceed InstanceIdLimitExceeded
+        InstanceIdLength.Exceed InstanceIdLimitExceeded
         InstanceIds.ExceedLimit InstanceType.Invalid InstanceType.ParameterMismatch InsufficientBalance
         Invalid.DirectEip.BindType Invalid.Function.NotSupported Invalid.PrivatePoolOptions.NoStock
         InvalidAccount.NotFound InvalidAliuid InvalidCapacityReservationId.NotFound
         InvalidChargeType.ValueNotSupported InvalidCidrBlock InvalidCidrBlock.Malformed
         InvalidClientToken.Malformed InvalidCmdType.NotFound InvalidContainerId.Malformed
-        InvalidContainerName.Malformed InvalidDedicatedHost.NotEnoughResource InvalidDestinationCidrBlock
+        InvalidContainerName.Malformed InvalidDedicatedHost.NotEnoughResource
         InvalidEntryRuleQuota.NotFound InvalidFilterKey.NotFound InvalidFilterValue
         InvalidHpcClusterId.NotFound InvalidIAssociatedInstanceType.ValueNotSupported
         InvalidInstanceChargeType.NotFound InvalidInstanceID.Malformed InvalidInstanceType.ValueNotSupported

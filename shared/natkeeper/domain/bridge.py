@@ -1,34 +1,50 @@
 """Replacing an entry that the platform will not change in place, without a moment without a route (rule 1).
 
-Two halves of the destination (`0.0.0.0/1` and `128.0.0.0/1` for the default route) are more specific than the
-whole, so they carry the traffic to the new next hop while the old entry is deleted and created anew; then they are
-deleted. Every step is read off the table, so a run that dies anywhere is continued by the next.
+Parts of the destination, which are more specific than the whole, carry the traffic to the new next hop while the old
+entry is deleted and created anew; then they are deleted. The parts are two halves; where the platform refuses
+`0.0.0.0/1` as a destination they are all that is left of the whole without `0.0.0.0/8`. Every step is read off the
+table, so a run that dies anywhere is continued by the next.
 """
 
 from __future__ import annotations
 
-import ipaddress
 from typing import TYPE_CHECKING
 
 from natkeeper.domain import selection
-from natkeeper.domain.decision import Await, Bridge, Create, Hold, Leave, Retire, Step
+from natkeeper.domain.decision import Await, Bridge, Create, Hold, Leave, Note, Retire, Step
 from natkeeper.domain.health import Unhealthy
 from natkeeper.domain.marks import remember, without_mark
 from natkeeper.domain.memory import is_ours
 from natkeeper.domain.observed import EntryStatus, NextHop, RouteEntry
-from natkeeper.domain.world import belongs
+from natkeeper.domain.parts import around_zero, halves_of
+from natkeeper.domain.world import RouteView, belongs
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from natkeeper.domain.config import Route
     from natkeeper.domain.context import Here
     from natkeeper.domain.memory import Memory
-    from natkeeper.domain.world import RouteView
 
 
-def halves_of(destination: str) -> tuple[str, str]:
-    """Split a network into its two halves."""
-    lower, upper = ipaddress.IPv4Network(destination).subnets()
-    return str(lower), str(upper)
+def view_of(route: Route, entries: Sequence[RouteEntry]) -> RouteView:
+    """Find a route and the traces of its detour in a table.
+
+    A finer part is a trace if natkeeper's words are in it or, where there are none, if the upper half, which is made
+    first and deleted last, leads to the same next hop. Any other finer part carries what somebody wants it to.
+    """
+    there = {entry.destination: entry for entry in entries}
+    lower, upper = halves_of(route.destination)
+    fine = [there[part] for part in around_zero(route.destination) if part in there and part != upper]
+    traces = [part for part in fine if is_ours(part.description) or _bare_like(part, there.get(upper))]
+    halves = (*([there[lower]] if lower in there else []), *traces, *([there[upper]] if upper in there else []))
+    others = frozenset(part.destination for part in fine if part not in traces)
+    return RouteView(there.get(route.destination), halves, others)
+
+
+def _bare_like(part: RouteEntry, upper: RouteEntry | None) -> bool:
+    """Return True if `part` may have been made without words, together with the upper half."""
+    return upper is not None and not part.description and part.next_hop == upper.next_hop
 
 
 def busy(route: Route, *entries: RouteEntry) -> Await | Hold | None:
@@ -41,25 +57,43 @@ def busy(route: Route, *entries: RouteEntry) -> Await | Hold | None:
     return None
 
 
-def begin(route: Route, to: NextHop, why: str, memory: Memory, leaving: NextHop | None) -> Bridge:
-    """Start the detour: create both halves."""
-    return Bridge(route, halves_of(route.destination), to, why, memory, leaving)
+def begin(here: Here, view: RouteView, to: NextHop, why: str, memory: Memory) -> Bridge:
+    """Start the detour: create both halves, or the first of the finer parts."""
+    return Bridge(here.route, _next(here.route.destination, _missing(here, view)), to, why, memory, view.carries)
+
+
+def _missing(here: Here, view: RouteView) -> tuple[str, ...]:
+    """List what a detour of this route still has to create: halves, or finer parts where a half was refused."""
+    destination = here.route.destination
+    there = {half.destination for half in view.halves}
+    halves = halves_of(destination)
+    finer = here.route in here.world.so_far.no_halves or not there <= set(halves)
+    wanted = around_zero(destination) if finer and not there.issuperset(halves) else halves
+    return tuple(part for part in wanted or halves if part not in there | view.others)
+
+
+def _next(destination: str, parts: Sequence[str]) -> tuple[str, ...]:
+    """Choose what is written now: both halves at once, of finer parts the first, for a VPC takes one task at a time."""
+    return tuple(parts if set(parts) <= set(halves_of(destination)) else parts[:1])
 
 
 def finish(here: Here, view: RouteView) -> Step:
     """Take the next step of a detour whose traces are in the table."""
     route, whole = here.route, view.whole
-    if any(not is_ours(half.description) for half in view.halves):
-        return Leave(route, "halves of the route that are not ours carry its traffic; somebody put them there")
+    unknown = _of_others(here, view)
+    if unknown is not None:
+        return unknown
     to = _aim(here, view)
-    missing = tuple(half for half in halves_of(route.destination) if half not in {h.destination for h in view.halves})
+    missing = _next(route.destination, _missing(here, view))
     at_work = busy(route, *view.halves)
     if at_work is not None:
         return at_work
     at_work = busy(route, whole) if whole is not None else None
+    what = "the other half is missing" if set(missing) <= set(halves_of(route.destination)) else "a part is missing"
     if at_work is not None:  # half of the internet does not wait for somebody's task on the old entry
-        return Bridge(route, missing, to, "the other half is missing", here.memory) if missing and to else at_work
-    halves = tuple(half.id for half in view.halves)
+        return Bridge(route, missing, to, what, here.memory) if missing and to else at_work
+    first = _next(route.destination, [half.destination for half in view.halves])
+    halves = tuple(half.id for half in view.halves if half.destination in first)
     if whole is None:
         return _create(here, to)
     if whole.next_hop == to or to is None:
@@ -67,8 +101,27 @@ def finish(here: Here, view: RouteView) -> Step:
     if _foreign(here, whole) and here.memory.by != "person":
         return Retire(route, halves, f"somebody pointed the entry to {whole.next_hop} meanwhile, its halves give way")
     if missing:
-        return Bridge(route, missing, to, "the other half is missing", here.memory)
+        return Bridge(route, missing, to, what, here.memory)
     return Retire(route, (whole.id,), "its halves carry the traffic, the old entry is replaced")
+
+
+def _of_others(here: Here, view: RouteView) -> Step | None:
+    """Say what to do where the parts may not be natkeeper's; None if they are.
+
+    Parts without any words that lead to a next hop of the group are natkeeper's if the platform takes no words. That
+    is found out by writing some into the route's own entry; if they are there, the platform takes them.
+    """
+    route, whole = here.route, view.whole
+    strangers = Leave(route, "halves of the route that are not ours carry its traffic; somebody put them there")
+    bare = [half for half in view.halves if not is_ours(half.description)]
+    if any(half.description or _foreign(here, half) for half in bare):
+        return strangers
+    if not bare or whole is None or route in here.world.so_far.wordless:
+        return None  # a missing entry is created, whoever made the parts
+    if is_ours(whole.description) or _foreign(here, whole):
+        return strangers
+    why = "entries without words carry parts of the route, so it is tried whether an entry takes words"
+    return busy(route, whole) or Note(route, route.destination, why, here.memory, "noted")
 
 
 def _aim(here: Here, view: RouteView) -> NextHop | None:

@@ -8,7 +8,6 @@ their reasons.
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from collections.abc import Iterator
 from typing import Any, Literal
@@ -36,6 +35,7 @@ from natkeeper.domain.gateway_config import (
     refuse_long_order,
 )
 from natkeeper.domain.ids import EipId, GroupName, InstanceId, NatGatewayId, TableId
+from natkeeper.domain.parts import parts_of
 
 DEFAULT_ROUTE = "0.0.0.0/0"
 
@@ -313,11 +313,12 @@ def _contradictions(groups: list[Group]) -> list[ConfigProblem]:
                 allowed = f"only one group may have it, and group {owner[claim]} already does"
                 problems.append(ConfigProblem(f"groups.{group.name}.{path}", show(claim), allowed))
             owner.setdefault(claim, group.name)
+    routes = [route for group in groups for route in group.routes]
+    wholes = {f"{part} in {each.table}": str(each) for each in routes for part in parts_of(each.destination)}
     for group in groups:
         for route in group.routes:
-            whole = f"{ipaddress.IPv4Network(route.destination).supernet()} in {route.table}"
-            if whole in owner and whole != str(route):
-                allowed = f"no half of another guarded route, as it is of {whole}"
+            if str(route) in wholes:
+                allowed = f"no part that the detour of another guarded route may need, as it is of {wholes[str(route)]}"
                 problems.append(ConfigProblem(f"groups.{group.name}.routes", show(str(route)), allowed))
     return problems
 

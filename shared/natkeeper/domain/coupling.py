@@ -126,7 +126,7 @@ def _back(step: Step, kept: NextHop, world: World, policy: Group, now: datetime)
     memory = fitted(remember(here, kept, "auto").marked(hop.id, now))
     why = f"the EIP stays on {kept} with another route, so {hop} has no public address"
     if step.route in world.so_far.not_in_place:
-        return unless_refused(begin(step.route, kept, why, memory, hop), world)
+        return unless_refused(begin(here, view, kept, why, memory), world)
     return unless_refused(Move(step.route, kept, why, memory, hop), world)
 
 

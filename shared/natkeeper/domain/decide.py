@@ -321,5 +321,7 @@ def _move(here: Here, entry: RouteEntry | None, to: NextHop, why: str, by: str =
     if entry is None:
         return Create(here.route, to, why, memory)
     if here.route in here.world.so_far.not_in_place:
-        return bridge.begin(here.route, to, why, memory, entry.next_hop)
+        view = here.world.routes[here.route]
+        assert isinstance(view, RouteView)  # noqa: S101  its entry was seen
+        return bridge.begin(here, view, to, why, memory)
     return Move(here.route, to, why, memory, entry.next_hop)

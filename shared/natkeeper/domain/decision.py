@@ -87,7 +87,7 @@ class Create:
 
 @dataclass(frozen=True, slots=True)
 class Bridge:
-    """Create two halves that carry the traffic while an entry that cannot be changed in place is replaced."""
+    """Create parts (halves) that carry the traffic while an entry that cannot be changed in place is replaced."""
 
     route: Route
     missing: tuple[str, ...]
@@ -106,7 +106,7 @@ class Retire:
     reason: str
 
 
-Noted = Literal["paused", "resumed", "unready", "recovered"]
+Noted = Literal["paused", "resumed", "unready", "recovered", "noted"]
 
 
 @dataclass(frozen=True, slots=True)

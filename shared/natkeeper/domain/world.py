@@ -33,10 +33,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class RouteView:
-    """One guarded route as the table shows it: the entry itself and, while it is replaced, its two halves."""
+    """One guarded route as the table shows it: the entry itself and, while it is replaced, its halves or finer parts.
+
+    `others`: destinations of finer parts that are somebody's own routes.
+    """
 
     whole: RouteEntry | None
     halves: tuple[RouteEntry, ...] = ()
+    others: frozenset[str] = frozenset()
 
     @property
     def carries(self) -> NextHop | None:
@@ -74,14 +78,16 @@ class SoFar:
     """What this run was asked, has tried and has learnt.
 
     `wish`: what a person asked. `moved`: where this run has pointed routes. `not_in_place`: routes whose
-    entry the platform refuses to change in place. `refusals`: what the platform did not carry out. `wordless`: routes
-    whose name and description the platform refuses. `bindable`: gateways that the EIP may be bound to, as a try showed.
+    entry the platform refuses to change in place; `no_halves`: whose lower half it refuses as a destination.
+    `refusals`: what the platform did not carry out. `wordless`: routes whose name and description the platform
+    refuses. `bindable`: gateways that the EIP may be bound to, as a try showed.
     `doubted`: next hops to look through before anything else is decided about them.
     """
 
     wish: Switch | Pause | Resume | None = None
     moved: Mapping[Route, NextHop] = field(default_factory=dict)
     not_in_place: frozenset[Route] = frozenset()
+    no_halves: frozenset[Route] = frozenset()
     refusals: tuple[Refusal, ...] = ()
     wordless: frozenset[Route] = frozenset()
     bindable: frozenset[str] = frozenset()

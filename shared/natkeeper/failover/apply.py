@@ -22,6 +22,7 @@ from natkeeper.domain.decision import (
 )
 from natkeeper.domain.memory import Memory, encode
 from natkeeper.domain.observed import Eip, Instance, NextHop, RouteEntry, Unseen
+from natkeeper.domain.parts import around_zero
 from natkeeper.domain.refusals import Deed
 from natkeeper.domain.signals import Pause, Resume
 from natkeeper.domain.world import RouteView
@@ -111,7 +112,7 @@ def apply(writes: tuple[Write, ...], so_far: SoFar, attempts: Attempts) -> Run[A
             applied = _outcome(applied, write, result, attempts)
     if not wordless:
         return applied
-    routes = frozenset(write.step.route for write in wordless if isinstance(write.step, (Move, Create)))
+    routes = frozenset(write.step.route for write in wordless if isinstance(write.step, (Move, Create, Bridge)))
     applied = replace(applied, so_far=replace(applied.so_far, wordless=applied.so_far.wordless | routes))
     results = yield tuple(write.call for write in wordless)
     for write, result in zip(wordless, results, strict=True):
@@ -125,9 +126,9 @@ def bare(call: Call[None]) -> Call[None]:
 
 
 def _is_about_words(write: Write, result: Failure | None) -> bool:
-    """Return True if the move is to be made without words; halves need theirs, or nobody knows whose they are."""
+    """Return True if the move is to be made without words."""
     words = isinstance(result, Failure) and result.kind is FailureKind.WORDS
-    return words and isinstance(write.step, (Move, Create)) and bare(write.call) != write.call
+    return words and isinstance(write.step, (Move, Create, Bridge)) and bare(write.call) != write.call
 
 
 def _not_remembered(failure: Failure) -> Failure:
@@ -224,6 +225,7 @@ def _outcome(applied: Applied, write: Write, result: Failure | None, attempts: A
             so_far = moved(so_far, step)
         if isinstance(step, Bridge) and isinstance(write.call, CreateRoute):
             step = replace(step, missing=(write.call.destination,))
+            attempts.accept(Target(Deed.CREATE, step.route.table, step.to.id))
         accepted = (*applied.accepted, write.call)
         return replace(
             applied,
@@ -237,6 +239,10 @@ def _outcome(applied: Applied, write: Write, result: Failure | None, attempts: A
         applied = replace(applied, unanswered=(*applied.unanswered, step))
     if result.kind is FailureKind.NOT_IN_PLACE and isinstance(step, Move):
         return replace(applied, so_far=replace(so_far, not_in_place=so_far.not_in_place | {step.route}))
+    if isinstance(step, Bridge) and _half_refused(step, result, so_far):
+        return replace(applied, so_far=replace(so_far, no_halves=so_far.no_halves | {step.route}))
+    if isinstance(step, Note) and result.kind is FailureKind.WORDS:
+        applied = replace(applied, so_far=replace(so_far, wordless=so_far.wordless | {step.route}))
     target = target_of(step)
     if target is not None:
         return _held(applied, target, result, attempts)
@@ -244,6 +250,12 @@ def _outcome(applied: Applied, write: Write, result: Failure | None, attempts: A
     if attempts.spent(subject(write.call), result, ONCE if once else MOST):
         return replace(applied, refused=(*applied.refused, subject(write.call)))
     return replace(applied, pause_s=max(applied.pause_s, PAUSES_S[0]))
+
+
+def _half_refused(step: Bridge, failure: Failure, so_far: SoFar) -> bool:
+    """Return True if the platform does not take a half as a destination, and finer parts were not begun yet."""
+    finer = around_zero(step.route.destination)
+    return failure.names is Names.DESTINATION and bool(finer) and step.route not in so_far.no_halves
 
 
 def _tried(applied: Applied, step: EipTry, result: Failure | None, attempts: Attempts) -> Applied:

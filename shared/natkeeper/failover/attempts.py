@@ -28,7 +28,7 @@ PAUSES_S = (0.7, 2.5)
 
 _API = (FailureKind.UNREACHABLE, FailureKind.THROTTLED)
 _CERTAIN = (FailureKind.REFUSED, FailureKind.GONE)
-_WHOLE = (Names.CALL, Names.ENTRY, Names.ADDRESS)
+_WHOLE = (Names.CALL, Names.DESTINATION, Names.ENTRY, Names.ADDRESS)
 """What no other next hop changes."""
 
 
@@ -43,11 +43,16 @@ class Target:
 
 @dataclass(slots=True)
 class Attempts:
-    """The tries of one run. `minor`: of writes that change no decision. `codes`: answers that name nothing."""
+    """The tries of one run. `minor`: of writes that change no decision. `codes`: answers that name nothing.
+
+    `accepted`: targets of which one write was accepted and others follow. They get a try more, because the platform may
+    want some seconds between two of them (terraform-provider-alicloud waits for five).
+    """
 
     tried: dict[Target, int] = field(default_factory=dict)
     minor: dict[str, int] = field(default_factory=dict)
     codes: dict[Target, str] = field(default_factory=dict)
+    accepted: set[Target] = field(default_factory=set)
 
     def judge(self, target: Target, failure: Failure) -> Refusal | None:
         """Return what is held against whom after one more failure; None if the write may be tried again."""
@@ -72,6 +77,11 @@ class Attempts:
         if failure.kind is FailureKind.BUSY:
             return replace(held, passing=True, hop=None if failure.names in _WHOLE else target.hop)
         return self._unknown(target, failure, held)
+
+    def accept(self, target: Target) -> None:
+        """Begin to count anew: one of several writes towards `target` was accepted."""
+        self.tried.pop(target, None)
+        self.accepted.add(target)
 
     def spent(self, subject: str, failure: Failure, most: int) -> bool:
         """Return True if a write that changes no decision (a note, a deletion) has had its `most` tries."""
@@ -98,6 +108,8 @@ class Attempts:
 
     def _most(self, target: Target, failure: Failure) -> int:
         """Return how many tries this hop has: later ones fewer, and one where the first met the same of the API."""
+        if target in self.accepted:
+            return MOST + 1
         earlier = [tries for other, tries in self.tried.items() if self._alike(other, target)]
         if not earlier:
             return MOST

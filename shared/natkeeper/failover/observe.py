@@ -7,12 +7,13 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-from natkeeper.domain.bridge import halves_of
+from natkeeper.domain.bridge import view_of
 from natkeeper.domain.config import Follow, Group, Route
 from natkeeper.domain.decision import Bridge, Create, Move
 from natkeeper.domain.egress import Egress, EgressLost
 from natkeeper.domain.health import Sight
 from natkeeper.domain.observed import Eip, EntryStatus, NatGateway, RouteEntry, Unseen
+from natkeeper.domain.parts import parts_of
 from natkeeper.domain.world import RouteView, SoFar, World
 from natkeeper.failover.attempts import Attempts
 from natkeeper.failover.proof import proof_of
@@ -244,17 +245,13 @@ def _with_report(sight: Sight, run: SetupRun, policy: Group, now: datetime) -> S
 
 
 def _view(route: Route, entries: Sequence[RouteEntry] | Unseen) -> RouteView | Unseen:
-    if isinstance(entries, Unseen):
-        return entries
-    halves = halves_of(route.destination)
-    whole = next((entry for entry in entries if entry.destination == route.destination), None)
-    return RouteView(whole, tuple(entry for entry in entries if entry.destination in halves))
+    return entries if isinstance(entries, Unseen) else view_of(route, entries)
 
 
 def concerned(policy: Group, table: TableId) -> tuple[str, ...]:
-    """Return the destinations whose entries in `table` say something about the group: its routes and their halves."""
+    """Return the destinations whose entries in `table` say something about the group: its routes and their parts."""
     routes = [route.destination for route in policy.routes if route.table == table]
-    return tuple(dict.fromkeys(each for route in routes for each in (route, *halves_of(route))))
+    return tuple(dict.fromkeys(each for route in routes for each in (route, *parts_of(route))))
 
 
 def _tables(policy: Group) -> tuple[TableId, ...]:

@@ -98,11 +98,12 @@ FELT = {
 DID = {
     "moved": ("moved {what} from {came_from} to {to}", "将 {what} 从 {came_from} 切换到 {to}"),
     "created": ("created {what}, to {to}", "补建 {what}，指向 {to}"),
-    "bridged": ("carried {what} over two halves to {to}", "以两条更具体的路由将 {what} 引到 {to}"),
+    "bridged": ("carried {what} over more specific entries to {to}", "以更具体的路由将 {what} 引到 {to}"),
     "retired": ("removed entries of {what} that others replaced", "删除了 {what} 中已被替代的条目"),
     "paused": ("noted the pause in the route entry", "已在路由条目中记录暂停"),
     "resumed": ("noted the end of the pause", "已记录暂停结束"),
     "unready": ("noted that a standby is not ready", "记录备用网关未就绪"),
+    "noted": ("tried whether the entry of {what} takes a description", "已尝试 {what} 的条目是否接受描述"),
     "recovered": ("noted that a gateway works again", "记录网关恢复正常"),
     "address": ("bound {what} to {to}", "将 {what} 绑定到 {to}"),
     "released": ("took {what} off {came_from}", "将 {what} 从 {came_from} 解绑"),

@@ -12,11 +12,11 @@ from natkeeper.alibaba.cloud import AlibabaCloud
 from natkeeper.cli.survey import functions, network
 from natkeeper.cli.survey.roles import Role, role
 from natkeeper.cli.survey.template_file import incomplete
-from natkeeper.domain.bridge import halves_of
 from natkeeper.domain.config import Follow
 from natkeeper.domain.memory import NOTHING, encode
 from natkeeper.domain.observed import Condition, Eip, NextHop, RouteEntry
-from natkeeper.ports import Failure, FailureKind, ReadSetups, SetupRun
+from natkeeper.domain.parts import around_zero, halves_of
+from natkeeper.ports import Failure, FailureKind, Names, ReadSetups, SetupRun
 
 if TYPE_CHECKING:
     from natkeeper.alibaba.clients import Attempt
@@ -47,8 +47,8 @@ EventBridge, "Service-linked role"; behaviour of component fc3."""
 class DryRun:
     """What the platform said of pointing a route at `target`, without doing it.
 
-    Where it does not change such an entry in place: `half`, the first of the entries that would carry the traffic
-    meanwhile, and what it said of creating that.
+    Where it does not change such an entry in place: `half`, the first part of its destination that would carry the
+    traffic meanwhile, and what it said of creating that.
     """
 
     target: NextHop
@@ -178,8 +178,21 @@ def _dry_run(reach: Reach, route: Route, target: NextHop) -> DryRun:
     if told is None or told.kind is not FailureKind.NOT_IN_PLACE:
         return DryRun(target, told or nothing)
     words = encode(NOTHING, "a dry run of natkeeper doctor")
-    half = halves_of(route.destination)[0]
-    return DryRun(target, told, half, reach.try_(lambda a: network.try_half(a, route.table, half, target, words)))
+    part = halves_of(route.destination)[0]
+    answer = _try_part(reach, route, part, target, words)
+    finer = around_zero(route.destination)
+    if finer and answer is not None and answer.names is Names.DESTINATION:
+        part = finer[-1]
+        answer = _try_part(reach, route, part, target, words)
+    return DryRun(target, told, part, answer)
+
+
+def _try_part(reach: Reach, route: Route, part: str, target: NextHop, words: str) -> Failure | None:
+    """Ask for a part of the destination, as natkeeper does: without words where they are refused."""
+    answer = reach.try_(lambda a: network.try_part(a, route.table, part, target, words))
+    if answer is not None and answer.kind is FailureKind.WORDS:
+        answer = reach.try_(lambda a: network.try_part(a, route.table, part, target, ""))
+    return answer
 
 
 def _incomplete(

@@ -83,10 +83,10 @@ def _dry_run(group: Group, route: Route, tried: DryRun) -> Finding:
 
 
 def _not_in_place(group: Group, about: str, tried: DryRun, *, to_fallback: bool) -> Finding:
-    """Judge an entry that is not changed in place: natkeeper replaces it, if halves can carry the traffic meanwhile."""
+    """Judge an entry that is not changed in place: natkeeper replaces it, if parts can carry the traffic meanwhile."""
     half = tried.half_told
     if half is None or half.code == DRY_RUN_PASSED or half.kind is FailureKind.DENIED:
-        do = "nothing: natkeeper then replaces the entry, while two halves carry the traffic (slower)"
+        do = "nothing: natkeeper then replaces the entry, while entries for its parts carry the traffic (slower)"
         return advice(group.name, about, f"the platform changes this entry not in place: {tried.told}", do)
     if half.kind in (FailureKind.UNREACHABLE, FailureKind.THROTTLED, FailureKind.BUSY):
         return unseen(group.name, about, half)

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 from natkeeper.cli.errors import trouble_of
 from natkeeper.cli.output import item
-from natkeeper.domain.bridge import halves_of
 from natkeeper.domain.config import Follow
 from natkeeper.domain.memory import is_ours
+from natkeeper.domain.parts import parts_of
 from natkeeper.failover.status import reason_of
 from natkeeper.ports import Failure
 
@@ -104,11 +104,11 @@ def _read(event: Json, groups: Sequence[Group]) -> Written | None:
 
 
 def _concerns(group: Group, table: str, destination: str, eip: str) -> bool:
-    """Say whether a call named a route of the group, or one of the halves that stand in for it, or its EIP."""
+    """Say whether a call named a route of the group, or one of the parts that stand in for it, or its EIP."""
     if eip:
         return isinstance(group.address, Follow) and group.address.follow == eip
     return any(
-        table == route.table and destination in ("", route.destination, *halves_of(route.destination))
+        table == route.table and destination in ("", route.destination, *parts_of(route.destination))
         for route in group.routes
     )
 

@@ -179,18 +179,18 @@ def entries(attempt: Attempt, table_id: str) -> tuple[RouteEntry, ...]:
     return read_routes(attempt, TableId(table_id))
 
 
-def try_half(attempt: Attempt, table_id: str, half: str, to: NextHop, words: str) -> None:
-    """Ask whether `half` of a destination could be an entry with these words (CreateRouteEntry, DryRun).
+def try_part(attempt: Attempt, table_id: str, part: str, to: NextHop, words: str) -> None:
+    """Ask whether `part` of a destination could be an entry with these words, or with none (CreateRouteEntry, DryRun).
 
     Always raises: the platform answers a dry run that passes with the code DryRunOperation.
     """
     request = vpc_models.CreateRouteEntryRequest(
         region_id=attempt.region,
         route_table_id=table_id,
-        destination_cidr_block=half,
+        destination_cidr_block=part,
         next_hop_type=to.kind.value,
         next_hop_id=to.id,
-        description=words,
+        description=words or None,  # type: ignore[arg-type]  # left out of the request
         dry_run=True,
     )
     attempt.clients.client(Vpc).create_route_entry_with_options(request, attempt.options())

@@ -1,0 +1,31 @@
+"""Which more specific destinations carry a route's traffic while its own entry is replaced? (bridge.py)"""
+
+from __future__ import annotations
+
+import ipaddress
+
+_THIS_NETWORK = ipaddress.IPv4Network("0.0.0.0/8")
+"""Holds no address of the internet (RFC 6890)."""
+
+
+def halves_of(destination: str) -> tuple[str, str]:
+    """Split a network into its two halves."""
+    lower, upper = ipaddress.IPv4Network(destination).subnets()
+    return str(lower), str(upper)
+
+
+def around_zero(destination: str) -> tuple[str, ...]:
+    """Split a network into what is left of it without `0.0.0.0/8`, the largest part first; nothing if it has none.
+
+    Of the default route these are `128.0.0.0/1`, `64.0.0.0/2` and so on to `1.0.0.0/8`: the eight entries that
+    Alibaba's own guide uses where it needs entries more specific than the default route.
+    """
+    whole = ipaddress.IPv4Network(destination)
+    if whole == _THIS_NETWORK or not _THIS_NETWORK.subnet_of(whole):
+        return ()
+    return tuple(map(str, sorted(whole.address_exclude(_THIS_NETWORK), key=lambda part: part.prefixlen)))
+
+
+def parts_of(destination: str) -> tuple[str, ...]:
+    """List every destination that may carry a part of the whole during a detour: the halves, then the finer parts."""
+    return tuple(dict.fromkeys((*halves_of(destination), *around_zero(destination))))
