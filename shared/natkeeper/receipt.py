@@ -97,6 +97,8 @@ class Receipt:
     episodes: tuple[Episode, ...] = ()
     troubled: bool = False
     """Whether a trouble is known that is an episode, or becomes one if it lasts: then that decides what is told."""
+    blind: bool = False
+    """Whether something that decides about a route could not be read."""
 
     @property
     def news(self) -> bool:

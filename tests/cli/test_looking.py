@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -142,3 +143,49 @@ def test_history_lists_moves_with_their_reasons(place: Town, natkeeper: Command)
 def test_an_empty_history_says_so(place: Town, natkeeper: Command) -> None:
     """No table of nothing."""
     assert "natkeeper wrote nothing to these routes in the last 7d" in natkeeper("history").out
+
+
+FULL: dict[str, int | float | str] = {
+    "connections": 900,
+    "maximum": 1000,
+    "seconds": 60,
+    "drops": 3,
+    "busiest": "203.0.113.9:443/tcp",
+    "busiest_ports": 32256,
+}
+
+
+def full(place: Town, natkeeper: Command) -> None:
+    """Gateway a is nearly full, and its setup report says so."""
+    place.guests.figures[place.a] = FULL
+    place.write(setup={"via": "assistant"})
+    natkeeper("setup", "prod", "--direct")
+    while "connections" not in natkeeper("status", "--direct").out:  # the report comes when the command has ended
+        place.cloud.fc.wait_for(lambda: False, 0.1)
+
+
+def test_status_shows_how_full_a_gateway_is(place: Town, natkeeper: Command) -> None:
+    """Bars by the last report; signs that the encoding has."""
+    full(place, natkeeper)
+    ended = natkeeper("status", "--direct")
+    assert "connections █████████░ 900 of 1000" in ended.out
+    assert "ports       █████░░░░░ 32256 of 64512 to 203.0.113.9:443/tcp" in ended.out
+    assert "dropped     3 packets in 60 s" in ended.out
+
+
+def test_metrics_for_a_scrape_and_for_people(place: Town, natkeeper: Command) -> None:
+    """OpenMetrics ends with its mark; every sample belongs to a family that is named and explained before it."""
+    full(place, natkeeper)
+    lines = natkeeper("metrics", "--format", "openmetrics", "--direct").out.splitlines()
+    ratio = f'natkeeper_gateway_connections_ratio{{group="prod",gateway="{place.a}"}} 0.9'
+    assert lines[-1] == "# EOF"
+    at = lines.index(ratio)
+    assert lines[at - 2 : at] == [
+        "# TYPE natkeeper_gateway_connections_ratio gauge",
+        "# HELP natkeeper_gateway_connections_ratio share of the connection table that is used",
+    ]
+    table = natkeeper("metrics", "--direct").out
+    assert re.search(rf"gateway_connections_ratio +prod {place.a} +0\.9\n", table)
+    data = natkeeper("metrics", "--direct", "--json").data
+    asked = {"name": "natkeeper_gateway_connections_ratio", "group": "prod", "gateway": place.a, "value": 0.9}
+    assert asked in data["metrics"]

@@ -60,6 +60,7 @@ class Guests(NullSubstrate):
     def __init__(self) -> None:
         self.broken: set[str] = set()
         self.silent: set[str] = set()
+        self.figures: dict[str, dict[str, int | float | str]] = {}
         self.state: Path | None = None
         """Where to write what the network is like, for a probe that looks at it."""
         self._world: dict[str, Any] = {"hop": "", "off": []}
@@ -109,6 +110,7 @@ class Guests(NullSubstrate):
             finished=1,
             script=order.get("script", ""),
             fingerprint=order.get("fingerprint", ""),
+            figures=self.figures.get(instance_id),
         )
         fields = msgspec.to_builtins(report)
         text = json.dumps({"format": fields.pop("format"), **fields}, separators=(",", ":"))

@@ -21,11 +21,11 @@ A_TIME = "a time such as 90s, 5m, 2h or a number of seconds, 365d at most"
 A_NETWORK = "an IPv4 network such as 10.0.0.0/8, host bits zero"
 A_TARGET = "URLs such as http://host/path, or host:port"
 GROUP_KEYS = (
-    "gateways, routes, address, fallback, failback, hold_down, sources, networks, forwards, proxy, probe, setup"
+    "gateways, routes, address, fallback, failback, hold_down, sources, networks, forwards, proxy, probe, setup, alarms"
 )
 A_TEMPLATE = "the name of an OOS template: letters, digits, - and _; not beginning with ALIYUN, ACS, ALI…"
 
-TOP = "region, groups, notify, language, timezone, runbook"
+TOP = "region, groups, notify, language, timezone, runbook, metrics, heartbeat"
 
 
 def refusals(data: object) -> list[str]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -379,6 +379,7 @@ class FakeCloud:
                     machine.rules, wrong = True, ()
                 said = "unproven" if gateway in self.unprovable else ""
                 report = report_of(call, wrong, started, self.world.now, found, said)
+                report = replace(report, figures=None if machine.figures is None else asdict(machine.figures))
             self.setups = [
                 SetupRun(gateway, started, report) if (run.gateway, run.started) == (gateway, started) else run
                 for run in self.setups

@@ -55,8 +55,9 @@ class Stage:
         notify: bool = True,
         seed: int = 0,
         timings: Timings | None = None,
+        **top: Any,
     ) -> None:
-        data: dict[str, Any] = {"region": "cn-hangzhou", "groups": groups or {"prod": group()}}
+        data: dict[str, Any] = {"region": "cn-hangzhou", "groups": groups or {"prod": group()}, **top}
         if notify:
             data["notify"] = NOTIFY
         self.config: Config = parse_config(data)
@@ -152,7 +153,7 @@ class Stage:
     def told_people(self) -> list[dict[str, Any]]:
         """Every receipt that was handed over to the notify function."""
         payloads = [json.loads(payload) for _, function, payload in self.cloud.handed if function == NOTIFY]
-        return [receipt for payload in payloads for receipt in payload["tell"]]
+        return [receipt for payload in payloads for receipt in payload.get("tell", [])]
 
     def whole(self) -> None:
         """Assert that every route is a single settled entry, on a gateway or fallback of its group that works."""

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 
 from natkeeper.domain.ids import EipId, EntryId, InstanceId, InterfaceId, NatGatewayId, TableId
+from natkeeper.domain.load import Figures
 from natkeeper.domain.observed import (
     Condition,
     Eip,
@@ -70,6 +71,7 @@ class Machine:
     started: datetime = START - timedelta(days=3)
     rules: bool = True
     hung: bool = False
+    figures: Figures | None = None
     second_ip: str | None = None
 
     @property

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import msgspec
 import pytest
 
+from natkeeper.domain.load import Figures
 from natkeeper.guest import Mode, SetupReport
 from natlab.simulated.network import Reached
 from tests.lab.stage import ADDRESS, A, Stage
@@ -108,8 +110,7 @@ def test_figures_come_from_the_kernel(stage: Stage) -> None:
     stage.set_up(A)
     for _ in range(3):
         assert stage.way_out() == Reached(ADDRESS[A])
-    figures = stage.set_up(A).figures
-    assert figures is not None
+    figures = msgspec.convert(stage.set_up(A).figures, Figures)
     assert 0 < figures.connections < figures.maximum
     assert figures.new >= 3
     assert figures.sent_packets > 0

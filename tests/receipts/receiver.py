@@ -16,6 +16,7 @@ class Webhook:
     def __init__(self, port: int) -> None:
         self.port = port
         self.messages: list[dict[str, Any]] = []
+        self.gets: list[str] = []
         self.status = 200
         self.hangs = threading.Event()
         self.released = threading.Event()
@@ -37,6 +38,12 @@ def webhook() -> Iterator[Webhook]:
                 hook.released.wait(10)
                 return
             hook.messages.append(json.loads(raw))
+            self.send_response(hook.status)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def do_GET(self) -> None:
+            hook.gets.append(self.path)
             self.send_response(hook.status)
             self.send_header("Content-Length", "0")
             self.end_headers()

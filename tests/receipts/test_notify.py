@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -273,3 +274,71 @@ def test_a_run_that_failed_is_told(hook: Webhook, monkeypatch: pytest.MonkeyPatc
     assert sent["title"].endswith(" failed")
     assert said in sent["message"]
     assert "natkeeper doctor" in sent["message"]
+
+
+# ---- heartbeat -------------------------------------------------------------------------------------------
+
+
+def heartbeat(*, ok: bool, age_s: float = 0) -> bytes:
+    """The payload that the failover function hands over after a sweep."""
+    at = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() - age_s))
+    return json.dumps({"heartbeat": {"ok": ok, "at": at, "groups": 1}}).encode()
+
+
+@pytest.mark.parametrize(
+    "address, ok, called",
+    [
+        ("/geheim", True, "/geheim"),
+        ("/geheim", False, "/geheim/fail"),
+        ("/push/geheim?status=up&msg=OK", False, "/push/geheim?status=down&msg=OK"),
+    ],
+)
+def test_a_heartbeat_is_one_call(
+    address: str,
+    ok: bool,  # noqa: FBT001  a parameter of the table
+    called: str,
+    hook: Webhook,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The address, or the one that means failure; nobody is told."""
+    places(monkeypatch, hook.url, f"heartbeat+http://127.0.0.1:{hook.port}{address}")
+    answer = json.loads(handler(heartbeat(ok=ok), None))
+    assert answer == {"called": 1, "of": 1, "problems": []}
+    assert hook.gets == [called]
+    assert hook.messages == []
+
+
+def test_a_heartbeat_address_is_no_place_to_tell(hook: Webhook, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is counted and tried by nothing that tells people."""
+    places(monkeypatch, hook.url, f"heartbeat+http://127.0.0.1:{hook.port}/geheim")
+    assert json.loads(handler(b'{"action": "addresses"}', None)) == {"addresses": 1}
+    assert json.loads(handler(tell(receipt()), None)) == {"told": 1, "of": 1}
+    assert hook.gets == []
+
+
+def test_a_late_heartbeat_is_not_called(hook: Webhook, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Function Compute may deliver a hand-over late; it says nothing of now."""
+    places(monkeypatch, f"heartbeat+http://127.0.0.1:{hook.port}/geheim")
+    assert json.loads(handler(heartbeat(ok=True, age_s=300), None))["called"] == 0
+    assert hook.gets == []
+
+
+@pytest.mark.parametrize(
+    "address, problem",
+    [
+        ("heartbeat+http://127.0.0.1:{port}/geheim", "address 1 answered 500"),
+        ("heartbeat+http://127.0.0.1:1/geheim", "address 1 cannot be reached (URLError)"),
+        ("heartbeat+ftp://127.0.0.1/geheim", "address 1 is neither http:// nor https://"),
+        ("json://127.0.0.1:1", "no address begins with heartbeat+ (docs/configuration.md)"),
+    ],
+)
+def test_a_heartbeat_that_fails_is_logged_without_its_address(
+    address: str, problem: str, hook: Webhook, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The address is a secret, and a failure is not raised: a second try would come too late."""
+    hook.status = 500
+    places(monkeypatch, address.format(port=hook.port))
+    assert json.loads(handler(heartbeat(ok=True), None))["problems"] == [problem]
+    out = capsys.readouterr().out
+    assert problem in out
+    assert "geheim" not in out

@@ -33,6 +33,7 @@ COMMANDS = {
     "status": "status",
     "plan": "status",
     "history": "status",
+    "metrics": "metrics",
     "switch": "actions",
     "pause": "actions",
     "resume": "actions",

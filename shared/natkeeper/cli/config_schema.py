@@ -52,6 +52,11 @@ _LIMITS: dict[str, dict[str, Json]] = {
         "failures": {"minimum": 2, "maximum": 20},
         "table": _id("vtb-"),
     },
+    "Alarms": {
+        "connections": {"minimum": 1, "maximum": 100},
+        "ports": {"minimum": 1, "maximum": 100},
+        "drops": {"minimum": 1},
+    },
     "Setup": {"role": {"pattern": "^[A-Za-z0-9_.-]{1,64}$"}, "template": {"pattern": "^[A-Za-z][A-Za-z0-9_-]{0,199}$"}},
 }
 
@@ -74,6 +79,8 @@ def schema() -> Json:
             "region": {"type": "string", "pattern": f"^{c.REGION.pattern}$"},
             "notify": {"type": ["string", "null"], **_FUNCTION},
             **words,
+            "metrics": {"anyOf": [*_SECONDS["anyOf"], {"type": "null"}]},
+            "heartbeat": {"type": "boolean"},
             "groups": {
                 "type": "object",
                 "minProperties": 1,

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from natkeeper.cli.output import item, styled
+from natkeeper.domain.load import PORTS, Figures
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -88,7 +89,25 @@ def _gateway(gateway: Json, console: Console, *, carries: bool) -> Text:
     if gateway.get("until"):
         why = f"{why}, until {_when(gateway['until'])}"
     place = "  ".join(str(gateway[key]) for key in ("zone", "public_ip") if gateway.get(key))
-    return item(console, 2, facts, [part for part in (place, why) if part])
+    return item(console, 2, facts, [part for part in (place, why, *_fullness(gateway.get("figures"), console)) if part])
+
+
+def _fullness(figures: Json | None, console: Console) -> Iterator[str]:
+    """Say how full a gateway is, by its last report."""
+    if not figures:
+        return
+    full = Figures(**figures)
+    yield f"connections {bar(full.connections_percent, console)} {full.connections} of {full.maximum}"
+    if full.busiest:
+        yield f"ports       {bar(full.ports_percent, console)} {full.busiest_ports} of {PORTS} to {full.busiest}"
+    if full.drops:
+        yield f"dropped     {full.drops} packets in {full.seconds} s: its table of connections was full"
+
+
+def bar(percent: float, console: Console) -> str:
+    """Draw a share as ten blocks; what is more than nothing shows."""
+    blocks = min(10, max(round(percent / 10), percent > 0))
+    return sign(console, "█", "#") * blocks + sign(console, "░", ".") * (10 - blocks)
 
 
 def sign(console: Console, fancy: str, plain: str) -> str:

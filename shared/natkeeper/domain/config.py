@@ -35,6 +35,7 @@ from natkeeper.domain.gateway_config import (
     refuse_long_order,
 )
 from natkeeper.domain.ids import EipId, GroupName, InstanceId, NatGatewayId, TableId
+from natkeeper.domain.load import Alarms
 from natkeeper.domain.parts import parts_of
 
 DEFAULT_ROUTE = "0.0.0.0/0"
@@ -51,7 +52,7 @@ _LONGEST_LOSS_S = 40.0
 _SILENCE_S, _TIMEOUT_S, _FAILURES = 1.2, 0.8, 3
 _LONGEST_S = 365 * 86400.0
 MANUAL = Failback("inf")
-_TOP = ("region", "groups", "notify", "language", "timezone", "runbook")
+_TOP = ("region", "groups", "notify", "language", "timezone", "runbook", "metrics", "heartbeat")
 ABOUT_MESSAGES = (
     ("language", re.compile("en|zh"), "en or zh"),
     ("timezone", re.compile(r"[A-Za-z_]+(?:/[A-Za-z0-9_+-]+){0,2}"), "an IANA time zone such as Asia/Shanghai"),
@@ -176,6 +177,7 @@ class Group(Strict, frozen=True, kw_only=True):
     proxy: Proxy | None = None
     probe: Probe = Probe()
     setup: Setup = Setup()
+    alarms: Alarms = Alarms()
 
     def __post_init__(self) -> None:
         """Refuse contradictions within the group."""
@@ -235,6 +237,10 @@ class Config(Strict, frozen=True, kw_only=True):
     """The time zone of messages, by its IANA name."""
     runbook: str | None = None
     """Where your copy of docs/operations.md is; messages link to its headings."""
+    metrics: Seconds | None = None
+    """How often each group's metrics are logged while nothing changes; None logs none."""
+    heartbeat: bool = False
+    """Whether `notify` calls the heartbeat addresses among its own after each good sweep."""
 
     def group(self, name: str) -> Group | None:
         """Return the group called `name`, or None."""
@@ -262,6 +268,9 @@ def parse_config(data: object) -> Config:
         value = data.get(key)
         if value is not None and not (isinstance(value, str) and form.fullmatch(value)):
             problems.append(ConfigProblem(key, show(value), allowed))
+    metrics, heartbeat = _metrics(data.get("metrics"), problems), data.get("heartbeat", False)
+    if not isinstance(heartbeat, bool) or (heartbeat and notify is None):
+        problems.append(ConfigProblem("heartbeat", show(heartbeat), "true or false; true needs `notify`, which calls"))
     raw = data.get("groups")
     if not isinstance(raw, dict) or not raw:
         allowed = "a mapping of at least one group name to its settings"
@@ -271,7 +280,22 @@ def parse_config(data: object) -> Config:
     if problems:
         raise ConfigError(problems)
     about = {key: data[key] for key, _, _ in ABOUT_MESSAGES if data.get(key) is not None}
-    return Config(region=str(region), groups=tuple(groups), notify=notify, **about)
+    return Config(
+        region=str(region), groups=tuple(groups), notify=notify, metrics=metrics, heartbeat=heartbeat, **about
+    )
+
+
+def _metrics(value: object, problems: list[ConfigProblem]) -> Seconds | None:
+    """Read how often metrics are logged, or add to `problems`."""
+    if value is None:
+        return None
+    try:
+        every = msgspec.convert(value, Seconds, dec_hook=_decode)
+    except msgspec.ValidationError:
+        every = Seconds(0)
+    if not 60 <= every <= 3600:  # noqa: PLR2004
+        problems.append(ConfigProblem("metrics", show(value), "how often they are logged, 1m to 1h"))
+    return every
 
 
 def _group(name: object, value: object, problems: list[ConfigProblem]) -> Group | None:
@@ -366,6 +390,7 @@ _STRUCTS: dict[str, type[msgspec.Struct]] = {
     "tls": ProxyTls,
     "probe": Probe,
     "setup": Setup,
+    "alarms": Alarms,
 }
 _KEYS = {
     last: tuple(field for field in struct.__struct_encode_fields__ if field != "name")

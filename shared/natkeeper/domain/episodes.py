@@ -99,7 +99,7 @@ class Trouble:
         """Return how often people are told while it lasts."""
         if self.paused:
             return PAUSED
-        return DAILY if self.kind in (EpisodeKind.DEGRADED, EpisodeKind.UNPROVEN) else HALF_HOUR
+        return DAILY if self.kind in (EpisodeKind.DEGRADED, EpisodeKind.UNPROVEN, EpisodeKind.FULL) else HALF_HOUR
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,10 +176,11 @@ def troubles_of(
         for kind, trouble in (
             (EpisodeKind.DEGRADED, None if dark is not None else _degraded(world, policy)),
             (EpisodeKind.UNPROVEN, None if dark is not None else _unproven(world, policy)),
+            (EpisodeKind.FULL, _full(world, policy)),
         ):
             if trouble is not None:
                 found.append(trouble)
-            elif dark is None:
+            elif dark is None and (kind is not EpisodeKind.FULL or _measured(world, policy)):
                 well.add(kind)
     return Judged(tuple(found), frozenset(well))
 
@@ -339,6 +340,25 @@ def _unproven(world: World, policy: Group) -> Trouble | None:
     cause += "".join(f"; {reason}" for reason in reasons if reason)
     todo = f"see what its setup says (natkeeper doctor {policy.name}), or deploy a probe behind {', '.join(tables)}"
     return Trouble(EpisodeKind.UNPROVEN, tuple(tables), cause, left=_next_hops_left(world, policy), todo=todo)
+
+
+def _full(world: World, policy: Group) -> Trouble | None:
+    """Find gateways that run out of connections or ports, by their last reports."""
+    found: dict[str, str] = {}
+    for gateway, sight in world.gateways.items():
+        if sight.figures is not None:
+            found |= {f"{gateway} {what}": todo for what, todo in policy.alarms.exceeded(sight.figures)}
+    if not found:
+        return None
+    tables = tuple(dict.fromkeys(route.table for route in policy.routes))
+    left = _next_hops_left(world, policy)
+    return Trouble(EpisodeKind.FULL, tables, "; ".join(found), left=left, todo="; ".join(dict.fromkeys(found.values())))
+
+
+def _measured(world: World, policy: Group) -> bool:
+    """Return True if every gateway that carries a route has said how full it is."""
+    carriers = (hop for hop in carrying(world, policy) if hop.kind is HopKind.INSTANCE)
+    return all(world.gateways[InstanceId(hop.id)].figures is not None for hop in carriers)
 
 
 def _blind(world: World, policy: Group) -> Trouble | None:

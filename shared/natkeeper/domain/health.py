@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from natkeeper.domain.egress import Egress
+    from natkeeper.domain.load import Figures
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +60,7 @@ class Sight:
     `mark_kind` is the kind of that sight. `ready_at` is when the setup run of its latest good report began, `repaired`
     whether that run put something right; `unready` is what its latest report says is wrong, and `unready_at` when.
     `proof` is what that report saw from behind the gateway, and `unproven` whether it is good and yet proves nothing.
+    `figures` says how full it is by that report.
     All of these are None where no report was read; then `remembered_unproven` is what an earlier run learnt.
     """
 
@@ -73,6 +75,7 @@ class Sight:
     repaired: bool = False
     proof: Egress | None = None
     unproven: bool | None = None
+    figures: Figures | None = None
     remembered_unproven: bool = False
     believed: bool = True
 

@@ -55,7 +55,7 @@ class Errand:
     `look`: look through what carries the routes, whatever is known. `sweep`: look after the setup of gateways as well;
     `turn`: what is due may be started in this run; `leads`: a new version of the setup is tried on this group first.
     `setup_now`: gateways to set up without waiting for their time; `by_person`: a person asked, so no pause stops it.
-    `read_only`: decide and tell, write nothing.
+    `read_only`: decide and tell, write nothing. `show`: the receipt shows all that was seen, however quiet it is.
     """
 
     group: Group
@@ -72,6 +72,7 @@ class Errand:
     setup_now: frozenset[str] = frozenset()
     by_person: bool = False
     read_only: bool = False
+    show: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -280,4 +281,5 @@ def _merge(one: Errand, other: Errand) -> Errand:
         setup_now=one.setup_now | other.setup_now,
         by_person=one.by_person or other.by_person,
         read_only=one.read_only and other.read_only,
+        show=one.show or other.show,
     )

@@ -26,6 +26,7 @@ from natkeeper.ports import Batch, Cloud, Failure, LookFromHere, Result, SteadyC
 
 if TYPE_CHECKING:
     from natkeeper.alibaba.cloud import AlibabaCloud
+    from natkeeper.receipt import Receipt
 
 RUN_FOR = timedelta(seconds=45)
 """How long a run may go on; s.yaml gives the function 60 s, so it always ends itself."""
@@ -105,7 +106,7 @@ def handler(event: bytes, context: Any) -> str:  # noqa: ANN401  FC's context cl
         sentence = f"the run failed with {type(error).__name__}; its log has the trace"
         _raise_for_people(event, sentence)
         return json.dumps({"ok": False, "error": sentence})
-    _account(answer, run)
+    _account(answer, run, measured=config.metrics is not None)
     if cloud.expired and _served_for() >= SERVED_LONG_S:
         _log("error", "every call was refused because the credentials have expired: this process ends itself", run=run)
         _end_when_answered()
@@ -183,10 +184,12 @@ def _without_secrets(text: str) -> str:
         return text
 
 
-def _account(answer: Answer, run: str) -> None:
+def _account(answer: Answer, run: str, *, measured: bool = False) -> None:
     """Write the log of a run; a receipt that has problems is written whole, however quiet it is."""
     quiet = []
     for receipt in answer.receipts:
+        if measured and receipt.view is not None:
+            _log_metrics(receipt)
         if receipt.outcome == "quiet" and not receipt.problems:
             quiet.append(receipt)
             continue
@@ -199,6 +202,12 @@ def _account(answer: Answer, run: str) -> None:
         _log("info", f"ignored: {reason}", run=run)
     for reason in answer.unclear:
         _log("warning", f"refused: {reason}", run=run)
+
+
+def _log_metrics(receipt: Receipt) -> None:
+    from natkeeper.failover.metrics import as_log
+
+    _log("info", "metrics", metrics=as_log(receipt.as_json()))
 
 
 def _log(level: str, message: str, **more: Any) -> None:  # noqa: ANN401  whatever JSON can say

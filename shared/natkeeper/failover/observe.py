@@ -16,7 +16,7 @@ from natkeeper.domain.observed import Eip, EntryStatus, NatGateway, RouteEntry, 
 from natkeeper.domain.parts import parts_of
 from natkeeper.domain.world import RouteView, SoFar, World
 from natkeeper.failover.attempts import Attempts
-from natkeeper.failover.proof import proof_of
+from natkeeper.failover.proof import figures_of, proof_of
 from natkeeper.ports import (
     Batch,
     Call,
@@ -237,7 +237,7 @@ def _with_report(sight: Sight, run: SetupRun, policy: Group, now: datetime) -> S
     if not isinstance(run.report, SetupReport):
         return sight
     proof = proof_of(run.report, sight, policy, run.started, now)
-    sight = replace(sight, proof=proof)
+    sight = replace(sight, proof=proof, figures=figures_of(run.report, sight, policy, run.started, now))
     if run.report.ready:
         repaired = bool(run.report.found and run.report.changed)
         return replace(sight, ready_at=run.started, repaired=repaired, unproven=proof is None)

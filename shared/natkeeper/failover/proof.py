@@ -5,9 +5,12 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from natkeeper.domain.egress import Egress, EgressLost, EgressSeen, EvidenceKind
 from natkeeper.domain.evidence import carrying, of_hop
 from natkeeper.domain.ids import InstanceId
+from natkeeper.domain.load import Figures
 from natkeeper.domain.observed import HopKind, Instance, NextHop
 from natkeeper.domain.world import RouteView
 
@@ -24,14 +27,8 @@ _KIND = EvidenceKind.BEHIND_GATEWAY
 
 
 def proof_of(report: SetupReport, sight: Sight, policy: Group, started: datetime, now: datetime) -> Egress | None:
-    """Return what the run that began at `started` saw from behind the gateway, or None where it proves nothing now.
-
-    A proof is good for as long as two setups should take to come round, and no longer than the machine runs: what was
-    seen before its last start says nothing of what runs now.
-    """
-    if now - started > timedelta(seconds=2 * policy.setup.every):
-        return None
-    if isinstance(sight.instance, Instance) and sight.instance.started and sight.instance.started > started:
+    """Return what the run that began at `started` saw from behind the gateway, or None where it proves nothing now."""
+    if not _holds_still(sight, policy, started, now):
         return None
     facts = report.facts
     if facts.forwarding == "proven":
@@ -40,6 +37,26 @@ def proof_of(report: SetupReport, sight: Sight, policy: Group, started: datetime
         wrong = next((problem.message for problem in report.wrong if problem.code == "forwarding_refused"), "")
         return EgressLost(started, wrong or facts.forwarding_note or "a host behind it reached no target", _KIND)
     return None
+
+
+def _holds_still(sight: Sight, policy: Group, started: datetime, now: datetime) -> bool:
+    """Say whether what a setup run saw still holds: for as long as two of them should take to come round.
+
+    And no longer than the machine runs: what was seen before its last start says nothing of what runs now.
+    """
+    if now - started > timedelta(seconds=2 * policy.setup.every):
+        return False
+    return not (isinstance(sight.instance, Instance) and sight.instance.started and sight.instance.started > started)
+
+
+def figures_of(report: SetupReport, sight: Sight, policy: Group, started: datetime, now: datetime) -> Figures | None:
+    """Return how full the gateway was in the run that began at `started`, or None where that is not known now."""
+    if report.figures is None or not _holds_still(sight, policy, started, now):
+        return None
+    try:
+        return msgspec.convert(report.figures, Figures)
+    except msgspec.ValidationError:
+        return None  # a newer script may count otherwise
 
 
 def to_prove(world: World, policy: Group, runs: tuple[SetupRun, ...] | None) -> frozenset[InstanceId]:

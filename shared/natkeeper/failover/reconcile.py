@@ -166,6 +166,7 @@ def _episodes(
     may_write = not seen.refused and clock() < deadline
     account.episodes = yield from settle(known, judged, world, policy, clock(), sweep=sweep, may_write=may_write)
     account.troubled = bool(known.lasting)
+    account.blind = any(trouble.kind is EpisodeKind.BLIND for trouble in judged.troubles)
 
 
 def together(runs: Mapping[str, Run[Receipt]]) -> Run[dict[str, Receipt]]:

@@ -14,12 +14,22 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from natkeeper.domain.signals import AddressTouched, InstanceEvent, InstancesTouched, ProbeBroken, RouteTouched, parse
+from natkeeper.domain.episodes import EpisodeKind
+from natkeeper.domain.signals import (
+    AddressTouched,
+    InstanceEvent,
+    InstancesTouched,
+    ProbeBroken,
+    RouteTouched,
+    Timer,
+    parse,
+)
 from natkeeper.failover import probes
 from natkeeper.failover.dispatch import Errand, plan
 from natkeeper.failover.probes import Probes
 from natkeeper.failover.reconcile import guard, hand_over, together
 from natkeeper.failover.telling import Ledger
+from natkeeper.ports import Failure, HandOver, ask
 from natkeeper.receipt import Receipt
 
 if TYPE_CHECKING:
@@ -33,6 +43,9 @@ TELL_AGAIN = timedelta(minutes=30)
 NOTHING_NEW = timedelta(seconds=10)
 """How long an event that was attended to has nothing new to say when the bus repeats it: a storm of copies must not
 cost a read each, which would eat up the API's rate and keep other groups waiting."""
+
+_JITTER = timedelta(seconds=5)
+"""Sweeps come about once a minute: what is due within some seconds is due now."""
 
 _OF_THE_BUS = (InstanceEvent, InstancesTouched, RouteTouched, AddressTouched)
 
@@ -51,6 +64,17 @@ class Told:
     events: dict[bytes | str, datetime] = field(default_factory=dict)
     ledgers: dict[str, Ledger] = field(default_factory=dict)
     proven: set[str] = field(default_factory=set)
+    measured: dict[str, datetime] = field(default_factory=dict)
+
+    def measure(self, group: str, config: Config, now: datetime) -> bool:
+        """Say whether it is time to log the metrics of `group`, and remember that they were."""
+        if config.metrics is None:
+            return False
+        last = self.measured.get(group)
+        if last is not None and timedelta(0) <= now - last < timedelta(seconds=config.metrics) - _JITTER:
+            return False
+        self.measured[group] = now
+        return True
 
     def ledger(self, group: str) -> Ledger:
         """Return what this process knows of the troubles of `group`."""
@@ -147,7 +171,14 @@ def attend(payload: bytes | str, config: Config, run: str, clock: Clock, deadlin
     swept = {errand.group.name for errand in todo.errands if errand.sweep and not errand.read_only}
     silent = [(group, reason) for group, reason in told.probes.silent(config, clock()) if group.name in swept]
     unseen = {group.name for group, _ in silent}
-    errands = [replace(errand, look=errand.look or errand.group.name in unseen) for errand in todo.errands]
+    errands = [
+        replace(
+            errand,
+            look=errand.look or errand.group.name in unseen,
+            show=errand.group.name in swept and told.measure(errand.group.name, config, clock()),
+        )
+        for errand in todo.errands
+    ]
     runs: dict[str, Run[Receipt]] = {
         errand.group.name: _guarded(errand, run, clock, deadline, told.ledger(errand.group.name)) for errand in errands
     }
@@ -176,7 +207,24 @@ def attend(payload: bytes | str, config: Config, run: str, clock: Clock, deadlin
                 )
     else:
         told.remember(news)  # the answer and the log are all there is to tell
-    return Answer(receipts, todo.ignored, todo.unclear, untold)
+    ignored = todo.ignored
+    if config.heartbeat and config.notify is not None and all(isinstance(signal, Timer) for signal in signals):
+        ignored += yield from _beat(receipts, config.notify, clock())
+    return Answer(receipts, ignored, todo.unclear, untold)
+
+
+def _beat(receipts: tuple[Receipt, ...], notify: str, now: datetime) -> Run[tuple[str, ...]]:
+    """Let somebody outside know that a sweep saw every group, and whether private hosts have the internet.
+
+    A sweep that could not see everything says nothing: then whoever waits for the heartbeat is alarmed by its absence.
+    """
+    lasting = {e.trouble.kind for receipt in receipts for e in receipt.episodes if e.ended is None}
+    dark = EpisodeKind.DARK in lasting
+    if not receipts or (any(receipt.blind for receipt in receipts) and not dark):
+        return ()
+    beat = {"heartbeat": {"ok": not dark, "at": f"{now:%Y-%m-%dT%H:%M:%SZ}", "groups": len(receipts)}}
+    answer = yield from ask(HandOver(notify, json.dumps(beat).encode()))
+    return (f"the heartbeat could not be handed over: {answer}",) if isinstance(answer, Failure) else ()
 
 
 def _due_only(receipt: Receipt) -> Receipt:
@@ -192,7 +240,7 @@ def _guarded(errand: Errand, run: str, clock: Clock, deadline: datetime, ledger:
     except Exception as error:  # noqa: BLE001  the outermost edge of a group's run
         where = traceback.extract_tb(error.__traceback__)[-1]
         sentence = f"the run failed with {type(error).__name__} in {Path(where.filename).name}, line {where.lineno}"
-        return Receipt(run, began, errand.group.name, errand.about, "attention", sentence)
+        return Receipt(run, began, errand.group.name, errand.about, "attention", sentence, blind=True)
 
 
 def _parcels(receipts: tuple[Receipt, ...]) -> Iterator[tuple[Receipt, ...]]:

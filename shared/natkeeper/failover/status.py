@@ -12,6 +12,7 @@ draining, unhealthy, unknown; times are RFC 3339 in UTC; what is not there is le
 from __future__ import annotations
 
 import re
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from natkeeper.domain import evidence
@@ -71,7 +72,8 @@ def _gateway(world: World, policy: Group, hop: NextHop) -> Json:
         about = {"name": sight.instance.name, "zone": sight.instance.zone, "public_ip": sight.instance.public_ip}
     unfit = world.unfit(hop, policy)
     shown = evidence.of_hop(world, policy, hop).as_json()
-    return _without_gaps({**_hop(world, policy, hop), **about, "unfit": unfit, "evidence": shown})
+    figures = None if sight.figures is None else asdict(sight.figures)
+    return _without_gaps({**_hop(world, policy, hop), **about, "unfit": unfit, "evidence": shown, "figures": figures})
 
 
 def _hop(world: World, policy: Group, hop: NextHop) -> Json:

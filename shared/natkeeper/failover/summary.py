@@ -63,6 +63,7 @@ class Account:
     failures: dict[str, str] = field(default_factory=dict)
     episodes: tuple[Episode, ...] = ()
     troubled: bool = False
+    blind: bool = False
     was_dark: bool = False
 
     def observe(self, now: datetime) -> None:
@@ -108,6 +109,7 @@ class Account:
         sentence = self._sentence(errand, decision, verified, mine)
         if moves and not errand.read_only:
             sentence += f"; {left_words(standbys(with_marks(world, now), errand.group))}"
+        shows = errand.read_only or errand.show
         asked = errand.read_only and not decision.changes
         news = [episode for episode in self.episodes if asked or (episode.due and not errand.read_only)]
         return Receipt(
@@ -130,7 +132,8 @@ class Account:
             acts=tuple(dict.fromkeys(self.acts)),
             episodes=self.episodes,
             troubled=self.troubled,
-            view=view(world, errand.group, now) if errand.read_only or outcome != "quiet" or self.repaired else None,
+            blind=self.blind,
+            view=view(world, errand.group, now) if shows or outcome != "quiet" or self.repaired else None,
         )
 
     def _outcome(self, errand: Errand, decision: Decision, verified: bool | None) -> Outcome:  # noqa: FBT001

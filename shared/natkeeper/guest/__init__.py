@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from natkeeper.guest.parameters import AddressMode, BadParameter, ForeignRules, Mode, PortForward, SetupParameters
 from natkeeper.guest.report import (
-    Figures,
     NetworkProof,
     SetupFacts,
     SetupProblem,
@@ -21,7 +20,6 @@ from natkeeper.guest.script import TooLong, parameter_block, render, script_hash
 __all__ = [
     "AddressMode",
     "BadParameter",
-    "Figures",
     "ForeignRules",
     "Mode",
     "NetworkProof",

@@ -63,32 +63,6 @@ class SetupFacts:
 
 
 @dataclass(frozen=True, slots=True)
-class Figures:
-    """How full a gateway is. Differences are to the run before, `seconds` ago (0: there was none since the boot)."""
-
-    connections: int
-    maximum: int
-    load: float = 0.0
-    """Runnable processes, averaged over a minute."""
-    softirq_percent: int = 0
-    """Share of processor time that the kernel spent on packets."""
-    seconds: int = 0
-    new: int = 0
-    """TCP connections begun; 0 where the rule that counts them is not wanted."""
-    drops: int = 0
-    """Packets dropped, and connections forgotten, because the table was full."""
-    insert_failed: int = 0
-    """Connections that found no free port or met another at the same moment."""
-    received_bytes: int = 0
-    received_packets: int = 0
-    sent_bytes: int = 0
-    sent_packets: int = 0
-    busiest: str = ""
-    """The destination with the most connections, such as 203.0.113.10:443/tcp; looked for above 20,000 in all."""
-    busiest_ports: int = 0
-
-
-@dataclass(frozen=True, slots=True)
 class SetupReport:
     """The account one run of the setup script gives of itself."""
 
@@ -111,7 +85,8 @@ class SetupReport:
     format: int = FORMAT
     notes: tuple[SetupProblem, ...] = ()
     """What a person should know of, and what makes no gateway unfit."""
-    figures: Figures | None = None
+    figures: dict[str, int | float | str] | None = None
+    """How full the gateway is (domain/load.py); None where the kernel counts no connections."""
 
     def has(self, code: str) -> bool:
         """Whether a problem is still there, now or after a reboot."""

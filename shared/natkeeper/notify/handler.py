@@ -24,6 +24,8 @@ ADDRESSES_FILE = "notify.txt"
 """In the bundle: what natkeeper.notify held when it was made."""
 NOBODY = "none"
 """As the whole of NATKEEPER_NOTIFY: notify nobody, on purpose."""
+HEARTBEAT = "heartbeat+"
+"""What a heartbeat's address begins with, among the others: heartbeat+https://host/path."""
 COUNT = "addresses"
 """The action of a request that is answered with the number of addresses."""
 TEST = "test"
@@ -39,6 +41,7 @@ class NotToldError(Exception):
 def handler(event: bytes, context: object) -> str:
     """Notify every address of `{"tell": [receipt, …], "style": {"language", "timezone", "runbook"}}`, in one message.
 
+    `{"heartbeat": {"ok", "at"}}` calls every heartbeat address (heartbeat.py) and tells nobody.
     `{"action": "addresses"}` is answered with their number, and with nothing else of them. `{"action": "test"}` sends
     every address a test message; the answer says how many took it. A record of a failed invocation, which Function
     Compute delivers for `onFailure` of the failover function, is told as such.
@@ -46,8 +49,12 @@ def handler(event: bytes, context: object) -> str:
     Raises NotToldError when no place could be told: then another try does no harm. While one of them was told, another
     try would tell it twice, so a place that fails loses its own message and nothing else.
     """
-    urls = addresses(os.environ)
+    given = addresses(os.environ)
+    urls = [url for url in given if not url.startswith(HEARTBEAT)]
     request = _request(event)
+    if isinstance(request.get("heartbeat"), dict):
+        beats = [url.removeprefix(HEARTBEAT) for url in given if url.startswith(HEARTBEAT)]
+        return json.dumps(_beat(beats, request["heartbeat"]))
     if request.get("action") == COUNT:
         return json.dumps({"addresses": len(urls)})
     style = style_of(request, account=_about(context, "account_id"), region=_about(context, "region"))
@@ -74,6 +81,16 @@ def handler(event: bytes, context: object) -> str:
     if not told:
         raise NotToldError("no notification could be delivered; check NATKEEPER_NOTIFY and the places it names")
     return json.dumps({"told": told, "of": len(urls)})
+
+
+def _beat(urls: list[str], about: Mapping[str, Any]) -> dict[str, Any]:
+    """Call the heartbeat addresses, and log what went wrong without showing one."""
+    from natkeeper.notify.heartbeat import beat
+
+    answer = beat(urls, about)
+    for problem in answer["problems"]:
+        print(json.dumps({"level": "error", "message": f"heartbeat: {problem}"}), flush=True)  # noqa: T201
+    return answer
 
 
 def addresses(environment: Mapping[str, str]) -> list[str]:
