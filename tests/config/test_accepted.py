@@ -11,11 +11,12 @@ from typing import Any
 import pytest
 import yaml
 
-from natkeeper.domain.config import MANUAL, Follow, Probe, Route, parse_config
+from natkeeper.domain.config import MANUAL, Follow, Route, parse_config
 from natkeeper.domain.config_errors import ConfigError
 from natkeeper.domain.config_values import Failback, Seconds
 from natkeeper.domain.gateway_config import Forward, Setup
 from natkeeper.domain.ids import EipId, InstanceId, NatGatewayId, TableId
+from natkeeper.domain.probe_config import Probe
 
 EXAMPLE = Path(__file__).resolve().parents[2] / "natkeeper.example.yaml"
 A, B = InstanceId("i-gwa"), InstanceId("i-gwb")
@@ -160,6 +161,16 @@ def test_the_probe_looks_along_the_first_route_unless_told_otherwise() -> None:
     second = parse(routes=routes, probe={"function": "natkeeper-probe", "table": ZONE_B})
     looked_at = [[group.looked_at_by_probe(route) for route in group.routes] for group in (without, first, second)]
     assert looked_at == [[False, False], [True, False], [False, True]]
+
+
+def test_each_table_may_have_a_probe_of_its_own() -> None:
+    """Beside `probe.function`, or instead of it; several routes of one table share theirs."""
+    routes = [{"table": MAIN}, {"table": ZONE_B, "probe": "zone-b"}, {"table": ZONE_B, "destination": "100.64.0.0/10"}]
+    group = parse(routes=routes, probe={"function": "natkeeper-probe"})
+    assert group.probes == {"natkeeper-probe": MAIN, "zone-b": ZONE_B}
+    assert [group.probe_of(route) for route in group.routes] == ["natkeeper-probe", "zone-b", "zone-b"]
+    assert parse(routes=routes).probes == {"zone-b": ZONE_B}
+    assert parse(routes=[{"table": MAIN, "probe": "one"}], probe={"function": "one"}).probes == {"one": MAIN}
 
 
 def test_the_same_destination_in_two_tables_is_two_routes() -> None:

@@ -79,7 +79,10 @@ def forward(**settings: Any) -> list[dict[str, Any]]:
         ({"routes": [{"table": "main"}]}, f"routes[0].table: got 'main'; allowed: an id such as vtb-bp1… {AN_ID}"),
         (
             {"routes": [{"tabel": "vtb-main"}]},
-            "routes[0].tabel: got an unknown key; allowed: did you mean table? Keys are: table, destination, prefer",
+            (
+                "routes[0].tabel: got an unknown key; allowed: did you mean table? "
+                "Keys are: table, destination, prefer, probe"
+            ),
         ),
         (
             {"routes": [{"table": "vtb-main", "destination": "10.0.0.1/8"}]},
@@ -163,6 +166,23 @@ def forward(**settings: Any) -> list[dict[str, Any]]:
             "forwards: got '8443/tcp'; allowed: each port once, and 8443/tcp has it already",
         ),
         ({"probe": {"function": "a b"}}, "probe.function: got 'a b'; allowed: the name of an FC function"),
+        ({"probe": {"loss": 0}}, "probe.loss: got 0; allowed: 1 to 90, in per cent of looks: more is an outage"),
+        (
+            {"routes": [{"table": "vtb-main", "probe": "a b"}]},
+            "routes[0].probe: got 'a b'; allowed: the name of an FC function",
+        ),
+        (
+            {"routes": [{"table": "vtb-main", "probe": "two"}], "probe": {"function": "one"}},
+            "routes[0].probe: got 'two'; allowed: one, which looks through that table",
+        ),
+        (
+            {"routes": [{"table": "vtb-main", "probe": "one"}, {"table": "vtb-other", "probe": "one"}]},
+            "routes[1].probe: got 'one'; allowed: a function that looks through no other table",
+        ),
+        (
+            {"routes": [{"table": "vtb-main"}, {"table": "vtb-other", "probe": "one"}], "probe": {"function": "one"}},
+            "routes[1].probe: got 'one'; allowed: a function that looks through no other table",
+        ),
         (
             {"probe": {"targets": []}},
             "probe.targets: got []; allowed: at least one URL (http://host/path) or host:port",
@@ -239,7 +259,7 @@ def forward(**settings: Any) -> list[dict[str, Any]]:
             {"probe": {"a\nb - at `c": 1}},
             (
                 r"probe.a\nb - at `c: got an unknown key; allowed: function, targets, interval, silence, timeout, "
-                r"failures, table"
+                r"failures, loss, table"
             ),
         ),
     ],
@@ -314,6 +334,7 @@ def test_a_wrong_frame_is_refused(data: object, lines: list[str]) -> None:
         ({"routes": [{"table": "vtb-main"}]}, "routes", "0.0.0.0/0 in vtb-main"),
         ({"address": {"follow": "eip-one"}}, "address.follow", "eip-one"),
         ({"probe": {"function": "natkeeper-probe"}}, "probe.function", "natkeeper-probe"),
+        ({"routes": [{"table": "vtb-test", "probe": "natkeeper-probe"}]}, "routes.probe", "natkeeper-probe"),
     ],
 )
 def test_two_groups_cannot_claim_the_same(settings: dict[str, Any], path: str, claim: str) -> None:

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from natkeeper.domain.config import Probe
 from natkeeper.domain.egress import EgressLost
 from natkeeper.domain.ids import GroupName
 from natkeeper.domain.memory import Memory
 from natkeeper.domain.observed import EipStatus, EntryStatus
+from natkeeper.domain.probe_config import Probe
 from natkeeper.domain.probe_report import believe, worth_a_look
 from natkeeper.domain.signals import ProbeReport
 from tests.deciding.worlds import (
@@ -109,10 +109,10 @@ def test_where_an_eip_follows_the_report_counts_only_with_the_eip_in_place() -> 
 
 def test_an_old_report_is_a_reason_to_look_at_what_is_ours_and_at_rest() -> None:
     """Whatever else is there, nobody looks at it for a report that is not believed."""
-    assert worth_a_look(world(), group()) == hop(A)
+    assert worth_a_look(world(), group(), report()) == hop(A)
     for more in ({"on": STRANGER}, {"on": entry(None)}, {"on": None}, {"on": BLIND}):
-        assert worth_a_look(world(**more), group()) is None
-    assert worth_a_look(world(on=entry(A, status=EntryStatus.MODIFYING)), group()) is None
+        assert worth_a_look(world(**more), group(), report()) is None
+    assert worth_a_look(world(on=entry(A, status=EntryStatus.MODIFYING)), group(), report()) is None
     follow = group(address=FOLLOWS)
-    assert worth_a_look(world(eip=eip(A)), follow) == hop(A)
-    assert worth_a_look(world(eip=eip(B)), follow) is None
+    assert worth_a_look(world(eip=eip(A)), follow, report()) == hop(A)
+    assert worth_a_look(world(eip=eip(B)), follow, report()) is None

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from natkeeper.ports import FailureKind, LookThroughProbe, StartLook, StartSetup
-from tests.fakes.stage import NOTIFY, PROBE, A, B, Stage, group
+from tests.fakes.cloud import WRITES
+from tests.fakes.stage import NOTIFY, PROBE, TABLE, TABLE_2, A, B, Stage, group, person, timer
 
 
 def record(condition: str, answer: object = None, function: str = PROBE) -> dict[str, Any]:
@@ -35,7 +37,7 @@ def test_a_probe_that_cannot_run_is_told_and_the_gateway_looked_at_another_way(c
     stage.cloud.fail(LookThroughProbe, FailureKind.REFUSED)
     answer = stage.send(record(condition, {"errorMessage": "the vSwitch does not exist"}))
     (found,) = told(stage)
-    assert found["cause"] == f"{condition}: the vSwitch does not exist"
+    assert found["cause"].endswith(f"does not look at the internet: {condition}: the vSwitch does not exist")
     assert [call.gateway for call in stage.cloud.accepted(StartLook)] == [A]
     assert [call.gateways for call in stage.cloud.accepted(StartSetup)] == [(A,)]
     assert answer.ok is False
@@ -81,6 +83,127 @@ def test_a_probe_that_was_never_heard_of_is_not_silent() -> None:
     stage = Stage()
     stage.sweeps(30)
     assert stage.told_people() == []
+
+
+def test_a_report_alone_does_not_promise_more() -> None:
+    """The same old deployment: its probe reports a loss, and is silent again for half an hour."""
+    stage = Stage()
+    stage.send(stage.report())
+    stage.sweeps(30)
+    assert told(stage) == []
+
+
+def test_a_probe_that_never_began_is_told_where_every_watch_is_reported() -> None:
+    """s.yaml says that watches are reported: three minutes after a cold start none was."""
+    stage = Stage()
+    stage.told.probes.reporting = True
+    stage.sweeps(3)
+    assert told(stage) == []
+    stage.sweeps(2)
+    (found,) = told(stage)
+    assert "nothing has been heard of it since 06:00:00 UTC" in found["cause"]
+    assert len(stage.cloud.sent(LookThroughProbe)) == 2, "each sweep looks as well as it can without the probe's watch"
+
+
+def test_a_probe_that_reports_a_loss_is_heard() -> None:
+    """The internet is down for ten minutes, and every watch fails with a report: the probe is well."""
+    stage = Stage()
+    stage.world.internet = False
+    for _ in range(10):
+        began = stage.world.now
+        stage.send(stage.report())
+        stage.send(timer())
+        stage.world.advance_to(began + timedelta(minutes=1))
+    assert told(stage) == []
+
+
+def test_while_natkeeper_slept_nothing_could_be_heard() -> None:
+    """Function Compute started no run for ten minutes: that is no silence of the probe."""
+    stage = Stage()
+    stage.send(heard())
+    stage.sweeps(1)
+    stage.world.advance(600)
+    stage.sweeps(2)
+    assert told(stage) == []
+    stage.sweeps(3)
+    assert len(told(stage)) == 1
+
+
+def test_each_probe_is_told_by_its_name() -> None:
+    """Two tables, two probes: the one that is heard of says nothing of the other."""
+    routes = [{"table": TABLE}, {"table": TABLE_2, "prefer": B, "probe": "natkeeper-probe-2"}]
+    stage = Stage({"prod": group(routes=routes)})
+    stage.told.probes.reporting = True
+    for _ in range(6):
+        began = stage.world.now
+        stage.send(heard())
+        stage.send(timer())
+        stage.world.advance_to(began + timedelta(minutes=1))
+    (found,) = told(stage)
+    assert found["about"] == [TABLE_2]
+    assert "the probe natkeeper-probe-2 does not look" in found["cause"]
+
+
+def minutes_of_loss(stage: Stage, lost: list[int]) -> None:
+    """A watch ends each minute, with so many of its 72 looks lost."""
+    for each in lost:
+        began = stage.world.now
+        stage.send(record("", {"group": "prod", "looks": 72, "lost": each, "ip": "198.51.100.10"}))
+        stage.world.advance_to(began + timedelta(minutes=1))
+
+
+def brown_outs(stage: Stage) -> list[dict[str, Any]]:
+    """Every episode of a brown-out that people were told of."""
+    episodes = (each for receipt in stage.told_people() for each in receipt.get("episodes", []))
+    return [each for each in episodes if each["kind"] == "brown-out"]
+
+
+def test_a_loss_that_lasts_is_told_and_moves_nothing() -> None:
+    """Two of three looks lost for an hour: told after five minutes, every half hour, and at its end."""
+    stage = Stage()
+    minutes_of_loss(stage, [48] * 4)
+    assert brown_outs(stage) == []
+    minutes_of_loss(stage, [48] * 61)
+    assert len(brown_outs(stage)) == 3
+    assert "67 % of what natkeeper-probe asked through vtb-one" in brown_outs(stage)[0]["cause"]
+    minutes_of_loss(stage, [0] * 6)
+    assert ["ended" in each for each in brown_outs(stage)] == [False, False, False, True]
+    assert stage.cloud.sent(WRITES) == []
+
+
+def test_a_short_or_small_loss_is_nobodys_news() -> None:
+    """One bad minute, and nine in a hundred for ever."""
+    stage = Stage()
+    minutes_of_loss(stage, [0, 0, 0, 0, 24, 0, 0, 0, 0, *[6] * 30])
+    assert brown_outs(stage) == []
+
+
+def test_what_is_a_brown_out_can_be_set() -> None:
+    """Where five per cent matter, they are told."""
+    stage = Stage({"prod": group(probe={"function": PROBE, "loss": 5})})
+    minutes_of_loss(stage, [6] * 6)
+    assert len(brown_outs(stage)) == 1
+
+
+def test_a_move_begins_the_account_of_losses_anew() -> None:
+    """What was lost on the way that the route has left says nothing of the new one."""
+    stage = Stage()
+    minutes_of_loss(stage, [48] * 4)
+    stage.send(stage.report())
+    minutes_of_loss(stage, [0] * 4)
+    minutes_of_loss(stage, [12] * 1)
+    assert brown_outs(stage) == []
+
+
+def test_status_shows_the_loss_of_each_probe() -> None:
+    """A figure of the group, for people and machines."""
+    stage = Stage()
+    minutes_of_loss(stage, [3] * 2)
+    view = stage.one(person("status")).view
+    assert view is not None
+    assert view["probes"] == [
+        {"function": PROBE, "table": TABLE, "heard": "2026-11-23T06:01:00Z", "looks": 144, "lost": 6}
+    ]
 
 
 def test_the_end_of_a_watch_costs_no_call() -> None:

@@ -79,8 +79,7 @@ class Stage:
                 self.world.add_route(route.table, NextHop.gateway(each.home(route)))
             if each.fallback:
                 self.world.nat[each.fallback] = True
-            if each.probe.function:
-                self.cloud.probes[each.probe.function] = each.probe.table or each.routes[0].table
+            self.cloud.probes |= each.probes
 
     # ---- invocations -------------------------------------------------------------------------------------
 

@@ -15,9 +15,9 @@ from tests.simulation.town import Town
 class Eye:
     """One probe function. A watch goes on until the next one begins, or ends with its report."""
 
-    def __init__(self, town: Town, group: Group, report: Callable[[dict[str, Any]], None]) -> None:
-        self.town, self.group, self.report = town, group, report
-        self.table = group.probe.table or group.routes[0].table
+    def __init__(self, town: Town, group: Group, function: str, report: Callable[[dict[str, Any]], None]) -> None:
+        self.town, self.group, self.function, self.report = town, group, function, report
+        self.table = group.probes[function]
         self._watching_until = -1.0
         self._sees = True
         self._loss = 0
@@ -66,6 +66,8 @@ class Eye:
                     "until": (self.town.now + timedelta(seconds=until - self.town.second)).timestamp(),
                 }
                 payload = {"errorMessage": json.dumps(message), "errorType": "EgressLostError"}
-                self.report({"requestContext": {"condition": "Unhandled"}, "responsePayload": payload})
+                arn = f"acs:fc:cn-hangzhou:1000000000000001:functions/{self.function}"
+                context = {"condition": "Unhandled", "functionArn": arn}
+                self.report({"requestContext": context, "responsePayload": payload})
 
         self.town.quietly(enough, over)

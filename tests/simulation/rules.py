@@ -179,7 +179,7 @@ class Rules:
     def sent(self, run: RunView, call: Any) -> None:
         """Judge a call by what its run knows."""
         if isinstance(call, HandOver):
-            functions = {self.config.notify, *(group.probe.function for group in self.config.groups)}
+            functions = {self.config.notify, *(function for group in self.config.groups for function in group.probes)}
             if call.function not in functions:
                 self._break("only ours", f"{run.name} invokes {call.function}")
             return
@@ -467,7 +467,7 @@ class Rules:
             return True
         late = (self.town.now - run.began).total_seconds() > 40
         trouble = self.region.troubled_lately or bool(self.story.noise.fails or self.story.noise.slow)
-        watched = group.probe.function is not None and len(group.routes) == 1
+        watched = bool(group.probes) and len(group.routes) == 1
         return late or trouble or not watched or self.truth.paused(group) or self._known_pause(run, group)
 
 

@@ -82,9 +82,9 @@ class Simulation:
             limit=story.runs, retries=story.retries, seed=story.seed,
         )  # fmt: skip
         self.eyes = {
-            group.probe.function: Eye(self.town, group, self._report)
+            function: Eye(self.town, group, function, self._report)
             for group in self.config.groups
-            if group.probe.function
+            for function in group.probes
         }
         self.region.on_hand_over = self._handed
         self.region.on_repair = lambda: self.rules.disturbed("a setup repaired a gateway")
@@ -123,8 +123,7 @@ class Simulation:
                 town.add_route(route.table, NextHop.gateway(group.home(route)))
             if group.fallback:
                 town.nat[group.fallback] = True
-            if group.probe.function:
-                self.region.probes[group.probe.function] = group.probe.table or group.routes[0].table
+            self.region.probes |= group.probes
         town.add_machine(STRANGER, "198.51.100.250")
         town.add_route(STRANGE_TABLE, NextHop.gateway(InstanceId(STRANGER)), guarded=False)
         if not self.shape.in_place:

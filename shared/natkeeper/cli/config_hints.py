@@ -19,10 +19,16 @@ def advice(config: Config) -> list[str]:
     for group in config.groups:
         if len(group.gateways) == 1 and group.fallback is None:
             found.append(f"{group.name}: one gateway and no fallback, so there is nowhere to go when it fails")
-        if group.probe.function is None:
+        blind = list(dict.fromkeys(route.table for route in group.routes if not group.looked_at_by_probe(route)))
+        if not group.probes:
             found.append(
-                f"{group.name}: no probe.function, so a gateway that hangs or lost its firewall rules is seen by the "
-                "minute's sweep only where ECS says so"
+                f"{group.name}: no probe.function, so a gateway that hangs or lost its firewall rules is noticed when "
+                f"its next setup is due ({group.setup.every / 60:g} min)"
+            )
+        elif blind:
+            found.append(
+                f"{group.name}: no probe looks through {', '.join(blind)} (routes[].probe): a gateway that only they "
+                f"lead to and that hangs is noticed when its next setup is due ({group.setup.every / 60:g} min)"
             )
         if group.setup.mode == "off":
             found.append(f"{group.name}: setup.mode is off, so nobody looks whether a standby would work")

@@ -16,7 +16,6 @@ import msgspec
 
 from natkeeper.domain.config_errors import ConfigError, ConfigProblem, bad, explain, known_as, name_of, show, shown
 from natkeeper.domain.config_values import (
-    MAX_PORT,
     Failback,
     Seconds,
     Strict,
@@ -37,19 +36,14 @@ from natkeeper.domain.gateway_config import (
 from natkeeper.domain.ids import EipId, GroupName, InstanceId, NatGatewayId, TableId
 from natkeeper.domain.load import Alarms
 from natkeeper.domain.parts import parts_of
+from natkeeper.domain.probe_config import FUNCTION_NAME, Probe
 
 DEFAULT_ROUTE = "0.0.0.0/0"
 
 _DURATION = re.compile(r"([0-9]{1,12}(?:\.[0-9]{1,6})?)(ms|s|m|h|d)")
 _UNIT_S = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 GROUP_NAME = re.compile(r"[a-z][a-z0-9-]{0,30}")
-_FUNCTION = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,63}")
 REGION = re.compile(r"[a-z]{2,}(-[a-z0-9]+)+")
-_HOST = r"[A-Za-z0-9][A-Za-z0-9.-]{0,252}"
-_HOST_PORT = re.compile(_HOST + r":([0-9]{1,5})")
-_URL = re.compile(r"https?://" + _HOST + r"(?::([0-9]{1,5}))?(?:/[A-Za-z0-9._~/-]{0,200})?")
-_LONGEST_LOSS_S = 40.0
-_SILENCE_S, _TIMEOUT_S, _FAILURES = 1.2, 0.8, 3
 _LONGEST_S = 365 * 86400.0
 MANUAL = Failback("inf")
 _TOP = ("region", "groups", "notify", "language", "timezone", "runbook", "metrics", "heartbeat")
@@ -63,18 +57,22 @@ ABOUT_MESSAGES = (
 class Route(Strict, frozen=True, kw_only=True):
     """A guarded route: the entry for `destination` in route table `table`.
 
-    `prefer` names the gateway that is this route's home (zone affinity); without it the group's order decides.
+    `prefer` names the gateway that is this route's home (zone affinity); without it the group's order decides. `probe`
+    names the function that looks through `table` from one of its vSwitches; `probe.function` is that of one table only.
     """
 
     table: TableId
     destination: str = DEFAULT_ROUTE
     prefer: InstanceId | None = None
+    probe: str | None = None
 
     def __post_init__(self) -> None:
         """Refuse ids of another kind and destinations that are not IPv4 networks."""
         require_id("table", self.table, "vtb-")
         if self.prefer is not None:
             require_id("prefer", self.prefer, "i-")
+        if self.probe is not None and not FUNCTION_NAME.fullmatch(self.probe):
+            raise bad("probe", self.probe, "the name of an FC function")
         if network("destination", self.destination).prefixlen > 31:  # noqa: PLR2004  the detour needs halves
             raise bad("destination", self.destination, "an IPv4 network of /31 or wider")
 
@@ -91,70 +89,6 @@ class Follow(Strict, frozen=True, kw_only=True):
     def __post_init__(self) -> None:
         """Refuse what is not an EIP."""
         require_id("follow", self.follow, "eip-")
-
-
-class Probe(Strict, frozen=True, kw_only=True):
-    """How egress is watched from inside the VPC.
-
-    A look begins every `interval`; where one is late, the next begins beside it, and once nothing that was asked within
-    `silence` (1.2 s by default) was answered by any of `targets`, that is reported. Where `timeout` or `failures` is
-    set, the rule of 0.1 holds instead: `failures` (3) looks in a row, one after the other, that found nothing within
-    `timeout` (0.8 s). `table` is the route table of the probe's own vSwitch (the first route's by default).
-    """
-
-    function: str | None = None
-    targets: tuple[str, ...] = ("http://www.aliyun.com/", "223.5.5.5:53")
-    interval: Seconds = Seconds(1.0)
-    silence: Seconds | None = None
-    timeout: Seconds | None = None
-    failures: int | None = None
-    table: TableId | None = None
-
-    @property
-    def counted(self) -> tuple[Seconds, int] | None:
-        """The rule of 0.1: time-out and failures in a row, where one of them is set."""
-        if self.timeout is None and self.failures is None:
-            return None
-        return Seconds(_TIMEOUT_S) if self.timeout is None else self.timeout, self.failures or _FAILURES
-
-    @property
-    def silent_s(self) -> Seconds:
-        """How long nothing is answered when that is a loss; only where the rule of 0.1 does not hold."""
-        return Seconds(_SILENCE_S) if self.silence is None else self.silence
-
-    @property
-    def look_s(self) -> Seconds:
-        """How long a single look from elsewhere than the probe may take."""
-        return Seconds(_TIMEOUT_S) if self.timeout is None else self.timeout
-
-    def __post_init__(self) -> None:
-        """Refuse targets that are neither URL nor host:port, and settings that would move on a single loss."""
-        if self.function is not None and not _FUNCTION.fullmatch(self.function):
-            raise bad("function", self.function, "the name of an FC function")
-        if not self.targets:
-            raise bad("targets", [], "at least one URL (http://host/path) or host:port")
-        for target in self.targets:
-            match = _URL.fullmatch(target) or _HOST_PORT.fullmatch(target)
-            if match is None or not 1 <= int(match[1] or 80) <= MAX_PORT:
-                raise bad("targets", target, "URLs such as http://host/path, or host:port")
-        if self.failures is not None and not 2 <= self.failures <= 20:  # noqa: PLR2004
-            raise bad("failures", self.failures, "2 to 20: a single lost packet must move nothing")
-        if not 0.2 <= self.interval <= 30:  # noqa: PLR2004
-            raise bad("interval", f"{self.interval:g}s", "200ms to 30s")
-        if self.timeout is not None and not 0.1 <= self.timeout <= 10:  # noqa: PLR2004
-            raise bad("timeout", f"{self.timeout:g}s", "100ms to 10s")
-        if self.silence is not None and not 0.5 <= self.silence <= _LONGEST_LOSS_S:  # noqa: PLR2004
-            raise bad("silence", f"{self.silence:g}s", f"500ms to {_LONGEST_LOSS_S:g}s: a watch lasts for 60 s")
-        if self.counted is None:
-            return
-        if self.silence is not None:
-            raise bad(
-                "silence", f"{self.silence:g}s", "nothing where timeout or failures is set: one rule or the other"
-            )
-        timeout, failures = self.counted
-        if failures * timeout > _LONGEST_LOSS_S:
-            allowed = f"so many that, with timeout, they take {_LONGEST_LOSS_S:g} s at most: a watch lasts for 60 s"
-            raise bad("failures", f"{failures} of {timeout:g}s each", allowed)
 
 
 class Group(Strict, frozen=True, kw_only=True):
@@ -201,6 +135,7 @@ class Group(Strict, frozen=True, kw_only=True):
             require_id("fallback", self.fallback, "ngw-")
         if self.probe.table is not None and self.probe.table not in {route.table for route in self.routes}:
             raise bad("probe.table", self.probe.table, "the table of one of this group's routes")
+        self._refuse_mixed_probes()
         for source in self.sources:
             network("sources", source)
         for one in self.networks:
@@ -217,11 +152,31 @@ class Group(Strict, frozen=True, kw_only=True):
         home = self.home(route)
         return (home, *(gateway for gateway in self.gateways if gateway != home))
 
+    @property
+    def probes(self) -> dict[str, TableId]:
+        """The probe functions, each with the route table that its packets take; `probe.function` stands first."""
+        found = {} if self.probe.function is None else {self.probe.function: self.probe.table or self.routes[0].table}
+        return found | {route.probe: route.table for route in self.routes if route.probe is not None}
+
+    def probe_of(self, route: Route) -> str | None:
+        """Return the probe whose packets take `route`, or None where no probe sees it."""
+        return next((function for function, table in self.probes.items() if table == route.table), None)
+
     def looked_at_by_probe(self, route: Route) -> bool:
-        """Say whether the probe's own packets take `route`."""
-        if self.probe.function is None:
-            return False
-        return route.table == (self.probe.table or self.routes[0].table)
+        """Return True if the packets of a probe take `route`."""
+        return self.probe_of(route) is not None
+
+    def _refuse_mixed_probes(self) -> None:
+        """Refuse two probes for one table, and one for two: its vSwitch has one table."""
+        first = self.probe.table or self.routes[0].table
+        seen = {} if self.probe.function is None else {first: self.probe.function}
+        for index, route in enumerate(self.routes):
+            if route.probe is None:
+                continue
+            if seen.setdefault(route.table, route.probe) != route.probe:
+                raise bad(f"routes[{index}].probe", route.probe, f"{seen[route.table]}, which looks through that table")
+            if any(table != route.table and function == route.probe for table, function in seen.items()):
+                raise bad(f"routes[{index}].probe", route.probe, "a function that looks through no other table")
 
 
 class Config(Strict, frozen=True, kw_only=True):
@@ -262,7 +217,7 @@ def parse_config(data: object) -> Config:
     if not isinstance(region, str) or not REGION.fullmatch(region):
         problems.append(ConfigProblem("region", shown(data, "region"), "a region id such as cn-hangzhou"))
     notify = data.get("notify")
-    if notify is not None and not (isinstance(notify, str) and _FUNCTION.fullmatch(notify)):
+    if notify is not None and not (isinstance(notify, str) and FUNCTION_NAME.fullmatch(notify)):
         problems.append(ConfigProblem("notify", show(notify), "the name of an FC function"))
     for key, form, allowed in ABOUT_MESSAGES:
         value = data.get(key)
@@ -355,8 +310,8 @@ def _claims(group: Group) -> Iterator[tuple[str, str]]:
         yield "routes", str(route)
     if isinstance(group.address, Follow):
         yield "address.follow", group.address.follow
-    if group.probe.function is not None:
-        yield "probe.function", group.probe.function
+    for function in group.probes:
+        yield "probe.function" if function == group.probe.function else "routes.probe", function
 
 
 def _decode(kind: type, value: Any) -> Any:  # noqa: ANN401  msgspec's hook is untyped by nature

@@ -25,14 +25,18 @@ AFTER_MOVE = timedelta(seconds=30)
 """How long after a move the probe may still be telling of the way there: then a look decides, not the report."""
 
 
-def watched(policy: Group) -> Route:
-    """Name the route that the probe's own packets take."""
-    return next((route for route in policy.routes if policy.looked_at_by_probe(route)), policy.routes[0])
+def watched(policy: Group, function: str | None = None) -> Route:
+    """Return the route that the packets of the probe `function` take.
+
+    A function that is not named or not known is taken for `probe.function`, and that for the first probe there is.
+    """
+    table = policy.probes.get(function or "") or next(iter(policy.probes.values()), None)
+    return next((route for route in policy.routes if route.table == table), policy.routes[0])
 
 
 def believe(world: World, policy: Group, report: ProbeReport, now: datetime) -> tuple[NextHop, EgressLost] | str:
     """Say which next hop the report speaks against, or why it speaks against none."""
-    view = world.routes[watched(policy)]
+    view = world.routes[watched(policy, report.function)]
     entry = view.whole if isinstance(view, RouteView) else None
     hop = None if entry is None else entry.next_hop
     if entry is None or hop is None or not belongs(hop, policy):
@@ -49,13 +53,13 @@ def believe(world: World, policy: Group, report: ProbeReport, now: datetime) -> 
     return hop, EgressLost(now, f"the probe's {report.failures} looks in a row failed: {report.reason}".rstrip(": "))
 
 
-def worth_a_look(world: World, policy: Group) -> NextHop | None:
-    """Return the next hop that the probe's packets take now, if it is ours and at rest.
+def worth_a_look(world: World, policy: Group, report: ProbeReport) -> NextHop | None:
+    """Return the next hop that the packets of the probe that reported take now, if it is ours and at rest.
 
     A report that is too old to be believed, by a clock that may be apart, is still a reason to look: nothing else sees
     a gateway that hangs.
     """
-    view = world.routes[watched(policy)]
+    view = world.routes[watched(policy, report.function)]
     entry = view.whole if isinstance(view, RouteView) else None
     hop = None if entry is None else entry.next_hop
     if entry is None or hop is None or not belongs(hop, policy) or entry.status is not EntryStatus.AVAILABLE:

@@ -78,7 +78,7 @@ class ProbeReport:
     """The probe lost the internet at `since` and every look after that failed too.
 
     `lasted`: for how long, when it reported; `until`: when the watch that ended with this report would have ended by
-    itself. Both where the probe says so.
+    itself. Both where the probe says so. `function`: which probe it was, where the record says so.
     """
 
     group: GroupName
@@ -87,6 +87,7 @@ class ProbeReport:
     reason: str
     until: datetime | None = None
     lasted: timedelta | None = None
+    function: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +96,7 @@ class ProbeBroken:
 
     group: GroupName
     reason: str
+    function: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +115,7 @@ class ProbeHeard:
     looks: int
     lost: int
     public_ip: str | None = None
+    function: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -365,7 +368,7 @@ def _failure_record(record: dict[str, Any]) -> Parsed:
     error = as_object(response)
     report = as_object(error.get("errorMessage")) if error else {}
     if report.get("natkeeper") == "probe-broken" and isinstance(report.get("group"), str):
-        return ProbeBroken(GroupName(report["group"]), as_text(report.get("reason")))
+        return ProbeBroken(GroupName(report["group"]), as_text(report.get("reason")), _function_of(record))
     if report.get("natkeeper") != "egress-lost":
         return _watch_or_failure(record)
     since, failures = report.get("since"), report.get("failures")
@@ -379,7 +382,8 @@ def _failure_record(record: dict[str, Any]) -> Parsed:
         length = timedelta(seconds=lasted) if isinstance(lasted, (int, float)) else None
     except (ValueError, OverflowError, OSError):
         return Ignored("the probe's report has an impossible time")
-    return ProbeReport(GroupName(group), lost, failures, as_text(report.get("reason")), end, length)
+    reason = as_text(report.get("reason"))
+    return ProbeReport(GroupName(group), lost, failures, reason, end, length, _function_of(record))
 
 
 def _watch_or_failure(record: dict[str, Any]) -> Parsed:
@@ -390,13 +394,20 @@ def _watch_or_failure(record: dict[str, Any]) -> Parsed:
     if not condition or condition == "Success":
         group, looks, lost = answer.get("group"), answer.get("looks"), answer.get("lost")
         if isinstance(group, str) and isinstance(looks, int) and isinstance(lost, int):
-            return ProbeHeard(GroupName(group), looks, lost, as_text(answer.get("ip")) or None)
+            ip = as_text(answer.get("ip")) or None
+            return ProbeHeard(GroupName(group), looks, lost, ip, _function_of(record))
         return Ignored("a function ended well, and it was no watch of a probe")
-    function = as_text(context.get("functionArn")).rpartition("functions/")[2].partition("/")[0]
-    if not function:
+    function = _function_of(record)
+    if function is None:
         return Ignored("a function failed, and the record does not name it")
     said = as_text(answer.get("errorMessage")) or as_text(answer.get("errorType")) or as_text(response)
     return FunctionFailed(function, f"{condition}: {said}" if said else condition)
+
+
+def _function_of(record: dict[str, Any]) -> str | None:
+    """Return the function that a destination's record is about (Function Compute, requestContext.functionArn)."""
+    arn = as_text(as_object(record["requestContext"]).get("functionArn"))
+    return arn.rpartition("functions/")[2].partition("/")[0] or None
 
 
 # ---- a person --------------------------------------------------------------------------------------------

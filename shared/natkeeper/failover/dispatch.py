@@ -194,21 +194,22 @@ def _of_probe(signal: OfProbe, config: Config, draft: _Draft) -> None:
         does = {ProbeBroken: "is broken", ProbeHeard: "looks"}.get(type(signal), "reports")
         draft.ignored.append(f"a probe {does} for group {signal.group!r:.60}, which does not exist")
         return
-    match signal:
-        case ProbeReport():
-            about = f"the probe lost the internet ({signal.failures} looks in a row)"
-            draft.add(Errand(group, about, report=signal, patience=EARLY_WARNING))
-        case ProbeBroken():
-            draft.broken.append(signal)
-        case ProbeHeard():
-            draft.heard.append(signal)
+    known = signal.function if signal.function in group.probes else next(iter(group.probes), None)
+    match replace(signal, function=known):
+        case ProbeReport() as report:
+            about = f"the probe lost the internet ({report.failures} looks in a row)"
+            draft.add(Errand(group, about, report=report, patience=EARLY_WARNING))
+        case ProbeBroken() as broken:
+            draft.broken.append(broken)
+        case ProbeHeard() as heard:
+            draft.heard.append(heard)
 
 
 def _failed(signal: FunctionFailed, config: Config, draft: _Draft) -> None:
     """A probe that failed by itself sees nothing any more: somebody else has to look, now."""
     for group in config.groups:
-        if group.probe.function == signal.function:
-            draft.broken.append(ProbeBroken(group.name, signal.reason))
+        if signal.function in group.probes:
+            draft.broken.append(ProbeBroken(group.name, signal.reason, signal.function))
             draft.add(look_another_way(group))
             return
     draft.ignored.append(f"the function {signal.function:.60} failed, and it is no group's probe")

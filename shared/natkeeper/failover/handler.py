@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 from natkeeper import bundle_root
 from natkeeper.domain.config import Config, parse_config
+from natkeeper.failover.probes import Probes
 from natkeeper.failover.run import TELL_AGAIN, Answer, Told, attend
 from natkeeper.ports import Batch, Cloud, Failure, LookFromHere, Result, SteadyClock, Wait, drive
 
@@ -42,7 +43,8 @@ EXPIRED = frozenset(
 _ANSWER_FIRST_S = 0.3
 """Between the answer and the end of the process."""
 
-_TOLD = Told()
+_TOLD = Told(probes=Probes(reporting=os.environ.get("NATKEEPER_PROBES_REPORT") == "true"))
+"""What outlives a run in this process. s.yaml says whether every watch of a probe is reported here (onSuccess)."""
 _CLOCK = SteadyClock()
 """The time of the run under way; it is started anew with each invocation, and never steps within one."""
 _BEGAN = time.time(), time.monotonic()

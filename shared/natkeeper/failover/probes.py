@@ -1,95 +1,196 @@
-"""Whether probes look at all: what Function Compute says of their invocations, told as the episode `probe broken`.
+"""What is known of the probes: whether they look at all, and how much of what they ask is lost.
 
-FC hands every failed watch to the failover function, and every finished one where s.yaml asks for it (onSuccess); both
-cost no call. A probe that was heard of and falls silent for three minutes is broken too. None of it says anything of
-the gateways, so it moves nothing: the run that it starts looks at the internet another way.
+Function Compute hands every failed watch to the failover function, and every finished one where s.yaml asks for it
+(onSuccess): neither costs a call. A probe of which nothing was heard for three minutes is broken, and one that loses
+more than `probe.loss` in five minutes shows a brown-out. Both are episodes and move nothing: the run that a broken
+probe starts looks at the internet another way.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from natkeeper.domain.episodes import Episode, EpisodeKind, Trouble
 from natkeeper.receipt import Receipt
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from natkeeper.domain.config import Config, Group
-    from natkeeper.domain.signals import ProbeBroken, ProbeHeard
+    from natkeeper.domain.signals import ProbeBroken, ProbeHeard, ProbeReport
 
-SIGNAL = "the probe is broken"
-"""The signal of a receipt about the probe itself."""
+SIGNAL = "what the probes say of themselves"
+"""The signal of a receipt about a probe."""
 SILENT_FOR = timedelta(minutes=3)
-"""How long a probe that was heard of may be silent: it looks for a minute, and a timer starts it every minute."""
+"""How long nothing may be heard of a probe: it looks for a minute, and a timer starts it every minute."""
 TELL_AGAIN = timedelta(minutes=30)
+WINDOW, WATCHES = timedelta(minutes=5, seconds=30), 5
+"""Loss is judged over the watches that ended in this time, if there are so many."""
+
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """One finished watch: when it ended, how many looks it took, and how many of them were lost."""
+
+    ended: datetime
+    looks: int
+    lost: int
 
 
 @dataclass(slots=True)
-class Broken:
-    """A probe that does not look: since when, why, and when people were last told."""
+class Lasting:
+    """A trouble of one probe: since when, what it is, and when people were last told."""
 
     since: datetime
-    reason: str
+    trouble: Trouble
     told: datetime | None = None
 
 
 @dataclass(slots=True)
 class Probes:
-    """What this process knows of the probes, by group."""
+    """What this process knows of the probes, by function.
 
+    `reporting`: s.yaml has every watch reported, so a probe that was never heard of is broken too. `began`, `awake`:
+    when this process first attended to anything, and last. `lasting`: troubles by function and kind.
+    """
+
+    reporting: bool = False
+    began: datetime | None = None
+    awake: datetime | None = None
     heard: dict[str, datetime] = field(default_factory=dict)
-    broken: dict[str, Broken] = field(default_factory=dict)
+    watches: dict[str, tuple[Watch, ...]] = field(default_factory=dict)
+    lasting: dict[tuple[str, EpisodeKind], Lasting] = field(default_factory=dict)
+
+    def wake(self, now: datetime) -> None:
+        """Note that a run begins. While no run was made for long, nothing could be heard: silence counts from now."""
+        if self.began is None or self.awake is None or now - self.awake >= SILENT_FOR:
+            self.began = now
+            self.heard = dict.fromkeys(self.heard, now)
+        self.awake = now
 
     def learn(
-        self, failed: tuple[ProbeBroken, ...], ended: tuple[ProbeHeard, ...], config: Config, run: str, now: datetime
+        self,
+        failed: tuple[ProbeBroken, ...],
+        ended: tuple[ProbeHeard | ProbeReport, ...],
+        config: Config,
+        run: str,
+        now: datetime,
     ) -> tuple[Receipt, ...]:
-        """Take in what was heard of probes; return a receipt for each that is broken, or is well again."""
-        receipts = [self._well(each.group, config, run, now) for each in ended if each.group in self.broken]
-        self.heard |= {each.group: now for each in ended}
-        receipts += [self._broken(each.group, each.reason, config, run, now) for each in failed]
+        """Take in what was heard of probes; return a receipt for each trouble that lasts or is over."""
+        from natkeeper.domain.signals import ProbeHeard
+
+        receipts: list[Receipt] = []
+        for each in ended:
+            group, function = config.group(each.group), each.function
+            if group is not None and function in group.probes:
+                if self.reporting or function in self.heard or isinstance(each, ProbeHeard):
+                    self.heard[function] = now  # a report alone does not show that the end of each watch is reported
+                receipts += self._end(group, function, EpisodeKind.PROBE_BROKEN, run, now)
+                receipts += self._judge_loss(group, function, each, run, now)
+        for broken in failed:
+            group, function = config.group(broken.group), broken.function
+            if group is not None and function in group.probes:
+                trouble = _broken(group, function, broken.reason)
+                receipts.append(self._lasts(group, function, trouble, run, now))
         return tuple(receipts)
 
-    def silent(self, config: Config, now: datetime) -> Iterator[tuple[Group, str]]:
-        """List the groups whose probe was heard of, and not for three minutes, each with that in words."""
+    def silent(self, config: Config, now: datetime) -> Iterator[ProbeBroken]:
+        """List the probes of which nothing was heard for three minutes."""
+        from natkeeper.domain.signals import ProbeBroken
+
         for group in config.groups:
-            heard = self.heard.get(group.name)
-            if group.probe.function is not None and heard is not None and now - heard >= SILENT_FOR:
-                yield group, f"nothing has been heard of it since {heard:%H:%M:%S} UTC"
+            for function in group.probes:
+                heard = self.heard.get(function, self.began if self.reporting else None)
+                if heard is not None and now - heard >= SILENT_FOR:
+                    reason = f"nothing has been heard of it since {heard:%H:%M:%S} UTC"
+                    yield ProbeBroken(group.name, reason, function)
 
     def told(self, receipt: Receipt, now: datetime) -> None:
         """Remember that people were told."""
-        known = self.broken.get(receipt.group)
-        if known is not None:
-            known.told = now
-        if any(episode.ended for episode in receipt.episodes):
-            self.broken.pop(receipt.group, None)
+        for episode in receipt.episodes:
+            for key, known in list(self.lasting.items()):
+                if known.trouble == episode.trouble and known.since == episode.since:
+                    known.told = now
+                    if episode.ended is not None:
+                        del self.lasting[key]
 
-    def _broken(self, name: str, reason: str, config: Config, run: str, now: datetime) -> Receipt:
-        known = self.broken.setdefault(name, Broken(now, reason))
-        known.reason = reason
+    def figures(self, group: Group, now: datetime) -> list[Mapping[str, Any]]:
+        """Return what status shows of a group's probes: the loss of the last minutes, and when each was heard of."""
+        return [
+            {
+                "function": function,
+                "table": table,
+                **({} if (heard := self.heard.get(function)) is None else {"heard": f"{heard:%Y-%m-%dT%H:%M:%SZ}"}),
+                **({} if (loss := _loss(self._lately(function, now))) is None else {"looks": loss[0], "lost": loss[1]}),
+            }
+            for function, table in group.probes.items()
+        ]
+
+    def _lately(self, function: str, now: datetime) -> tuple[Watch, ...]:
+        return tuple(each for each in self.watches.get(function, ()) if timedelta(0) <= now - each.ended < WINDOW)
+
+    def _judge_loss(
+        self, group: Group, function: str, said: ProbeHeard | ProbeReport, run: str, now: datetime
+    ) -> Iterator[Receipt]:
+        """Judge the loss of the last five minutes; a report of a lost internet begins a new account: routes move."""
+        from natkeeper.domain.signals import ProbeHeard
+
+        if not isinstance(said, ProbeHeard):
+            self.watches[function] = ()
+            return
+        self.watches[function] = (*self._lately(function, now), Watch(now, said.looks, said.lost))
+        loss = _loss(self.watches[function])
+        if loss is None or len(self.watches[function]) < WATCHES:
+            return
+        percent = 100 * loss[1] / max(1, loss[0])
+        if percent >= group.probe.loss:
+            yield self._lasts(group, function, _brown_out(group, function, loss, said.public_ip), run, now)
+        elif 2 * percent < group.probe.loss:
+            yield from self._end(group, function, EpisodeKind.BROWN_OUT, run, now)
+
+    def _lasts(self, group: Group, function: str, trouble: Trouble, run: str, now: datetime) -> Receipt:
+        known = self.lasting.setdefault((function, trouble.kind), Lasting(now, trouble))
+        known.trouble = trouble
         due = known.told is None or not timedelta(0) <= now - known.told < TELL_AGAIN
-        sentence = (
-            f"the probe of {name} is broken, it cannot look at the internet: {reason}. This says nothing about the "
-            "gateways, but a gateway that hangs is not noticed meanwhile. See the function's log and its vSwitch, "
-            "then deploy the probe again"
-        )
-        episode = Episode(name, _trouble(name, reason, config), known.since, None, due=due)
-        return Receipt(run, now, name, SIGNAL, "attention", sentence, episodes=(episode,), troubled=True)
+        episode = Episode(group.name, trouble, known.since, None, due=due)
+        return _receipt(run, now, group, "attention", episode.sentence(now), episode)
 
-    def _well(self, name: str, config: Config, run: str, now: datetime) -> Receipt:
-        known = self.broken[name]
-        episode = Episode(name, _trouble(name, known.reason, config), known.since, now, due=known.told is not None)
-        sentence = f"the probe of {name} looks at the internet again; {episode.sentence(now)}"
+    def _end(self, group: Group, function: str, kind: EpisodeKind, run: str, now: datetime) -> Iterator[Receipt]:
+        known = self.lasting.get((function, kind))
+        if known is None:
+            return
+        episode = Episode(group.name, known.trouble, known.since, now, due=known.told is not None)
         if known.told is None:
-            del self.broken[name]
-        return Receipt(run, now, name, SIGNAL, "quiet", sentence, episodes=(episode,), troubled=True)
+            del self.lasting[function, kind]
+        better = "looks at the internet again" if kind is EpisodeKind.PROBE_BROKEN else "gets answers again"
+        sentence = f"the probe {function} of {group.name} {better}; {episode.sentence(now)}"
+        yield _receipt(run, now, group, "quiet", sentence, episode)
 
 
-def _trouble(name: str, reason: str, config: Config) -> Trouble:
-    group = config.group(name)
-    tables = () if group is None else (group.probe.table or group.routes[0].table,)
-    todo = "see the log of the probe function, its vSwitch and its security group, then deploy it again"
-    return Trouble(EpisodeKind.PROBE_BROKEN, tables, reason, todo=todo)
+def _receipt(run: str, now: datetime, group: Group, outcome: Any, sentence: str, episode: Episode) -> Receipt:  # noqa: ANN401  a literal
+    return Receipt(run, now, group.name, SIGNAL, outcome, sentence, episodes=(episode,), troubled=True)
+
+
+def _loss(watches: tuple[Watch, ...]) -> tuple[int, int] | None:
+    """Return how many looks were taken and how many of them were lost, or None where no watch has ended."""
+    return (sum(each.looks for each in watches), sum(each.lost for each in watches)) if watches else None
+
+
+def _broken(group: Group, function: str, reason: str) -> Trouble:
+    table = group.probes[function]
+    left = f"a gateway that hangs is not noticed meanwhile behind {table}; this says nothing about the gateways"
+    todo = f"see the log of {function}, its vSwitch and its security group, then deploy it again"
+    cause = f"the probe {function} does not look at the internet: {reason}"
+    return Trouble(EpisodeKind.PROBE_BROKEN, (table,), cause, left=left, todo=todo)
+
+
+def _brown_out(group: Group, function: str, loss: tuple[int, int], ip: str | None) -> Trouble:
+    looks, lost = loss
+    table, seen = group.probes[function], f", seen as {ip}" if ip else ""
+    cause = f"{round(100 * lost / looks)} % of what {function} asked through {table} in the last five minutes was not "
+    cause += f"answered ({lost} of {looks}{seen})"
+    left = "natkeeper does not move for it: nothing shows that a standby loses less"
+    todo = "see whether the gateway's bandwidth or processor is used up, or the targets are slow; "
+    todo += f"to try a standby: natkeeper switch {group.name}"
+    return Trouble(EpisodeKind.BROWN_OUT, (table,), cause, left=left, todo=todo)

@@ -307,10 +307,12 @@ def _look(
 
 
 def _way(world: World, policy: Group, step: Verify) -> Route:
-    """Name the route to look along: the probe's where it leads to the same hop, for it sees more than the hop does."""
-    view = world.routes[watched(policy)]
-    same = isinstance(view, RouteView) and view.carries == step.hop and policy.looked_at_by_probe(watched(policy))
-    return watched(policy) if same else step.route
+    """Name the route to look along: one that a probe takes to the same hop, for it sees more than the hop does."""
+    if policy.looked_at_by_probe(step.route):
+        return step.route
+    views = ((route, view) for route, view in world.routes.items() if policy.looked_at_by_probe(route))
+    same = (route for route, view in views if isinstance(view, RouteView) and view.carries == step.hop)
+    return next(same, step.route)
 
 
 def _others(world: World, policy: Group, hop: NextHop) -> frozenset[str]:
@@ -338,8 +340,9 @@ def _afterwards(
     policy = errand.group
     if clock() >= deadline or (account.written is None and clock() - account.began >= TOO_LATE):
         return
-    if errand.report is not None and policy.probe.function is not None:
-        yield from resume(policy.probe.function, errand.report, world, policy, clock())
+    reporter = None if errand.report is None else policy.probe_of(watched(policy, errand.report.function))
+    if errand.report is not None and reporter is not None:
+        yield from resume(reporter, errand.report, world, policy, clock())
     lost = frozenset(gateway for gateway in policy.gateways if isinstance(seen.egress.get(gateway), EgressLost))
     if isinstance(seen.internet, EgressLost):
         lost = frozenset()

@@ -15,7 +15,7 @@ from natkeeper.ports import HandOver, Run, ask
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from natkeeper.domain.config import Group
+    from natkeeper.domain.config import Group, Route
     from natkeeper.domain.observed import NextHop
     from natkeeper.domain.signals import ProbeReport
     from natkeeper.failover.observe import Seen
@@ -33,26 +33,29 @@ def suspect(
     """
     if seen.egress or world.so_far.moved:
         return world, None
-    if isinstance(world.routes[watched(policy)], Unseen) or isinstance(world.eip, Unseen):
+    if isinstance(world.routes[watched(policy, report.function)], Unseen) or isinstance(world.eip, Unseen):
         return world, report
     belief = believe(world, policy, report, now)
     if isinstance(belief, str):
         account.problems.append(belief)
-        suspected = worth_a_look(world, policy)
+        suspected = worth_a_look(world, policy, report)
         return (world if suspected is None else _doubt(world, suspected)), None
     hop, lost = belief
     looked = report.lasted or timedelta(seconds=policy.probe.look_s * report.failures)
-    if _moved_wordlessly(world, policy, hop) or not -PROMPT <= now - report.since <= looked + PROMPT:
+    if (
+        _moved_wordlessly(world, policy, watched(policy, report.function), hop)
+        or not -PROMPT <= now - report.since <= looked + PROMPT
+    ):
         seen.reported[hop.id] = lost
         return _doubt(world, hop), None
     seen.egress[hop.id] = lost
     return _with_egress(world, policy, hop, lost), None
 
 
-def _moved_wordlessly(world: World, policy: Group, hop: NextHop) -> bool:
-    """Return True if the route left its home and nothing says when: the report may be about the hop before."""
-    view = world.routes[watched(policy)]
-    away = hop.id != policy.home(watched(policy))
+def _moved_wordlessly(world: World, policy: Group, route: Route, hop: NextHop) -> bool:
+    """Return True if `route` left its home and nothing says when: the report may be about the hop before."""
+    view = world.routes[route]
+    away = hop.id != policy.home(route)
     return away and isinstance(view, RouteView) and view.remembered.since is None
 
 

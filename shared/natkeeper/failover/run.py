@@ -19,7 +19,6 @@ from natkeeper.domain.signals import (
     AddressTouched,
     InstanceEvent,
     InstancesTouched,
-    ProbeBroken,
     RouteTouched,
     Timer,
     parse,
@@ -34,6 +33,7 @@ from natkeeper.receipt import Receipt
 
 if TYPE_CHECKING:
     from natkeeper.domain.config import Config
+    from natkeeper.domain.signals import ProbeHeard, ProbeReport
     from natkeeper.ports import Clock, Run
 
 LONGEST_PARCEL = 100_000
@@ -169,8 +169,10 @@ def attend(payload: bytes | str, config: Config, run: str, clock: Clock, deadlin
         return Answer(ignored=("the bus repeats an event that was attended to a moment ago",))
     todo = plan(signals, config, clock())
     swept = {errand.group.name for errand in todo.errands if errand.sweep and not errand.read_only}
-    silent = [(group, reason) for group, reason in told.probes.silent(config, clock()) if group.name in swept]
-    unseen = {group.name for group, _ in silent}
+    told.probes.wake(clock())
+    heard: tuple[ProbeHeard | ProbeReport, ...] = (*todo.heard, *(e.report for e in todo.errands if e.report))
+    silent = tuple(each for each in told.probes.silent(config, clock()) if each.group in swept)
+    unseen = {each.group for each in silent}
     errands = [
         replace(
             errand,
@@ -188,9 +190,11 @@ def attend(payload: bytes | str, config: Config, run: str, clock: Clock, deadlin
         told.events[payload] = clock()
     reading = {errand.group.name for errand in todo.errands if errand.read_only}
     news = tuple(map(_due_only, told.news(tuple(each for each in receipts if each.group not in reading))))
-    broken = (*todo.broken, *(ProbeBroken(group.name, reason) for group, reason in silent))
-    of_probes = told.probes.learn(broken, todo.heard, config, run, clock())
+    of_probes = told.probes.learn((*todo.broken, *silent), heard, config, run, clock())
     news += tuple(receipt for receipt in of_probes if receipt.news)
+    receipts = tuple(
+        _with_probes(each, told.probes, config, clock()) if each.group in reading else each for each in receipts
+    )
     receipts += of_probes
     untold: tuple[Receipt, ...] = ()
     if config.notify is not None:
@@ -225,6 +229,14 @@ def _beat(receipts: tuple[Receipt, ...], notify: str, now: datetime) -> Run[tupl
     beat = {"heartbeat": {"ok": not dark, "at": f"{now:%Y-%m-%dT%H:%M:%SZ}", "groups": len(receipts)}}
     answer = yield from ask(HandOver(notify, json.dumps(beat).encode()))
     return (f"the heartbeat could not be handed over: {answer}",) if isinstance(answer, Failure) else ()
+
+
+def _with_probes(receipt: Receipt, probes: Probes, config: Config, now: datetime) -> Receipt:
+    """Add to what a person sees of a group what is known of its probes."""
+    group = config.group(receipt.group)
+    if group is None or not group.probes:
+        return receipt
+    return replace(receipt, view={**(receipt.view or {}), "probes": probes.figures(group, now)})
 
 
 def _due_only(receipt: Receipt) -> Receipt:

@@ -41,9 +41,10 @@ def look(
     `others` are public addresses of other gateways: a look that the internet saw from one of them went by a way that
     the route has left, and proves nothing about `hop`.
     """
-    if policy.looked_at_by_probe(route) and policy.probe.function is not None:
+    probe = policy.probe_of(route)
+    if probe is not None:
         until = min(clock() + patience, deadline)
-        seen = yield from _through_probe(policy.probe.function, others, clock, until)
+        seen = yield from _through_probe(probe, others, clock, until)
         if not isinstance(seen, Unseen):
             return seen
     if hop.kind is HopKind.INSTANCE:

@@ -31,7 +31,7 @@ from natkeeper.probe.watch import Broken, Looks, Watching
 
 if TYPE_CHECKING:
     from natkeeper.domain.config import Config
-    from natkeeper.domain.config import Probe as ProbeConfig
+    from natkeeper.domain.probe_config import Probe as ProbeConfig
 
 GROUP = "NATKEEPER_GROUP"
 SETTINGS_FILE = "probe.json"

@@ -95,7 +95,7 @@ def listed(currency: str) -> dict[str, float]:
 def compare(config: Config, prices: Mapping[str, float], gigabytes: float) -> list[Item]:
     """List what both ways cost a month; `gigabytes` is what each group sends through its gateway in a month."""
     groups = len(config.groups)
-    probes = len([group for group in config.groups if group.probe.function])
+    probes = sum(len(group.probes) for group in config.groups)
     managed = [
         Item("managed", f"{groups} NAT Gateway(s)", f"{HOURS} h", groups * HOURS * prices["nat.hour"]),
         Item("managed", "capacity", f"{gigabytes:g} GB each, one CU a GB", groups * gigabytes * prices["nat.cu"]),

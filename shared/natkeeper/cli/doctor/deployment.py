@@ -22,6 +22,8 @@ AREA = "deployment"
 RUN_S = 60
 EVENTS = ("ecs-state", "ecs-notices", "ecs-operations", "vpc-operations")
 DEPLOY = "s deploy"
+INSTANCES, INSTANCES_A_PROBE = 100, 3
+"""Of an account in a region, unless raised (Function Compute, Limits); and reservedConcurrency of a probe in s.yaml."""
 
 
 def deployment(facts: Facts, failover: str, grants: Mapping[str, Grant]) -> Iterator[Finding]:
@@ -31,8 +33,9 @@ def deployment(facts: Facts, failover: str, grants: Mapping[str, Grant]) -> Iter
     else:
         yield from _failover(facts, failover)
         for group in facts.config.groups:
-            if group.probe.function:
-                yield from _probe(facts, group, group.probe.function, failover)
+            for function, table in group.probes.items():
+                yield from _probe(facts, group, function, table, failover)
+        yield from _instances(facts)
         yield from _notify(facts)
     yield from _templates(facts)
     yield from _roles(facts, grants)
@@ -43,7 +46,7 @@ def _of_fc2(facts: Facts, name: str) -> Iterator[Finding]:
     """Say what is not looked at, and what cannot work, where functions are of FC 2.0."""
     do = "compare them with templates/fc2/s.yaml in the console: triggers, one run at a time, the probe's vSwitch"
     yield advice(AREA, name, "is a function of FC 2.0: settings and triggers are not looked at", do)
-    named = [f"{group.name}.probe.function" for group in facts.config.groups if group.probe.function]
+    named = [f"the probe {function} of {group.name}" for group in facts.config.groups for function in group.probes]
     named += ["notify"] if facts.config.notify else []
     if named:
         do = "leave it out of natkeeper.yaml, and deploy"
@@ -134,26 +137,36 @@ def _ways(facts: Facts, function: Deployed) -> Iterator[Finding]:
         yield ok(AREA, about, "invoke asynchronously")
 
 
-def _probe(facts: Facts, group: Group, name: str, failover: str) -> Iterator[Finding]:
+def _instances(facts: Facts) -> Iterator[Finding]:
+    """Count the instances of functions that probes reserve: an account has a hundred in a region, unless raised."""
+    probes = sum(len(group.probes) for group in facts.config.groups)
+    needed = probes * INSTANCES_A_PROBE + 1
+    if needed > INSTANCES:
+        do = "raise the quota of function instances (Quota Center), or lower reservedConcurrency of probes in s.yaml"
+        says = f"{probes} probes reserve {INSTANCES_A_PROBE} instances each, with the failover function {needed}, "
+        says += f"and an account has {INSTANCES} in a region"
+        yield advice(AREA, "instances", says, do)
+
+
+def _probe(facts: Facts, group: Group, name: str, table: str, failover: str) -> Iterator[Finding]:
     function = facts.probes[name]
     if isinstance(function, Failure):
         yield unseen(group.name, name, function)
         return
     if function is None:
-        do = f"add it to s.yaml and {DEPLOY}, or take probe.function out of the group"
+        do = f"natkeeper probes --write adds it to s.yaml; then {DEPLOY}. Or take it out of the group"
         yield wrong(group.name, name, "this probe is not deployed", do)
         return
     fine = True
-    for finding in _probe_problems(facts, group, function, failover):
+    for finding in _probe_problems(facts, group, function, table, failover):
         fine = False
         yield finding
     if fine:
         yield ok(group.name, name, "looks through the guarded route, and reports to the failover function")
 
 
-def _probe_problems(facts: Facts, group: Group, function: Deployed, failover: str) -> Iterator[Finding]:
+def _probe_problems(facts: Facts, group: Group, function: Deployed, table: str, failover: str) -> Iterator[Finding]:
     name, ground = function.name, facts.grounds[group.name]
-    table = group.probe.table or group.routes[0].table
     inside = {vswitch.id for vswitch in behind(ground, table)}
     if not function.vswitches:
         do = "vpcConfig in s.yaml: a vSwitch whose route table has the guarded route"
@@ -185,6 +198,10 @@ def _probe_problems(facts: Facts, group: Group, function: Deployed, failover: st
         has = function.on_failure or "nobody"
         do = "asyncInvokeConfig.destinationConfig.onFailure in s.yaml: its report is its failure"
         yield wrong(group.name, name, f"reports to {has}, and not to {failover}", do)
+    if not function.on_success.endswith(f"/{failover}"):
+        do = "asyncInvokeConfig.destinationConfig.onSuccess in s.yaml: the end of each watch, with its losses"
+        says = "does not report the end of its watches: nobody notices that it is silent, nor a brown-out"
+        yield advice(group.name, name, says, do)
     if function.async_retries != 0:
         do = "maxAsyncRetryAttempts: 0 in s.yaml: a report that is tried again comes a minute late"
         yield advice(group.name, name, "is tried again when it reports", do)

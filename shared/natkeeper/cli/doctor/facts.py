@@ -224,7 +224,7 @@ def account(
     templates = dict.fromkeys(g.setup.template for g in config.groups if g.setup.via == "oos")
     deployed = None if fc2 else reach.try_(lambda a: functions.deployed(a, failover))
     there = fc2 or (deployed is not None and not isinstance(deployed, Failure))
-    probes = [] if fc2 else [group.probe.function for group in config.groups if group.probe.function]
+    probes = [] if fc2 else [function for group in config.groups for function in group.probes]
     notify = None if fc2 else config.notify
     seen: dict[str, functions.Deployed | Failure | None] = {failover: deployed}
     for name in dict.fromkeys([*probes, *([notify] if notify else [])]):

@@ -62,7 +62,7 @@ class Rehearsal:
 
     def check(self) -> str:
         """Return the gateway that carries the route now. Raises Refused where a drill would be an outage."""
-        if self.group.probe.function is None:
+        if not self.group.probes:
             raise Refused(f"{self.group.name} has no probe, and a drill is measured by it", "set probe.function")
         receipt = self._status()
         view = receipt.get("view") or {}
@@ -91,7 +91,7 @@ class Rehearsal:
 
         Raises Interrupted after Ctrl-C, with what is still broken.
         """
-        feeling = Feeling(self.reach, str(self.group.probe.function), self.clock)
+        feeling = Feeling(self.reach, str(self.group.probe_of(self._watched)), self.clock)
         journal = Journal(
             self.reach.region,
             self.group.name,

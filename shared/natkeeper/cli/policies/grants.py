@@ -114,10 +114,10 @@ def grants(config: Config, names: Names = Names()) -> dict[str, Grant]:
     """Return every grant that this configuration needs, by its key: what `--for` takes."""
     arn = _Arns(config.region, names.account, {names.failover: names.service} if names.service else {})
     found = [_function(config, names, arn), *_oos(config, arn)]
-    if any(group.probe.function for group in config.groups):
+    if any(group.probes for group in config.groups):
         found.append(_probe(config, names, arn))
     found += [_deployer(config, names, arn), _operator(config, names, arn), _direct(config, arn)]
-    if any(group.probe.function for group in config.groups):
+    if any(group.probes for group in config.groups):
         found.append(_driller(config, arn))
     return {grant.key: grant for grant in found}
 
@@ -196,7 +196,7 @@ def _keeping(config: Config, arn: _Arns) -> Iterator[Statement]:
     )
     yield Statement("read what became of it", ("ecs:DescribeInvocations", "ecs:DescribeInvocationResults"))
     yield from _through_oos(config, arn)
-    functions = [group.probe.function for group in groups if group.probe.function]
+    functions = [function for group in groups for function in group.probes]
     functions += [config.notify] if config.notify else []
     if functions:
         yield Statement("ask the probe, tell people", ("fc:InvokeFunction",), arn.functions(*functions))
@@ -255,7 +255,7 @@ def _probe(config: Config, names: Names, arn: _Arns) -> Grant:
 
 def _deployer(config: Config, names: Names, arn: _Arns) -> Grant:
     functions = _deployed(config, names)
-    probes = any(group.probe.function for group in config.groups)
+    probes = any(group.probes for group in config.groups)
     roles = [names.failover_role, *([names.probe_role] if probes else [])]
     templates = dict.fromkeys(f"template/{g.setup.template}" for g in config.groups if g.setup.via == "oos")
     statements = [
@@ -314,8 +314,8 @@ def _operator(config: Config, names: Names, arn: _Arns) -> Grant:
 
 def _deployed(config: Config, names: Names) -> tuple[str, ...]:
     """Name every function of the deployment."""
-    probes = dict.fromkeys(group.probe.function for group in config.groups if group.probe.function)
-    return (names.failover, *(name for name in probes if name), *([config.notify] if config.notify else []))
+    probes = (function for group in config.groups for function in group.probes)
+    return (names.failover, *probes, *([config.notify] if config.notify else []))
 
 
 def _operating(config: Config, names: Names, arn: _Arns) -> Iterator[Statement]:
@@ -366,8 +366,8 @@ def _operating(config: Config, names: Names, arn: _Arns) -> Iterator[Statement]:
 
 def _driller(config: Config, arn: _Arns) -> Grant:
     """Give what `natkeeper drill` needs besides the operator's: it feels through the probe, and breaks gateways."""
-    groups = [group for group in config.groups if group.probe.function]
-    probes = [group.probe.function for group in groups if group.probe.function]
+    groups = [group for group in config.groups if group.probes]
+    probes = [function for group in groups for function in group.probes]
     statements = (
         Statement("feel through the probe", ("fc:InvokeFunction",), arn.functions(*probes)),
         Statement(

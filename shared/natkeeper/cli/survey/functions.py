@@ -43,7 +43,7 @@ class Trigger:
 
 @dataclass(frozen=True, slots=True)
 class Deployed:
-    """One function of FC 3.0. `vswitches` is empty outside of a VPC; `on_failure` is a destination's ARN."""
+    """One function of FC 3.0. `vswitches` is empty outside of a VPC; `on_failure` and `on_success` are ARNs."""
 
     name: str
     role: str
@@ -54,6 +54,7 @@ class Deployed:
     environment: Mapping[str, str]
     triggers: tuple[Trigger, ...]
     on_failure: str
+    on_success: str
     async_retries: int | None
     reserved: int | None
 
@@ -78,6 +79,7 @@ def deployed(attempt: Attempt, name: str) -> Deployed | None:
     network = optional(function.vpc_config)
     destination = optional(asynchronous.destination_config) if asynchronous is not None else None
     failure = optional(destination.on_failure) if destination is not None else None
+    success = optional(destination.on_success) if destination is not None else None
     return Deployed(
         name=name,
         role=(function.role or "").rpartition("/")[2].lower(),
@@ -91,6 +93,7 @@ def deployed(attempt: Attempt, name: str) -> Deployed | None:
             for one in listed
         ),
         on_failure=(failure.destination if failure is not None else "") or "",
+        on_success=(success.destination if success is not None else "") or "",
         async_retries=None if asynchronous is None else asynchronous.max_async_retry_attempts,
         reserved=None if concurrency is None else concurrency.reserved_concurrency,
     )
