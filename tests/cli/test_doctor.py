@@ -124,6 +124,12 @@ NETWORK: tuple[Wrong, ...] = (
     (_check_sources, "{a} SourceDestCheck", "forwarded packets are dropped", "--SourceDestCheck false"),
     (_reroute, "0.0.0.0/0 in {table}", "neither a gateway of the group nor its fallback", "--force"),
     (_stop, "gateways", "nothing can fail over", "add a gateway"),
+    (
+        lambda t: t.write(setup={"via": "oos"}, sources=["10.0.1.0/24"]),
+        "sources",
+        "do not masquerade 10.0.3.0/24",
+        "sources: [10.0.1.0/24, 10.0.3.0/24]",
+    ),
 )
 PLACES: tuple[Wrong, ...] = (
     (_unbind, "natkeeper-probe", "is not bound to {table}", "use one of"),
@@ -218,6 +224,7 @@ BETTER: tuple[tuple[Harm, str, str], ...] = (
         "{b}",
         "is due for SystemMaintenance.Reboot",
     ),
+    (lambda t: t.write(setup={"via": "oos"}, networks=["10.0.1.0/24"]), "networks", "prove nothing for 10.0.3.0/24"),
 )
 
 
@@ -230,6 +237,12 @@ def test_what_could_be_better_is_advice(settled: Town, natkeeper: Command) -> No
     assert ended.code == 0, findings(ended, "wrong")
     for _, about, says in BETTER:
         assert says in found[about.format(b=settled.b)]["says"]
+
+
+def test_networks_that_are_all_covered_are_well(settled: Town, natkeeper: Command) -> None:
+    """A wider source masquerades what is inside it."""
+    settled.write(setup={"via": "oos"}, sources=["10.0.0.0/8"], networks=["10.0.3.0/24"])
+    assert not {"sources", "networks"} & findings(natkeeper("doctor", "--json")).keys()
 
 
 def test_what_cannot_be_looked_at_is_said_to_be_unknown(settled: Town, natkeeper: Command) -> None:

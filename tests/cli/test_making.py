@@ -165,3 +165,17 @@ def test_the_command_prints_both(place: Town, natkeeper: Command) -> None:
     assert natkeeper("config", "--effective", "--json").data == yaml.safe_load(shown.out)
     assert json.loads(natkeeper("config", "--schema").out) == config_schema.schema()
     assert natkeeper("config").code == 2
+
+
+def test_init_names_what_gateways_would_not_masquerade(place: Town, natkeeper: Command) -> None:
+    """Only private ranges are masqueraded unasked, and a VPC may have others."""
+    vpc = place.cloud.vpc.create_vpc("11.0.0.0/8", name="odd")
+    outside = place.cloud.vpc.create_vswitch(vpc, "11.0.1.0/24", zone="cn-hangzhou-h", name="outside")
+    inside = place.cloud.vpc.create_vswitch(vpc, "11.0.3.0/24", zone="cn-hangzhou-h", name="inside")
+    gateway = place.cloud.ecs.create_instance(outside, name="nat", public_ip="")
+    place.cloud.vpc.add_route(place.cloud.vpc.create_route_table(vpc, [inside], name="inside"), "0.0.0.0/0", gateway)
+    ended = natkeeper("init", "--region", "cn-hangzhou", "--vpc", vpc, "--output", "odd.yaml")
+    assert ended.code == 0, ended.err
+    (group,) = yaml.safe_load(Path("odd.yaml").read_text(encoding="utf-8"))["groups"].values()
+    assert group["networks"] == ["11.0.3.0/24"]
+    assert group["sources"] == ["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "11.0.3.0/24"]

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from ipaddress import IPv4Network
 from typing import TYPE_CHECKING
 
 from natkeeper.cli.errors import Wrong
 from natkeeper.cli.survey import network
 from natkeeper.domain.observed import HopKind, RouteEntry
+from natkeeper.failover.gateway_setup import PRIVATE
 
 if TYPE_CHECKING:
     from natkeeper.cli.client import Reach
@@ -151,12 +153,26 @@ def _lines(
             yield f"        destination: {destination}"
         if len(homes) > 1 and hop:
             yield f"        prefer: {hop}"
+    yield from _networks(found, {table for table, _, _ in routes})
     yield from _address(found, chosen, one_home=len(homes) <= 1)
     for nat in found.nat_gateways:
         ready = f"{', '.join(nat.addresses) or 'no address'}{'' if nat.snat else ', and no SNAT entry yet'}"
         yield _with_comment(f"    # fallback: {nat.id}", f"managed NAT Gateway {nat.name}: {ready}".replace(" :", ":"))
     yield "    probe:"
     yield "      function: natkeeper-probe # one for each group (s.yaml)"
+
+
+def _networks(found: Found, tables: Collection[str]) -> Iterator[str]:
+    """Name the networks behind the routes: those to prove, and those that are masqueraded only if named."""
+    behind = [IPv4Network(v.cidr) for v in found.vswitches if v.table in tables and v.cidr]
+    if not behind:
+        return
+    yield "    # The private vSwitches behind the routes: each gateway proves that it forwards for every one of them."
+    yield f"    networks: [{', '.join(map(str, behind))}]"
+    others = [one for one in behind if not any(one.subnet_of(IPv4Network(source)) for source in PRIVATE)]
+    if others:
+        yield "    # What gateways masquerade. Other addresses than private ones have to be named."
+        yield f"    sources: [{', '.join([*PRIVATE, *map(str, others)])}]"
 
 
 def _address(found: Found, chosen: Sequence[str], *, one_home: bool) -> Iterator[str]:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from ipaddress import IPv4Network
 from typing import TYPE_CHECKING
 
 from natkeeper.cli.doctor.facts import DRY_RUN_PASSED
 from natkeeper.cli.doctor.findings import Finding, advice, ok, unseen, wrong
-from natkeeper.cli.doctor.gateways import behind
+from natkeeper.cli.doctor.gateways import behind, guarded_networks
 from natkeeper.domain.config import Follow
 from natkeeper.domain.memory import Unreadable, decode
 from natkeeper.domain.observed import EntryStatus
 from natkeeper.domain.world import belongs
+from natkeeper.failover.gateway_setup import PRIVATE
 from natkeeper.ports import Failure, FailureKind
 
 if TYPE_CHECKING:
@@ -42,6 +44,23 @@ def routes(group: Group, ground: Ground) -> Iterator[Finding]:
         yield from _entry(group, route, entry)
         for tried in ground.dry_runs.get(route, ()):
             yield _dry_run(group, route, tried)
+    yield from _networks(group, ground)
+
+
+def _networks(group: Group, ground: Ground) -> Iterator[Finding]:
+    """Judge whether gateways masquerade, and prove, for every network that is behind the guarded tables."""
+    real = guarded_networks(ground)
+    sources = [IPv4Network(source) for source in group.sources or PRIVATE]
+    bare = [str(one) for one in real if not any(one.subnet_of(source) for source in sources)]
+    if bare:
+        names = ", ".join(bare)
+        said = f"gateways do not masquerade {names}, which is behind the guarded route: its hosts get no answers"
+        yield wrong(group.name, "sources", said, f"sources: [{', '.join([*map(str, sources), *bare])}]")
+    unproven = [str(one) for one in real if str(one) not in group.networks]
+    if group.networks and unproven:
+        said = f"gateways prove nothing for {', '.join(unproven)}, which is behind the guarded route as well"
+        do = f"networks: [{', '.join(map(str, real))}]"
+        yield advice(group.name, "networks", said, do)
 
 
 def _entry(group: Group, route: Route, entry: RouteEntry | None) -> Iterator[Finding]:
