@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
-from natkeeper.ports import LookThroughProbe, PointRoute
-from tests.fakes.stage import TABLE, TABLE_2, A, B, Stage, group
+import pytest
+
+from natkeeper.ports import FailureKind, LookThroughProbe, PointRoute, StartSetup
+from tests.fakes.stage import EIP, NOTIFY, TABLE, TABLE_2, A, B, Stage, group
+from tests.fakes.world import START
 
 SECOND = "natkeeper-probe-2"
 ROUTES = [{"table": TABLE}, {"table": TABLE_2, "prefer": B, "probe": SECOND}]
@@ -52,3 +56,84 @@ def test_a_move_of_a_table_without_a_probe_is_seen_by_the_probe_behind_the_same_
     receipt = stage.one(stage.state(B, "Stopping"))
     assert stage.next_hop(TABLE_2) == A
     assert receipt.verified is True
+
+
+# ---- tables without a probe ------------------------------------------------------------------------------
+
+
+def unproven(stage: Stage) -> list[tuple[int, dict[str, Any]]]:
+    """Every message about a gateway of which nobody knows whether it forwards, with the minute it was told in."""
+    told = []
+    for at, function, payload in stage.cloud.handed:
+        for receipt in json.loads(payload)["tell"] if function == NOTIFY else ():
+            minute = round((at - START).total_seconds() / 60)
+            told += [(minute, each) for each in receipt.get("episodes", ()) if each["kind"] == "unproven"]
+    return told
+
+
+APPLY = {"mode": "apply"}
+
+
+@pytest.mark.parametrize(
+    "settings, gateway",
+    [
+        ({"probe": None}, A),
+        ({"routes": [{"table": TABLE}, {"table": TABLE_2, "prefer": B}]}, B),
+        ({"probe": None, "address": {"follow": EIP}}, A),
+    ],
+    ids=["no probe", "a probe of the other table", "an EIP that follows"],
+)
+def test_a_gateway_that_hangs_behind_a_table_without_a_probe_is_told(settings: dict[str, Any], gateway: str) -> None:
+    """ECS says Running: the next setup does not report, and a minute later people know."""
+    stage = Stage({"prod": group(setup=APPLY, **settings)})
+    stage.sweeps(5)
+    stage.machine(gateway).hung = True
+    stage.sweeps(60)
+    minute, first = unproven(stage)[0]
+    assert minute <= 11
+    assert gateway in first["cause"]
+    assert first["todo"] == "see whether private hosts have the internet; if not: natkeeper switch prod"
+    assert all("ended" not in each for _, each in unproven(stage))
+    assert stage.cloud.sent(PointRoute) == []
+
+
+def test_setups_that_cannot_be_started_any_more_are_told() -> None:
+    """OOS refuses from now on: what was proven ten minutes ago is not proven for ever."""
+    stage = Stage({"prod": group(setup=APPLY, probe=None)})
+    stage.sweeps(5)
+    stage.cloud.fail(StartSetup, FailureKind.DENIED)
+    stage.sweeps(10)
+    minute, first = unproven(stage)[0]
+    assert minute <= 12
+    assert "has not reported since 06:00:00 UTC" in first["cause"]
+
+
+def test_a_setup_that_takes_its_time_is_no_trouble() -> None:
+    """Half a minute, every ten minutes, for hours."""
+    stage = Stage({"prod": group(setup=APPLY, probe=None)})
+    stage.sweeps(120)
+    assert unproven(stage) == []
+
+
+def test_the_end_of_a_hang_is_told() -> None:
+    """It answers again, its setup proves it, and that is news."""
+    stage = Stage({"prod": group(setup=APPLY, probe=None)})
+    stage.sweeps(5)
+    stage.machine(A).hung = True
+    stage.sweeps(15)
+    stage.machine(A).hung = False
+    stage.sweeps(6)
+    assert ["ended" in each for _, each in unproven(stage)] == [False, True]
+
+
+def test_a_zone_that_fails_with_the_probe_in_it_is_told() -> None:
+    """A hangs and the probe's vSwitch is gone; what Cloud Assistant cannot see either is said."""
+    stage = Stage({"prod": group(setup=APPLY)})
+    stage.told.probes.reporting = True
+    stage.cloud.fail(LookThroughProbe, FailureKind.REFUSED)
+    stage.sweeps(2)
+    stage.machine(A).hung = True
+    stage.sweeps(15)
+    kinds = {each["kind"] for receipt in stage.told_people() for each in receipt.get("episodes", ())}
+    assert kinds == {"probe broken", "unproven"}
+    assert unproven(stage)[0][0] <= 12

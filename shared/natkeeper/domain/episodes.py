@@ -158,12 +158,19 @@ class Judged:
 
 
 def troubles_of(
-    world: World, policy: Group, decision: Decision, now: datetime, *, reports: bool, was_dark: bool = False
+    world: World,
+    policy: Group,
+    decision: Decision,
+    now: datetime,
+    *,
+    reports: bool,
+    was_dark: bool = False,
+    probes_look: bool = True,
 ) -> Judged:
     """Say what is wrong.
 
     `reports`: this run read the setup reports, or there are none to read. `was_dark`: private hosts had no internet
-    when somebody last looked, so only evidence ends that.
+    when somebody last looked, so only evidence ends that. `probes_look`: no probe of the group is known to be broken.
     """
     world = with_marks(world, now)
     dark, light = _dark(world, policy, decision, now, was_dark=was_dark)
@@ -175,7 +182,7 @@ def troubles_of(
     if reports and blind is None:
         for kind, trouble in (
             (EpisodeKind.DEGRADED, None if dark is not None else _degraded(world, policy)),
-            (EpisodeKind.UNPROVEN, None if dark is not None else _unproven(world, policy)),
+            (EpisodeKind.UNPROVEN, None if dark is not None else _unproven(world, policy, probes_look=probes_look)),
             (EpisodeKind.FULL, _full(world, policy)),
         ):
             if trouble is not None:
@@ -320,26 +327,34 @@ def left_words(left: tuple[NextHop, ...]) -> str:
     return f"{names} is the only standby left" if len(left) == 1 else f"standbys left: {names}"
 
 
-def _unproven(world: World, policy: Group) -> Trouble | None:
-    """Find gateways that carry a route, through which no probe looks and of which no setup proved anything."""
+def _unproven(world: World, policy: Group, *, probes_look: bool) -> Trouble | None:
+    """Find gateways that carry a route, through which no probe looks and of which no setup proved anything.
+
+    Where a setup should have said so and did not, the gateway may hang: people hear of that at once.
+    """
     if policy.setup.mode == "off":
         return None  # the owner lets nothing run on the gateways: nobody can see this, as `doctor` says
     bare = [
         hop
         for hop in carrying(world, policy)
         if hop.kind is HopKind.INSTANCE
-        and not probed(world, policy, hop)
+        and not (probes_look and probed(world, policy, hop))
         and of_hop(world, policy, hop).found == "unproven"
     ]
     if not bare:
         return None
     names = ", ".join(map(str, bare))
-    reasons = dict.fromkeys(of_hop(world, policy, hop).reason for hop in bare)
+    sights = [world.gateways[InstanceId(hop.id)] for hop in bare]
+    silent = [why for sight in sights if (why := sight.unheard or sight.unready) is not None]
+    reasons = dict.fromkeys([*silent, *(of_hop(world, policy, hop).reason for hop in bare)])
     tables = [r.table for r, view in world.routes.items() if isinstance(view, RouteView) and view.carries in bare]
     cause = f"nobody has shown that {names} forwards what private hosts send: no setup could prove it"
     cause += "".join(f"; {reason}" for reason in reasons if reason)
     todo = f"see what its setup says (natkeeper doctor {policy.name}), or deploy a probe behind {', '.join(tables)}"
-    return Trouble(EpisodeKind.UNPROVEN, tuple(tables), cause, left=_next_hops_left(world, policy), todo=todo)
+    if silent:
+        todo = f"see whether private hosts have the internet; if not: natkeeper switch {policy.name}"
+    left = _next_hops_left(world, policy)
+    return Trouble(EpisodeKind.UNPROVEN, tuple(tables), cause, left=left, todo=todo, at_once=bool(silent))
 
 
 def _full(world: World, policy: Group) -> Trouble | None:

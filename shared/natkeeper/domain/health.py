@@ -78,6 +78,8 @@ class Sight:
     figures: Figures | None = None
     remembered_unproven: bool = False
     believed: bool = True
+    unheard: str | None = None
+    """Why its setup, which should have reported by now, says nothing of the way through it."""
 
     @property
     def doubt(self) -> datetime | None:

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from natkeeper.domain.world import World
     from natkeeper.guest.parameters import SetupParameters
 
+JITTER = timedelta(seconds=5)
+"""Sweeps come about once a minute: what would be due within seconds is due now."""
 AGAIN = timedelta(minutes=2)
 """How soon a setup that failed, or could not be read, is tried again."""
 ASKED_AGAIN = timedelta(seconds=30)
@@ -196,7 +198,7 @@ def _due(
         return True
     if age >= AGAIN and any(mark > last.started for mark in _marks(gateway, world)):
         return True
-    return age >= timedelta(seconds=policy.setup.every)
+    return age >= timedelta(seconds=policy.setup.every) - JITTER
 
 
 def _marks(gateway: InstanceId, world: World) -> Iterator[datetime]:

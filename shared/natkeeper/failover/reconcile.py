@@ -27,6 +27,7 @@ from natkeeper.domain.world import RouteView, SoFar, World, belongs
 from natkeeper.failover.apply import Applied, Write, act_of, apply, in_words, moved, shown, subject, writes_of
 from natkeeper.failover.gateway_setup import upkeep
 from natkeeper.failover.observe import Question, Seen, observe, observe_setups
+from natkeeper.failover.overdue import without_the_late
 from natkeeper.failover.pacing import (
     BLIND_FOR,
     EIP_TAKES,
@@ -160,7 +161,16 @@ def _episodes(
     """Find out what lasts, write it down where that may be done, and note what people are to be told of."""
     policy = errand.group
     reports = policy.setup.mode == "off" or seen.setups is not None
-    judged = troubles_of(world, policy, decision, clock(), reports=reports, was_dark=account.was_dark)
+    world = without_the_late(world, policy, seen.setups, clock())
+    judged = troubles_of(
+        world,
+        policy,
+        decision,
+        clock(),
+        reports=reports,
+        was_dark=account.was_dark,
+        probes_look=not errand.look,
+    )
     known = deepcopy(ledger) if errand.read_only else ledger
     sweep = errand.sweep and not errand.read_only
     may_write = not seen.refused and clock() < deadline
