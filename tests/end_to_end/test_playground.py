@@ -10,6 +10,8 @@ import subprocess
 import sys
 import tempfile
 import time
+import urllib.error
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -75,6 +77,8 @@ def test_the_tour_is_true(playground: tuple[subprocess.Popen[str], dict[str, str
         count += 1
     assert count >= 8
     timeline = log.read_text(encoding="utf-8")
+    (url,) = re.findall(r"In a browser: (http://127\.0\.0\.1:\d+/)", timeline)
+    assert "<title>natkeeper</title>" in urllib.request.urlopen(url, timeout=10).read().decode()  # noqa: S310  loopback
     assert "somebody stops the instance" in timeline
     assert "moved 0.0.0.0/0 in table from gateway-a to gateway-b" in timeline
     wrong = run("natlab break stop gateway-z", environ)
@@ -87,6 +91,8 @@ def test_the_tour_is_true(playground: tuple[subprocess.Popen[str], dict[str, str
     process.send_signal(signal.SIGINT)
     assert process.wait(150) == 0
     assert [path for path in scratch.glob("natlab-*") if path != left] == []
+    with pytest.raises(urllib.error.URLError):
+        urllib.request.urlopen(url, timeout=5)  # noqa: S310  loopback
     over = run("natlab list", environ)
     assert (over.returncode, "natlab play" in over.stderr) == (3, True)
 

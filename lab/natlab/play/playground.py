@@ -21,6 +21,7 @@ from natlab.demo.waiting import Waiting
 from natlab.demo.workers import remove
 from natlab.play.breakage import KINDS, Bench, CannotBreak
 from natlab.play.control import PREFIX, VARIABLE, serve
+from natlab.play.view import page
 from natlab.scenarios.network import GROUP, configuration
 from natlab.scenarios.play import REGION, Setting, stage
 from natlab.scenarios.record import NO_PATTERN, Moment
@@ -75,27 +76,30 @@ class Playground:
         bench = Bench(play, self.scenario.topology.gateways)
         data = configuration(play.world, REGION, self.scenario.policy)
         (directory / "natkeeper.yaml").write_text(yaml.safe_dump(data, sort_keys=False), encoding="utf-8")
-        self._welcome(play, directory)
-        play.traffic.start()
-        self._live = True
-        with serve(directory, lambda request: self._answer(bench, request)):
+        exports = {
+            "NATKEEPER_ENDPOINT": play.cloud.endpoint,
+            "ALIBABA_CLOUD_ACCESS_KEY_ID": play.account.access_key_id,
+            "ALIBABA_CLOUD_ACCESS_KEY_SECRET": play.account.access_key_secret,
+            "NATKEEPER_CONFIG": str(directory / "natkeeper.yaml"),
+            VARIABLE: str(directory),
+        }
+        with page(exports) as url, serve(directory, lambda request: self._answer(bench, request)):
+            play.traffic.start()
+            self._live = True
+            self._welcome(exports, url)
             while not over.wait(_TIDY_S):
                 for attempts in play.traffic.attempts.values():
                     del attempts[:-KEPT_ATTEMPTS]
         self._live = False
         play.traffic.stop()
 
-    def _welcome(self, play: Play, directory: Path) -> None:
+    def _welcome(self, exports: Mapping[str, str], url: str) -> None:
         say = self.console.print
-        key, account = play.account.access_key_id, play.account.access_key_secret
-        say("\nThe playground is up: a local cloud with natkeeper deployed. In another terminal:\n", highlight=False)
-        for name, value in (
-            ("NATKEEPER_ENDPOINT", play.cloud.endpoint),
-            ("ALIBABA_CLOUD_ACCESS_KEY_ID", key),
-            ("ALIBABA_CLOUD_ACCESS_KEY_SECRET", account),
-            ("NATKEEPER_CONFIG", str(directory / "natkeeper.yaml")),
-            (VARIABLE, str(directory)),
-        ):
+        say("\nThe playground is up: a local cloud with natkeeper deployed.", highlight=False)
+        if url:
+            say(f"In a browser: {url}", highlight=False, soft_wrap=True)
+        say("In another terminal:\n", highlight=False)
+        for name, value in exports.items():
             say(f"export {name}={value}", markup=False, highlight=False, soft_wrap=True)
         first, *others = self.scenario.topology.gateways
         say(

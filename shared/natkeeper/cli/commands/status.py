@@ -28,17 +28,30 @@ _LONGEST_BACK = timedelta(days=90)
     "--every", default=5.0, show_default=True, metavar="SECONDS", type=click.FloatRange(min=0.1), help="Pace."
 )
 @click.option("--times", metavar="N", type=click.IntRange(min=1), help="End after N looks, with --watch.")
+@click.option("--serve", is_flag=True, help="Serve it as a page for a browser of this machine, until Ctrl-C.")
+@click.option(
+    "--port", default=0, metavar="PORT", type=click.IntRange(0, 65535), help="With --serve; default: a free one."
+)
 @asks
 @shared()
 @click.pass_obj
-def status(seat: Seat, *, group: str | None, watch: bool, every: float, times: int | None, asker: Asker) -> Exit:
+def status(
+    seat: Seat, *, group: str | None, watch: bool, every: float, times: int | None, serve: bool, port: int, asker: Asker
+) -> Exit:
     """Show what natkeeper sees: routes and next hops, the health of every gateway and why, EIP, last move, pauses.
 
-    GROUP limits it to one. The exit code tells whether anything needs attention.
+    GROUP limits it to one. The exit code tells whether anything needs attention. The page of --serve also has the last
+    moves, and looks through the probe as a strip; it only reads, and asks nothing while no browser shows it.
     """
+    if serve and watch:
+        raise Wrong("--serve and --watch are two ways to look", "leave one out")
     if group is not None and seat.has_config:
         seat.group(group)
     request = {"action": "status"} | ({"group": group} if group else {})
+    if serve:
+        from natkeeper.cli.page import command
+
+        return command.serve(seat, asker, request, every, port)
     if watch:
         return _watch(seat, asker, request, every, times)
     with seat.screen.working("looking"):
