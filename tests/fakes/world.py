@@ -72,6 +72,8 @@ class Machine:
     rules: bool = True
     hung: bool = False
     figures: Figures | None = None
+    type: str = "ecs.g7.large"
+    bandwidth: int = 100
     second_ip: str | None = None
 
     @property
@@ -348,6 +350,8 @@ class World:
             machine.locks,
             machine.started,
             fixed_ip=machine.own_ip,
+            type=machine.type,
+            bandwidth=machine.bandwidth,
             eip=next(held, None),
             interfaces=machine.interfaces,
         )

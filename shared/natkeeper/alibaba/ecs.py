@@ -67,6 +67,8 @@ def _instance(item: models.DescribeInstancesResponseBodyInstancesInstance) -> In
         name=said(item.instance_name, "InstanceName"),
         fixed_ip=said(public_ips[0], "PublicIpAddress") or None,
         eip=EipId(said(eip.allocation_id, "AllocationId")) if eip and eip.allocation_id else None,
+        type=said(item.instance_type, "InstanceType"),
+        bandwidth=_mbps((eip.bandwidth if eip and eip.ip_address else None) or item.internet_max_bandwidth_out),
         interfaces=_interfaces(optional(item.network_interfaces)),
     )
 
@@ -80,6 +82,11 @@ def _interfaces(
     return tuple(
         InterfaceId(name) for item in ordered if (name := said(item.network_interface_id, "NetworkInterfaceId"))
     )
+
+
+def _mbps(value: object) -> int:
+    """Return a bandwidth; 0 for whatever is no number, because nothing depends on it but words."""
+    return value if isinstance(value, int) and value > 0 else 0
 
 
 def _power(word: str) -> PowerState:

@@ -362,7 +362,8 @@ def _full(world: World, policy: Group) -> Trouble | None:
     found: dict[str, str] = {}
     for gateway, sight in world.gateways.items():
         if sight.figures is not None:
-            found |= {f"{gateway} {what}": todo for what, todo in policy.alarms.exceeded(sight.figures)}
+            speed = sight.instance.bandwidth if isinstance(sight.instance, Instance) else 0
+            found |= {f"{gateway} {what}": todo for what, todo in policy.alarms.exceeded(sight.figures, speed)}
     if not found:
         return None
     tables = tuple(dict.fromkeys(route.table for route in policy.routes))

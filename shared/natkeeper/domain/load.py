@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 PORTS = 64512
 """Ports that masquerading has for one destination: 1024 to 65535 (net/netfilter/nf_nat_core.c keeps to the range of the
 port that the private host chose)."""
+BANDWIDTH_PERCENT = 90
+"""Of the bandwidth of a public address, averaged between two setups: the peaks in it are cut off by then."""
 _ELSEWHERE = "send some tables through another gateway"
 _MORE_ROOM = f"use an instance with more memory, shorten setup.idle, or {_ELSEWHERE}"
 
@@ -73,8 +75,12 @@ class Alarms(Strict, frozen=True, kw_only=True):
         if self.drops < 1:
             raise bad("drops", self.drops, "a number of packets, at least 1")
 
-    def exceeded(self, figures: Figures) -> Iterator[tuple[str, str]]:
-        """Yield what is too full, and what to do about it."""
+    def exceeded(self, figures: Figures, bandwidth: int = 0) -> Iterator[tuple[str, str]]:
+        """Yield what is too full, and what to do about it. `bandwidth`: of the public address, in Mbit/s, if known."""
+        sent = 8 * figures.sent_bytes / figures.seconds / 1e6 if figures.seconds else 0.0
+        if bandwidth and 100 * sent >= BANDWIDTH_PERCENT * bandwidth:
+            used = f"sent {sent:.0f} of {bandwidth} Mbit/s for {figures.seconds} s: what is more is dropped"
+            yield used, f"give its public address more bandwidth, or {_ELSEWHERE}"
         if figures.drops >= self.drops:
             yield (
                 f"dropped {figures.drops} packets in {figures.seconds} s because its table of connections was full",

@@ -37,7 +37,8 @@ class Instance:
 
     `public_ip` is its public address, of whatever kind; `fixed_ip` one that was given to it with the instance
     (PublicIpAddress), and `eip` the EIP that is bound to it. An EIP of a second interface is in neither.
-    `interfaces`: its network interfaces, the primary one first.
+    `interfaces`: its network interfaces, the primary one first. `bandwidth`: of the public address, in Mbit/s; 0 where
+    it is not known.
     """
 
     id: InstanceId
@@ -52,6 +53,8 @@ class Instance:
     fixed_ip: str | None = None
     eip: EipId | None = None
     interfaces: tuple[InterfaceId, ...] = ()
+    type: str = ""
+    bandwidth: int = 0
 
 
 @dataclass(frozen=True, slots=True)

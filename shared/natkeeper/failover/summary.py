@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from natkeeper.domain import evidence
+from natkeeper.domain.capacity import after_moves
 from natkeeper.domain.config import Follow
 from natkeeper.domain.decision import (
     Bridge,
@@ -108,7 +109,8 @@ class Account:
         outcome = self._outcome(errand, decision, verified)
         sentence = self._sentence(errand, decision, verified, mine)
         if moves and not errand.read_only:
-            sentence += f"; {left_words(standbys(with_marks(world, now), errand.group))}"
+            unlike = dict.fromkeys(after_moves(world, errand.group))
+            sentence = "; ".join([sentence, *unlike, left_words(standbys(with_marks(world, now), errand.group))])
         shows = errand.read_only or errand.show
         asked = errand.read_only and not decision.changes
         news = [episode for episode in self.episodes if asked or (episode.due and not errand.read_only)]

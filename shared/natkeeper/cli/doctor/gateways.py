@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from natkeeper.cli.doctor.findings import Finding, advice, ok, unseen, wrong
 from natkeeper.cli.survey.network import Machine, Rule, Table, VSwitch
+from natkeeper.domain.capacity import unlike
 from natkeeper.domain.config import Follow
 from natkeeper.domain.health import Draining, Healthy, Sight, assess
 from natkeeper.domain.ids import InstanceId, InterfaceId
@@ -216,9 +217,22 @@ def _together(group: Group, present: Sequence[Machine]) -> Iterator[Finding]:
     if len(present) > 1 and len(zones) == 1:
         do = "put one into another zone: a zone can fail as a whole"
         yield advice(group.name, "gateways", f"all are in {zones.pop()}", do)
+    yield from _alike(group, present)
     if present and all(machine.spot for machine in present):
         do = "let one of them be pay-as-you-go or subscription, or name a fallback"
         yield advice(group.name, "gateways", "all are spot instances, which are reclaimed together", do)
+
+
+def _alike(group: Group, present: Sequence[Machine]) -> Iterator[Finding]:
+    """Compare each standby with the group's first gateway: after a move it has to carry as much."""
+    instances = [
+        Instance(InstanceId(one.id), PowerState.RUNNING, type=one.type, bandwidth=one.bandwidth) for one in present
+    ]
+    for other in instances[1:]:
+        found = unlike(other, instances[0], group)
+        if found is not None:
+            do = "let a standby be as large as the gateway that it replaces, or know that it carries less"
+            yield advice(group.name, f"{other.id} capacity", found, do)
 
 
 def behind(ground: Ground, table: str) -> list[VSwitch]:

@@ -75,6 +75,8 @@ class Machine:
     eip_address: str
     groups: tuple[str, ...]
     spot: bool
+    type: str = ""
+    bandwidth: int = 0
 
     @property
     def public_ip(self) -> str:
@@ -247,6 +249,8 @@ def _machine(item: Any) -> Machine:  # noqa: ANN401  the SDK's name for it is 60
         eip_address=(eip.ip_address if eip else "") or "",
         groups=tuple(_listed(item.security_group_ids)),
         spot=(item.spot_strategy or "NoSpot") != "NoSpot",
+        type=item.instance_type or "",
+        bandwidth=(eip.bandwidth if eip and eip.ip_address else None) or item.internet_max_bandwidth_out or 0,
     )
 
 
