@@ -43,6 +43,7 @@ def test_everything_that_is_promised_is_written_and_shown(tmp_path: Path, monkey
     assert {name.replace("500", "2") for name in PROMISED} <= set(told)
     assert told["cold_ratio"] == round(len("natkeeper") / len("documented"), 3)
     assert told["event_calls"] == 9
+    assert "missing" not in told["figures"]["sweep2_calls"], told["figures"]["sweep2_calls"]
     assert told["sweep2_calls"] == told["figures"]["sweep2_calls"]["target"] == 5
     assert told["stop_outage_s"] is None
     assert "--lab-runs" in told["figures"]["stop_outage_s"]["missing"]

@@ -50,8 +50,8 @@ def state(place: Town) -> tuple[str, str | None]:
     return place.hop, place.cloud.ecs.status_of(place.a)
 
 
-def journals(home: Path) -> list[Path]:
-    return list((home / ".local" / "state" / "natkeeper").glob("*/drill-*.json"))
+def journals() -> list[Path]:
+    return list(Path(os.environ["XDG_STATE_HOME"], "natkeeper").glob("*/drill-*.json"))
 
 
 def test_a_gateway_that_stops_slowly_runs_again(slow: Town, natkeeper: Command) -> None:
@@ -62,7 +62,7 @@ def test_a_gateway_that_stops_slowly_runs_again(slow: Town, natkeeper: Command) 
     starts = [call for call in slow.cloud.calls if call.action == "StartInstance"]
     assert [call.error for call in starts] == [""]
     assert f"{slow.a} is Stopping" in ended.err
-    assert not journals(slow.home)
+    assert not journals()
 
 
 def test_a_start_that_is_refused_is_tried_until_it_is_granted(slow: Town, natkeeper: Command) -> None:
@@ -114,7 +114,7 @@ def test_what_cannot_be_put_back_is_said_with_the_command_that_mends_it(
     mended = natkeeper("drill", "--restore")
     assert (mended.code, state(slow)) == (0, (slow.a, "Running")), mended
     assert "Everything is back as it was." in mended.out
-    assert not journals(slow.home)
+    assert not journals()
 
 
 def test_every_route_goes_back_to_its_own_gateway(slow: Town, natkeeper: Command) -> None:
@@ -191,7 +191,7 @@ def test_whenever_it_is_interrupted_the_gateway_runs_again(
     if called(slow, "StopInstance")():
         assert "everything is back as it was" in err
         assert state(slow) == (slow.a, "Running")
-    assert not journals(slow.home)
+    assert not journals()
 
 
 def test_a_second_ctrl_c_says_what_is_still_broken_and_restore_mends_it(slow: Town, natkeeper: Command) -> None:
@@ -216,8 +216,8 @@ def test_a_drill_that_is_killed_is_put_back_by_restore(slow: Town, natkeeper: Co
     wait_until(called(slow, "StopInstance"))
     drill.kill()
     drill.communicate(timeout=30)
-    (journal,) = journals(slow.home)
+    (journal,) = journals()
     assert slow.a in journal.read_text(encoding="utf-8")
     assert natkeeper("drill", "prod", "--restore").code == 0
     assert state(slow) == (slow.a, "Running")
-    assert not journals(slow.home)
+    assert not journals()

@@ -91,6 +91,7 @@ def test_where_the_probe_cannot_be_asked_the_gateway_itself_looks(stage: Stage) 
     receipt = stage.one(stage.state(A, "Stopping"))
     assert receipt.verified is None
     assert f"not verified: {B} is unproven, only the gateway itself was seen" in receipt.problems[-1]
+    assert "the probe could not be asked" in receipt.problems[-1]
     assert len(stage.cloud.accepted(StartLook)) == 1
 
 

@@ -47,7 +47,7 @@ def keys_of(struct: type[Any]) -> Iterator[str]:
     """Yield the names of all keys that a configuration struct and those inside it know."""
     for info in msgspec.structs.fields(struct):
         if info.name != "name":
-            yield info.name
+            yield info.encode_name
         for part in (info.type, *get_args(info.type)):
             if isinstance(part, type) and issubclass(part, msgspec.Struct):
                 yield from keys_of(part)

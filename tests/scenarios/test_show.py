@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import pytest
@@ -45,8 +45,8 @@ class Made:
 
     bad: dict[str, dict[str, Any]] = {}  # noqa: RUF012  set by tests, by monkeypatch
 
-    def __init__(self, pace: float, patience: float, crowded: object) -> None:
-        assert (pace, callable(crowded)) == (1.0, True)
+    def __init__(self, pace: float, patience: float, crowded: object, readings: Mapping[str, str]) -> None:
+        assert (pace, callable(crowded), readings) == (1.0, True, {})
         assert patience >= 1.0
 
     def __enter__(self) -> Made:  # noqa: PYI034  Python 3.10 has no Self

@@ -39,6 +39,10 @@ def _hands(play: Play, name: str) -> Hands:
     return play.ground.by_hand(play.id(name))
 
 
+_REPAIRED: Final = "had drifted and was repaired"
+"""In the message about it, whatever else the message is about."""
+
+
 def _drift(kind: str, brief: str, said: str, do: Callable[[Hands], object], *, active: bool) -> Scenario:
     """Somebody changes something on a gateway; it must be noticed, repaired and told.
 
@@ -66,11 +70,11 @@ def _drift(kind: str, brief: str, said: str, do: Callable[[Hands], object], *, a
             broken,
             then("ten minutes pass", steps.minutes_pass(10.5)),
             repaired,
-            steps.until_people_told("natkeeper repaired"),
+            steps.until_people_told(_REPAIRED),
             then(f"a person switches to {B}", steps.ask(action="switch", group="prod", to=B)),
             steps.until_at(B),
         ),
-        (*_PLANNED, verdicts.told("had drifted"), verdicts.people_told("had drifted", "natkeeper repaired")),
+        (*_PLANNED, verdicts.told("had drifted"), verdicts.people_told(_REPAIRED)),
         policy={NOTIFIES: True},
         takes_s=20,
         extra=True,

@@ -40,11 +40,15 @@ _PLACES = {
 
 @dataclass(frozen=True, slots=True)
 class EgressSeen:
-    """The internet answered at `at`; `public_ip` is the address it saw, where the target tells."""
+    """The internet answered at `at`; `public_ip` is the address it saw, where the target tells.
+
+    `because` says why no stronger evidence was taken, where somebody tried.
+    """
 
     at: datetime
     public_ip: str | None = None
     kind: EvidenceKind = EvidenceKind.PRIVATE_HOST
+    because: str = ""
 
     @property
     def proves(self) -> bool:

@@ -83,7 +83,7 @@ def of_hop(world: World, policy: Group, hop: NextHop) -> Evidence:
     if isinstance(proof, EgressSeen):
         return Evidence(hop, "seen", proof.kind, None, proof.at, proof.public_ip)
     if isinstance(look, EgressSeen):
-        reason = "only the gateway itself was seen to reach the internet"
+        reason = "only the gateway itself was seen to reach the internet" + f": {look.because}" * bool(look.because)
         return Evidence(hop, "unproven", look.kind, None, look.at, look.public_ip, reason)
     return Evidence(hop, "unproven", reason=look.reason if isinstance(look, Unseen) else "")
 

@@ -41,15 +41,22 @@ def look(
     `others` are public addresses of other gateways: a look that the internet saw from one of them went by a way that
     the route has left, and proves nothing about `hop`.
     """
-    probe = policy.probe_of(route)
+    no_probe, probe = "", policy.probe_of(route)
     if probe is not None:
         until = min(clock() + patience, deadline)
         seen = yield from _through_probe(probe, others, clock, until)
         if not isinstance(seen, Unseen):
             return seen
+        no_probe = seen.reason
     if hop.kind is HopKind.INSTANCE:
-        return (yield from _on_gateway(policy, InstanceId(hop.id), clock, deadline))
-    return Unseen(f"no probe takes {route}, so egress through {hop} cannot be seen")
+        found = yield from _on_gateway(policy, InstanceId(hop.id), clock, deadline)
+        match found:
+            case EgressSeen():
+                return replace(found, because=no_probe)
+            case Unseen(reason=reason) if no_probe:
+                return Unseen(f"{no_probe}; {reason}")
+        return found
+    return Unseen(no_probe or f"no probe takes {route}, so egress through {hop} cannot be seen")
 
 
 def _through_probe(function: str, others: frozenset[str], clock: Clock, until: datetime) -> Run[Egress | Unseen]:
