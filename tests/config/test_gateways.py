@@ -155,3 +155,33 @@ def test_networks_are_networks() -> None:
 def test_idle_connections_are_kept_for_two_hours_and_five_days_at_most(idle: str) -> None:
     """RFC 5382 and the kernel's default."""
     assert "setup.idle" in refusal(setup={"idle": idle})
+
+
+def test_hidden_sources_are_part_of_the_orders() -> None:
+    """One line for each target; two forwards to one target agree."""
+    hidden = {"port": 80, "to": "10.0.1.5:8080", "hide_source": True}
+    assert parse(forwards=[hidden]).forwards[0].orders() == ["tcp 80 10.0.1.5 8080", "hidden tcp 10.0.1.5 8080"]
+    says = refusal(forwards=[hidden, {"port": 81, "to": "10.0.1.5:8080"}])
+    assert "10.0.1.5:8080 with and without hide_source" in says
+    parse(forwards=[hidden, {"port": 81, "to": "10.0.1.5:8080", "hide_source": True}])
+
+
+@pytest.mark.parametrize(
+    "settings, says",
+    [
+        ({"relay": "30s"}, "relay: got '30s'; allowed: 1m to 24h"),
+        ({"relay": "25h"}, "relay: got '90000s'; allowed: 1m to 24h"),
+        ({"relay": "10m", "address": {"follow": "eip-a"}}, "relay: got '600s'; allowed: nothing where one EIP follows"),
+        ({"way_in": "every", "address": {"follow": "eip-a"}}, "way_in: got 'every'; allowed: nothing where one EIP"),
+        ({"way_in": "both"}, "way_in: got 'both'"),
+    ],
+)
+def test_what_does_not_go_together_is_refused(settings: dict[str, Any], says: str) -> None:
+    """With an EIP that follows, connections go on anyway."""
+    assert says in refusal(**settings)
+
+
+def test_a_relay_and_the_way_in_are_off_unless_asked_for() -> None:
+    """They need a port between gateways."""
+    assert (parse().relay, parse().way_in) == (None, "route")
+    assert (parse(relay="10m").relay, parse(way_in="every").way_in) == (600.0, "every")

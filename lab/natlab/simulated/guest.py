@@ -173,7 +173,7 @@ class Guest:
         """Somebody runs `nft flush ruleset`, or `iptables -F; iptables -t nat -F`: firewalld does not notice."""
         with self._edit() as state:
             state["flushed"] = True
-            state["nft"] = []
+            state["nft"], state["table"] = [], ""
             state["iptables"] = {"policy": "ACCEPT", "rules": []}
 
     def switch_off_forwarding(self) -> None:

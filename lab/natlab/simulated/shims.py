@@ -89,15 +89,35 @@ def switch(state: State, name: str, verb: str, *, now: bool) -> int:
             run_dropin(state)
     else:
         unit["active"] = verb != "stop"
-        if name == "natkeeper-proxy" and unit["active"]:
-            return serve_proxy(state)
-    return 0
+    if name == "natkeeper-proxy" and unit["active"] and verb not in {"enable", "disable"}:
+        return serve_proxy(state)
+    return run_table(state, unit) if name == "natkeeper-table" else 0
 
 
 def serve_proxy(state: State) -> int:
     """What nginx serves is what its file said when it started or was told to read it again."""
     with open(os.path.join(state["root"], "root/etc/natkeeper/nginx.conf")) as file:
         state["served"] = file.read()
+    return 0
+
+
+def run_table(state: State, unit: State) -> int:
+    """Load natkeeper's table of connections, or take it away; every peer answers by the tunnel."""
+    root = os.path.join(state["root"], "root")
+    kept = [os.path.join(root, "run", name) for name in ("natkeeper.table", "natkeeper.peers")]
+    unit["active"] = unit["active"] and bool(state["flavour"]["nft"])
+    state["table"] = ""
+    if not unit["active"]:
+        for path in filter(os.path.exists, kept):
+            os.remove(path)
+        return 0 if state["flavour"]["nft"] else 1
+    with open(os.path.join(root, "etc/natkeeper/table.nft")) as file:
+        state["table"] = file.read()
+    with open(os.path.join(root, "etc/natkeeper/table.sh")) as file:
+        peers = file.read().partition("peers='")[2].partition("'")[0]
+    for path, text in zip(kept, (state["table"], f"{peers}\n"), strict=True):
+        with open(path, "w") as file:
+            file.write(text)
     return 0
 
 

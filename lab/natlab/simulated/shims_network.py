@@ -153,7 +153,9 @@ def _nat_rules(state: State) -> list[str]:
 
 def nft(state: State, arguments: list[str]) -> int:
     """Firewalld's table, and the base chains that other programs hooked into forward."""
-    if arguments[:2] == ["list", "table"]:
+    if arguments == ["list", "table", "ip", "natkeeper"] and state["table"]:
+        print(state["table"], end="")
+    elif arguments[:2] == ["list", "table"]:
         there = state["flavour"]["backend"] == "nftables" and state["runtime"] and not state["flushed"]
         if arguments[2:] != ["inet", "firewalld"] or not there:
             print("Error: No such file or directory", file=sys.stderr)

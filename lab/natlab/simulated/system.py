@@ -119,6 +119,7 @@ def fresh(flavour: State, private_ip: str) -> State:
         "input": ["-P INPUT ACCEPT"],
         "stream_module": False,
         "served": "",
+        "table": "",
         "probe_host": "",
         "probe_enters": "",
         "world": {"public_ip": "", "reaches_internet": False},
@@ -266,6 +267,9 @@ def boot(state: State, sysctl_files: list[str], *, dropin: bool) -> None:
     stop_firewalld(state)
     for text in sysctl_files:
         apply_settings(state, text)
+    for name, unit in state["units"].items():
+        if name != "firewalld":
+            unit["active"] = unit["enabled"]
     unit = state["units"]["firewalld"]
     if state["installed"] and unit["enabled"] and not unit["masked"]:
         start_firewalld(state)

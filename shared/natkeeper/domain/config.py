@@ -108,6 +108,10 @@ class Group(Strict, frozen=True, kw_only=True):
     networks: tuple[str, ...] = ()
     """The private vSwitches (CIDRs) behind the routes: gateways prove forwarding from an address of each."""
     forwards: tuple[Forward, ...] = ()
+    way_in: Literal["route", "every"] = "route"
+    """By which gateways visitors are served: the one with the route, or every one (own addresses)."""
+    relay: Seconds | None = None
+    """How long after a planned move the old gateway goes on with its connections (own addresses); None: not at all."""
     proxy: Proxy | None = None
     probe: Probe = Probe()
     setup: Setup = Setup()
@@ -140,8 +144,20 @@ class Group(Strict, frozen=True, kw_only=True):
             network("sources", source)
         for one in self.networks:
             network("networks", one)
+        self._refuse_what_an_eip_does()
         refuse_clashes(self.forwards, self.proxy)
         refuse_long_order((*self.sources, *self.networks), self.probe.targets, self.forwards, self.proxy)
+
+    def _refuse_what_an_eip_does(self) -> None:
+        own = "nothing where one EIP follows the route: then connections go on, and visitors come by one address"
+        follows = isinstance(self.address, Follow)
+        if self.relay is not None:
+            if follows:
+                raise bad("relay", f"{self.relay:g}s", own)
+            if not 60 <= self.relay <= 86400:  # noqa: PLR2004
+                raise bad("relay", f"{self.relay:g}s", "1m to 24h")
+        if self.way_in == "every" and follows:
+            raise bad("way_in", self.way_in, own)
 
     def home(self, route: Route) -> InstanceId:
         """Return the gateway that `route` belongs to when all is well."""

@@ -38,7 +38,8 @@ class Forward(Strict, frozen=True, kw_only=True):
     `port` is one port, a range (`30000-30100`) or `any`: all ports of the address but sshd's and those of other
     forwards and of `proxy`. `to` is the private host with a port, a range as wide, or neither: then the port stays.
     `from_` (written `from`) are the networks that may use it; empty means everybody. `address` is a secondary private
-    address of the gateways, where not the primary one is meant.
+    address of the gateways, where not the primary one is meant. `hide_source`: the host sees the gateway instead of the
+    visitor, so it answers by the gateway that the visitor came to, whichever has the route.
     """
 
     port: int | str
@@ -46,6 +47,7 @@ class Forward(Strict, frozen=True, kw_only=True):
     protocol: Literal["tcp", "udp", "both"] = "tcp"
     from_: tuple[str, ...] = msgspec.field(default=(), name="from")
     address: str | None = None
+    hide_source: bool = False
 
     def __post_init__(self) -> None:
         """Refuse ports out of range, ranges that do not match, and targets that are not private addresses."""
@@ -84,13 +86,17 @@ class Forward(Strict, frozen=True, kw_only=True):
 
     def orders(self) -> list[str]:
         """Return the orders to the setup script: protocol, port, host, its port, who may come, and the address."""
-        host, _, port = self.to.partition(":")
         where = f" {self.address}" if self.address else ""
         return [
-            f"{protocol} {self.port} {host} {port or self.port} {source}{where}".removesuffix(" -")
-            for protocol in self.protocols
+            f"{protocol} {self.port} {there} {source}{where}".removesuffix(" -")
+            for protocol, there in self.targets()
             for source in (self.from_ or ("-",))
-        ]
+        ] + [f"hidden {protocol} {there}" for protocol, there in self.targets() if self.hide_source]
+
+    def targets(self) -> list[tuple[str, str]]:
+        """Return what it leads to: each protocol, and the host with its ports."""
+        host, _, port = self.to.partition(":")
+        return [(protocol, f"{host} {port or self.port}") for protocol in self.protocols]
 
 
 class ProxyTls(Strict, frozen=True, kw_only=True):
@@ -203,7 +209,11 @@ class Setup(Strict, frozen=True, kw_only=True):
 
 
 def refuse_clashes(forwards: tuple[Forward, ...], proxy: Proxy | None) -> None:
-    """Refuse two forwards, or a forward and the proxy, for one port of one address."""
+    """Refuse two for one port of one address, and a target that is told of its visitors by only some forwards."""
+    hides: dict[tuple[str, str], bool] = {}
+    for forward in forwards:
+        if any(hides.setdefault(target, forward.hide_source) != forward.hide_source for target in forward.targets()):
+            raise bad("forwards", f"{forward.to} with and without hide_source", "one of the two for each target")
     seen: list[tuple[str, str, str, tuple[int, int]]] = []
     for forward in forwards:
         first, last = forward.span or (0, 0)

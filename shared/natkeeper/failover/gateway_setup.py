@@ -151,7 +151,7 @@ def setup_parameters(policy: Group, world: World | None = None) -> SetupParamete
         host, _, port = forward.to.partition(":")
         there = int(port) if port.isdigit() else port or forward.port
         forwards += [
-            PortForward(protocol, forward.port, host, there, forward.from_, forward.address or "")
+            PortForward(protocol, forward.port, host, there, forward.from_, forward.address or "", forward.hide_source)
             for protocol in forward.protocols
         ]
     instances = [sight.instance for sight in world.gateways.values()] if world else []
@@ -166,6 +166,8 @@ def setup_parameters(policy: Group, world: World | None = None) -> SetupParamete
         targets=tuple(t if "://" in t else f"tcp://{t}" for t in policy.probe.targets),
         egress_required=not follows,
         foreign=ForeignRules(policy.setup.foreign_rules),
+        relay=policy.relay is not None,
+        way_in=policy.way_in,
         proxy=policy.proxy,
         services=policy.setup.services,
         established_s=int(policy.setup.idle),

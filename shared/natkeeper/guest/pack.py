@@ -15,7 +15,7 @@ SOURCES = Path(__file__).with_name("setup")
 TEMPLATE = Path(__file__).resolve().parents[3] / "templates" / "oos" / f"{template.TEMPLATE_NAME}.yaml"
 
 
-OWN = ("10-words.sh", "20-parameters.sh", "90-run.sh")
+OWN = ("10-words.sh", "20-parameters.sh", "75-connections.sh", "90-run.sh")
 """What the setup command itself carries; all others are the library."""
 
 

@@ -71,6 +71,8 @@ class PortForward:
     """Networks that may use it, as CIDRs; empty means everybody."""
     address: str = ""
     """The gateway's address that it is about; empty: the primary one, and the public ones."""
+    hide_source: bool = False
+    """Whether the host sees the gateway instead of the visitor, and so answers by that gateway."""
 
     def __post_init__(self) -> None:
         if self.protocol not in {"tcp", "udp"}:
@@ -111,6 +113,11 @@ class SetupParameters:
     """The primary private addresses of the group's gateways as ECS knows them; a gateway takes the one it has."""
     public: tuple[str, ...] = ()
     """The group's public addresses: private hosts reach forwarded ports by them as well."""
+    relay: bool = False
+    """Whether gateways bring each other the packets of flows that a planned move has cut off from them."""
+    way_in: str = "route"
+    """every: visitors are served by every gateway. route: by the one with the route, and by others where a source is
+    hidden."""
     proxy: Served | None = None
     services: str = "keep"
     """keep: what listens before firewalld's very first start stays reachable. report: it is only reported."""
@@ -128,6 +135,8 @@ class SetupParameters:
                 check(name, value)
         if self.services not in {"keep", "report"}:
             raise BadParameter("services", self.services, "keep or report")
+        if self.way_in not in {"route", "every"}:
+            raise BadParameter("way_in", self.way_in, "route or every")
         if type(self.established_s) is not int or self.established_s < 0:
             raise BadParameter("established_s", self.established_s, "a number of seconds")
         if self.zone:
@@ -157,6 +166,8 @@ class SetupParameters:
             what = f"forward {forward.protocol} {forward.port} {forward.to_address} {forward.to_port}"
             where = f" {forward.address}" if forward.address else ""
             lines += [f"{what} {source}{where}".removesuffix(" -") for source in forward.sources or ("-",)]
+        hidden = (one for one in self.port_forwards if one.hide_source)
+        lines += dict.fromkeys(f"hidden {one.protocol} {one.to_address} {one.to_port}" for one in hidden)
         lines += [f"target {target} {_host_and_port(target)}" for target in self.targets]
         if self.egress_required:
             lines.append("egress required")
@@ -169,6 +180,10 @@ class SetupParameters:
             lines.append(f"established {self.established_s}")
         if not self.clamp_mss:
             lines.append("clamp remove")
+        if self.relay:
+            lines.append("relay on")
+        if self.way_in != "route":
+            lines.append(f"way_in {self.way_in}")
         if self.proxy is not None:
             packed = gzip.compress(nginx_conf(self.proxy).encode(), 9, mtime=0)
             lines.append(f"proxy {base64.b64encode(packed).decode()}")

@@ -60,6 +60,8 @@ class SetupFacts:
     """ok, failed or untested: whether the gateway itself reached a target."""
     public_ip: str = ""
     """The address the internet saw, where the target answers with it."""
+    tunnel: str = ""
+    """Private addresses of the other gateways that answer by the tunnel, separated by blanks."""
 
 
 @dataclass(frozen=True, slots=True)

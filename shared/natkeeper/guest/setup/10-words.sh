@@ -22,7 +22,7 @@ STARTED=$(date +%s)
 MODE= ZONE= WANTED_ZONE= INTERFACES= SOURCES= ADDRESS=own FORWARDS= TARGETS= NEED=optional FOREIGN=report PRIMARY=
 PROVE= SCRIPT= FINGERPRINT= FOUND= CHANGED= UNDONE= PROBLEMS= FAILURES= NOTES= DONE= UNDO= BROKEN= WORK= FIX=no DIRECT=
 OS= STATE=unknown VERSION= BACKEND= EFFECTIVE= DEFAULT= OWN_IP= IP_FORWARD= MASQUERADE= ADDED=no
-ESTABLISHED= CLAMP=add SERVICES=keep COMFORT= FIGURES= PROXY= PROXY_PORTS= PUBLIC= EGRESS=untested SEEN= FORWARDING=unproven WHY= NETWORKS=
+ESTABLISHED= CLAMP=add SERVICES=keep COMFORT= FIGURES= PROXY= PROXY_PORTS= RELAY= WAY_IN= HIDDEN= PUBLIC= EGRESS=untested SEEN= FORWARDING=unproven WHY= NETWORKS=
 RESET='ipv4 filter FORWARD 0 -p tcp -m conntrack --ctstate INVALID -m tcp --tcp-flags SYN,RST NONE -j REJECT --reject-with tcp-reset'
 MSS='ipv4 mangle FORWARD 0 -p tcp -m tcp --tcp-flags SYN,RST SYN -j TCPMSS --clamp-mss-to-pmtu'
 CONF=/etc/sysctl.d/zz-natkeeper.conf
@@ -56,7 +56,7 @@ finish() { # finish STATUS
     names= facts=
     for i in $INTERFACES; do names="$names${names:+,}$(json "$i")"; done
     for pair in "os=$OS" "firewalld=$STATE" "firewalld_version=$VERSION" "backend=$BACKEND" "zone=$ZONE" "address=$OWN_IP" \
-        "forwarding=$FORWARDING" "forwarding_note=$WHY" "egress=$EGRESS" "public_ip=$SEEN"; do
+        "forwarding=$FORWARDING" "forwarding_note=$WHY" "egress=$EGRESS" "public_ip=$SEEN" "tunnel=$TUNNEL"; do
         facts="$facts$(json "${pair%%=*}"):$(json "${pair#*=}"),"
     done
     # What was not looked at is not said.

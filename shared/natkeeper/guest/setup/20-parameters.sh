@@ -24,6 +24,9 @@ read_parameters() {
         clamp) CLAMP=$value ;;
         public) PUBLIC="$PUBLIC $value" ;;
         proxy) PROXY=$value ;;
+        relay) RELAY=$value ;;
+        way_in) WAY_IN=$value ;;
+        hidden) HIDDEN="$HIDDEN$value$NL" ;;
         proxy_port) PROXY_PORTS="$PROXY_PORTS$value$NL" ;;
         script) SCRIPT=$value ;;
         fingerprint) FINGERPRINT=$value ;;

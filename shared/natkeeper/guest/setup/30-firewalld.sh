@@ -11,6 +11,7 @@ look_at() { # look_at COMMAND SUFFIX
 wanted_rules() { # kind and rule
     for s in $SOURCES; do echo "masquerade rule family=\"ipv4\" source address=\"$s\" masquerade"; done
     printf %s "$PROXY_PORTS" | while IFS=/ read -r port proto; do echo "proxy_port rule family=\"ipv4\" port port=\"$port\" protocol=\"$proto\" accept"; done
+    for a in $PEERS; do echo "tunnel_port rule family=\"ipv4\" source address=\"$a\" port port=\"4790\" protocol=\"udp\" accept"; done
     # Only what is addressed to this gateway goes inwards; private hosts' own traffic to that port does not. With its
     # public addresses, private hosts reach their own services by the name that the world uses.
     printf %s "$FORWARDS" | while read -r proto port to toport from on; do
@@ -20,10 +21,10 @@ wanted_rules() { # kind and rule
             any/*) for range in $(free_ports "$proto"); do forward_rule "$range" ''; done ;;
             "$toport/$port") case $port in *-*) forward_rule "$port" '' ;; *) forward_rule "$port" "$port" ;; esac ;;
             *)
-                last=${port#*-} port=${port%-*} toport=${toport%-*}
-                while [ "$port" -le "$last" ]; do
-                    forward_rule "$port" "$toport"
-                    port=$((port + 1)) toport=$((toport + 1))
+                at=${port%-*} there=${toport%-*}
+                while [ "$at" -le "${port#*-}" ]; do
+                    forward_rule "$at" "$there"
+                    at=$((at + 1)) there=$((there + 1))
                 done
                 ;;
             esac
@@ -91,6 +92,7 @@ extras() {
     fi
     want port_forward
     want proxy_port
+    want tunnel_port
     # What an earlier configuration needed and this one does not; a person's rules are not in this list.
     while read -r rule; do
         grep -Fq -e " $rule" "$WORK/rules" || ! rules | grep -Fqx -e "$rule" ||

@@ -11,6 +11,7 @@ trap 'unprove; stop 4 interrupted "the run was interrupted"' HUP INT TERM
 OS=$(sed -n 's/^PRETTY_NAME="*\([^"]*\)"*/\1/p' "$ROOT/etc/os-release" 2>/dev/null)
 grep -E '^rule [A-Za-z0-9 ="./-]+$' "$ROOT$OWNED" >"$WORK/owned" 2>/dev/null
 find_interfaces
+find_peers
 wanted_settings
 
 [ "$MODE" = check ] || FIX=yes
@@ -21,7 +22,7 @@ if [ -n "$CHANGED" ]; then
     FIX=yes
 fi
 [ $STATE = missing ] || figures
-[ $STATE = missing ] || [ $STATE = stopped ] || proxy
+[ $STATE = missing ] || [ $STATE = stopped ] || { proxy; connections; }
 egress
 prove
 if [ $FORWARDING != proven ] && [ $STATE != stopped ] && [ $STATE != missing ]; then
