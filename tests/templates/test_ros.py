@@ -14,6 +14,8 @@ import yaml
 from natkeeper.cli.policies import grants
 from natkeeper.cli.policies.ros import roles_stack
 from natkeeper.domain.config import parse_config
+from natkeeper.domain.load import Figures
+from natkeeper.failover.metrics import as_log
 from natkeeper.packaging import read_configuration
 from natlab.cloud.kernel.ram import Policy
 
@@ -24,7 +26,8 @@ LONGEST = 524_288
 """Bytes of a template (ROS, limits)."""
 
 # Properties of each type of resource, required ones marked; from the property types of Alibaba's own ros-cdk-ecs,
-# ros-cdk-vpc and ros-cdk-ram 1.15.0: those that natkeeper's stacks use, and their neighbours.
+# ros-cdk-vpc and ros-cdk-ram 1.15.0: those that natkeeper's stacks use, and their neighbours. Those of alarms
+# and dashboards are from ros-cdk-sls and ros-cdk-cms 1.15.0.
 PROPERTIES = {
     "ALIYUN::RAM::Role": "RoleName! AssumeRolePolicyDocument! Description Policies PolicyAttachments",
     "ALIYUN::RAM::ManagedPolicy": "PolicyName! Description PolicyDocument Users Groups Roles",
@@ -38,7 +41,26 @@ PROPERTIES = {
     "ALIYUN::VPC::EIPAssociation": "AllocationId! InstanceId!",
     "ALIYUN::VPC::RouteTable": "VpcId! RouteTableName Description",
     "ALIYUN::VPC::RouteTableAssociation": "RouteTableId! VSwitchId!",
+    "ALIYUN::SLS::Alert": "Project! Detail!",
+    "ALIYUN::SLS::Dashboard": "ProjectName! DashboardName! Charts! DisplayName Description",
+    "ALIYUN::CMS::ResourceMetricRule": "ContactGroups! MetricName! Namespace! Resources! Escalations Period RuleName "
+    "SilenceTime Interval NoDataPolicy",
 }
+PARTS = {
+    "Detail": "Configuration! DisplayName! Name! Schedule! Description State Type",
+    "Configuration": "Dashboard! QueryList! Annotations GroupConfiguration Labels NoDataFire NoDataSeverity "
+    "PolicyConfiguration SendResolved SeverityConfigurations Threshold Type Version",
+    "QueryList": "End! Query! Start! TimeSpanType! Project Region RoleArn Store StoreType PowerSqlMode",
+    "SeverityConfigurations": "Severity! EvalCondition",
+    "EvalCondition": "Condition CountCondition",
+    "Annotations": "Key Value",
+    "PolicyConfiguration": "ActionPolicyId AlertPolicyId RepeatInterval UseDefault",
+    "Schedule": "Type! Interval CronExpression DayOfWeek Delay Hour RunImmediately",
+    "GroupConfiguration": "Type! Fields",
+    "Escalations": "Critical Warn Info",
+    "Critical": "ComparisonOperator Statistics Threshold Times",
+}
+"""Properties within properties, from ros-cdk-sls and ros-cdk-cms 1.15.0."""
 ATTRIBUTES = {"ALIYUN::RAM::Role": {"Arn", "RoleId", "RoleName"}}
 FUNCTIONS = {"Ref", "Fn::GetAtt", "Fn::Sub"}
 PSEUDO = {"ALIYUN::Region", "ALIYUN::TenantId", "ALIYUN::StackName", "ALIYUN::AccountId"}
@@ -144,3 +166,71 @@ def test_the_demo_stack_lets_in_what_private_hosts_send() -> None:
     assert (rule["IpProtocol"], rule["SourceCidrIp"]) == ("all", resources["Vpc"]["Properties"]["CidrBlock"])
     zones = {resources[name]["Properties"]["ZoneId"]["Ref"] for name in ("FirstGateway", "SecondGateway")}
     assert zones == {"FirstZone", "SecondZone"}
+
+
+# ---- alarms ----------------------------------------------------------------------------------------------
+
+MONITORING = FOLDER / "monitoring.yaml"
+
+
+def parts(node: Any) -> Iterator[tuple[str, Any]]:
+    """Every property within properties that has a table of its own."""
+    if isinstance(node, dict):
+        for key, value in node.items():
+            if key in PARTS:
+                yield from ((key, each) for each in (value if isinstance(value, list) else [value]))
+            yield from parts(value)
+    elif isinstance(node, list):
+        for each in node:
+            yield from parts(each)
+
+
+def queries() -> dict[str, str]:
+    """Every query of the stack, by the alarm or the chart that makes it."""
+    resources = stack(MONITORING)["Resources"]
+    found = {}
+    for name, resource in resources.items():
+        properties = resource["Properties"]
+        if resource["Type"] == "ALIYUN::SLS::Alert":
+            (query,) = properties["Detail"]["Configuration"]["QueryList"]
+            found[name] = query["Query"]["Fn::Sub"]
+        if resource["Type"] == "ALIYUN::SLS::Dashboard":
+            found |= {chart["Title"]: chart["Search"]["Query"]["Fn::Sub"] for chart in properties["Charts"]}
+    return found
+
+
+def test_what_is_inside_an_alarm_is_well_formed_too() -> None:
+    """ROS refuses an unknown property wherever it stands."""
+    checked = list(parts(stack(MONITORING)["Resources"]))
+    for name, part in checked:
+        words = PARTS[name].split()
+        assert set(part) <= {word.rstrip("!") for word in words}, (name, part)
+        assert {word.rstrip("!") for word in words if word.endswith("!")} <= set(part), (name, part)
+    assert len(checked) > 50
+
+
+def test_every_field_that_an_alarm_reads_is_one_that_is_logged() -> None:
+    """The names of docs/gateway.md, in the line as the handler writes it."""
+    figures = dict.fromkeys(Figures.__dataclass_fields__, 1)
+    gateway = {"id": "i-a", "health": "healthy", "figures": figures}
+    logged = as_log({"group": "prod", "outcome": "quiet", "view": {"gateways": [gateway], "routes": []}})
+    read = {name for query in queries().values() for name in re.findall(r"\$\.metrics\.(\w+)", query)}
+    assert read
+    assert read <= logged.keys()
+
+
+def test_every_alarm_judges_a_column_of_its_query() -> None:
+    """And every chart draws one."""
+    resources = stack(MONITORING)["Resources"]
+    asked = queries()
+    judged = 0
+    for name, resource in resources.items():
+        if resource["Type"] == "ALIYUN::SLS::Alert":
+            (severity,) = resource["Properties"]["Detail"]["Configuration"]["SeverityConfigurations"]
+            column = severity["EvalCondition"]["Condition"].split()[0]
+            assert f"AS {column}" in asked[name]
+            judged += 1
+    for chart in resources["Dashboard"]["Properties"]["Charts"]:
+        for column in chart["Display"]["XAxis"] + chart["Display"]["YAxis"]:
+            assert f"AS {column}" in asked[chart["Title"]]
+    assert judged >= 6  # the sweep, errors, dark, degraded, connections, drops
