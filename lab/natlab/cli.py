@@ -6,9 +6,12 @@ import os
 import signal
 import sys
 import threading
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
+
+if TYPE_CHECKING:
+    from natlab.scenarios.readings import Platform
 
 PLAYED_BADLY, WRONG_USE, NOT_POSSIBLE = 1, 2, 3
 
@@ -39,11 +42,14 @@ def main() -> None:
               help="Scale every assumed latency of the platform; figures mean something only at 1.")  # fmt: skip
 @click.option("--reading", "given", multiple=True, metavar="NAME=WAY", help="An unconfirmed fact of the platform that "
               "is not as assumed; may be repeated. `natlab readings` lists them.")  # fmt: skip
+@click.option("--as", "findings", type=click.Path(exists=True, dir_okay=False), metavar="FILE", default="",
+              help="Be the platform that `natkeeper conformance` found.")  # fmt: skip
 def demo(
     scenarios: tuple[str, ...],
     jobs: int | None,
     pace: float,
     given: tuple[str, ...],
+    findings: str,
     *,
     as_json: bool,
     listed: bool,
@@ -64,7 +70,7 @@ def demo(
     from natlab.demo.show import NARROWEST, Demo
     from natlab.scenarios.catalogue import NAMES, SCENARIOS
 
-    readings = _readings(given)
+    wanted = _platform(given, findings)
     unknown = [name for name in scenarios if name not in NAMES]
     if unknown:
         _give_up(f"There is no scenario {unknown[0]!r}; scenarios are: {', '.join(NAMES)}.", WRONG_USE)
@@ -77,7 +83,7 @@ def demo(
     console = Console(stderr=as_json, width=width, soft_wrap=False, legacy_windows=False)
     try:
         names = tuple(dict.fromkeys(scenarios))
-        played = Demo(names, jobs, console, as_json, pace, everything, readings).run()
+        played = Demo(names, jobs, console, as_json, pace, everything, wanted).run()
     except (InstallFailed, OSError) as trouble:
         _give_up(f"The demonstration cannot be set up: {trouble}", NOT_POSSIBLE)
     except KeyboardInterrupt:
@@ -204,7 +210,9 @@ def _playground(request: dict[str, str]) -> None:
 @click.option("--pace", type=click.FloatRange(0.0, 10.0), default=1.0, show_default=True,
               help="Scale every assumed latency of the platform.")  # fmt: skip
 @click.option("--reading", "given", multiple=True, metavar="NAME=WAY", help="See `natlab readings`; may be repeated.")
-def cloud(port: int, region: str, pace: float, given: tuple[str, ...]) -> None:
+@click.option("--as", "findings", type=click.Path(exists=True, dir_okay=False), metavar="FILE", default="",
+              help="Be the platform that `natkeeper conformance` found.")  # fmt: skip
+def cloud(port: int, region: str, pace: float, given: tuple[str, ...], findings: str) -> None:
     """Serve an empty local cloud until Ctrl-C, and print its endpoint and keys.
 
     The exports that it prints are all that natkeeper needs. It speaks ECS, VPC, OOS, ActionTrail, EventBridge and
@@ -215,8 +223,9 @@ def cloud(port: int, region: str, pace: float, given: tuple[str, ...]) -> None:
     from natlab.scenarios.testbed import SimulatedGround
 
     ground = SimulatedGround()
-    ways = _readings(given)
-    local = Cloud(region=region, latencies=Latencies(pace), substrate=ground.substrate, readings=ways)
+    wanted = _platform(given, findings)
+    latencies = Latencies(pace, wanted.latencies)
+    local = Cloud(region=region, latencies=latencies, substrate=ground.substrate, readings=wanted.readings)
     local.fc.tunnel = ground.tunnel
     try:
         with local.serve(port) as endpoint:
@@ -303,7 +312,7 @@ def readings(*, as_json: bool) -> None:
     """
     import json
 
-    from natlab.scenarios.readings import readings as known
+    from natkeeper.cli.conformance.readings import readings as known
 
     if as_json:
         click.echo(json.dumps({"readings": [reading.as_json() for reading in known()]}, ensure_ascii=False, indent=1))
@@ -317,12 +326,12 @@ def readings(*, as_json: bool) -> None:
     click.echo("* is what this release assumes.")
 
 
-def _readings(given: tuple[str, ...]) -> dict[str, str]:
+def _platform(given: tuple[str, ...], findings: str) -> Platform:
     from natlab.cloud.kernel.readings import UnknownReading
-    from natlab.scenarios.readings import chosen
+    from natlab.scenarios.readings import platform
 
     try:
-        return chosen(given)
+        return platform(given, findings)
     except UnknownReading as unknown:
         _give_up(f"{unknown}.", WRONG_USE)
         raise

@@ -6,17 +6,19 @@ import itertools
 import json
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 from click.testing import CliRunner
 
+from natkeeper.cli.conformance.readings import readings
 from natlab.cli import main
 from natlab.cloud.cloud import Cloud
 from natlab.cloud.kernel.errors import ApiError
 from natlab.cloud.kernel.latencies import Latencies
 from natlab.cloud.kernel.readings import SWITCHES, UnknownReading
-from natlab.scenarios.readings import chosen, deviations, pairwise, readings
+from natlab.scenarios.readings import Platform, chosen, deviations, pairwise, platform
 from tests.policy.estate import estate, replaces_what_cannot_be_changed_in_place
 from tests.readings.playing import FLOWS, not_replaceable, problem, refused_beforehand
 
@@ -54,6 +56,36 @@ def test_a_misspelt_reading_is_refused(given: str) -> None:
         chosen([given])
     ended = CliRunner().invoke(main, ["demo", "--reading", given])
     assert ended.exit_code == 2
+
+
+def test_findings_are_a_platform(tmp_path: Path) -> None:
+    """What was not decided stays as assumed, what this release does not know is left out, and options weigh more."""
+    rows = {"route-half": {"way": "black-listed"}, "route-name": {"why": "not tried"}, "event-subject": {"way": "id"}}
+    rows |= {"route-filters": {"way": "a new one"}, "of-tomorrow": {"way": "yes"}}
+    found = tmp_path / "conformance.json"
+    seconds = {"ecs.instance.stop": 42.5, "of.tomorrow": 1}
+    found.write_text(json.dumps({"conformance": 1, "readings": rows, "latencies": seconds}), encoding="utf-8")
+    read = platform(["event-subject=absent"], str(found))
+    assert read == Platform({"route-half": "black-listed", "event-subject": "absent"}, {"ecs.instance.stop": 42.5})
+    assert (
+        platform(
+            [each.partition("=")[2] for each in read.arguments() if each.startswith("--reading")],
+            latencies=[each.partition("=")[2] for each in read.arguments() if each.startswith("--latency")],
+        )
+        == read
+    )
+    cloud = Cloud(latencies=Latencies(overrides=read.latencies), readings=read.readings)
+    assert (cloud.latencies.of("ecs.instance.stop"), cloud.readings["route-half"]) == (42.5, "black-listed")
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"readings": [], "latencies": {"ecs.instance.stop": "long"}}'])
+def test_a_file_without_findings_is_refused(tmp_path: Path, text: str) -> None:
+    """By its name, with exit status 2."""
+    found = tmp_path / "other.json"
+    found.write_text(text, encoding="utf-8")
+    for command in ("demo", "cloud"):
+        ended = CliRunner().invoke(main, [command, "--as", str(found)])
+        assert (ended.exit_code, "other.json" in ended.output) == (2, True)
 
 
 def test_the_list_can_be_printed() -> None:

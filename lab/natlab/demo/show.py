@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,6 +19,7 @@ from natlab.demo.workers import Message, Troupe
 from natlab.scenarios import functions
 from natlab.scenarios.catalogue import SCENARIOS, SHOWN, scenario
 from natlab.scenarios.play import REGION
+from natlab.scenarios.readings import Platform
 from natlab.scenarios.scenario import Scenario
 
 NARROWEST = 100
@@ -35,7 +36,7 @@ class Demo:
     as_json: bool = False
     pace: float = 1.0
     everything: bool = False
-    readings: Mapping[str, str] = field(default_factory=dict)
+    platform: Platform = field(default_factory=Platform)
 
     def run(self) -> bool:
         """Show it; whether every verdict was good."""
@@ -49,7 +50,7 @@ class Demo:
         prepare(chosen, self.console)
         began = time.monotonic()
         live = chosen[0] if not self.as_json and (not self.names or len(chosen) == 1) else None
-        with Pulse() as pulse, Troupe(self.pace, here.patience, lambda: pulse.crowded, self.readings) as troupe:
+        with Pulse() as pulse, Troupe(self.pace, here.patience, lambda: pulse.crowded, self.platform) as troupe:
             if live is not None:
                 self._live(live, board, troupe)
             rest = [each for each in chosen if each is not live]

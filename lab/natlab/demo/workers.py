@@ -15,10 +15,12 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
+
+from natlab.scenarios.readings import Platform
 
 _PREFIX: Final = "natlab-demo-"
 _END_WITHIN_S: Final = 8.0
@@ -35,7 +37,7 @@ class Troupe:
     patience: float = 1.0
     crowded: Callable[[], bool] = lambda: False
     """Whether the machine has no room for another scenario now; one is played in any case."""
-    readings: Mapping[str, str] = field(default_factory=dict)
+    platform: Platform = field(default_factory=Platform)
     _directory: Path = field(init=False)
     _playing: dict[str, subprocess.Popen[str]] = field(default_factory=dict)
     _heard: queue.SimpleQueue[tuple[str, Message]] = field(default_factory=queue.SimpleQueue)
@@ -75,7 +77,7 @@ class Troupe:
         home.mkdir()
         command = [sys.executable, "-m", "natlab.scenarios", name, f"--pace={self.pace}", f"--patience={self.patience}"]
         command += [f"--unpacked={self._directory}", *(["--timeline"] * timeline)]
-        command += [f"--reading={reading}={way}" for reading, way in self.readings.items()]
+        command += self.platform.arguments()
         process = subprocess.Popen(
             command,
             stdin=subprocess.PIPE,

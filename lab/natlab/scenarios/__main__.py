@@ -19,7 +19,7 @@ from typing import Any
 
 from natlab.scenarios.catalogue import NAMES, scenario
 from natlab.scenarios.play import Result, Setting, play
-from natlab.scenarios.readings import chosen
+from natlab.scenarios.readings import platform
 from natlab.scenarios.record import Moment
 
 _WRITING = threading.Lock()
@@ -34,6 +34,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--patience", type=float, default=1.0, help="how much longer to wait than on an idle machine")
     parser.add_argument("--unpacked", type=Path, help="where plays side by side share unpacked code")
     parser.add_argument("--reading", action="append", default=[], metavar="NAME=WAY", help="may be repeated")
+    parser.add_argument("--latency", action="append", default=[], metavar="NAME=SECONDS", help="may be repeated")
     options = parser.parse_args(arguments)
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, _end)
@@ -42,7 +43,7 @@ def main(arguments: list[str] | None = None) -> int:
         pace=options.pace,
         patience=options.patience,
         unpacked=options.unpacked,
-        readings=chosen(options.reading),
+        platform=platform(options.reading, latencies=options.latency),
         phase=lambda phase: _say(phase=phase),
         named=lambda names: _say(names=dict(names)),
     )

@@ -24,6 +24,7 @@ from natlab.scenarios import functions
 from natlab.scenarios.evidence import Attempt, Evidence
 from natlab.scenarios.figures import Figures, figures
 from natlab.scenarios.network import FAILOVER, NOTIFIES, PROBE, World, build, configuration
+from natlab.scenarios.readings import Platform
 from natlab.scenarios.record import Moment, Record
 from natlab.scenarios.scenario import Scenario
 from natlab.scenarios.stage import InVain, Play
@@ -57,7 +58,7 @@ class Setting:
 
     `code` builds the functions, `amend` changes what s.yaml says before it is deployed, `webhook` makes the place
     where people are told. `pace` scales every assumed latency, `patience` how long to wait for what ought to happen.
-    `readings` are the ways in which the platform is not as assumed.
+    `platform` says how the platform is not as assumed.
     `unpacked` is a directory that shares unpacked code with other plays. `hear` gets the moments of the timeline,
     `phase` what is being done, `named` the scenario's names of ids. `beside` is entered when everything is ready and
     left when the script has ended, while machines and network are still there: something else that measures.
@@ -66,7 +67,7 @@ class Setting:
     code: functions.Code = functions.bundles
     amend: Callable[[Template], Template] = lambda template: template
     pace: float = 1.0
-    readings: Mapping[str, str] = field(default_factory=dict)
+    platform: Platform = field(default_factory=Platform)
     patience: float = 1.0
     unpacked: Path | None = None
     hear: Callable[[Moment], None] = lambda _: None
@@ -126,9 +127,9 @@ def stage(scenario: Scenario, setting: Setting) -> Iterator[Play]:
         cloud = Cloud(
             region=REGION,
             substrate=observed,
-            latencies=Latencies(setting.pace, haste),
+            latencies=Latencies(setting.pace, {**setting.platform.latencies, **haste}),
             runtime=ProcessRuntime(shared=setting.unpacked),
-            readings=setting.readings,
+            readings=setting.platform.readings,
         )
         ending.callback(cloud.close)
         cloud.fc.tunnel = ground.tunnel

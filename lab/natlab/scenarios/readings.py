@@ -7,51 +7,13 @@ array has, for any two readings, each pair of their ways in at least one row: tr
 from __future__ import annotations
 
 import itertools
+import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
-import yaml
-
-import natkeeper
+from natlab.cloud.kernel.latencies import KNOWN_LATENCIES
 from natlab.cloud.kernel.readings import SWITCHES, Readings, UnknownReading
-
-FILE = Path(natkeeper.__file__).parent / "cli" / "conformance" / "readings.yaml"
-
-
-@dataclass(frozen=True, slots=True)
-class Reading:
-    """One unconfirmed fact: its ways with the source of each, the first of which is assumed, and how to tell."""
-
-    name: str
-    fact: str
-    ways: Mapping[str, str]
-    told_by: str
-
-    @property
-    def assumed(self) -> str:
-        """The way that this release assumes."""
-        return next(iter(self.ways))
-
-    def as_json(self) -> dict[str, Any]:
-        """The object that `natlab readings --json` prints."""
-        return {
-            "name": self.name,
-            "fact": self.fact,
-            "assumed": self.assumed,
-            "ways": [{"way": way, "source": source} for way, source in self.ways.items()],
-            "told_by": self.told_by,
-        }
-
-
-def readings() -> tuple[Reading, ...]:
-    """Read natkeeper's file; every reading is one of the local cloud, with the same ways in the same order."""
-    document = yaml.safe_load(FILE.read_text(encoding="utf-8"))
-    return tuple(
-        Reading(str(name), str(row["fact"]), {str(way): str(text) for way, text in row["ways"].items()}, row["told-by"])
-        for name, row in document.items()
-    )
 
 
 def chosen(given: Sequence[str]) -> dict[str, str]:
@@ -63,6 +25,39 @@ def chosen(given: Sequence[str]) -> dict[str, str]:
             raise UnknownReading(f"{one!r} is not NAME=WAY; readings are: {', '.join(SWITCHES)}")
         found[name] = way
     return {name: Readings(found)[name] for name in found}
+
+
+@dataclass(frozen=True, slots=True)
+class Platform:
+    """How the platform is: readings that are not as assumed, and latencies (seconds) that were measured."""
+
+    readings: Mapping[str, str] = field(default_factory=dict)
+    latencies: Mapping[str, float] = field(default_factory=dict)
+
+    def arguments(self) -> list[str]:
+        """Say it as options of `python -m natlab.scenarios`."""
+        ways = (f"--reading={name}={way}" for name, way in self.readings.items())
+        return [*ways, *(f"--latency={name}={seconds}" for name, seconds in self.latencies.items())]
+
+
+def platform(given: Sequence[str] = (), findings: str = "", latencies: Sequence[str] = ()) -> Platform:
+    """Read a platform: what `natkeeper conformance` found, and over it what is given. Raises UnknownReading.
+
+    A reading or duration that this release does not know is left out: the file may be of another one.
+    """
+    ways, seconds = dict[str, str](), dict[str, float]()
+    if findings:
+        try:
+            data = json.loads(Path(findings).read_text(encoding="utf-8"))
+            rows, measured = dict(data["readings"]), dict(data["latencies"])
+            ways = {name: row["way"] for name, row in rows.items() if row.get("way") in SWITCHES.get(name, ())}
+            seconds = {name: float(value) for name, value in measured.items() if name in KNOWN_LATENCIES}
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            raise UnknownReading(f"{findings} is not what `natkeeper conformance` writes: {error}") from error
+    for one in latencies:
+        name, _, value = one.partition("=")
+        seconds[name] = float(value)
+    return Platform({**ways, **chosen(given)}, seconds)
 
 
 def deviations(switches: Mapping[str, Sequence[str]] = SWITCHES) -> Iterator[dict[str, str]]:

@@ -40,6 +40,7 @@ COMMANDS = {
     "setup": "actions",
     "sweep": "actions",
     "drill": "drill",
+    "conformance": "conformance",
     "cost": "cost",
     "completion": "completion",
 }

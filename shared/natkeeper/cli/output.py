@@ -6,7 +6,7 @@ import json
 import sys
 import textwrap
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -74,6 +74,11 @@ class Screen:
         """Print a sentence about what is going on; it is on standard error, and never in the way of a machine."""
         if not self.as_json:
             self.aside.print(sentence, style="dim", markup=False)
+
+    def progress(self, sentence: str) -> None:
+        """Remark, even to a terminal that was closed: that must not end the putting back."""
+        with suppress(OSError):
+            self.remark(sentence)
 
     def trouble(self, what: str, do: str, code: int) -> None:
         """Print how a command failed."""

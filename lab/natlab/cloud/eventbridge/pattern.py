@@ -17,6 +17,8 @@ from typing import Final, TypeAlias
 Json: TypeAlias = "str | int | float | bool | Sequence[Json] | Mapping[str, Json] | None"
 Scalar: TypeAlias = "str | int | float | bool | None"
 
+MOST_EXPRESSIONS: Final = 5
+"""In one field of a pattern (EventBridge, limits); whether that is enforced is a reading."""
 _OPERATORS: Final = ("prefix", "suffix", "contains", "anything-but", "numeric", "cidr", "exists")
 _COMPARISONS: Final[Mapping[str, Callable[[float, float], bool]]] = {
     "=": lambda value, bound: value == bound,
@@ -84,6 +86,11 @@ class Pattern:
     """A checked pattern: what each leaf of an event must satisfy."""
 
     leaves: tuple[tuple[tuple[str, ...], tuple[Condition, ...]], ...]
+
+    @property
+    def most_expressions(self) -> int:
+        """How many expressions the field has that has the most."""
+        return max((len(conditions) for _, conditions in self.leaves), default=0)
 
     def matches(self, event: Mapping[str, Json]) -> bool:
         return all(_leaf_holds(event, path, conditions) for path, conditions in self.leaves)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 from natlab.cloud.eventbridge import responses
 from natlab.cloud.eventbridge.bus import DEFAULT_BUS, Bus, InvalidEventError, check_event
 from natlab.cloud.eventbridge.models import Retry, Rule, Target, TargetParameter
-from natlab.cloud.eventbridge.pattern import Pattern, PatternError, compile_pattern
+from natlab.cloud.eventbridge.pattern import MOST_EXPRESSIONS, Pattern, PatternError, compile_pattern
 from natlab.cloud.eventbridge.transform import FORMS
 from natlab.cloud.kernel.errors import ApiError
 from natlab.cloud.kernel.offered import Offer, offered
@@ -157,6 +157,9 @@ class EventBridge(RpcService):
 
     def _test_pattern(self, call: Call) -> JsonObject:
         pattern = _pattern(call.values.text("EventPattern"))
+        most = pattern.most_expressions
+        if most > MOST_EXPRESSIONS and self._cloud.readings.is_("pattern-expressions", "five"):
+            raise _refused("InvalidEventPattern", f"A field of the event pattern has {most} expressions.")
         try:
             event = json.loads(call.values.text("Event"))
             check_event(event)

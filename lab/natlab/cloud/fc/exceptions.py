@@ -64,7 +64,7 @@ def concurrency_config_not_found(function: str) -> ApiError:
 
 def scaling_config_not_found(function: str) -> ApiError:
     """404."""
-    return ApiError("ScalingConfigNotExists", f"scaling config of function '{function}' does not exist", 404)
+    return ApiError("ScalingConfigNotFound", f"scaling config of function '{function}' does not exist", 404)
 
 
 def async_task_not_found(task: str) -> ApiError:

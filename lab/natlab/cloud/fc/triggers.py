@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from natlab.cloud.eventbridge.models import FUNCTION, Retry, Target, TargetParameter
-from natlab.cloud.eventbridge.pattern import PatternError, compile_pattern
+from natlab.cloud.eventbridge.pattern import MOST_EXPRESSIONS, PatternError, compile_pattern
 from natlab.cloud.fc import exceptions
 from natlab.cloud.fc.cron import ScheduleError, parse_schedule
 from natlab.cloud.fc.models import EventBridgeConfig, HttpConfig, TimerConfig, TriggerConfig
@@ -29,14 +29,10 @@ _EVENTBRIDGE_KEYS: Final = frozenset(
 )  # fmt: skip
 
 
-MOST_EXPRESSIONS: Final = 5
-"""In one field of a pattern (EventBridge, limits); whether that is enforced is a reading."""
-
-
 def check_expressions(config: TriggerConfig) -> None:
     """Refuse a pattern with more alternatives in one field than the limits page allows. Raises ApiError."""
     if isinstance(config, EventBridgeConfig):
-        most = max(len(conditions) for _, conditions in compile_pattern(config.pattern).leaves)
+        most = compile_pattern(config.pattern).most_expressions
         if most > MOST_EXPRESSIONS:
             problem = f"a field has {most} expressions, and at most {MOST_EXPRESSIONS} are allowed"
             raise exceptions.invalid(f"triggerConfig.eventRuleFilterPattern: {problem}")

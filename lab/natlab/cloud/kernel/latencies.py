@@ -94,3 +94,5 @@ class Latencies:
 
 
 _BY_NAME: dict[str, Latency] = {row.name: row for row in TABLE}
+KNOWN_LATENCIES = frozenset(_BY_NAME)
+"""Every name."""

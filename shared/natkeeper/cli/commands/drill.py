@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -69,7 +67,7 @@ def drill(
     policy, kept = seat.group(group), folder(seat.environ, seat.url)
     if find(kept, seat.region_id, group, policy.gateways):
         raise Refused(f"an earlier drill of {group} was not put back", f"natkeeper drill {group} --restore")
-    rehearsal = Rehearsal(seat.reach, asker, policy, kind, within, _saying(seat))
+    rehearsal = Rehearsal(seat.reach, asker, policy, kind, within, seat.screen.progress)
     gateway = rehearsal.check()
     rehearsal.file = file_of(kept, seat.region_id, group, gateway)
     if not yes:
@@ -87,16 +85,6 @@ def drill(
         if rehearsal.left:
             seat.screen.say(f"Still broken; mend it with: {rehearsal.mend}", "bold red")
     return Exit.OK if found.ok else Exit.ATTENTION
-
-
-def _saying(seat: Seat) -> Callable[[str], None]:
-    """Return what tells a person of progress; a terminal that was closed must not end the putting back."""
-
-    def say(sentence: str) -> None:
-        with contextlib.suppress(OSError):
-            seat.screen.remark(sentence)
-
-    return say
 
 
 def _restore(seat: Seat, asker: Asker, groups: list[Group], *, yes: bool) -> Exit:
@@ -122,7 +110,7 @@ def _restore(seat: Seat, asker: Asker, groups: list[Group], *, yes: bool) -> Exi
     left: list[str] = []
     with Interrupts() as interrupts:
         for journal in todo:
-            put = Restore(seat.reach, asker, journal, _saying(seat))
+            put = Restore(seat.reach, asker, journal, seat.screen.progress)
             try:
                 interrupts.arm()
                 left += put.put_back()

@@ -1,0 +1,98 @@
+"""What a trial found, as conformance.json and as a page for people; and what of the assumptions it refutes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from natkeeper import __version__
+from natkeeper.cli.conformance.found import Found
+from natkeeper.cli.conformance.readings import Reading
+from natkeeper.cli.errors import Wrong
+
+FORMAT = 1
+CONFIRMED, REFUTED, UNDECIDED = "confirmed", "refuted", "not decided"
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """`latencies` are seconds by the names of `natlab latencies`; `at` is RFC 3339 in UTC. No ids are in it."""
+
+    at: str
+    region: str
+    found: Mapping[str, Found]
+    latencies: Mapping[str, float]
+    version: str = __version__
+
+    def as_json(self, ids: Mapping[str, str] | None = None) -> dict[str, Any]:
+        """The object of conformance.json; `ids` of the account are replaced by what they stand for."""
+        rows = {name: {k: v for k, v in asdict(found).items() if v} for name, found in sorted(self.found.items())}
+        full = {
+            "conformance": FORMAT,
+            "natkeeper": self.version,
+            "at": self.at,
+            "region": self.region,
+            "readings": rows,
+            "latencies": dict(self.latencies),
+        }
+        text = json.dumps(full, ensure_ascii=False)
+        for each, word in (ids or {}).items():
+            text = text.replace(each, word) if each else text
+        found: dict[str, Any] = json.loads(text)
+        return found
+
+
+def load(path: Path) -> Document:
+    """Read conformance.json. Raises Wrong for anything else."""
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+        if data["conformance"] != FORMAT:
+            raise Wrong(f"{path} has format {data['conformance']}, and this release reads {FORMAT}")
+        found = {
+            str(name): Found(row.get("way"), str(row.get("why", "")), row.get("seen", {}))
+            for name, row in data["readings"].items()
+        }
+        latencies = {str(name): float(seconds) for name, seconds in data["latencies"].items()}
+        return Document(str(data["at"]), str(data["region"]), found, latencies, str(data["natkeeper"]))
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise Wrong(f"{path} is not what `natkeeper conformance` writes: {error}", "name a conformance.json") from error
+
+
+def verdict(reading: Reading, found: Found | None) -> str:
+    """Say whether a trial confirms what this release assumes."""
+    if found is None or found.way is None:
+        return UNDECIDED
+    return CONFIRMED if found.way == reading.assumed else REFUTED
+
+
+def refuted(document: Document, known: tuple[Reading, ...]) -> list[Reading]:
+    """List the assumptions that a trial refutes."""
+    return [each for each in known if verdict(each, document.found.get(each.name)) == REFUTED]
+
+
+def page(document: Document, known: tuple[Reading, ...]) -> str:
+    """Write the page, in Markdown: fit for a bug report."""
+    lines = [
+        "# natkeeper conformance",
+        "",
+        f"natkeeper {document.version}, region {document.region}, {document.at}.",
+        "",
+        "| Fact | Assumed | Found | Verdict |",
+        "|---|---|---|---|",
+    ]
+    for each in known:
+        found = document.found.get(each.name)
+        way = (found.way if found else None) or "-"
+        lines.append(f"| {each.fact} (`{each.name}`) | {each.assumed} | {way} | {verdict(each, found)} |")
+    lines += ["", "## What the platform said", ""]
+    for each in known:
+        found = document.found.get(each.name) or Found(None, "it was not tried")
+        said = json.dumps(dict(found.seen), ensure_ascii=False) if found.seen else ""
+        lines.append(f"- `{each.name}`: " + "; ".join(filter(None, [found.why, f"`{said}`" if said else ""])))
+    lines += ["", "## Measured", "", "| What | Seconds |", "|---|---|"]
+    lines += [f"| {name} | {seconds:g} |" for name, seconds in sorted(document.latencies.items())]
+    lines += ["", "Durations are from the answer of the call until a read shows the end of it."]
+    return "\n".join(lines) + "\n"
