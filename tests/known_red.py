@@ -8,10 +8,7 @@ from __future__ import annotations
 
 import pytest
 
-_DRIFT = "a repair by turns is told later than these scenarios wait"
 RED = {
-    "tests/lab/test_scenarios.py::test_scenario_ends_well_in_the_lab[drift-": _DRIFT,
-    "tests/lab/test_proxy.py": "its teardown leaves sockets of the guest open",
     "tests/simulation/test_stories.py::test_no_schedule_of_failures_breaks_a_rule": (
         "about one story in five hundred still breaks a rule since refusals are part of it"
     ),
@@ -23,5 +20,4 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         for name, reason in RED.items():
             if item.nodeid.startswith(name):
-                skip = name == "tests/lab/test_proxy.py"  # an error at the end of a test cannot be expected
-                item.add_marker(pytest.mark.skip(reason) if skip else pytest.mark.xfail(reason=reason, strict=False))
+                item.add_marker(pytest.mark.xfail(reason=reason, strict=False))

@@ -26,11 +26,10 @@ def notes(report: SetupReport) -> set[str]:
 def proxied(stage: Stage) -> Iterator[Proxy]:
     """A host by name and a stream, both served by the private host; afterwards neither."""
     to = f"{stage.lab.private_address(PRIVATE)}:{HTTP_PORT}"
-    server = offer(stage.lab.private_host(PRIVATE), http=HTTP_PORT)
-    yield Proxy(http=(ProxyHost(host="www.example.com", to=to),), stream=(ProxyStream(port=STREAM_PORT, to=to),))
-    stage.set_up(A)
-    server.kill()
-    server.wait()
+    with offer(stage.lab.private_host(PRIVATE), http=HTTP_PORT) as server:  # closes its pipes at the end
+        yield Proxy(http=(ProxyHost(host="www.example.com", to=to),), stream=(ProxyStream(port=STREAM_PORT, to=to),))
+        stage.set_up(A)
+        server.kill()
 
 
 def test_a_proxy_serves_hosts_and_ports_and_goes_when_it_is_not_wanted(stage: Stage, proxied: Proxy) -> None:

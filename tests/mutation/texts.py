@@ -23,6 +23,7 @@ _SHELL_SWAPS = (
 )  # fmt: skip
 _CONDITION = re.compile(r"^(\s*(?:el)?if |\s*while )(?!!)(.*)$")
 _STATEMENT = re.compile(r"^\s+[a-z_]+( |=).*[^\\({]$")
+_PROSE = frozenset({"description", "Description", "Label", "en", "zh-cn"})
 _KEYWORDS = ("if ", "elif ", "else", "fi", "for ", "while ", "do", "done", "case ", "esac", "local ", "then", "shift")
 
 
@@ -79,7 +80,7 @@ def _values(node: yaml.Node | None) -> Iterator[yaml.ScalarNode]:
     match node:
         case yaml.MappingNode():
             for key, value in node.value:
-                if key.value not in {"description", "Description"}:
+                if key.value not in _PROSE:
                     yield from _values(value)
         case yaml.SequenceNode():
             for value in node.value:
