@@ -1,7 +1,7 @@
 # natkeeper: everything a checkout can do. Needs python3 (>= 3.10), make and a package index; the rest goes into .venv.
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lab bench sim readings mutate bundle lock clean venv packages
+.PHONY: help wheel app demo test check lab bench sim readings mutate bundle lock clean venv packages
 
 # An environment that happens to be active, or a PYTHONPATH, must not change what runs here.
 unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV
@@ -42,11 +42,17 @@ mutate: venv ## plant small faults in the judgement, see which the tests notice 
 bundle: venv ## what `s deploy` uploads: build/bundle/*.zip from natkeeper.yaml (CONFIG=file for another)
 	@$(BIN)/python -m natkeeper.packaging $(if $(CONFIG),--config $(CONFIG)) $(ARGS)
 
+wheel: venv ## dist/natkeeper-….whl, for pipx: the command line with all that a deployment needs, no clone
+	@rm -rf dist && $(BIN)/python -m pip wheel -qq --no-deps --no-build-isolation --wheel-dir dist . && ls dist/*.whl
+
+app: wheel ## build/app: an application of Serverless Devs, to lay out with  s init --uri
+	@$(BIN)/python -m natkeeper.packaging.app
+
 lock: venv ## resolve requirements/*.in into locked *.txt (UPGRADE=1 for newer versions)
 	@UV=$(CURDIR)/$(BIN)/uv requirements/lock.sh
 
 clean: ## remove .venv, build/ and caches
-	@rm -rf .venv build .coverage* .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+	@rm -rf .venv build dist .coverage* .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 venv:

@@ -54,7 +54,7 @@ def failed_over(around: World, folder: Path) -> dict[str, Any]:
     put_function(cloud, group.probe, SEES_ALWAYS)
     spec = next(spec for spec in BUNDLES if spec.name == "failover")
     content = contents(parse_config(data), data)[spec.configuration or ""]
-    built = build(spec, Source.checkout(), content, here(), folder, cache=CACHE, say=lambda _: None)
+    built = build(spec, Source.release(), content, here(), folder, cache=CACHE, say=lambda _: None)
     cloud.ecs.stop(group.gateways[0])
     key = cloud.accounts.assume_role("natkeeper-failover")
     environment = {
@@ -110,5 +110,5 @@ def test_a_bundle_is_not_larger_than_its_budget(spec: Any, tmp_path: Path) -> No
     """Every byte is downloaded and unpacked before a cold start can begin."""
     data = dict(PAPER_CONFIG)
     content = contents(parse_config(data), data).get(spec.configuration or "", b"")
-    built = build(spec, Source.checkout(), content, here(), tmp_path, cache=CACHE, say=lambda _: None)
+    built = build(spec, Source.release(), content, here(), tmp_path, cache=CACHE, say=lambda _: None)
     assert built.archive.stat().st_size <= LARGEST_MB[spec.name] * 1_000_000

@@ -122,6 +122,16 @@ def test_everything_that_init_offers_in_comments_is_valid(place: Town, natkeeper
     assert config.groups[0].fallback is not None
 
 
+def test_check_says_where_s_yaml_is_of_another_release(place: Town, natkeeper: Command) -> None:
+    """It was laid out once; the command line was upgraded since."""
+    place.write_template()
+    assert "release" not in natkeeper("check").out
+    place.write_template(version="0.1.0")
+    said = natkeeper("check")
+    assert said.code == 0
+    assert "s.yaml is of release 0.1.0, and this is natkeeper" in said.out
+
+
 def test_init_overwrites_nothing_unless_told(place: Town, natkeeper: Command) -> None:
     """A configuration is somebody's work."""
     ended = natkeeper("init")
@@ -174,8 +184,8 @@ def test_init_names_what_gateways_would_not_masquerade(place: Town, natkeeper: C
     inside = place.cloud.vpc.create_vswitch(vpc, "11.0.3.0/24", zone="cn-hangzhou-h", name="inside")
     gateway = place.cloud.ecs.create_instance(outside, name="nat", public_ip="")
     place.cloud.vpc.add_route(place.cloud.vpc.create_route_table(vpc, [inside], name="inside"), "0.0.0.0/0", gateway)
-    ended = natkeeper("init", "--region", "cn-hangzhou", "--vpc", vpc, "--output", "odd.yaml")
+    ended = natkeeper("init", "--region", "cn-hangzhou", "--vpc", vpc, "--output", "new/odd.yaml")
     assert ended.code == 0, ended.err
-    (group,) = yaml.safe_load(Path("odd.yaml").read_text(encoding="utf-8"))["groups"].values()
+    (group,) = yaml.safe_load(Path("new/odd.yaml").read_text(encoding="utf-8"))["groups"].values()
     assert group["networks"] == ["11.0.3.0/24"]
     assert group["sources"] == ["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "11.0.3.0/24"]

@@ -23,7 +23,7 @@ LARGEST_MB = {"failover": 20, "probe": 1, "notify": 12}
 def made(spec: BundleSpec, out: Path) -> Built:
     config, data = read_configuration(ROOT / "natkeeper.example.yaml")
     content = contents(config, data).get(spec.configuration or "", b"")
-    return build(spec, Source.checkout(), content, here(), out, cache=ROOT / "build" / "cache", say=lambda _: None)
+    return build(spec, Source.release(), content, here(), out, cache=ROOT / "build" / "cache", say=lambda _: None)
 
 
 @pytest.mark.parametrize("spec", BUNDLES, ids=lambda spec: spec.name)

@@ -37,7 +37,7 @@ def _again() -> str:
     data = dict(PAPER_CONFIG)
     content = contents(parse_config(data), data)[spec.configuration or ""]
     with TemporaryDirectory(dir=CACHE) as scratch:
-        built = build(spec, Source.checkout(), content, here(), Path(scratch), cache=CACHE, say=lambda _: None)
+        built = build(spec, Source.release(), content, here(), Path(scratch), cache=CACHE, say=lambda _: None)
         return _digest(built.archive)
 
 

@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from natkeeper.cli.policies import grants
 from natkeeper.domain.config import parse_config
-from natkeeper.packaging import BUNDLES, FUNCTION_COMPUTE, Source, here
+from natkeeper.packaging import BUNDLES, FUNCTION_COMPUTE, Source, here, release
 from natkeeper.packaging.bundles import CONFIG_NAME, build, contents
 from natlab import deploy
 from natlab.cloud.cloud import Cloud
@@ -24,8 +24,8 @@ from natlab.scenarios.network import FAILOVER, GROUP, World, configuration
 from natlab.scenarios.network import build as build_world
 from natlab.scenarios.topology import Topology
 
-ROOT: Final = Path(__file__).resolve().parents[3]
-CACHE: Final = ROOT / "build" / "cache"
+ROOT: Final = release.root()
+CACHE: Final = release.cache()
 TEMPLATE: Final = ROOT / "templates" / "oos" / "natkeeper-gateway-setup.yaml"
 
 Code = Callable[[Mapping[str, Any]], Mapping[str, Path]]
@@ -38,7 +38,7 @@ def bundles(data: Mapping[str, Any], say: Callable[[str], None] = lambda _: None
     Raises ConfigError, InstallFailed, BundleBroken.
     """
     files = contents(parse_config(dict(data)), dict(data))
-    source, target = Source.checkout(), here()
+    source, target = Source.release(), here()
     built = {}
     for spec in BUNDLES:
         content = files.get(spec.configuration or "", b"")

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import yaml
+
+from natkeeper import __version__
 
 if TYPE_CHECKING:
     from natkeeper.domain.config import Config
@@ -63,7 +66,20 @@ def about_template(config: Config, path: Path) -> tuple[list[str], list[str]]:
     notify = variables.get("notify")
     if config.notify is not None and notify is not None and notify != config.notify:
         wrong.append(f"{path}: vars.notify is {notify}, and the configuration's notify is {config.notify}")
+    remarks = _about_release(path, variables)
     others = [g.name for g in config.groups if g.probe.function is not None and g.name != name]
     if not others:
-        return wrong, []
-    return wrong, [f"s.yaml needs one probe function for each of: {', '.join(others)} (copy its resource `probe`)"]
+        return wrong, remarks
+    return wrong, [
+        *remarks,
+        f"s.yaml needs one probe function for each of: {', '.join(others)} (copy its resource `probe`)",
+    ]
+
+
+def _about_release(path: Path, variables: Mapping[str, Any]) -> list[str]:
+    """Say so where the file is of another release: it is laid out once, and an upgrade may change its triggers."""
+    of = variables.get("version")
+    if of in (None, __version__):
+        return []
+    do = "`natkeeper init --output new/natkeeper.yaml` lays out the new one to take over your vars"
+    return [f"{path} is of release {of}, and this is natkeeper {__version__}: {do}"]

@@ -39,7 +39,7 @@ def main(arguments: list[str] | None = None) -> int:
             began = time.monotonic()
             built = build(
                 spec,
-                Source.checkout(),
+                Source.release(),
                 files.get(spec.configuration or "", b""),
                 target,
                 options.out,

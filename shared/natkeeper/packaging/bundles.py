@@ -20,7 +20,7 @@ from typing import Any
 
 from natkeeper.domain.config import Config
 from natkeeper.notify.handler import ADDRESSES_FILE
-from natkeeper.packaging import archive, bytecode, wheels
+from natkeeper.packaging import archive, bytecode, release, wheels
 from natkeeper.packaging.configuration import as_json
 from natkeeper.packaging.methods import write_methods
 from natkeeper.packaging.target import Target, runs_here
@@ -28,7 +28,7 @@ from natkeeper.probe.handler import SETTINGS_FILE, settings_file
 
 CONFIG_NAME = "natkeeper.json"
 # Not carried: what the operator's machine needs (command line, reports, this package) and what a type checker reads.
-_LEFT_AT_HOME = frozenset({"cli", "drill", "packaging", "__pycache__", "py.typed"})
+_LEFT_AT_HOME = frozenset({"cli", "drill", "packaging", "_files", "__pycache__", "py.typed"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,13 +75,10 @@ class Source:
     requirements: Path
 
     @classmethod
-    def checkout(cls) -> Source:
-        """Return the checkout that this very module belongs to. Raises FileNotFoundError outside of one."""
-        package = Path(__file__).resolve().parents[1]
-        root = package.parents[1]
-        if not (root / "functions").is_dir():
-            raise FileNotFoundError(f"{root} has no functions/: bundles are built in a checkout of natkeeper")
-        return cls(root / "functions", package, root / "requirements")
+    def release(cls) -> Source:
+        """Return the release that this very module belongs to. Raises FileNotFoundError where its files are missing."""
+        root = release.root()
+        return cls(root / "functions", Path(__file__).resolve().parents[1], root / "requirements")
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -39,8 +40,9 @@ def init(
 ) -> Exit:
     """Write a commented configuration from what there is in a VPC.
 
-    Every custom route through an instance becomes a guarded route, every such instance a gateway. What else could be
-    used (other instances with a public address, managed NAT Gateways) is in the file as comments.
+    Beside it goes an s.yaml for `s deploy`, with its variables filled in, unless there is one. Every custom route
+    through an instance becomes a guarded route, every such instance a gateway. What else could be used (other instances
+    with a public address, managed NAT Gateways) is in the file as comments.
     """
     from natkeeper.cli import config_draft
     from natkeeper.cli.survey import network
@@ -61,16 +63,48 @@ def init(
     if path is None:
         click.echo(drafted.text, nl=False)
         return Exit.OK
+    path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(drafted.text, encoding="utf-8")
+    written, left = _lay_out(seat, path.parent, drafted.variables)
     if seat.as_json:
-        seat.screen.data({"ok": True, "file": str(path), "group": drafted.group, "s_yaml": drafted.variables})
+        answer = {"ok": True, "file": str(path), "group": drafted.group, "s_yaml": drafted.variables}
+        seat.screen.data({**answer, "laid_out": written, "to_set": left})
         return Exit.OK
     seat.screen.say(f"Wrote {path}: group {drafted.group}, {drafted.summary}.")
-    seat.screen.say("Read it, then set these in s.yaml:")
-    for variable, value in drafted.variables.items():
+    if written:
+        seat.screen.say(f"Wrote {', '.join(written)}.")
+    if left:
+        seat.screen.say("Read it, then set these in s.yaml:")
+    for variable, value in left.items():
         seat.screen.say(f"  {variable}: {value}")
-    seat.screen.say("and go on with:  natkeeper check && natkeeper doctor && s deploy")
+    seat.screen.say("Go on with:")
+    for command, does in _NEXT:
+        seat.screen.say(f"  {command:<40}{does}")
     return Exit.OK
+
+
+_NEXT = (
+    ("natkeeper check", "holds the files against each other, offline"),
+    ("natkeeper policy --ros > roles.yaml", "a ROS stack with the roles"),
+    ("natkeeper template", "stores the OOS template"),
+    ("s deploy -y", "builds and deploys"),
+    ("natkeeper doctor", "looks at everything, and says what to do"),
+)
+
+
+def _lay_out(seat: Seat, directory: Path, variables: Mapping[str, str]) -> tuple[list[str], dict[str, str]]:
+    """Make the directory one to deploy from; return the files written, and the variables that a person has to set."""
+    from natkeeper.packaging import release
+
+    if (directory / release.TEMPLATE).exists():
+        return [], dict(variables)
+    known = {name: value for name, value in variables.items() if not value.startswith("(")}
+    left = {name: value for name, value in variables.items() if name not in known}
+    try:
+        known["account"] = seat.reach.account()
+    except Trouble as trouble:
+        left["account"] = f"(the id of your account; {trouble.what})"
+    return release.lay_out(directory, known), left
 
 
 def _region(seat: Seat) -> str:
@@ -196,7 +230,7 @@ def package(seat: Seat, *, out: str, cache: str, target: str, only: tuple[str, .
             with seat.screen.working(f"building {spec.name}"):
                 built = build(
                     spec,
-                    Source.checkout(),
+                    Source.release(),
                     files.get(spec.configuration or "", b""),
                     wanted,
                     Path(out),
