@@ -260,6 +260,8 @@ class FakeCloud:
         entry = self.world.entry(call.table, call.destination)
         if isinstance(call, CreateRoute):
             return self._create(call)
+        if entry is not None and entry.status is EntryStatus.AVAILABLE and call.name:
+            entry.name = call.name
         if entry is None:
             return _failure(FailureKind.GONE, "the route entry does not exist", "InvalidRouteEntryId.NotFound")
         if isinstance(call, NoteRoute) or entry.hop == call.to:

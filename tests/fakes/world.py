@@ -98,6 +98,7 @@ class Entry:
     status: EntryStatus
     description: str
     carries: NextHop | None
+    name: str = ""
 
 
 @dataclass(slots=True)
@@ -331,7 +332,7 @@ class World:
     def routes(self, table: TableId) -> tuple[RouteEntry, ...]:
         """Show the entries of a table (DescribeRouteEntryList)."""
         entries = self.tables.get(table, [])
-        return tuple(RouteEntry(e.id, table, e.destination, e.hop, e.status, e.description) for e in entries)
+        return tuple(RouteEntry(e.id, table, e.destination, e.hop, e.status, e.description, e.name) for e in entries)
 
     def instances(self, ids: tuple[InstanceId, ...]) -> dict[InstanceId, Instance]:
         """Show instances (DescribeInstances)."""

@@ -207,6 +207,7 @@ def _entry(item: models.DescribeRouteEntryListResponseBodyRouteEntrysRouteEntry,
         next_hop=_hop(hops[0]) if hops and len(hops) == 1 else None,
         status=_entry_status(item.status),
         description=said(item.description, "Description"),
+        name=said(item.route_entry_name, "RouteEntryName"),
     )
 
 

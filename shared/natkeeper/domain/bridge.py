@@ -16,6 +16,7 @@ from natkeeper.domain.health import Unhealthy
 from natkeeper.domain.marks import remember, without_mark
 from natkeeper.domain.memory import is_ours
 from natkeeper.domain.observed import EntryStatus, NextHop, RouteEntry
+from natkeeper.domain.ownership import of_another
 from natkeeper.domain.parts import around_zero, halves_of
 from natkeeper.domain.world import RouteView, belongs
 
@@ -112,6 +113,8 @@ def _of_others(here: Here, view: RouteView) -> Step | None:
     is found out by writing some into the route's own entry; if they are there, the platform takes them.
     """
     route, whole = here.route, view.whole
+    if any(of_another(half, here.policy) for half in view.halves):
+        return Leave(route, "halves of the route carry its traffic that another natkeeper made; they are its to delete")
     strangers = Leave(route, "halves of the route that are not ours carry its traffic; somebody put them there")
     bare = [half for half in view.halves if not is_ours(half.description)]
     if any(half.description or _foreign(here, half) for half in bare):

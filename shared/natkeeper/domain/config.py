@@ -9,6 +9,7 @@ their reasons.
 from __future__ import annotations
 
 import re
+import zlib
 from collections.abc import Iterator
 from typing import Any, Literal
 
@@ -158,6 +159,11 @@ class Group(Strict, frozen=True, kw_only=True):
                 raise bad("relay", f"{self.relay:g}s", "1m to 24h")
         if self.way_in == "every" and follows:
             raise bad("way_in", self.way_in, own)
+
+    @property
+    def owner(self) -> str:
+        """What stands for this group in the memory of the entries that it moved: six hexadecimal digits."""
+        return f"{zlib.crc32(self.name.encode()) & 0xFFFFFF:06x}"
 
     def home(self, route: Route) -> InstanceId:
         """Return the gateway that `route` belongs to when all is well."""

@@ -106,6 +106,7 @@ def reunited(steps: tuple[Step, ...], world: World, policy: Group, now: datetime
     kept = eip.keeper(world, policy)
     if (
         kept is None
+        or not belongs(kept, policy)
         or isinstance(world.health(kept, policy), Unknown)
         or world.paused_until(now) is not None
         or isinstance(world.so_far.wish, (Pause, Resume))

@@ -35,6 +35,7 @@ from natkeeper.domain.ids import InstanceId
 from natkeeper.domain.marks import note, note_lost, remember, with_marks, without_mark
 from natkeeper.domain.memory import Unreadable, decode, is_ours
 from natkeeper.domain.observed import HopKind, Instance, NextHop, PowerState, RouteEntry, Unseen
+from natkeeper.domain.ownership import another_moved, left_behind
 from natkeeper.domain.signals import Pause, Resume
 from natkeeper.domain.world import RouteView, World, belongs, memory_in
 
@@ -87,6 +88,8 @@ def _whole(here: Here, entry: RouteEntry) -> Step:
     hop = entry.next_hop
     if here.wants_other_than(hop):
         return _switch(here, entry)
+    if hop is not None and left_behind(entry, here.policy) in here.world.former:
+        return _replaced(here, entry, hop)
     if hop is None or not belongs(hop, here.policy):
         return Leave(here.route, f"the route goes to {_named(hop)}, which is not ours; somebody put it there")
     stranded = here.world.eip_refused(hop)
@@ -173,7 +176,8 @@ def _switch(here: Here, entry: RouteEntry | None) -> Step:
     wish = here.switch
     assert wish is not None  # noqa: S101  asked only where there is a wish
     hop = None if entry is None else entry.next_hop
-    if entry is not None and (hop is None or not belongs(hop, here.policy)) and not wish.force:
+    ours = entry is None or (hop is not None and belongs(hop, here.policy)) or left_behind(entry, here.policy)
+    if not ours and not wish.force:
         return Refuse(here.route, f"the route goes to {_named(hop)}, which is not ours; send force to take it over")
     if wish.to is None:
         choice = selection.standby(here, hop)
@@ -253,17 +257,37 @@ def _all_fail_alike(here: Here, hop: NextHop) -> bool:
     return bool(running) and all(isinstance(s.egress, EgressLost) or s.standing_mark is not None for s in running)
 
 
+def _replaced(here: Here, entry: RouteEntry, hop: NextHop) -> Step:
+    """Leave a gateway that natkeeper led the route to and that the configuration no longer has."""
+    health, replaced = here.world.health(hop, here.policy), f"{hop} was replaced in the configuration"
+    if isinstance(health, Unknown):
+        return Hold(here.route, f"{replaced}, and it cannot be seen, which moves nothing: {health.reason}")
+    if isinstance(health, Unhealthy):
+        choice, replaced = selection.best(here, None), f"{replaced}, and it {health.reason}"
+    else:
+        choice = selection.standby(here, None)
+    if isinstance(choice, str):
+        return Hold(here.route, f"{replaced}, and nothing better is there: {choice}")
+    return _move(here, entry, choice, replaced)
+
+
 # ---- planned moves ---------------------------------------------------------------------------------------
 
 
 def _planned(here: Here, entry: RouteEntry, hop: NextHop) -> Step:
     """Look after a route on a healthy next hop: return home when that is due, keep the memory true."""
-    back = _return(here, hop)
-    if isinstance(back, NextHop):
+    back, another = _return(here, hop), another_moved(here)
+    if isinstance(back, NextHop) and not another:
         return _move(here, entry, back, f"{back} has been healthy again for long enough")
     noted = note(here, entry, hop)
     if noted is not None:
         return noted
+    if isinstance(back, NextHop):
+        return Hold(
+            here.route,
+            f"{hop} carries it, and the return to {back} is due, but {another}: it is not undone. Give both the same "
+            f"gateways in the same order, or let one go; then natkeeper switch {here.policy.name} --to {back}",
+        )
     unreadable = isinstance(decode(entry.description), Unreadable)
     asides = [back, "what the entry remembers cannot be read" if unreadable else ""]
     return Keep(here.route, "; ".join([f"{hop} carries it", *filter(None, asides)]), hop)

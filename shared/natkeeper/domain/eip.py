@@ -70,7 +70,7 @@ def decide_eip(world: World, policy: Group, steps: tuple[Step, ...], now: dateti
     if eip.status is EipStatus.AVAILABLE:
         give = EipGive(eip.id, owner, f"the EIP {eip.address} goes to {owner}, which owns the route")
         return _unless_put_off(give, world, Deed.GIVE, owner)
-    if eip.holder is None or eip.holder not in policy.gateways:
+    if eip.holder is None or eip.holder not in (*policy.gateways, *world.former):
         return EipHold(f"the EIP is bound to {eip.holder}, which is not ours; somebody put it there")
     take = EipTake(eip.id, eip.holder, f"the EIP {eip.address} leaves {eip.holder}, which does not own the route")
     return _unless_put_off(take, world, Deed.TAKE, eip.holder)
@@ -85,7 +85,9 @@ def keeper(world: World, policy: Group) -> NextHop | None:
     if not isinstance(policy.address, Follow) or not isinstance(eip, Eip) or eip.status is not EipStatus.IN_USE:
         return None
     holder = eip.holder
-    if holder not in policy.gateways or isinstance(world.health(NextHop.gateway(holder), policy), Unhealthy):
+    if holder not in (*policy.gateways, *world.former) or isinstance(
+        world.health(NextHop.gateway(holder), policy), Unhealthy
+    ):
         return None
     views = [(route, view) for route, view in world.routes.items() if isinstance(view, RouteView)]
     leads = any(view.carries is not None and view.carries.id == holder for _, view in views)

@@ -238,7 +238,7 @@ def _dark_route(world: World, policy: Group, view: RouteView) -> str | None:
     hop = view.carries
     if view.whole is None and not view.halves:
         return "the route entry is missing"
-    if hop is None or not belongs(hop, policy):
+    if hop is None or not (belongs(hop, policy) or hop.id in world.former):
         return None
     health = world.health(hop, policy)
     if isinstance(health, Unhealthy) and _certain(world, hop):

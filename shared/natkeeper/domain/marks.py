@@ -16,7 +16,7 @@ from natkeeper.domain.decision import Note, Noted
 from natkeeper.domain.egress import EgressLost, EgressSeen, EvidenceKind
 from natkeeper.domain.ids import InstanceId
 from natkeeper.domain.memory import Memory, fitted
-from natkeeper.domain.observed import HopKind, NextHop, RouteEntry, Unseen
+from natkeeper.domain.observed import Eip, HopKind, NextHop, RouteEntry, Unseen
 from natkeeper.domain.world import RouteView, World, hops_of
 
 if TYPE_CHECKING:
@@ -89,6 +89,7 @@ def remember(here: Here, to: NextHop, by: str) -> Memory:
         by=by,
         home=here.policy.home(here.route),
         to=to.id,
+        former=_former(here),
         paused_until=here.world.paused_until(here.now),
         marks=MappingProxyType({hop.id: here.memory.marks[hop.id] for hop in hops if hop.id in here.memory.marks}),
     )
@@ -99,6 +100,12 @@ def remember(here: Here, to: NextHop, by: str) -> Memory:
         elif here.world.worth_a_mark(hop, here.route.table):
             memory = memory.marked(hop.id, here.now)
     return fitted(memory.cleared(to.id))
+
+
+def _former(here: Here) -> str:
+    """Name the gateway that the group no longer has and that still has the EIP; empty if there is none."""
+    holder = here.world.eip.holder if isinstance(here.world.eip, Eip) else None
+    return holder if holder is not None and holder in here.world.former else ""
 
 
 def note(here: Here, entry: RouteEntry, hop: NextHop) -> Note | None:

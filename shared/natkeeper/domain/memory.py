@@ -4,7 +4,8 @@ A description reads as a sentence in the console and ends in a machine part, e.g
 `natkeeper: i-bp1b since 2026-11-23T06:20:07Z: i-bp1a is Stopping [nk1 s=1795760407 b=auto h=i-bp1a g=i-bp1b]`.
 256 characters are all there is (ModifyRouteEntry, VPC 2016-04-28), and which ones pass is not published: so it is plain
 ASCII, and 250 bytes at most. The sentence is cut first, then the oldest mark. A machine part that cannot be read is
-`Unreadable`, which is a state to report and not an error.
+`Unreadable`, which is a state to report and not an error; a pause in it, or one whose closing bracket a person deleted,
+survives. docs/design.md lists the letters.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
@@ -27,12 +28,22 @@ LONGEST = 250
 _UNSAFE = re.compile(r"[^A-Za-z0-9 .,:;_/()+-]+")
 """What a sentence loses on its way into a description: targets, people and answers may say anything."""
 
+LONGEST_PAUSE = timedelta(days=30)
+_APART = timedelta(minutes=5)
+"""How far clocks may be apart: what is remembered for a time later than that is not believed."""
+
 _MACHINE = re.compile(r"\[nk1((?: [a-z]=[^\s\]]+)*)\]")
+_OPEN = re.compile(r"\[nk1((?: [a-z]=[^\s\]]+)+)(?=\s|$)(?![^\[]*\])")
+"""A machine part whose closing bracket is gone."""
+_PAUSE = re.compile(r"\[nk\d.* p=([0-9]{10})\b")
 _BRAND = re.compile(r"\[nk\d")
 _GATEWAY = re.compile(r"i-[a-z0-9]{3,40}")
 _HOP = re.compile(r"(?:i|ngw)-[a-z0-9]{3,40}")
 _TIME = re.compile(r"[0-9]{1,12}")
+_OWNER = re.compile(r"[0-9a-f]{6}")
 _ROUNDS = re.compile(r"([1-9][0-9]?)@([0-9]{1,12})")
+_NOW = "1795760407"
+"""A time of these years has ten digits."""
 _MARKS_PER_ROUTE = 4
 _SENTENCE_AT_LEAST = 60
 
@@ -47,8 +58,9 @@ class Memory:
     shows (egress lost, setup not ready), each with the time of that sight. `kinds`: the kind of evidence that a mark
     rests on, where it is not a setup's report; `unproven`: gateways whose setup could not prove that they forward.
     `rounds`: rounds of moves in a row in which every way failed alike, the last of them at `round_at`. `episodes`: by
-    the letter of its kind, since when a trouble lasts, and whether people were told. Older versions of natkeeper
-    neither write nor keep these five.
+    the letter of its kind, since when a trouble lasts, and whether people were told. `owner`: which group of which
+    deployment made the last move (`config.Group.owner`). `former`: the gateway that the route left and that the group
+    no longer has, while its EIP is still to follow. Older versions of natkeeper neither write nor keep these seven.
     """
 
     since: datetime | None = None
@@ -62,6 +74,8 @@ class Memory:
     rounds: int = 0
     round_at: datetime | None = None
     episodes: Mapping[str, tuple[datetime, bool]] = field(default_factory=lambda: MappingProxyType({}))
+    owner: str = ""
+    former: str = ""
 
     def kind_of(self, hop: str) -> EvidenceKind:
         """Return the kind of evidence that the mark of `hop` rests on."""
@@ -70,6 +84,19 @@ class Memory:
     def paused(self, now: datetime) -> bool:
         """Say whether a person has asked natkeeper to keep its hands off until later than `now`."""
         return self.paused_until is not None and now < self.paused_until
+
+    def believed(self, at: datetime) -> Memory:
+        """Forget what cannot be true at `at`: what happened in the future, and a pause longer than any may be."""
+        latest = at + _APART
+        pause = self.paused_until
+        memory = self
+        if pause is not None and pause > latest + LONGEST_PAUSE:
+            memory = replace(memory, paused_until=None)
+        if memory.since is not None and memory.since > latest:
+            memory = replace(memory, since=at.replace(microsecond=0))  # the move was made, at whatever time
+        for hop in [hop for hop, seen in memory.marks.items() if seen > latest]:
+            memory = memory.cleared(hop)
+        return memory
 
     def marked(self, hop: str, at: datetime, kind: EvidenceKind = EvidenceKind.BEHIND_GATEWAY) -> Memory:
         """Remember that `hop` was seen to be bad at `at`, to the second; the oldest marks give way.
@@ -82,7 +109,7 @@ class Memory:
 
     def of_an_entry_to(self, hop: str) -> Memory:
         """Forget the last move if the entry leads elsewhere now: somebody pointed it there, and told nobody."""
-        return self if self.to in ("", hop) else replace(self, since=None, by="", home=None, to="")
+        return self if self.to in ("", hop) else replace(self, since=None, by="", home=None, to="", owner="", former="")
 
     def cleared(self, hop: str) -> Memory:
         """Forget the mark of `hop`."""
@@ -101,9 +128,10 @@ NOTHING = Memory()
 
 @dataclass(frozen=True, slots=True)
 class Unreadable:
-    """A description that claims to be ours and cannot be read."""
+    """A description that claims to be ours and cannot be read. `kept`: what of it is understood all the same."""
 
     text: str
+    kept: Memory = field(default=NOTHING, compare=False)
 
 
 def encode(memory: Memory, sentence: str) -> str:
@@ -139,10 +167,12 @@ def decode(description: str) -> Memory | Unreadable:
     """Read the machine part of `description`; text that is not ours holds no memory."""
     if not _BRAND.search(description):
         return NOTHING
-    match = _MACHINE.search(description)
+    match = _MACHINE.search(description) or _OPEN.search(description)
     if match is None:
-        return Unreadable(description)
+        return _unreadable(description)
     fields = dict(part.split("=", 1) for part in match[1].split())
+    if match[0][-1] != "]" and any(len(fields.get(letter, _NOW)) != len(_NOW) for letter in "sp"):
+        return _unreadable(description)  # cut off in the midst of a time
     try:
         marks = _marks(fields.get("x", ""))
         rounds, round_at = _rounds(fields.get("r", ""))
@@ -158,9 +188,17 @@ def decode(description: str) -> Memory | Unreadable:
             unproven=frozenset(_gateway(each) for each in fields.get("u", "").split(",") if each),
             rounds=rounds,
             round_at=round_at,
+            owner=fields["o"] if _OWNER.fullmatch(fields.get("o", "")) else "",
+            former=_gateway(fields["f"]) if "f" in fields else "",
         )
     except (ValueError, OverflowError, OSError):
-        return Unreadable(description)
+        return _unreadable(description)
+
+
+def _unreadable(description: str) -> Unreadable:
+    """Keep a pause in any case: whoever asked for it may be at work on the gateways."""
+    pause = _PAUSE.search(description)
+    return Unreadable(description, Memory(paused_until=_time(pause[1])) if pause else NOTHING)
 
 
 def rewritten(description: str, memory: Memory) -> str:
@@ -175,33 +213,30 @@ def is_ours(description: str) -> bool:
 
 
 def _machine(memory: Memory) -> str:
-    fields = []
-    if memory.since is not None:
-        fields.append(f"s={int(memory.since.timestamp())}")
-    if memory.by:
-        fields.append(f"b={memory.by}")
-    if memory.home is not None:
-        fields.append(f"h={memory.home}")
-    if memory.to:
-        fields.append(f"g={memory.to}")
-    if memory.paused_until is not None:
-        fields.append(f"p={int(memory.paused_until.timestamp())}")
-    if memory.marks:
-        marks = (f"{hop}@{int(at.timestamp())}" for hop, at in sorted(memory.marks.items()))
-        fields.append("x=" + ",".join(marks))
-    if memory.kinds:
-        fields.append("k=" + "".join(str(memory.kind_of(hop).value) for hop in sorted(memory.marks)))
-    if memory.rounds and memory.round_at is not None:
-        fields.append(f"r={memory.rounds}@{int(memory.round_at.timestamp())}")
-    if memory.episodes:
-        written = (
-            f"{letter.upper() if told else letter}{int(since.timestamp())}"
-            for letter, (since, told) in sorted(memory.episodes.items())
-        )
-        fields.append("e=" + ",".join(written))
-    if memory.unproven:
-        fields.append("u=" + ",".join(sorted(memory.unproven)))
-    return "[" + " ".join(["nk1", *fields]) + "]"
+    """Write a letter for everything that there is to remember; what 0.1 reads comes as 0.1 wrote it."""
+    episodes = (
+        f"{letter.upper() if told else letter}{_seconds(since)}"
+        for letter, (since, told) in sorted(memory.episodes.items())
+    )
+    values = {
+        "s": _seconds(memory.since),
+        "b": memory.by,
+        "h": memory.home,
+        "g": memory.to,
+        "o": memory.owner,
+        "f": memory.former,
+        "p": _seconds(memory.paused_until),
+        "x": ",".join(f"{hop}@{_seconds(at)}" for hop, at in sorted(memory.marks.items())),
+        "k": "".join(str(memory.kind_of(hop).value) for hop in sorted(memory.marks)) if memory.kinds else "",
+        "r": f"{memory.rounds}@{_seconds(memory.round_at)}" if memory.rounds and memory.round_at else "",
+        "e": ",".join(episodes),
+        "u": ",".join(sorted(memory.unproven)),
+    }
+    return "[" + " ".join(["nk1", *(f"{letter}={value}" for letter, value in values.items() if value)]) + "]"
+
+
+def _seconds(moment: datetime | None) -> str:
+    return "" if moment is None else str(int(moment.timestamp()))
 
 
 def _time(text: str) -> datetime:

@@ -117,7 +117,10 @@ class EntryStatus(str, Enum):
 
 @dataclass(frozen=True, slots=True)
 class RouteEntry:
-    """A custom route entry (DescribeRouteEntryList). `next_hop` is None when it has none or several (ECMP)."""
+    """A custom route entry (DescribeRouteEntryList). `next_hop` is None when it has none or several (ECMP).
+
+    `name` is empty where nobody named it.
+    """
 
     id: EntryId
     table: TableId
@@ -125,6 +128,7 @@ class RouteEntry:
     next_hop: NextHop | None
     status: EntryStatus = EntryStatus.AVAILABLE
     description: str = ""
+    name: str = ""
 
 
 class EipStatus(str, Enum):

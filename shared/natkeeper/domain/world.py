@@ -35,12 +35,14 @@ if TYPE_CHECKING:
 class RouteView:
     """One guarded route as the table shows it: the entry itself and, while it is replaced, its halves or finer parts.
 
-    `others`: destinations of finer parts that are somebody's own routes.
+    `others`: destinations of finer parts that are somebody's own routes. `at`: when the table was read; what an entry
+    remembers of later than that is not believed.
     """
 
     whole: RouteEntry | None
     halves: tuple[RouteEntry, ...] = ()
     others: frozenset[str] = frozenset()
+    at: datetime | None = None
 
     @property
     def carries(self) -> NextHop | None:
@@ -56,7 +58,8 @@ class RouteView:
     @property
     def remembered(self) -> Memory:
         """What is known of the last move, be it from the entry or from a half; what cannot be read says nothing."""
-        known = [memory for memory in map(memory_in, self.entries) if memory != NOTHING]
+        read = (memory_in(entry) for entry in self.entries)
+        known = [m if self.at is None else m.believed(self.at) for m in read if m != NOTHING]
         return max(known, key=lambda memory: memory.since.timestamp() if memory.since else 0.0, default=NOTHING)
 
 
@@ -67,7 +70,7 @@ def memory_in(entry: RouteEntry) -> Memory:
     """
     memory = decode(entry.description)
     if isinstance(memory, Unreadable):
-        return NOTHING
+        return memory.kept
     if entry.next_hop is None or entry.status is not EntryStatus.AVAILABLE:
         return memory
     return memory.of_an_entry_to(entry.next_hop.id)
@@ -81,7 +84,8 @@ class SoFar:
     entry the platform refuses to change in place; `no_halves`: whose lower half it refuses as a destination.
     `refusals`: what the platform did not carry out. `wordless`: routes whose name and description the platform
     refuses. `bindable`: gateways that the EIP may be bound to, as a try showed.
-    `doubted`: next hops to look through before anything else is decided about them.
+    `doubted`: next hops to look through before anything else is decided about them. `watched_since`: when this process
+    first looked at the group, None where no process goes on watching.
     """
 
     wish: Switch | Pause | Resume | None = None
@@ -92,6 +96,7 @@ class SoFar:
     wordless: frozenset[Route] = frozenset()
     bindable: frozenset[str] = frozenset()
     doubted: frozenset[str] = frozenset()
+    watched_since: datetime | None = None
 
     def against(self, *deeds: Deed, table: TableId | None = None, hop: str | None = None) -> Iterator[Refusal]:
         """List the refusals of `deeds` that concern `table` and `hop`, the latest first."""
@@ -102,7 +107,8 @@ class SoFar:
 class World:
     """One group, observed. `internet` is a look that crosses no gateway, where one was taken.
 
-    `fallback_mark` is when the fallback was last seen to be bad, believed for a while: see marks.py.
+    `fallback_mark` is when the fallback was last seen to be bad, believed for a while: see marks.py. `former` are
+    gateways that the configuration no longer has, and that a route was led to: they are among `gateways` too.
     """
 
     group: GroupName
@@ -116,6 +122,7 @@ class World:
     so_far: SoFar = SoFar()
     fallback_mark: datetime | None = None
     fallback_mark_believed: bool = True
+    former: frozenset[InstanceId] = frozenset()
 
     def health(self, hop: NextHop, policy: Group, *, address: bool = True) -> Health:
         """Judge a next hop that belongs to the group; without `address`, whatever public address it lacks."""

@@ -172,15 +172,15 @@ def _calls(step: Step, policy: Group, vpc: str, now: datetime) -> Iterator[Call[
     name = f"natkeeper-{policy.name}"
     match step:
         case Move(route=route, to=to):
-            text = _describe(step.to, step.reason, step.memory)
+            text = _describe(step.to, step.reason, step.memory, policy)
             yield PointRoute(vpc, route.table, route.destination, to, name, text)
         case Note(route=route, destination=destination, reason=reason, memory=memory):
             yield NoteRoute(vpc, route.table, destination, name, encode(memory, reason))
         case Create(route=route, to=to):
-            text = _describe(to, step.reason, step.memory)
+            text = _describe(to, step.reason, step.memory, policy)
             yield CreateRoute(vpc, route.table, route.destination, to, name, text, _token(step, route.destination, now))
         case Bridge(route=route, to=to):
-            text = _describe(to, step.reason, step.memory)
+            text = _describe(to, step.reason, step.memory, policy)
             for half in step.missing:
                 yield CreateRoute(vpc, route.table, half, to, name, text, _token(step, half, now))
         case Retire(entries=entries):
@@ -190,9 +190,9 @@ def _calls(step: Step, policy: Group, vpc: str, now: datetime) -> Iterator[Call[
             return
 
 
-def _describe(to: NextHop, reason: str, memory: Memory) -> str:
+def _describe(to: NextHop, reason: str, memory: Memory, policy: Group) -> str:
     when = "" if memory.since is None else f" since {memory.since:%Y-%m-%dT%H:%M:%SZ}"
-    return encode(memory, f"{to}{when}: {reason}")
+    return encode(replace(memory, owner=policy.owner), f"{to}{when}: {reason}")
 
 
 def _token(step: Create | Bridge, destination: str, now: datetime) -> str:

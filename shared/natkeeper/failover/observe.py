@@ -13,6 +13,7 @@ from natkeeper.domain.decision import Bridge, Create, Move
 from natkeeper.domain.egress import Egress, EgressLost
 from natkeeper.domain.health import Sight
 from natkeeper.domain.observed import Eip, EntryStatus, NatGateway, RouteEntry, Unseen
+from natkeeper.domain.ownership import former_gateways
 from natkeeper.domain.parts import parts_of
 from natkeeper.domain.world import RouteView, SoFar, World
 from natkeeper.failover.attempts import Attempts
@@ -71,7 +72,7 @@ class Seen:
     it was then, by next hop. `attempts`: the tries of writes. `one_by_one`: the VPC takes one route task at a time, as
     an answer said. `polls`: how often the run has waited since something happened. `patient_until`: how long the
     writes that were accepted usually take. `sighted`: when every table was first seen. `gone`:
-    instances that do not exist, as more than one answer said.
+    instances that do not exist, as more than one answer said. `former`: gateways that the configuration no longer has.
     """
 
     conditions: Mapping[InstanceId, Condition] | Unseen | None = None
@@ -90,6 +91,7 @@ class Seen:
     patient_until: datetime | None = None
     sighted: datetime | None = None
     gone: set[InstanceId] = field(default_factory=set)
+    former: set[InstanceId] = field(default_factory=set)
     looked: dict[str, RouteEntry] = field(default_factory=dict)
     written: dict[str, tuple[RouteEntry | Eip | Unseen | None, datetime]] = field(default_factory=dict)
 
@@ -115,12 +117,33 @@ def observe(policy: Group, question: Question, seen: Seen, so_far: SoFar, clock:
     answers = yield batch
     found = dict(zip(calls, answers, strict=True))
     _learn(seen, found)
-    found["instances"] = yield from _not_gone_yet(policy, found["instances"], seen)
+    found["instances"] = yield from _not_gone_yet(policy.gateways, found["instances"], seen)
+    found["instances"] = yield from _with_former(policy, found, seen)
     return _world(policy, found, seen, so_far, clock())
 
 
+def _with_former(
+    policy: Group, found: Mapping[str, Any], seen: Seen
+) -> Run[Mapping[InstanceId, Instance | Unseen] | Failure]:
+    """Read also the instances that the configuration no longer has, and that routes were led to; usually there is none.
+
+    What this run has known of them once stays known: the entry forgets it with the move.
+    """
+    tables = (found[f"routes {table}"] for table in _tables(policy))
+    entries = (entry for table in tables if not isinstance(table, Failure) for entry in table)
+    seen.former |= set(former_gateways(entries, policy)) - set(policy.gateways)
+    listed: Mapping[InstanceId, Instance | Unseen] | Failure = found["instances"]
+    if not seen.former or isinstance(listed, Failure):
+        return listed
+    ids = tuple(sorted(seen.former))
+    former = yield from _not_gone_yet(ids, (yield (ReadInstances(ids),))[0], seen)
+    if isinstance(former, Failure):
+        former = dict.fromkeys(ids, Unseen(former.brief))
+    return {**listed, **former}
+
+
 def _not_gone_yet(
-    policy: Group, listed: Mapping[InstanceId, Instance] | Failure, seen: Seen
+    ids: tuple[InstanceId, ...], listed: Mapping[InstanceId, Instance] | Failure, seen: Seen
 ) -> Run[Mapping[InstanceId, Instance | Unseen] | Failure]:
     """Read once more what a list lacks: absence from one answer is not death, a list may have holes.
 
@@ -130,7 +153,7 @@ def _not_gone_yet(
     if isinstance(listed, Failure):
         return listed
     seen.gone -= set(listed)
-    missing = tuple(gateway for gateway in policy.gateways if gateway not in listed and gateway not in seen.gone)
+    missing = tuple(gateway for gateway in ids if gateway not in listed and gateway not in seen.gone)
     if not missing:
         return listed
     yield (Wait(ONCE_MORE_S),)
@@ -196,19 +219,21 @@ def _forget_looks(seen: Seen, tables: Sequence[Sequence[RouteEntry] | Failure]) 
 
 def _world(policy: Group, found: Mapping[str, Any], seen: Seen, so_far: SoFar, now: datetime) -> World:
     instances: Mapping[InstanceId, Instance | Unseen] | Unseen = _or_unseen(found["instances"])
-    gateways = {gateway: _sight(gateway, instances, seen, policy, now) for gateway in policy.gateways}
+    ids = (*policy.gateways, *sorted(seen.former))
+    gateways = {gateway: _sight(gateway, instances, seen, policy, now) for gateway in ids}
     tables = {table: _or_unseen(found[f"routes {table}"]) for table in _tables(policy)}
     fallback_egress = None if policy.fallback is None else seen.egress.get(policy.fallback)
     return World(
         group=policy.name,
         at=now,
         gateways=gateways,
-        routes={route: _view(route, tables[route.table]) for route in policy.routes},
+        routes={route: _view(route, tables[route.table], now) for route in policy.routes},
         eip=cast("Eip | Unseen | None", _or_unseen(found.get("eip"))),
         fallback=seen.fallback,
         fallback_egress=fallback_egress,
         internet=seen.internet,
         so_far=so_far,
+        former=frozenset(seen.former),
     )
 
 
@@ -244,8 +269,8 @@ def _with_report(sight: Sight, run: SetupRun, policy: Group, now: datetime) -> S
     return replace(sight, unready=run.report.sentence, unready_at=run.started)
 
 
-def _view(route: Route, entries: Sequence[RouteEntry] | Unseen) -> RouteView | Unseen:
-    return entries if isinstance(entries, Unseen) else view_of(route, entries)
+def _view(route: Route, entries: Sequence[RouteEntry] | Unseen, now: datetime) -> RouteView | Unseen:
+    return entries if isinstance(entries, Unseen) else replace(view_of(route, entries), at=now)
 
 
 def concerned(policy: Group, table: TableId) -> tuple[str, ...]:

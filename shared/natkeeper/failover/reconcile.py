@@ -93,11 +93,12 @@ def guard(errand: Errand, run: str, clock: Clock, deadline: datetime, ledger: Le
     `run` is the id that its receipt carries, `ledger` what this process knows of the group's troubles.
     """
     ledger = Ledger() if ledger is None else ledger
+    ledger.since = ledger.since or clock()
     policy = errand.group
     account, seen, so_far, report = (
         Account(clock()),
         Seen(gone=set(map(InstanceId, errand.deleted))),
-        SoFar(wish=errand.wish),
+        SoFar(wish=errand.wish, watched_since=ledger.since),
         errand.report,
     )
     question, looked = Question(internet=errand.report is not None), False

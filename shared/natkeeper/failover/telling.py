@@ -49,13 +49,14 @@ class Ledger:
     """What this process knows of one group's troubles.
 
     `judged`: the kinds that it has looked for before; `unwritable`: tables whose entries refused a note; `proven`:
-    setup scripts that some gateway, of whichever group, has proven.
+    setup scripts that some gateway, of whichever group, has proven. `since`: when this process first looked.
     """
 
     lasting: dict[EpisodeKind, Lasting] = field(default_factory=dict)
     judged: set[EpisodeKind] = field(default_factory=set)
     unwritable: set[str] = field(default_factory=set)
     proven: set[str] = field(default_factory=set)
+    since: datetime | None = None
 
     def told(self, kinds: frozenset[EpisodeKind], now: datetime) -> None:
         """Remember that people were told of the episodes of these kinds."""

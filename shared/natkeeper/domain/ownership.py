@@ -1,0 +1,73 @@
+"""Whose is a route entry: this group's, another natkeeper's, or somebody else's? (rule 5)
+
+A next hop of the group is the group's. One that the configuration no longer has is still natkeeper's to leave if the
+entry's memory names exactly this next hop and this group as the one that led the route there. Where two deployments
+guard one route and disagree, neither undoes what the other did.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from natkeeper.domain.ids import InstanceId
+from natkeeper.domain.memory import Memory, decode
+from natkeeper.domain.observed import HopKind, RouteEntry
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from natkeeper.domain.config import Group
+    from natkeeper.domain.context import Here
+
+
+def left_behind(entry: RouteEntry, policy: Group) -> InstanceId | None:
+    """Return the instance that the entry leads to if this group led it there and no longer has it; None otherwise.
+
+    Before 0.2.0 memory did not name its owner; then the entry's name does, `natkeeper-GROUP`.
+    """
+    hop, memory = entry.next_hop, decode(entry.description)
+    if hop is None or hop.kind is not HopKind.INSTANCE or hop.id in policy.gateways or not isinstance(memory, Memory):
+        return None
+    named = bool(memory.owner or entry.name)
+    return InstanceId(hop.id) if named and memory.to == hop.id and _is_owner(entry, memory, policy) else None
+
+
+def former_gateways(entries: Iterable[RouteEntry], policy: Group) -> Iterator[InstanceId]:
+    """List the gateways that routes were led to by this group, which no longer has them, or that keep its EIP."""
+    for entry in entries:
+        behind, memory = left_behind(entry, policy), decode(entry.description)
+        if behind is not None:
+            yield behind
+        if isinstance(memory, Memory) and memory.former and memory.owner == policy.owner:
+            yield InstanceId(memory.former)
+
+
+def of_another(entry: RouteEntry, policy: Group) -> bool:
+    """Return True if the words in an entry are those of a natkeeper that guards another group."""
+    memory = decode(entry.description)
+    if not isinstance(memory, Memory) or memory == Memory():
+        return False
+    return not _is_owner(entry, memory, policy)
+
+
+def another_moved(here: Here) -> str:
+    """Say that another natkeeper made the last move of a route; empty if this one did, or nobody can tell.
+
+    Another group is named by the memory. Where two deployments call their group the same, a move that came while this
+    process watched, and that was made for another home, was not made by this configuration.
+    """
+    memory, began = here.memory, here.world.so_far.watched_since
+    if memory.by != "auto" or memory.since is None:
+        return ""
+    if memory.owner not in ("", here.policy.owner):
+        return "a natkeeper that guards another group moved it"
+    home = here.policy.home(here.route)
+    if began is not None and memory.since > began and memory.home not in (None, home):
+        return f"another natkeeper, to which {memory.home} is its home, moved it"
+    return ""
+
+
+def _is_owner(entry: RouteEntry, memory: Memory, policy: Group) -> bool:
+    if memory.owner:
+        return memory.owner == policy.owner
+    return entry.name in ("", f"natkeeper-{policy.name}")

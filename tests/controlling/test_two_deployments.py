@@ -1,0 +1,100 @@
+"""Two deployments that guard one route and disagree: that is reported, and neither undoes what the other did."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from natkeeper.domain.config import parse_config
+from tests.fakes.stage import NOTIFY, TABLE, A, B, Stage, group, timer
+
+
+def play(hours: float, *, name: str = "prod", cold_every: int = 0) -> tuple[Stage, Stage, list[str]]:
+    """A dies and comes back; one deployment has the order A, B, the other B, A. Return both and the told sentences."""
+    one = Stage({"prod": group(failback="5m", hold_down="1m")})
+    two = Stage({name: group(gateways=[B, A], failback="5m", hold_down="1m", probe={"function": "natkeeper-probe-2"})})
+    two.world, two.cloud = one.world, one.cloud
+    one.cloud.probes["natkeeper-probe-2"] = TABLE
+    for stage in (one, two):
+        stage.send(timer())
+    one.world.stop(A)
+    one.send(one.state(A, "Stopping"))
+    one.world.advance(60)
+    one.world.start(A)
+    one.world.advance(60)
+    sentences: list[str] = []
+    minutes = int(hours * 60)
+    for minute in range(minutes):
+        began = one.world.now
+        for stage in (one, two):
+            sentences += [r.sentence for r in stage.send(timer()).receipts if r.outcome == "attention"]
+            if cold_every and minute % cold_every == 0:
+                stage.told = type(stage.told)()
+        one.world.advance_to(began + timedelta(minutes=1))
+    return one, two, sentences
+
+
+@pytest.mark.parametrize("name", ["prod", "web"])
+def test_two_orders_of_gateways_make_no_war(name: str) -> None:
+    """Two hours: the move away from A and at most one return, not twenty-one moves; people hear of it."""
+    one, _, sentences = play(2, name=name)
+    assert len(one.world.moves) <= 3, one.world.moves
+    assert any("another" in sentence or "natkeeper that guards" in sentence for sentence in sentences)
+    assert any("natkeeper switch" in sentence for sentence in sentences)
+
+
+def test_processes_that_start_anew_make_no_war_either() -> None:
+    """The memory names the owner, so that also a cold process knows."""
+    one, _, _ = play(2, name="web", cold_every=20)
+    assert len(one.world.moves) <= 3, one.world.moves
+
+
+def test_a_dead_gateway_is_left_whoever_led_the_route_there() -> None:
+    """Nobody waits for the other deployment to do it."""
+    one, two, _ = play(1, name="web")
+    here = one.next_hop()
+    assert here is not None
+    one.world.stop(here)
+    for stage in (two, one):
+        stage.send(stage.state(here, "Stopping"))
+    assert one.next_hop() != here
+
+
+def test_a_new_order_of_one_deployment_is_followed() -> None:
+    """A configuration that changed is no other deployment: the route returns to its new home."""
+    stage = Stage({"prod": group(failback="5m", hold_down="1m")})
+    stage.world.stop(A)
+    stage.send(stage.state(A, "Stopping"))
+    stage.world.advance(60)
+    stage.world.start(A)
+    stage.world.advance(30)
+    stage.sweeps(15)
+    assert stage.next_hop() == A
+    settings: dict[str, Any] = {"prod": group(gateways=[B, A], failback="5m", hold_down="1m")}
+    stage.config = parse_config({"region": "cn-hangzhou", "notify": NOTIFY, "groups": settings})
+    stage.told = type(stage.told)()
+    stage.sweeps(15)
+    assert stage.next_hop() == B
+
+
+def test_halves_of_another_natkeeper_are_not_deleted() -> None:
+    """They carry its traffic; it will finish what it began."""
+    stage = Stage()
+    words = "natkeeper: i-bravo [nk1 s=1795413600 b=auto h=i-bravo g=i-bravo o=abcdef]"
+    for half in ("0.0.0.0/1", "128.0.0.0/1"):
+        entry = stage.world._new_entry(TABLE, half, hop_of(B), words)  # type: ignore[arg-type]
+        stage.world._follow(entry)
+        entry.status = type(entry.status).AVAILABLE
+    stage.world.advance(600)
+    receipt = stage.sweep()
+    assert "another natkeeper" in receipt.sentence
+    assert len(stage.world.tables[TABLE]) == 3  # type: ignore[index]
+
+
+def hop_of(name: str) -> Any:
+    """Name a next hop."""
+    from tests.fakes.stage import hop
+
+    return hop(name)
