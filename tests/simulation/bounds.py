@@ -30,7 +30,7 @@ class Bounds:
 
     def __init__(self, rules: Any) -> None:
         self.rules, self.town, self.region = rules, rules.town, rules.region
-        self.tries: dict[tuple[str, str, str, str], int] = {}
+        self.tries: dict[tuple[str, str, str, str, str], int] = {}
         self.wrote: set[str] = set()
         self.woken: dict[str, float] = {}
         """When the first run began that could put a table's route right."""
@@ -102,7 +102,8 @@ class Bounds:
             return
         if result.kind in (FailureKind.UNREACHABLE, FailureKind.THROTTLED, FailureKind.WORDS):
             return
-        key = run.name, call.table, call.destination, getattr(getattr(call, "to", None), "id", "")
+        kind = type(call).__name__  # an entry that somebody deleted meanwhile is another one, to be created
+        key = run.name, kind, call.table, call.destination, getattr(getattr(call, "to", None), "id", "")
         self.tries[key] = self.tries.get(key, 0) + 1
         if self.tries[key] > TRIES:
             self.rules.violate("attempts", f"{run.name} tries {key[1:]} for the {self.tries[key]}th time")

@@ -261,6 +261,8 @@ def _act(
     elif applied.pause_s or (not writes and _waits(decision)):
         yield from poll(seen)
     looked = False
+    if applied.pause_s:
+        return applied.so_far, looked  # a write is to be tried again: a look could take all the time there is for it
     for step in decision.steps:
         if isinstance(step, Verify) and step.hop.id not in seen.egress:
             looked = True
