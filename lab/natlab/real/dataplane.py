@@ -225,6 +225,12 @@ class LabSubstrate:
         with self._lock:
             self.internet.up()
 
+    def narrow_internet(self, mtu: int = 1500) -> None:
+        """The way to the internet takes packets of `mtu` bytes at most."""
+        with self._lock:
+            for router in self._routers.values():
+                router.narrow(mtu)
+
     def _new_router(self) -> Router:
         namespace = self._namespace(f"vpc{len(self._routers)}-{self._made}")
         self._made += 1

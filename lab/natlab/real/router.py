@@ -74,7 +74,8 @@ class Router:
         self._given: dict[str, tuple[str, ...]] = {}
         for scope in ("all", "default"):
             namespace.sysctl(**{f"conf__{scope}__send_redirects": 0})
-        namespace.sysctl(ip_forward=1, conf__default__proxy_arp=1, icmp_ratelimit=0)
+        # Gateways pass on what the router told them ("fragmentation needed"): its own address comes back as a source.
+        namespace.sysctl(ip_forward=1, conf__default__proxy_arp=1, icmp_ratelimit=0, conf__all__accept_local=1)
         namespace.nft(_RULES)
         namespace.ip(
             f"addr add {RESOLVER}/32 dev lo",
@@ -136,6 +137,10 @@ class Router:
             rules += [f"add rule ip vpc loss iifname {port} {odds}", f"add rule ip vpc leaving oifname {port} {odds}"]
         rules.append("add rule ip vpc leaving oifname @cut drop")
         self.namespace.nft("\n".join(rules))
+
+    def narrow(self, mtu: int) -> None:
+        """From now on packets to the internet have `mtu` bytes at most; larger ones are refused as routers do."""
+        self.namespace.ip(f"link set internet mtu {mtu}")
 
     # ── routes ──────────────────────────────────────────────────────────────────────────────────────────────
     def use_table(self, cable: Cable, table_id: str) -> None:

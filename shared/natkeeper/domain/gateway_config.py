@@ -193,7 +193,8 @@ class Setup(Strict, frozen=True, kw_only=True):
     """How long an idle TCP connection is remembered. The kernel's five days fill the table with dead ones; RFC 5382
     asks for 2 h 4 min."""
     clamp_mss: bool = True
-    """Whether TCP's segments are fitted to the path, for hosts that no "fragmentation needed" reaches."""
+    """Whether TCP's segments are fitted to what the gateway's own interface or route takes, for hosts that no
+    "fragmentation needed" reaches."""
 
     def __post_init__(self) -> None:
         """Refuse an interval shorter than a setup run may take or longer than its report is believed, and odd names."""
