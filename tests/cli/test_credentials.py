@@ -268,3 +268,13 @@ def test_without_any_each_place_says_why(place: Town, fresh: Run, tmp_path: Path
     assert "no credentials were found; profile default of" in ended.err
     assert "the access key id is empty" in ended.err
     assert "aliyun configure" in ended.err
+
+
+def test_keys_of_serverless_devs_are_named_as_not_read(fresh: Run, tmp_path: Path) -> None:
+    """Whoever has deployed with `s config add` wonders why natkeeper has no keys."""
+    (tmp_path / ".s").mkdir()
+    (tmp_path / ".s" / "access.yaml").write_text("default:\n  AccountID: secret\n", encoding="utf-8")
+    ended = fresh("status", "--direct")
+    assert ended.code == 4
+    assert "(`s config add`) are not read by natkeeper" in ended.err
+    assert "run `aliyun configure`" in ended.err

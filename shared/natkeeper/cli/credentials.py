@@ -85,6 +85,8 @@ class Finder:
             return found
         if self.profile is not None:
             raise Denied(f"no credentials were found in {reasons[0]}", self._advice())
+        if self._keys_of_s.exists():
+            reasons.append(f"the keys in {self._keys_of_s} (`s config add`) are not read by natkeeper")
         raise Denied("; ".join(["no credentials were found", *reasons]), HOW)
 
     # ---- places ------------------------------------------------------------------------------------------
@@ -146,6 +148,10 @@ class Finder:
     @property
     def _home(self) -> Path:
         return Path(self.environ.get("HOME") or Path.home())
+
+    @property
+    def _keys_of_s(self) -> Path:
+        return self._home / ".s" / "access.yaml"
 
     @property
     def _cli_file(self) -> Path:
