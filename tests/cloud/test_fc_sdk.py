@@ -16,6 +16,7 @@ from alibabacloud_tea_openapi.utils_models import Config
 from darabonba.runtime import RuntimeOptions
 
 from natlab.cloud.cloud import Cloud
+from natlab.cloud.kernel.errors import ApiError
 from natlab.cloud.kernel.latencies import Latencies
 from natlab.cloud.sls.routes import LogStore, Project
 from tests.cloud.functions_for_tests import ECHO, package
@@ -281,6 +282,13 @@ def test_tags_can_be_put_listed_and_taken_away(account: Account) -> None:
         {"vpc_config": models.VPCConfig(vpc_id="vpc-1")},
         {"vpc_config": models.VPCConfig(vpc_id="vpc-1", v_switch_ids=["vsw-1"])},
         {"instance_concurrency": 0},
+        {"cpu": 0.33, "memory_size": 512},
+        {"cpu": 0.0, "memory_size": 512},
+        {"cpu": 16.05, "memory_size": 32768},
+        {"cpu": 1, "memory_size": 960},
+        {"cpu": 1, "memory_size": 4160},
+        {"disk_size": 511},
+        {"disk_size": 20480},
         {
             "instance_lifecycle_config": models.InstanceLifecycleConfig(
                 initializer=models.LifecycleHook(handler="nothing", timeout=3)
@@ -292,6 +300,44 @@ def test_a_wrong_function_is_refused(account: Account, settings: dict[str, Any])
     """Names, ranges, required parts: InvalidArgument, and nothing is created."""
     assert refusal(lambda: account.create(**settings)) == ("InvalidArgument", 400)
     assert account.cloud.fc.functions() == []
+
+
+@pytest.mark.parametrize("cpu, memory", [(0.05, 64), (0.05, 192), (0.35, 512), (1, 1024), (1, 4096), (0.15, 192)])
+def test_sizes_up_to_the_boundary_are_taken(account: Account, cpu: float, memory: int) -> None:
+    """In steps of 0.05, from one GB for each cpu to four; both sizes of disk."""
+    account.create(name="f", cpu=cpu, memory_size=memory, disk_size=512)
+    account.create(name="g", cpu=cpu, memory_size=memory, disk_size=10240)
+    assert len(account.cloud.fc.functions()) == 2
+
+
+def test_ninety_instances_can_be_reserved_in_all(account: Account) -> None:
+    """Of the hundred of an account; the same function may have another number."""
+    for name in ("f", "g"):
+        account.create(name=name)
+    fc = account.cloud.fc
+    assert fc.put_concurrency("f", {"reservedConcurrency": 89}) == 89
+    assert fc.put_concurrency("g", {"reservedConcurrency": 1}) == 1
+    assert refusal_of(lambda: fc.put_concurrency("g", {"reservedConcurrency": 2})) == "LimitExceededError"
+    assert fc.put_concurrency("f", {"reservedConcurrency": 88}) == 88
+    assert fc.put_concurrency("g", {"reservedConcurrency": 2}) == 2
+
+
+def test_a_function_takes_fifty_triggers(account: Account) -> None:
+    """The fifty-first is refused."""
+    account.create(name="f")
+    config = json.dumps({"cronExpression": "@every 1m", "enable": False})
+    body = {"triggerType": "timer", "triggerConfig": config}
+    for number in range(50):
+        account.cloud.fc.create_trigger("f", {**body, "triggerName": f"t{number}"})
+    more = {**body, "triggerName": "more"}
+    assert refusal_of(lambda: account.cloud.fc.create_trigger("f", more)) == "LimitExceededError"
+
+
+def refusal_of(action: Callable[[], Any]) -> str:
+    """The code of a refusal by the cloud itself."""
+    with pytest.raises(ApiError) as refused:
+        action()
+    return refused.value.code
 
 
 @pytest.mark.parametrize("field", ["function_name", "runtime", "handler", "code"])

@@ -333,3 +333,20 @@ def test_a_managed_gateway_has_states(world: World, status: str) -> None:
     (shown,) = world.call("vpc", "DescribeNatGateways", Status=status)["NatGateways"]["NatGateway"]
     assert (shown["Status"], shown["BusinessStatus"]) == (status, "FinancialLocked")
     assert world.call("vpc", "DescribeNatGateways", Status="Available")["NatGateways"]["NatGateway"] == []
+
+
+@pytest.mark.parametrize(
+    "kind, status", [("SystemFailure.Reboot", "Executing"), ("SystemMaintenance.Reboot", "Scheduled")]
+)
+def test_a_simulated_failure_is_not_announced(world: World, kind: str, status: str) -> None:
+    """It is Executing at once; a simulated maintenance is Scheduled until its time."""
+    world.call(
+        "ecs", "CreateSimulatedSystemEvents",
+        EventType=kind, NotBefore="2026-01-01T03:00:00Z", **{"InstanceId.1": world.a},
+    )  # fmt: skip
+    assert isinstance(world.cloud.clock, VirtualClock)
+    world.cloud.clock.advance(0.1)
+    found = world.call("ecs", "DescribeInstancesFullStatus", **{"InstanceId.1": world.a})
+    (shown,) = found["InstanceFullStatusSet"]["InstanceFullStatusType"]
+    (event,) = shown["ScheduledSystemEventSet"]["ScheduledSystemEventType"]
+    assert event["EventCycleStatus"]["Name"] == status

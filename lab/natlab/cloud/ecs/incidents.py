@@ -66,10 +66,13 @@ class Ecs(Machines):
         """A system event, Scheduled now and Executing at `not_before` (seconds; default: in an hour).
 
         A kind that ends in Stop leaves the instance Stopped, any other one restarts it.  A simulated event
-        goes through its states and touches nothing (CreateSimulatedSystemEvents).  Returns the event's id.
+        goes through its states and touches nothing (CreateSimulatedSystemEvents); a failure is not announced, so it
+        is Executing at once.  Returns the event's id.
         """
         self.instance(instance_id)
         now = self._cloud.clock.now()
+        if simulated and kind.startswith("SystemFailure"):
+            not_before = now
         event = SystemEvent(
             id=self._cloud.ids.new("e"),
             instance_id=instance_id,

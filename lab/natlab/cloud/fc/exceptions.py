@@ -32,6 +32,11 @@ def trigger_not_found(name: str, function: str) -> ApiError:
     return ApiError("TriggerNotFound", f"trigger '{name}' does not exist in function '{function}'", 404)
 
 
+def limit(message: str) -> ApiError:
+    """A quota of the account or of a function is reached."""
+    return ApiError("LimitExceededError", message, 400)
+
+
 def trigger_exists(name: str, function: str) -> ApiError:
     """409."""
     return ApiError("TriggerAlreadyExists", f"trigger '{name}' already exists in function '{function}'", 409)

@@ -173,7 +173,8 @@ class FunctionCompute:
         """From a PutConcurrencyConfig body; 0 stops the function from being invoked. Raises ApiError."""
         with self._lock:
             self.function(name)
-            self.dispatcher.reserved[name] = validation.reserved_concurrency(body)
+            others = sum(each for other, each in self.dispatcher.reserved.items() if other != name)
+            self.dispatcher.reserved[name] = validation.reserved_concurrency(body, others)
             return self.dispatcher.reserved[name]
 
     # ── triggers ────────────────────────────────────────────────────────────────────────────────────────────
@@ -184,6 +185,7 @@ class FunctionCompute:
             name = validation.check_trigger_name(body.get("triggerName"))
             if name in self._triggers[function]:
                 raise exceptions.trigger_exists(name, function.rpartition("$")[2])
+            validation.check_trigger_count(len(self._triggers[function]))
             kind = body.get("triggerType")
             now = self._cloud.clock.now()
             trigger = Trigger(

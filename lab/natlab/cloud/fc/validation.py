@@ -31,6 +31,12 @@ _TRIGGER_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,127}")
 _HANDLER: Final = re.compile(r"[A-Za-z_][\w/-]*(?:\.[A-Za-z_]\w*)+")
 _VARIABLE: Final = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 _ROLE: Final = re.compile(r"acs:ram::\d+:role/[\w.@-]+(?:/[\w.@-]+)*")
+CPU_STEP, MOST_CPU = 0.05, 16
+DISK_SIZES = (512, 10240)
+"""vCPU, and MB of disk (FC 3.0, instance specifications)."""
+MOST_RESERVED = 90
+"""Of the 100 instances that an account has by default, 90 % can be reserved (FC 3.0, limits)."""
+MOST_TRIGGERS = 50
 _ENVIRONMENT_BYTES: Final = 4096
 _TYPES: Final[Mapping[str, tuple[type, ...]]] = {
     "functionName": (str,), "runtime": (str,), "handler": (str,), "description": (str,), "role": (str,),
@@ -85,6 +91,7 @@ def changed_function(function: Function, body: Body, now: float) -> Function:
     memory = _ranged(body, "memorySize", function.memory_mb, 64, 32768)
     if memory % 64:
         raise exceptions.invalid(f"memorySize {memory} must be a multiple of 64 (MB)")
+    _check_size(body, memory)
     hooks = body.get("instanceLifecycleConfig", None)
     declared = {**function.declared, **{key: body[key] for key in _ONLY_REPORTED if key in body}}
     if body.get("customDNS") == {}:
@@ -176,11 +183,20 @@ def async_config(body: Body, now: float, created: float | None = None) -> AsyncC
     )
 
 
-def reserved_concurrency(body: Body) -> int:
-    """From a PutConcurrencyConfig body. Raises ApiError."""
+def reserved_concurrency(body: Body, others: int) -> int:
+    """From a PutConcurrencyConfig body, where other functions have reserved `others`. Raises ApiError."""
     if body.get("reservedConcurrency") is None:
         raise exceptions.invalid("reservedConcurrency is required but not provided")
-    return _ranged(body, "reservedConcurrency", 0, 0, 1_000_000)
+    wanted = _ranged(body, "reservedConcurrency", 0, 0, 1_000_000)
+    if wanted + others > MOST_RESERVED:
+        raise exceptions.limit(f"{MOST_RESERVED} instances can be reserved in this account, and {others} are")
+    return wanted
+
+
+def check_trigger_count(count: int) -> None:
+    """Refuse one trigger more than a function takes (FC 3.0, limits). Raises ApiError."""
+    if count >= MOST_TRIGGERS:
+        raise exceptions.limit(f"a function has {MOST_TRIGGERS} triggers at most")
 
 
 def _ranged(body: Body, field: str, default: int, lowest: int, highest: int) -> int:
@@ -190,6 +206,20 @@ def _ranged(body: Body, field: str, default: int, lowest: int, highest: int) -> 
     if isinstance(value, bool) or not isinstance(value, int) or not lowest <= value <= highest:
         raise exceptions.invalid(f"{field} is set to an invalid value {value!r}, allowed is {lowest} to {highest}")
     return value
+
+
+def _check_size(body: Body, memory_mb: int) -> None:
+    """Refuse what no instance has (FC 3.0, instance specifications); without cpu, FC chooses it by the memory."""
+    cpu = body.get("cpu")
+    if cpu is not None:
+        steps = cpu / CPU_STEP
+        if not CPU_STEP <= cpu <= MOST_CPU or abs(steps - round(steps)) > 1e-6:  # noqa: PLR2004  of a binary fraction
+            raise exceptions.invalid(f"cpu {cpu} must be a multiple of {CPU_STEP}, and at most {MOST_CPU}")
+        if not 1 <= memory_mb / 1024 / cpu <= 4:  # noqa: PLR2004  as the message says
+            raise exceptions.invalid(f"the ratio of cpu {cpu} to memorySize {memory_mb} (MB) must be 1:1 to 1:4 (GB)")
+    disk = body.get("diskSize")
+    if disk is not None and disk not in DISK_SIZES:
+        raise exceptions.invalid(f"diskSize {disk} must be one of {', '.join(map(str, DISK_SIZES))}")
 
 
 def _environment(given: Body | None) -> dict[str, str]:
