@@ -93,6 +93,26 @@ def demo(
 
 
 @main.command()
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object for each cell, one a line.")
+@click.option("--only", default="", metavar="WORD", help="Only cells that have this in their name, such as `no probe`.")
+def matrix(only: str, *, as_json: bool) -> None:
+    """Play every failure of a gateway with every way of looking: is each one mended, or told, in time?
+
+    Natkeeper's own runs over a modelled VPC, on virtual time; docs/matrix.md has the table. Needs a checkout.
+
+    Exit status: 0 no cell was silent or late, 1 one was, 3 this is no checkout.
+    """
+    import subprocess
+    from pathlib import Path
+
+    root = Path(__file__).resolve().parents[2]
+    if not (root / "tests" / "matrix").is_dir():
+        _give_up("The matrix is part of the tests: it needs a checkout of the repository.", NOT_POSSIBLE)
+    command = [sys.executable, "-m", "tests.matrix", "--only", only, *(["--json"] if as_json else [])]
+    sys.exit(subprocess.run(command, cwd=root, check=False).returncode)
+
+
+@main.command()
 @click.argument("scenario", default="stop", metavar="[SCENARIO]")
 @click.option("--json", "as_json", is_flag=True, help="Print the figures as one JSON object.")
 @click.option("--out", type=click.Path(dir_okay=False), help="The report.  [default: build/drill-SCENARIO.html]")

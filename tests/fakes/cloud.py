@@ -380,6 +380,13 @@ class FakeCloud:
                 if call.parameters.mode is Mode.APPLY:
                     machine.rules, wrong = True, ()
                 said = "unproven" if gateway in self.unprovable else ""
+                if machine.claimed:
+                    found = wrong = (SetupProblem("forwarding_refused", "zone internal claims source 10.0.0.0/8"),)
+                elif not machine.upstream or (
+                    call.parameters.egress_required and self.world.public_ip(gateway) is None
+                ):
+                    found = wrong = (SetupProblem("egress_failed", "no egress target answered this gateway itself"),)
+                    said = "unproven"
                 report = report_of(call, wrong, started, self.world.now, found, said)
                 report = replace(report, figures=None if machine.figures is None else asdict(machine.figures))
             self.setups = [

@@ -71,6 +71,12 @@ class Machine:
     started: datetime = START - timedelta(days=3)
     rules: bool = True
     hung: bool = False
+    claimed: bool = False
+    """Whether another zone claims the private sources, so that forwarding is refused; no setup mends that."""
+    upstream: bool = True
+    """Whether anything that it sends leaves the VPC."""
+    loss: float = 0.0
+    """The share of looks through it that is lost."""
     figures: Figures | None = None
     type: str = "ecs.g7.large"
     bandwidth: int = 100
@@ -139,6 +145,8 @@ class World:
         self.guarded: list[tuple[TableId, str]] = []
         self.moves: list[tuple[str, str]] = []
         """Every accepted change of a next hop in place: destination and where to."""
+        self.moved_at: list[tuple[datetime, str]] = []
+        """The same with its time."""
         self._queue: list[_Due] = []
         self._turns = itertools.count()
         self._ids = itertools.count(1)
@@ -263,6 +271,7 @@ class World:
         """Change a next hop in place: Modifying, then Available, and then the packets follow."""
         entry.status = EntryStatus.MODIFYING
         self.moves.append((entry.destination, hop.id))
+        self.moved_at.append((self.now, hop.id))
         if self.shows_new_hop_early:
             entry.hop, entry.description = hop, description
 
@@ -393,13 +402,13 @@ class World:
         if hop.kind is HopKind.NAT_GATEWAY:
             return "198.51.100.200" if self.nat.get(NatGatewayId(hop.id)) else None
         machine = self.machines.get(InstanceId(hop.id))
-        if machine is None or not machine.works or not machine.rules:
+        if machine is None or not machine.works or not machine.rules or machine.claimed or not machine.upstream:
             return None
         return self.public_ip(machine.id)
 
     def egress_of_machine(self, instance: InstanceId) -> str | None:
         """Send a packet to the internet from the gateway itself, for which its rules do not matter."""
         machine = self.machines.get(instance)
-        if machine is None or not machine.works or not self.internet:
+        if machine is None or not machine.works or not machine.upstream or not self.internet:
             return None
         return self.public_ip(instance)

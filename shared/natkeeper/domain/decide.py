@@ -211,7 +211,11 @@ def _needs_look(here: Here, hop: NextHop) -> bool:
     if here.world.lost(hop) is not None and here.policy.looked_at_by_probe(here.route):
         return True  # the proof behind the gateway failed: what the probe sees through this very table weighs more
     fresh = here.memory.since is not None and here.now - here.memory.since < VERIFY_FOR
-    return fresh or here.moved or here.world.doubt(hop) is not None or hop.id in here.world.so_far.doubted
+    if fresh or here.moved:
+        return True
+    if here.world.lost(hop) is not None:
+        return False  # a look on the gateway itself is weaker than its failed proof
+    return here.world.doubt(hop) is not None or hop.id in here.world.so_far.doubted
 
 
 # ---- leaving a gateway -----------------------------------------------------------------------------------

@@ -305,7 +305,9 @@ def _why_unfit(world: World, policy: Group, hop: NextHop) -> str | None:
     health = world.health(hop, policy)
     if isinstance(health, Unhealthy):
         return health.reason
-    return None if isinstance(health, Unknown) else world.unfit(hop, policy)
+    sight = world.gateways.get(InstanceId(hop.id))
+    unheard = None if sight is None or sight.unheard is None else f"may hang: {sight.unheard}"
+    return None if isinstance(health, Unknown) else world.unfit(hop, policy) or unheard
 
 
 def standbys(world: World, policy: Group) -> tuple[NextHop, ...]:

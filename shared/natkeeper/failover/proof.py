@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from natkeeper.domain.egress import Egress, EgressLost, EgressSeen, EvidenceKind
-from natkeeper.domain.evidence import carrying, of_hop
+from natkeeper.domain.evidence import carrying, of_hop, probed
 from natkeeper.domain.ids import InstanceId
 from natkeeper.domain.load import Figures
 from natkeeper.domain.observed import HopKind, Instance, NextHop
@@ -57,6 +58,24 @@ def figures_of(report: SetupReport, sight: Sight, policy: Group, started: dateti
         return msgspec.convert(report.figures, Figures)
     except msgspec.ValidationError:
         return None  # a newer script may count otherwise
+
+
+def doubting_bad_reports(world: World, policy: Group) -> World:
+    """Return the world with a doubt about each gateway that carries a route and whose setup says that it is not ready.
+
+    Where neither a probe nor a proof says more, a look on the gateway shows at least whether it reaches the internet.
+    """
+    bad = {
+        hop.id
+        for hop in carrying(world, policy)
+        if hop.kind is HopKind.INSTANCE
+        and world.gateways[InstanceId(hop.id)].unready is not None
+        and world.gateways[InstanceId(hop.id)].proof is None
+        and not probed(world, policy, hop)
+    }
+    if not bad:
+        return world
+    return replace(world, so_far=replace(world.so_far, doubted=world.so_far.doubted | bad))
 
 
 def to_prove(world: World, policy: Group, runs: tuple[SetupRun, ...] | None) -> frozenset[InstanceId]:

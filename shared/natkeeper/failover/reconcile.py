@@ -43,7 +43,7 @@ from natkeeper.failover.pacing import (
     took_long,
     unseen,
 )
-from natkeeper.failover.proof import to_prove
+from natkeeper.failover.proof import doubting_bad_reports, to_prove
 from natkeeper.failover.reports import resume, suspect
 from natkeeper.failover.rollout import proven_scripts
 from natkeeper.failover.summary import Account
@@ -114,7 +114,7 @@ def guard(errand: Errand, run: str, clock: Clock, deadline: datetime, ledger: Le
         seen.sighted = seen.sighted or (None if unseen(world) else clock())
         if errand.sweep and not seen.asked_setups and not writes_of(decision, world, policy):
             # No route waits for a write, so there is time for what only a sweep reads.
-            world = yield from observe_setups(policy, world, seen, clock)
+            world = doubting_bad_reports((yield from observe_setups(policy, world, seen, clock)), policy)
             decision = decide(world, policy, clock())
         account.decide(world, policy, decision)
         if errand.read_only or clock() >= deadline:
