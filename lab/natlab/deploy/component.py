@@ -20,6 +20,7 @@ from alibabacloud_fc20230330 import models
 from Tea.exceptions import TeaException
 
 from natlab.checksum import crc64
+from natlab.deploy.comparison import comparable, comparable_async, comparable_trigger, differences
 from natlab.deploy.template import DeployError, Json, Resource, Template, run_actions, zipped
 from natlab.deploy.wire import Account, Refused, Wire
 
@@ -50,11 +51,6 @@ _EMPTY: Json = {
     "sessionAffinity": "NONE",
 }  # fmt: skip
 """Sent for whatever the file does not have, so that nothing of an older deployment stays."""
-_IGNORED = (
-    "lastModifiedTime", "functionId", "createdTime", "codeSize", "codeChecksum", "functionArn", "useSLRAuthentication",
-    "lastUpdateStatus", "state", "resourceGroupId",
-)  # fmt: skip
-_IGNORED_IF: Json = {"disableOndemand": False, "instanceIsolationMode": "SHARE", "sessionAffinity": "NONE"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +160,7 @@ class Component:
             local.setdefault("role", "")
             if local.get("logConfig") == "auto" and (remote.get("logConfig") or {}).get("project"):
                 local["logConfig"] = remote["logConfig"]
-            if self._asked(differences(_comparable(remote), local)):
+            if self._asked(differences(comparable(remote), local)):
                 yield Step("left unanswered", "function", name)
                 return
         triggers = self._read_triggers()
@@ -174,7 +170,7 @@ class Component:
         wanted = props.get("asyncInvokeConfig") or {}
         qualifier = str(wanted.get("qualifier") or _LATEST)
         asynchronous = self._read("/async-invoke-config", qualifier=qualifier)
-        if asynchronous and self._asked(differences(_comparable_async(asynchronous, qualifier), wanted)):
+        if asynchronous and self._asked(differences(comparable_async(asynchronous, qualifier), wanted)):
             yield Step("left unanswered", "the asynchronous invocation of", name)
             return
         self._read("/vpc-bindings")
@@ -271,7 +267,7 @@ class Component:
     def _read_triggers(self) -> list[Json]:
         """What is deployed of each trigger, in their order; empty where there is none."""
         return [
-            _comparable_trigger(self._read(f"/triggers/{trigger['triggerName']}") or {}) for trigger in self._triggers
+            comparable_trigger(self._read(f"/triggers/{trigger['triggerName']}") or {}) for trigger in self._triggers
         ]
 
     def _trigger_differences(self, there: Sequence[Json]) -> list[str]:
@@ -351,57 +347,10 @@ class Component:
             self._read("/concurrency")
 
 
-def differences(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[str]:
-    """List the fields in which what is deployed and what the file says differ, present or absent."""
-    return sorted(
-        key for key in {*found, *wanted} if key not in found or key not in wanted or found[key] != wanted[key]
-    )
-
-
 def log_project(region: str, account_id: str) -> str:
     """Return the name of the log project that `logConfig: auto` stands for, the same for every deployment."""
     hashed = uuid.uuid5(uuid.UUID(int=0), account_id)
     return f"serverless-{region}-{hashed}"[:63]
-
-
-def _comparable(remote: Json) -> Json:
-    """The function as the component compares it: what the API adds, and what is empty, is left out."""
-    kept = {key: value for key, value in remote.items() if key not in _IGNORED}
-    kept = {key: value for key, value in kept.items() if not (key in _IGNORED_IF and value == _IGNORED_IF[key])}
-    for key, inner in (("nasConfig", "mountPoints"), ("ossMountConfig", "mountPoints"), ("vpcConfig", "vpcId")):
-        if not (kept.get(key) or {}).get(inner):
-            kept.pop(key, None)
-    if not (kept.get("logConfig") or {}).get("project"):
-        kept.pop("logConfig", None)
-    for key in ("tracingConfig", "environmentVariables"):
-        if not kept.get(key):
-            kept.pop(key, None)
-    return kept
-
-
-def _comparable_trigger(remote: Json) -> Json:
-    if not remote:
-        return {}
-    ignored = {"createdTime", "httpTrigger", "lastModifiedTime", "triggerId"}
-    if remote.get("triggerType") == "eventbridge":
-        ignored |= {"invocationRole", "sourceArn", "status"}
-    kept = {key: value for key, value in remote.items() if key not in ignored and value is not None}
-    kept["triggerConfig"] = _without_null(json.loads(remote["triggerConfig"]))
-    return kept
-
-
-def _comparable_async(remote: Json, qualifier: str) -> Json:
-    ignored = ("createdTime", "functionArn", "lastModifiedTime")
-    kept = {key: value for key, value in remote.items() if key not in ignored and value is not None}
-    if not kept.get("destinationConfig"):
-        kept.pop("destinationConfig", None)
-    return {**kept, "qualifier": qualifier}
-
-
-def _without_null(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _without_null(item) for key, item in value.items() if item is not None}
-    return value
 
 
 def _check(model: object, wanted: Mapping[str, Any], where: str) -> None:
