@@ -11,18 +11,16 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from natkeeper.domain.config import Config, Follow, Group, Route
+from natkeeper.domain.config import Config, Group, Route
 from natkeeper.domain.egress import EgressLost
 from natkeeper.domain.ids import InstanceId
 from natkeeper.domain.memory import Memory, is_ours
 from natkeeper.domain.observed import HopKind, NextHop, PowerState
 from natkeeper.domain.world import belongs
 from natkeeper.ports import (
-    AssociateEip,
     CreateRoute,
     DeleteRoute,
     Failure,
-    HandOver,
     LookThroughProbe,
     NoteRoute,
     PointRoute,
@@ -33,41 +31,31 @@ from natkeeper.ports import (
     ReadRoutes,
     ReadSetups,
     Result,
-    StartSetup,
-    UnassociateEip,
 )
 from tests.simulation.bounds import Bounds
-from tests.simulation.region import EIP_WRITES, ROUTE_WRITES, WRITES, Region
+from tests.simulation.region import ROUTE_WRITES, WRITES, Region
 from tests.simulation.run_view import RunView
+from tests.simulation.sent_rules import FRESH_S, SentRules
 from tests.simulation.story import SHAPES, Story
 from tests.simulation.town import DEFAULT, HALVES, Town
-from tests.simulation.truth import Truth, memory_of, paused
+from tests.simulation.truth import memory_of
 
 if TYPE_CHECKING:
     from natkeeper.failover.run import Answer
 
 BOUND_S = 120.0
 """From 'a fit candidate exists, the API answers, nobody disturbs' to 'the route leads to the internet'."""
-FRESH_S = 8.0
-"""How old what a run has read may be when it sends a write."""
 REPORT_S = 25.0
 """How long after a loss a probe's report may still be acted on: its looks, its way, and the run."""
 SECOND_TRY_S = 590.0
 """How soon what failed may be tried again while nothing works."""
-FINISH_S = 125.0
 
 
-class Violation(AssertionError):
-    """A rule does not hold."""
-
-
-class Rules:
+class Rules(SentRules):
     """Watches a story. Raises Violation."""
 
     def __init__(self, story: Story, town: Town, region: Region, config: Config) -> None:
-        self.story, self.town, self.region, self.config = story, town, region, config
-        self.group_of = {route.table: group for group in config.groups for route in group.routes}
-        self.truth = Truth(town, region, config)
+        super().__init__(story, town, region, config)
         self.bad_since: dict[str, float] = {}
         self.last_bad: dict[str, float] = {}
         self.last_lost: dict[str, float] = {}
@@ -89,13 +77,6 @@ class Rules:
         self.tell: Callable[[str], None] = lambda _line: None
         self.in_place = SHAPES[story.shape].in_place
         self.more = Bounds(self)
-
-    def violate(self, rule: str, text: str) -> None:
-        """Raise Violation."""
-        self._break(rule, text)
-
-    def _break(self, rule: str, text: str) -> None:
-        raise Violation(f"{rule}: {text}")
 
     # ---- the state of things -------------------------------------------------------------------------------
 
@@ -173,128 +154,6 @@ class Rules:
         for table, since in self.halved_since.items():
             if now - since > BOUND_S + 60:
                 self._break("rule 8", f"halves of {table} have been left over for {now - since:.0f} s")
-
-    # ---- a call is sent ----------------------------------------------------------------------------------
-
-    def sent(self, run: RunView, call: Any) -> None:
-        """Judge a call by what its run knows."""
-        if isinstance(call, HandOver):
-            functions = {self.config.notify, *(function for group in self.config.groups for function in group.probes)}
-            if call.function not in functions:
-                self._break("only ours", f"{run.name} invokes {call.function}")
-            return
-        if isinstance(call, StartSetup):
-            group = self._group_of_gateways(run, call.gateways)
-            if self._known_pause(run, group) and run.action.get("action") != "setup":
-                self._break("pause", f"{run.name} starts a setup in a paused group")
-            return
-        if not isinstance(call, WRITES):
-            return
-        if run.action.get("action") in ("status", "sweep") and run.action.get("action") == "status":
-            self._break("read only", f"{run.name} sends {call}")
-        if isinstance(call, EIP_WRITES):
-            self._eip_sent(run, call)
-            return
-        table = call.table if not isinstance(call, DeleteRoute) else self._table_of(run, call)
-        if table not in self.group_of:
-            self._break("only ours", f"{run.name} writes to {table}")
-        group = self.group_of[table]
-        entries = self._known_entries(run, table)
-        self._fresh(run, table)
-        self._not_blind(run, group, call, entries)
-        halved = self.story.runs > 1 and any(destination in HALVES for destination in entries)
-        if self._known_pause(run, group) and not self._by_force(run) and not halved:
-            self._break("pause", f"{run.name} sends {call} in a paused group")
-        if not isinstance(call, DeleteRoute):
-            self._point_sent(run, group, call, entries)
-
-    def _point_sent(
-        self, run: RunView, group: Group, call: PointRoute | NoteRoute | CreateRoute, entries: dict[str, Any]
-    ) -> None:
-        if call.destination not in (DEFAULT, *HALVES):
-            self._break("only ours", f"{run.name} writes {call.destination}")
-        memory = memory_of(call.description)
-        if len(call.description) > 250 or not isinstance(memory, Memory):
-            self._break("rule 9", f"{call.description!r} cannot be read back")
-        there = entries.get(call.destination)
-        if isinstance(call, CreateRoute):
-            if there is not None:
-                self._break("rule 1", f"{run.name} creates {call.destination}, which it had read")
-        elif there is None:
-            self._break("rule 5", f"{run.name} changes an entry that it has not read")
-        elif there.next_hop is None or not belongs(there.next_hop, group):
-            remembers = isinstance(call, NoteRoute) and is_ours(there.description)
-            if not remembers and not self._by_force(run):
-                self._break("rule 5", f"{run.name} changes {there.next_hop}, which is not ours")
-        if not isinstance(call, NoteRoute):
-            run.pointed[call.table] = call.to
-            if not belongs(call.to, group):
-                self._break("only ours", f"{run.name} points a route to {call.to}")
-
-    def _eip_sent(self, run: RunView, call: UnassociateEip | AssociateEip) -> None:
-        group = next(
-            (g for g in self.config.groups if isinstance(g.address, Follow) and g.address.follow == call.eip), None
-        )
-        if group is None:
-            self._break("only ours", f"{run.name} sends {call}")
-            return
-        gateway = call.holder if isinstance(call, UnassociateEip) else call.to
-        if gateway not in group.gateways:
-            self._break("rule 5", f"{run.name} takes the EIP from {gateway} or gives it there")
-        if self._known_pause(run, group) and not self._by_force(run):
-            moved = max((m.since for m in self.truth.memories(group) if m.since), default=None)
-            finishes = group.name in run.moved_at
-            if not finishes and (moved is None or (self.town.now - moved).total_seconds() > FINISH_S):
-                self._break("pause", f"{run.name} sends {call} in a paused group")
-
-    def _by_force(self, run: RunView) -> bool:
-        action = run.action.get("action")
-        return action in ("pause", "resume") or (action == "switch" and bool(run.action.get("force")))
-
-    def _known_entries(self, run: RunView, table: str) -> dict[str, Any]:
-        known = next((k for c, k in run.known.items() if isinstance(c, ReadRoutes) and c.table == table), None)
-        if known is None:
-            self._break("rule 3", f"{run.name} writes to {table}, which it has not read")
-            return {}
-        return {entry.destination: entry for entry in known[1]}
-
-    def _table_of(self, run: RunView, call: DeleteRoute) -> Any:
-        for asked, (_, answer) in run.known.items():
-            if isinstance(asked, ReadRoutes) and any(entry.id == call.entry for entry in answer):
-                return asked.table
-        return None
-
-    def _fresh(self, run: RunView, table: str) -> None:
-        when = next(k[0] for c, k in run.known.items() if isinstance(c, ReadRoutes) and c.table == table)
-        old = FRESH_S * (2 if self.region.troubled_lately else 1)
-        if not run.stalled and self.town.now - when > timedelta(seconds=old):
-            self._break(
-                "freshness", f"{run.name} acts on what it read {(self.town.now - when).total_seconds():.1f} s ago"
-            )
-
-    def _not_blind(self, run: RunView, group: Group, call: Any, entries: dict[str, Any]) -> None:
-        """Rule 3: leaving a next hop takes having seen it."""
-        if not isinstance(call, PointRoute) or run.action.get("action") == "switch":
-            return
-        here = entries[call.destination].next_hop if call.destination in entries else None
-        if here is None or here == call.to:
-            return
-        wanted: type[Any] = ReadInstances if here.kind is HopKind.INSTANCE else ReadNatGateway
-        if not any(isinstance(asked, wanted) for asked in run.known):
-            self._break("rule 3", f"{run.name} leaves {here} without having seen it")
-
-    def _known_pause(self, run: RunView, group: Group) -> bool:
-        tables = {route.table for route in group.routes}
-        for asked, (_, answer) in run.known.items():
-            if isinstance(asked, ReadRoutes) and asked.table in tables and paused(answer, self.town.now):
-                return True
-        return False
-
-    def _group_of_gateways(self, run: RunView, gateways: tuple[InstanceId, ...]) -> Group:
-        for group in self.config.groups:
-            if set(gateways) <= set(group.gateways):
-                return group
-        raise Violation(f"only ours: {run.name} sets up {gateways}")
 
     # ---- a call arrives ----------------------------------------------------------------------------------
 

@@ -19,8 +19,9 @@ from tests.fakes.world import START, Address
 from tests.simulation.probe import Eye
 from tests.simulation.refusing import RefusingActs
 from tests.simulation.region import OF_API, Region, Trouble
-from tests.simulation.rules import Rules, Violation
+from tests.simulation.rules import Rules
 from tests.simulation.runs import Function
+from tests.simulation.sent_rules import Violation
 from tests.simulation.story import SHAPES, STRANGE_TABLE, STRANGER, Story, clock
 from tests.simulation.town import Town
 
