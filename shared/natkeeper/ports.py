@@ -330,6 +330,30 @@ class ReadLook(Call[Egress | None]):
 
 
 @dataclass(frozen=True, slots=True)
+class StartRelay(Call[str]):
+    """Have `gateway` hand packets of connections that it does not know to `peer`, a private address (RunCommand).
+
+    For `seconds`, and for no longer than the peer answers. Answers the invocation's id.
+    """
+
+    patience_s: ClassVar[float] = 3.0
+    gateway: InstanceId
+    peer: str
+    seconds: int
+
+
+@dataclass(frozen=True, slots=True)
+class ReadRelay(Call[str | None]):
+    """What came of the relay `invocation` (DescribeInvocationResults): empty when it is armed, else why it is not.
+
+    None while it is under way.
+    """
+
+    patience_s: ClassVar[float] = 1.0
+    invocation: str
+
+
+@dataclass(frozen=True, slots=True)
 class StartSetup(Call[str]):
     """Start the setup script on `gateways` (StartExecution or RunCommand); answers an id. Returns at once.
 

@@ -21,7 +21,7 @@ from natkeeper.domain.ids import InstanceId
 from natkeeper.guest import Mode, SetupParameters, SetupReport, Unreadable, parameter_block, render
 from natkeeper.guest.script import library_command
 from natkeeper.guest.template import oos_template
-from natkeeper.ports import FailureKind, ReadLook, ReadSetups, SetupRun, StartLook, StartSetup
+from natkeeper.ports import FailureKind, ReadLook, ReadRelay, ReadSetups, SetupRun, StartLook, StartRelay, StartSetup
 from natlab.cloud.kernel.faults import Kind
 from tests.applying.local import Local
 
@@ -208,6 +208,33 @@ def test_a_look_that_did_not_run_says_nothing_of_egress(local: Local) -> None:
     failure = local.one(ReadLook(invocation))
     assert failure.kind is FailureKind.REFUSED
     assert "told nothing" in failure.message
+
+
+# ---- a relay before a planned move -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "printed, exit_code, says",
+    [
+        (b"armed\n", 0, ""),
+        (b"10.0.0.12 does not answer by the tunnel (4790/udp)\n", 3, "10.0.0.12 does not answer by the tunnel"),
+        (b"sh: 0: cannot open /etc/natkeeper/table.sh: No such file\n", 2, "cannot open /etc/natkeeper/table.sh"),
+        (b"", 127, "Failed"),
+    ],
+)
+def test_a_relay_is_armed_by_what_the_setup_left(local: Local, printed: bytes, exit_code: int, says: str) -> None:
+    """One RunCommand on the new gateway; what it says when it is not armed is the reason."""
+    local.guests.prints = lambda _: printed
+    local.guests.exit_code = exit_code
+    invocation = local.one(StartRelay(local.second, "10.0.0.12", 600))
+    assert local.one(ReadRelay(invocation)) is None
+    local.advance(10)
+    answer = local.one(ReadRelay(invocation))
+    assert says in answer
+    assert bool(says) == bool(answer)
+    gateway, script = local.guests.scripts[-1]
+    assert gateway == local.second
+    assert script.endswith(b'/etc/natkeeper/table.sh" arm 10.0.0.12 600\n')
 
 
 class Target(BaseHTTPRequestHandler):

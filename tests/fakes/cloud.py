@@ -39,11 +39,13 @@ from natkeeper.ports import (
     ReadInstances,
     ReadLook,
     ReadNatGateway,
+    ReadRelay,
     ReadRoutes,
     ReadSetups,
     Result,
     SetupRun,
     StartLook,
+    StartRelay,
     StartSetup,
     UnassociateEip,
     Wait,
@@ -110,6 +112,8 @@ class FakeCloud:
         self.assistant_s = 2.5
         self.serialised = True
         """Whether the VPC refuses a route write while another one is under way (TaskConflict)."""
+        self.relay_says = ""
+        """What a relay that was started prints instead of being armed."""
         self.answers_fc = True
         """Whether the targets answer Function Compute's own address: they do not where they have a list."""
         self.unprovable: set[str] = set()
@@ -124,6 +128,7 @@ class FakeCloud:
         """Called after every attempt: where invariants are checked."""
         self._frozen: dict[AnyCall, tuple[datetime, Result]] = {}
         self._looks: dict[str, _Look] = {}
+        self._relays: dict[str, datetime] = {}
         self._tokens: dict[str, AnyCall] = {}
 
     # ---- faults ------------------------------------------------------------------------------------------
@@ -239,7 +244,7 @@ class FakeCloud:
                 return self._write_route(call)
             case UnassociateEip() | AssociateEip():
                 return self._write_eip(call)
-            case LookThroughProbe() | LookFromHere() | StartLook() | ReadLook():
+            case LookThroughProbe() | LookFromHere() | StartLook() | ReadLook() | StartRelay() | ReadRelay():
                 return self._look(call)
             case StartSetup():
                 return self._start_setup(call)
@@ -247,6 +252,16 @@ class FakeCloud:
                 self.handed.append((world.now, function, payload))
                 return None
         raise TypeError(f"nothing performs {call!r}")
+
+    def _relay(self, call: StartRelay | ReadRelay) -> Result:
+        if isinstance(call, ReadRelay):
+            return None if self.world.now < self._relays[call.invocation] else self.relay_says
+        machine = self.world.machines.get(call.gateway)
+        if machine is None or machine.status is not PowerState.RUNNING:
+            return _failure(FailureKind.REFUSED, "the instance does not run", "InvalidInstance.NotFound")
+        invocation = f"t-relay{len(self._relays)}"
+        self._relays[invocation] = self.world.now + timedelta(seconds=self.assistant_s)
+        return invocation
 
     def _write_route(self, call: PointRoute | NoteRoute | CreateRoute | DeleteRoute) -> Failure | None:
         if isinstance(call, DeleteRoute):
@@ -329,9 +344,11 @@ class FakeCloud:
         self.world.associate(address, call.to)
         return None
 
-    def _look(self, call: LookThroughProbe | LookFromHere | StartLook | ReadLook) -> Result:
+    def _look(self, call: LookThroughProbe | LookFromHere | StartLook | ReadLook | StartRelay | ReadRelay) -> Result:
         world = self.world
         match call:
+            case StartRelay() | ReadRelay():
+                return self._relay(call)
             case LookThroughProbe(function=function):
                 if function not in self.probes:
                     return _gone(f"there is no function {function}")

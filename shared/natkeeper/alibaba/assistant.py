@@ -20,7 +20,7 @@ from natkeeper.domain.egress import Egress, EgressLost, EgressSeen
 from natkeeper.domain.ids import InstanceId
 from natkeeper.guest.report import SetupReport, Unreadable, parse_report
 from natkeeper.guest.script import library_command, render
-from natkeeper.ports import Clock, SetupRun, StartLook, StartSetup
+from natkeeper.ports import Clock, SetupRun, StartLook, StartRelay, StartSetup
 
 with lean("alibabacloud_ecs20140526"):
     from alibabacloud_ecs20140526 import models
@@ -30,6 +30,7 @@ with lean("alibabacloud_ecs20140526"):
 SETUP = "natkeeper-setup"
 LIBRARY = "natkeeper-library"
 LOOK = "natkeeper-look"
+RELAY = "natkeeper-relay"
 SETUP_TIMEOUT_S = 600
 LOOK_TIMEOUT_S = 60
 PER_PAGE = 50
@@ -76,6 +77,24 @@ def read_look(attempt: Attempt, invocation: str, clock: Clock) -> Egress | None:
     except (ValueError, KeyError, TypeError):
         why = ", ".join(filter(None, (status, result.error_code, result.error_info)))
         raise RefusedError(f"the look on {result.instance_id} told nothing: {why}") from None
+
+
+def start_relay(attempt: Attempt, call: StartRelay, token: str) -> str:
+    """Arm the relay with the program that the setup left on the gateway (RunCommand); returns the invocation's id."""
+    script = f'#!/bin/sh\nexec sh "${{NATKEEPER_ROOT:-}}/etc/natkeeper/table.sh" arm {call.peer} {call.seconds}\n'
+    return _run(attempt, RELAY, script.encode(), (call.gateway,), LOOK_TIMEOUT_S, token)
+
+
+def read_relay(attempt: Attempt, invocation: str) -> str | None:
+    """Read whether a relay is armed (DescribeInvocationResults): empty if it is, else why not; None while under way."""
+    results = _results(attempt, invocation)
+    status = (results[0].invocation_status or "") if results else "Pending"
+    if status in _UNDER_WAY:
+        return None
+    said = _decoded(results[0].output).strip().rpartition("\n")[2]
+    if said == "armed":
+        return ""
+    return said[:_LONGEST_REASON] or ", ".join(filter(None, (status, results[0].error_code, results[0].error_info)))
 
 
 def read_setups(

@@ -41,17 +41,29 @@ from natkeeper.ports import (
     ReadInstances,
     ReadLook,
     ReadNatGateway,
+    ReadRelay,
     ReadRoutes,
     ReadSetups,
     Result,
     StartLook,
+    StartRelay,
     StartSetup,
     SteadyClock,
     UnassociateEip,
     Wait,
 )
 
-_WRITES = (PointRoute, NoteRoute, CreateRoute, DeleteRoute, AssociateEip, UnassociateEip, StartLook, HandOver)
+_WRITES = (
+    PointRoute,
+    NoteRoute,
+    CreateRoute,
+    DeleteRoute,
+    AssociateEip,
+    UnassociateEip,
+    StartLook,
+    StartRelay,
+    HandOver,
+)
 """What changes something: two equal ones are two."""
 
 
@@ -176,6 +188,10 @@ class AlibabaCloud:
                 return assistant.start_look(attempt, call, token)
             case ReadLook(invocation=invocation):
                 return assistant.read_look(attempt, invocation, self.clock)
+            case StartRelay():
+                return assistant.start_relay(attempt, call, token)
+            case ReadRelay(invocation=invocation):
+                return assistant.read_relay(attempt, invocation)
             case StartSetup(via="assistant"):
                 return assistant.start_setup(attempt, call)
             case ReadSetups(via="assistant", since=since, gateways=gateways):

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 
     from natkeeper.domain.ids import InstanceId, TableId
     from natkeeper.domain.observed import Condition, Instance
+    from natkeeper.domain.relay import Relay
 
 T = TypeVar("T")
 
@@ -73,6 +74,7 @@ class Seen:
     an answer said. `polls`: how often the run has waited since something happened. `patient_until`: how long the
     writes that were accepted usually take. `sighted`: when every table was first seen. `gone`:
     instances that do not exist, as more than one answer said. `former`: gateways that the configuration no longer has.
+    `relays`: those that were tried.
     """
 
     conditions: Mapping[InstanceId, Condition] | Unseen | None = None
@@ -87,6 +89,7 @@ class Seen:
     refused: set[str] = field(default_factory=set)
     attempts: Attempts = field(default_factory=Attempts)
     one_by_one: bool = False
+    relays: set[Relay] = field(default_factory=set)
     polls: int = 0
     patient_until: datetime | None = None
     sighted: datetime | None = None

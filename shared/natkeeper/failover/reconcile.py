@@ -24,6 +24,7 @@ from natkeeper.domain.ids import InstanceId
 from natkeeper.domain.observed import Instance, NextHop, Unseen
 from natkeeper.domain.probe_report import watched
 from natkeeper.domain.world import RouteView, SoFar, World, belongs
+from natkeeper.failover import relay
 from natkeeper.failover.apply import Applied, Write, act_of, apply, in_words, moved, shown, subject, writes_of
 from natkeeper.failover.gateway_setup import upkeep
 from natkeeper.failover.observe import Question, Seen, observe, observe_setups
@@ -59,10 +60,12 @@ from natkeeper.ports import (
     LookThroughProbe,
     ReadInstances,
     ReadLook,
+    ReadRelay,
     ReadSetups,
     Result,
     Run,
     StartLook,
+    StartRelay,
     StartSetup,
     UnassociateEip,
     Wait,
@@ -84,7 +87,7 @@ MANY = 3
 WATCH_S = 0.5
 """How long to wait before looking again for a change that a signal announced."""
 
-_SLOW = (Wait, LookThroughProbe, StartLook, ReadLook, StartSetup, ReadSetups, HandOver)
+_SLOW = (Wait, LookThroughProbe, StartLook, ReadLook, StartRelay, ReadRelay, StartSetup, ReadSetups, HandOver)
 
 
 def guard(errand: Errand, run: str, clock: Clock, deadline: datetime, ledger: Ledger | None = None) -> Run[Receipt]:
@@ -253,7 +256,14 @@ def _act(
     clock: Clock,
     deadline: datetime,
 ) -> Run[tuple[SoFar, bool]]:
-    """Write what is decided; where there is nothing to write, look or wait. Return True with it after a look."""
+    """Write what is decided; where there is nothing to write, look or wait. Return True with it after a look.
+
+    Where only planned moves are left to write, their relays come first, and the world is read again before the moves.
+    """
+    writes, relays = relay.before(writes, world, policy, seen)
+    if relays:
+        yield from relay.arm(relays, policy, seen, account, clock, deadline)
+        return world.so_far, False
     applied = yield from apply(writes, world.so_far, seen.attempts)
     _account_for(applied, writes, world, seen, account, clock())
     if applied.pause_s and not applied.accepted:
