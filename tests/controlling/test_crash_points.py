@@ -127,6 +127,10 @@ def _split_detour() -> Stage:
     return stage
 
 
+def _relayed() -> Stage:
+    return Stage({"prod": group(relay="10m")})
+
+
 STORIES = {
     "stop": Story(Stage, _stop),
     "crash": Story(Stage, _crash, hidden=True),
@@ -152,6 +156,11 @@ STORIES = {
     "api-outage": Story(Stage, _api_outage, hidden=True, ends=lambda stage: stage.cloud.mend()),
     "foreign": Story(Stage, _foreign),
     "internet-down": Story(Stage, _internet_down, ends=_internet_up),
+    "relay": Story(_relayed, lambda _: person("switch", to=B)),
+    "relay-then-death": Story(_relayed, lambda _: person("switch", to=B), ends=lambda stage: stage.world.stop(A)),
+    "spot-relay": Story(_relayed, _spot),
+    "visitors": Story(Stage, lambda _: person("switch", to=B)),
+    "ranges": Story(Stage, lambda _: person("switch", to=B)),
     "missing": Story(Stage, _missing),
     "bad standby": Story(lambda: Stage({"prod": group(gateways=[A, B, C])}), _bad_standby),
     "detour": Story(_split_detour, _stop),

@@ -113,7 +113,8 @@ def _observed(
     phase: Callable[[str], None],
     playing: Callable[[Scenario, Setting], Result],
 ) -> Drilled:
-    felt, heard, names = Felt(flows or Flows()), list[record.Moment](), dict[str, str]()
+    flows = replace(flows or Flows(), every=scenario.policy.get("way_in") == "every")
+    felt, heard, names = Felt(flows), list[record.Moment](), dict[str, str]()
     setting = Setting(ground=LabGround, beside=felt.beside, hear=heard.append, phase=phase, named=names.update)
     result = playing(forwarding(scenario), setting)
     fault_at = result.evidence.fault_at

@@ -42,6 +42,8 @@ class Flows:
     idle: int = 25
     udp: int = 5
     inward: int = 5
+    every: bool = False
+    """Whether visitors keep flows by every gateway, and not only by the one with the route."""
 
 
 @dataclass(slots=True)
@@ -83,7 +85,7 @@ class Felt:
             orders.append((way, name, lab.private_host(vswitch), outward))
         for number, (name, address) in enumerate(_addresses(play).items() if flows.inward else ()):
             # A flow can only be opened through the gateway that the private host's answers take.
-            lasting = flows.inward if number == 0 else 0
+            lasting = flows.inward if number == 0 or flows.every else 0
             order = Order((address, INWARD_HTTP), (address, INWARD_ECHO), busy=lasting, idle=lasting)
             orders.append((f"in {name}", f"in by {name}", lab.internet.namespace, order))
         return orders

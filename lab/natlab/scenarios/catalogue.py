@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Final
 
 from natlab.scenarios import steps, verdicts
+from natlab.scenarios.connections import CONNECTIONS
 from natlab.scenarios.network import FORWARDED, NOTIFIES, PRIVATE_HOST
 from natlab.scenarios.scenario import Scenario
 from natlab.scenarios.stage import Play
@@ -332,6 +333,7 @@ SCENARIOS: Final[tuple[Scenario, ...]] = (
         takes_s=25,
         extra=True,
     ),
+    *CONNECTIONS,
     *_DRIFTS,
 )
 

@@ -1,0 +1,121 @@
+"""Scenarios about connections that are to go on, and about visitors who come in by a gateway."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+from natlab.scenarios import steps, verdicts
+from natlab.scenarios.network import FORWARDED, PRIVATE_HOST
+from natlab.scenarios.scenario import Scenario
+from natlab.scenarios.stage import InVain, Play
+from natlab.scenarios.steps import breaks, then
+from natlab.scenarios.topology import A, B, Topology
+from natlab.scenarios.verdicts import no_connection_lost, passes, verified
+
+_PLANNED: Final = (passes(B), verdicts.ends_at(B), verified, no_connection_lost)
+_RELAYED: Final = (*_PLANNED, verdicts.told("relays what only", "for 10 min"))
+_SWITCH: Final = breaks(f"a person switches to {B}", steps.ask(action="switch", group="prod", to=B))
+_RANGE: Final = "30000-30010"
+_VISITED: Final[dict[str, Any]] = {"port": FORWARDED, "to": f"{PRIVATE_HOST}:8000"}
+
+
+def _arrive(play: Play, *ports: int) -> None:
+    """See that visitors of every gateway arrive at the private host. Raises InVain."""
+    for gateway in play.world.topology.gateways:
+        address = play.cloud.ecs.instance(play.id(gateway)).public_ip
+        for port in ports:
+            if not play.ground.arrives(address, port):
+                raise InVain(f"nothing arrives by port {port} of {address}")
+
+
+def _switch_with_visitors(*ports: int) -> Callable[[Play], object]:
+    def do(play: Play) -> None:
+        _arrive(play, *ports)
+        steps.ask(action="switch", group="prod", to=B)(play)
+
+    return do
+
+
+def _reclaim(play: Play) -> None:
+    play.cloud.ecs.reclaim_spot(play.id(A))
+
+
+CONNECTIONS: Final[tuple[Scenario, ...]] = (
+    Scenario(
+        "relay",
+        "a switch that cuts nothing",
+        "A person switches between gateways with addresses of their own; the new one must relay what only the old one "
+        "knows, so that live connections go on.",
+        (_SWITCH, steps.until_at(B)),
+        _RELAYED,
+        policy={"relay": "10m"},
+        extra=True,
+    ),
+    Scenario(
+        "relay-then-death",
+        "the relay's other end dies",
+        "A person switches, and the old gateway dies while connections go on through it; they must be reset and not "
+        "hang, and the route must stay.",
+        (
+            _SWITCH,
+            steps.until_at(B),
+            steps.pause(2.0),
+            then(f"the guest of {A} dies", lambda play: play.cloud.ecs.crash(play.id(A))),
+            steps.pause(6.0),
+        ),
+        _RELAYED,
+        policy={"relay": "10m"},
+        takes_s=18,
+        extra=True,
+    ),
+    Scenario(
+        "spot-relay",
+        "spot: relayed until it goes",
+        "The active gateway is a spot instance and gets its notice; its connections must go on through it until the "
+        "platform takes it.",
+        (
+            breaks(f"{A} gets notice that it will be reclaimed", _reclaim),
+            steps.until_at(B),
+            steps.pause(2.0),
+            then(f"the platform takes {A}", lambda play: play.cloud.ecs.crash(play.id(A))),
+            steps.pause(6.0),
+        ),
+        _RELAYED,
+        Topology(spot=frozenset({A})),
+        {"relay": "10m"},
+        takes_s=18,
+        extra=True,
+    ),
+    Scenario(
+        "visitors",
+        "visitors by every gateway",
+        "Visitors come in by both gateways while a person switches; both must be served all the time.",
+        (
+            breaks(f"visitors come by both, and a person switches to {B}", _switch_with_visitors(FORWARDED)),
+            steps.until_at(B),
+            then("visitors come again", lambda play: _arrive(play, FORWARDED)),
+        ),
+        _PLANNED,
+        policy={"way_in": "every", "forwards": [_VISITED]},
+        extra=True,
+    ),
+    Scenario(
+        "ranges",
+        "ranges of ports come along",
+        "Ranges of ports are forwarded by both gateways, one with hidden sources; all must arrive after a switch.",
+        (
+            breaks(f"a person switches to {B}", _switch_with_visitors(30000, 30010, 31001)),
+            steps.until_at(B),
+            then("visitors come again", lambda play: _arrive(play, 30000, 30010, 31001)),
+        ),
+        _PLANNED,
+        policy={
+            "forwards": [
+                {"port": _RANGE, "to": PRIVATE_HOST, "protocol": "both"},
+                {"port": "31000-31002", "to": f"{PRIVATE_HOST}:9000-9002", "hide_source": True},
+            ]
+        },
+        extra=True,
+    ),
+)
