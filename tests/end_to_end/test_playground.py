@@ -124,3 +124,28 @@ def test_a_cloud_forgets_old_executions() -> None:
         records.put(str(number), number)
     records.put("8", 80)
     assert dict(records) == {"7": 7, "8": 80, "9": 9}
+
+
+def test_a_cloud_that_was_up_for_a_day_holds_no_more_than_one_that_was_up_for_an_hour() -> None:
+    """Every table that grows with each run is bounded, and so are the states that stale reads look back to."""
+    from natlab.cloud.cloud import Cloud
+    from natlab.cloud.kernel.clock import VirtualClock
+    from natlab.cloud.kernel.records import STATES, Records
+
+    clock = VirtualClock()
+    cloud = Cloud(clock=clock)
+    try:
+        vswitch = cloud.vpc.create_vswitch(cloud.vpc.create_vpc("10.0.0.0/8"), "10.0.1.0/24", zone="cn-hangzhou-h")
+        gateway, region = cloud.ecs.create_instance(vswitch), {"RegionId": cloud.region}
+        order = {**region, "Type": "RunShellScript", "CommandContent": "true", "InstanceId.1": gateway}
+        for _ in range(2000):
+            cloud.call("ecs", "RunCommand", order)
+            clock.advance(2.0)
+        for action in ("DescribeCommands", "DescribeInvocations"):
+            assert cloud.call("ecs", action, region)["TotalCount"] <= 1000
+    finally:
+        cloud.close()
+    records: Records[int] = Records(lambda: 0.0, keep=3)
+    for number in range(1000):
+        records.put(str(number), number)
+    assert len(records._past) == STATES

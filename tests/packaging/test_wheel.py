@@ -59,6 +59,15 @@ def test_the_wheel_carries_what_a_deployment_needs(wheel: Path) -> None:
     assert not any("__pycache__" in name for name in names)
 
 
+def test_the_wheel_asks_for_what_builds_the_one_package_without_a_wheel(wheel: Path) -> None:
+    """A fresh environment of Python 3.12 has neither setuptools nor wheel, and pipx and uv leave out pip."""
+    with zipfile.ZipFile(wheel) as archive:
+        (name,) = (name for name in archive.namelist() if name.endswith(".dist-info/METADATA"))
+        asked = {line.split()[1].partition(">")[0] for line in archive.read(name).decode().splitlines()
+                 if line.startswith("Requires-Dist: ")}  # fmt: skip
+    assert {"pip", "setuptools", "wheel", "click", "rich", "packaging", "PyYAML"} <= asked
+
+
 def run(commands: Path, place: Town, home: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     environ = {
         **{key: value for key, value in os.environ.items() if key not in ("PYTHONPATH", "NATKEEPER_CONFIG")},

@@ -18,7 +18,7 @@ from natlab.cloud.ecs.assistant_answers import (
     result_answer,
 )
 from natlab.cloud.ecs.assistant_commands import Command
-from natlab.cloud.ecs.assistant_runs import HEARTBEAT_S, Invocation, Run, Runs
+from natlab.cloud.ecs.assistant_runs import HEARTBEAT_S, KEPT, Invocation, Run, Runs
 from natlab.cloud.kernel.context import Context
 from natlab.cloud.kernel.errors import ApiError
 from natlab.cloud.kernel.offered import Offer
@@ -43,7 +43,7 @@ class Assistant:
     def reset(self) -> None:
         """Forget every command and invocation."""
         self.runs = Runs(self._cloud, self._status_of)
-        self.commands: Records[Command] = Records(self._cloud.clock.now)
+        self.commands: Records[Command] = Records(self._cloud.clock.now, KEPT)
         self._tokens: dict[tuple[str, str], tuple[Mapping[str, object], JsonObject]] = {}
 
     @property

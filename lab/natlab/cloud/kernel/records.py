@@ -14,6 +14,8 @@ Record = TypeVar("Record")
 
 REMEMBERED_S = 300.0
 """How far back a stale read can look; older than that, the oldest thing still remembered is answered."""
+STATES = 100
+"""How many states of a table with `keep` are remembered at most: each is a copy, and a busy one has thousands."""
 
 
 class Records(Mapping[str, Record], Generic[Record]):
@@ -22,7 +24,7 @@ class Records(Mapping[str, Record], Generic[Record]):
     def __init__(self, now: Callable[[], float], keep: int | None = None) -> None:
         self._now, self._keep = now, keep
         self._current: dict[str, Record] = {}
-        self._past: deque[tuple[float, dict[str, Record]]] = deque()
+        self._past: deque[tuple[float, dict[str, Record]]] = deque(maxlen=None if keep is None else STATES)
 
     def __getitem__(self, key: str) -> Record:
         return self._current[key]
