@@ -15,6 +15,7 @@ from rich.console import Console
 from natkeeper.cli.app import COMMANDS
 from natkeeper.cli.status_table import board
 from natkeeper.cli.survey.history import Written, lines_of
+from tests.cli.screens import assert_screen
 from tests.cli.town import ROOT, Command, Town
 
 ID = re.compile(r"\b(?:i|vtb|ngw|eip)-bp1[a-z0-9]{18,}")
@@ -79,6 +80,15 @@ def test_no_line_is_wider_than_the_terminal_and_no_id_is_broken(parts: Any, widt
     assert max(map(cell_len, lines)) <= width, lines
     wide = printed(parts, 400, terminal=False)
     assert len(ID.findall("\n".join(lines))) == len(ID.findall("\n".join(wide)))
+
+
+@pytest.mark.parametrize("width", [60, 80, 120])
+@pytest.mark.parametrize(
+    "name, parts", [("board", lambda c: board(ANSWER, c)), ("history", lambda c: lines_of(EVENTS, c))]
+)
+def test_screens_of_any_width_are_those_that_a_person_has_read(name: str, parts: Any, width: int) -> None:
+    """Six of them, in tests/cli/screens."""
+    assert_screen(f"{name}-{width}", "\n".join(printed(parts, width, terminal=True)))
 
 
 @pytest.mark.parametrize("width", [60, 80])

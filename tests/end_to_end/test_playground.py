@@ -142,7 +142,7 @@ def test_a_cloud_that_was_up_for_a_day_holds_no_more_than_one_that_was_up_for_an
             cloud.call("ecs", "RunCommand", order)
             clock.advance(2.0)
         for action in ("DescribeCommands", "DescribeInvocations"):
-            assert cloud.call("ecs", action, region)["TotalCount"] <= 1000
+            assert int(str(cloud.call("ecs", action, region)["TotalCount"])) <= 1000
     finally:
         cloud.close()
     records: Records[int] = Records(lambda: 0.0, keep=3)
