@@ -11,7 +11,7 @@ import pytest
 from natkeeper.domain.memory import Memory, decode
 from natkeeper.domain.observed import EntryStatus
 from natkeeper.failover.run import Told
-from natkeeper.ports import FailureKind, HandOver, NoteRoute, ReadRoutes
+from natkeeper.ports import FailureKind, HandOver, NoteRoute, ReadInstances, ReadRoutes
 from tests.fakes.cloud import READS
 from tests.fakes.stage import FALLBACK, TABLE, A, B, C, Stage, group, hop, person
 
@@ -266,3 +266,17 @@ def test_a_table_that_cannot_be_read_ends_no_darkness() -> None:
     fault.times = 0
     stage.sweeps(2)
     assert ["ended" in each for each in told(stage, "dark")] == [False, True]
+
+
+def test_a_standby_that_cannot_be_seen_ends_no_degraded_episode() -> None:
+    """B is gone, and for one sweep nobody can tell: nothing was mended, so people hear of no end."""
+    stage = Stage()
+    stage.world.delete_machine(B)
+    stage.sweeps(8)
+    before = len(told(stage, "degraded"))
+    fault = stage.cloud.fail(ReadInstances, FailureKind.UNREACHABLE, where=lambda call: call.ids == (B,))
+    stage.sweeps(2)
+    fault.times = 0
+    stage.sweeps(8)
+    assert len(told(stage, "degraded")) == before
+    assert "e=G" in stage.description()

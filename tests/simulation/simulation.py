@@ -254,7 +254,7 @@ class Acts(RefusingActs):
         self.town.own_address(gateway, None)
 
     def _gets_an_address(self, gateway: str) -> None:
-        self.town.own_address(gateway, "198.51.100.77")
+        self.town.own_address(gateway, f"198.51.100.{70 + sum(gateway.encode()) % 100}")
 
     def _eip_is_taken_off(self, eip: str) -> None:
         self.town.lose_eip(eip)

@@ -187,9 +187,17 @@ def troubles_of(
         ):
             if trouble is not None:
                 found.append(trouble)
-            elif dark is None and (kind is not EpisodeKind.FULL or _measured(world, policy)):
+            elif dark is None and _allows(kind, world, policy):
                 well.add(kind)
     return Judged(tuple(found), frozenset(well))
+
+
+def _allows(kind: EpisodeKind, world: World, policy: Group) -> bool:
+    """Return True if the world allows to say that there is no trouble of this kind: what is hidden ends none."""
+    if kind is EpisodeKind.FULL:
+        return _measured(world, policy)
+    hidden = (isinstance(world.health(hop, policy), Unknown) for hop in hops_of(policy))
+    return kind is not EpisodeKind.DEGRADED or not any(hidden)
 
 
 # ---- dark ------------------------------------------------------------------------------------------------

@@ -41,6 +41,8 @@ EIP_LEFT, LATELY = timedelta(seconds=12), timedelta(seconds=60)
 """How long a run waits for an EIP that another run has set in motion, and for how long after that one's move."""
 LOOK_BEFORE = timedelta(seconds=7.5)
 """Until when a run without an accepted write begins a look, which may take `LookThroughProbe.patience_s`."""
+LONG_WORK = timedelta(seconds=9)
+"""Until when such a run starts what may wait for the next sweep: a setup, of which starting takes up to 4 s."""
 TOO_LATE = timedelta(seconds=11.7)
 """When such a run starts nothing more that could wait."""
 STALE = timedelta(seconds=2)

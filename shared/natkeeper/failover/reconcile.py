@@ -33,6 +33,7 @@ from natkeeper.failover.pacing import (
     BLIND_FOR,
     EIP_TAKES,
     LAST_TRY,
+    LONG_WORK,
     LOOK_BEFORE,
     ROUTE_TAKES,
     STALE,
@@ -366,6 +367,8 @@ def _afterwards(
     reporter = None if errand.report is None else policy.probe_of(watched(policy, errand.report.function))
     if errand.report is not None and reporter is not None:
         yield from resume(reporter, errand.report, world, policy, clock())
+    if account.written is None and not errand.by_person and clock() - account.began >= LONG_WORK:
+        return
     lost = frozenset(gateway for gateway in policy.gateways if isinstance(seen.egress.get(gateway), EgressLost))
     if isinstance(seen.internet, EgressLost):
         lost = frozenset()
