@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -32,6 +33,8 @@ OF_A_HOP = (
     "SomethingNew",
     "OperationFailed.InstanceDismatchCurrentVpc",
 )
+_NEW_LETTERS = re.compile(r" [ofkreu]=[^\s\]]+")
+"""The letters of memory that 0.1 did not have."""
 OF_A_RIGHT = ("Forbidden.RAM", "NoPermission")
 OF_A_TABLE = ("OperationDenied.RouteTableTypeNotPermitted", "QuotaExceeded", "IncorrectStatus.Vswitch", "SomethingNew")
 OF_WORDS = ("InvalidDescription.Malformed", "IllegalParam.RouteEntryName")
@@ -88,6 +91,24 @@ class RefusingActs:
         town = self.simulation.town
         town.holes[gateway] = town.second + seconds
         self._until_over(seconds)
+
+    def _is_rolled_back(self, table: str) -> None:
+        """The first release writes its own letters into the entries, and drops the others; then the new one is back."""
+        for entry in self.simulation.town.tables[table]:
+            entry.description = _NEW_LETTERS.sub("", entry.description)
+        self._forgetful(3600.0)
+
+    def _memory_is_edited(self, table: str, how: str) -> None:
+        """Somebody edits the description in the console: its end is lost, words are added, a value, or all of it."""
+        for entry in self.simulation.town.tables[table]:
+            text = entry.description
+            edits = {"cut": text.rstrip("]"), "words": f"{text} (ticket 12)", "garbled": text.replace("s=", "s=x")}
+            entry.description = edits.get(how, "")
+        self._forgetful(3600.0)
+
+    def _forgetful(self, seconds: float) -> None:
+        region = self.simulation.region
+        region.edited_until = self.simulation.town.second + seconds
 
     def _probe_is_broken(self, seconds: float) -> None:
         town, region = self.simulation.town, self.simulation.region

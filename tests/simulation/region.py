@@ -80,6 +80,7 @@ class Region(FakeCloud):
         self.on_repair: Callable[[], None] = lambda: None
         self.refusals: list[Refused] = []
         self.probe_broken_until = -1e9
+        self.edited_until = -1e9
         self._stale: dict[Any, Result] = {}
         self._stale_until = 0.0
 
@@ -119,7 +120,9 @@ class Region(FakeCloud):
 
     @property
     def forgetful(self) -> bool:
-        """Whether nothing can be written down, because the platform refuses the words."""
+        """Whether nothing can be written down, because the platform refuses the words, or what was written is lost."""
+        if self.town.second < self.edited_until:
+            return True
         return any(self.town.second < each.until + 3600 and each.kind in ("words", "note") for each in self.refusals)
 
     def takes(self, table: str, hop: NextHop) -> bool:

@@ -184,7 +184,7 @@ def _something(  # noqa: C901, PLR0912, PLR0915  one arm for each thing that can
             (4, "fails"), (3, "is deleted"), (4, "loses its address"), (5, "switch"), (4, "pause"), (1, "resume"),
             (2, "setup"), (3, "route deleted"), (3, "route re-pointed"), (1, "half added"), (2, "internet down"),
             (3, "nat down"), (9, "is refused"), (3, "tasks take"), (2, "entry is stuck"), (2, "list has holes"),
-            (1, "probe is broken"),
+            (1, "probe is broken"), (2, "is rolled back"), (2, "memory is edited"),
         ]  # fmt: skip
     what = chance.choices([kind for _, kind in kinds], [weight for weight, _ in kinds])[0]
     at, later = round(at, 2), round(at + chance.choice((0.5, 5.0, 30.0, 90.0, 400.0)) * chance.uniform(0.5, 2), 2)
@@ -237,6 +237,10 @@ def _something(  # noqa: C901, PLR0912, PLR0915  one arm for each thing that can
             return [Happening(at, what, (table, chance.choice((5.0, 40.0, 300.0, 4000.0))))]
         case "list has holes":
             return [Happening(at, what, (gateway, chance.choice((0.3, 5.0, 90.0))))]
+        case "is rolled back":
+            return [Happening(at, what, (table,))]
+        case "memory is edited":
+            return [Happening(at, what, (table, chance.choice(("cut", "words", "garbled", "gone"))))]
         case "probe is broken":
             return [Happening(at, what, (chance.choice((60.0, 1200.0, 9000.0)),))]
         case "nat down":
