@@ -37,6 +37,8 @@ class Bounds:
         self.apart: dict[str, float] = {}
         self.moves: dict[str, deque[float]] = {}
         self.stalled_until = -1.0
+        self.parts: set[tuple[str, str, str]] = set()
+        """Tables and next hops to which a run had an entry created."""
 
     def disturbed(self) -> None:
         """What is owed is owed from now on."""
@@ -105,12 +107,15 @@ class Bounds:
         kind = type(call).__name__  # an entry that somebody deleted meanwhile is another one, to be created
         key = run.name, kind, call.table, call.destination, getattr(getattr(call, "to", None), "id", "")
         self.tries[key] = self.tries.get(key, 0) + 1
-        if self.tries[key] > TRIES:
+        # Of a detour's entries one was taken: the platform may want seconds before the next, so that has a try more.
+        if self.tries[key] > TRIES + ((run.name, call.table, key[-1]) in self.parts):
             self.rules.violate("attempts", f"{run.name} tries {key[1:]} for the {self.tries[key]}th time")
 
     def accepted(self, run: Any, call: Any) -> None:
         """A write was carried out; while all witnesses fail alike there is one round of moves an hour."""
         self.wrote.add(run.name)
+        if isinstance(call, CreateRoute):
+            self.parts.add((run.name, call.table, call.to.id))
         if not isinstance(call, PointRoute) or self.town.second >= self.region.probe_broken_until:
             return
         if self.region.forgetful:

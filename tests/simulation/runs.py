@@ -17,7 +17,7 @@ from natkeeper.domain.config import Config
 from natkeeper.domain.egress import EgressSeen
 from natkeeper.domain.observed import NextHop
 from natkeeper.failover.run import Answer, Told, attend
-from natkeeper.ports import Batch, Failure, FailureKind, Result, Wait
+from natkeeper.ports import Batch, Failure, FailureKind, LookFromHere, Result, Wait
 from tests.simulation.region import Region, draws
 from tests.simulation.rules import Rules
 from tests.simulation.story import Noise
@@ -130,9 +130,10 @@ class Invocation:
             self.die(f"killed after call {self.calls}")
             return
         left = (sent - self.function.town.now).total_seconds() + call.patience_s
-        if out + back > min(ATTEMPT_FOR_S, left):
+        waits = min(call.timeout_s if isinstance(call, LookFromHere) else ATTEMPT_FOR_S, left)
+        if out + back > waits:
             arrival.given_up = True
-            self.function.town.quietly(min(ATTEMPT_FOR_S, left), lambda: self._failed_attempt(arrival))
+            self.function.town.quietly(waits, lambda: self._failed_attempt(arrival))
 
     def _failed_attempt(self, arrival: _Arrival) -> None:
         """Hear nothing of an attempt in time."""
