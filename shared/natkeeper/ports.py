@@ -374,11 +374,15 @@ class StartSetup(Call[str]):
 
 @dataclass(frozen=True, slots=True)
 class HandOver(Call[None]):
-    """Invoke `function` asynchronously with `payload` (InvokeFunction, Async): how receipts reach people."""
+    """Invoke `function` asynchronously with `payload` (InvokeFunction, Async): how receipts reach people.
+
+    Function Compute waits for `delay_s` seconds first (header x-fc-async-delay, 3600 at most).
+    """
 
     patience_s: ClassVar[float] = 2.0
     function: str
     payload: bytes
+    delay_s: int = 0
 
 
 @dataclass(frozen=True, slots=True)

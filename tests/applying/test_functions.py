@@ -131,3 +131,12 @@ def test_each_invocation_has_a_connection_of_its_own(served: Cloud) -> None:
         for number in (1, 2):
             assert isinstance(ask(served, LookThroughProbe("probe"), wire.endpoint), EgressSeen)
             assert wire.connections == number
+
+
+def test_a_run_is_handed_on_with_a_delay(served: Cloud) -> None:
+    """Function Compute keeps the payload for that long before it delivers it: header x-fc-async-delay."""
+    deploy(served, "itself", lambda _event, _context: b"")
+    heard: list[str] = []
+    served.wire_observers.append(lambda request, _: heard.append(request.headers.get("x-fc-async-delay", "")))
+    assert ask(served, HandOver("itself", b"{}", 2)) is None
+    assert heard == ["2"]

@@ -55,6 +55,16 @@ def stage() -> Stage:
     return Stage()
 
 
+def test_a_delayed_request_runs_after_its_delay(stage: Stage) -> None:
+    """x-fc-async-delay: whole seconds, 3600 at most."""
+    stage.function("f")
+    stage.cloud.fc.submit("f", b"one", delay_s=2)
+    stage.clock.advance(1.9)
+    assert stage.times("f") == []
+    stage.clock.advance(0.2)
+    assert stage.times("f") == [2.0]
+
+
 def test_an_accepted_request_runs_later_and_succeeds(stage: Stage) -> None:
     """The caller gets an id at once; the queue is empty when the function has run."""
     stage.function("f")

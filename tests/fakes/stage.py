@@ -25,6 +25,7 @@ FALLBACK = "ngw-last"
 EIP = "eip-walks"
 PROBE = "natkeeper-probe"
 NOTIFY = "natkeeper-notify"
+ITSELF = "natkeeper-failover"
 RUN_FOR = timedelta(seconds=45)
 
 
@@ -65,6 +66,7 @@ class Stage:
         self.cloud = FakeCloud(self.world)
         self.told = Told()
         self._runs = 0
+        self.told.rest.itself = ITSELF
         for each in self.config.groups:
             follows = each.address if not isinstance(each.address, str) else None
             for number, gateway in enumerate(each.gateways):
@@ -148,6 +150,10 @@ class Stage:
         entry = self.world.entry(TableId(table), "0.0.0.0/0")
         assert entry is not None
         return entry.description
+
+    def handed_on(self) -> list[dict[str, Any]]:
+        """What runs have handed on to runs to come, in order."""
+        return [json.loads(payload) for _, function, payload in self.cloud.handed if function == ITSELF]
 
     def told_people(self) -> list[dict[str, Any]]:
         """Every receipt that was handed over to the notify function."""

@@ -182,8 +182,8 @@ class AlibabaCloud:
         match call:
             case LookThroughProbe(function=function):
                 return fc.look_through_probe(attempt, function, self.clock)
-            case HandOver(function=function, payload=payload):
-                return fc.hand_over(attempt, function, payload)
+            case HandOver(function=function, payload=payload, delay_s=delay_s):
+                return fc.hand_over(attempt, function, payload, delay_s)
             case StartLook():
                 return assistant.start_look(attempt, call, token)
             case ReadLook(invocation=invocation):

@@ -29,7 +29,7 @@ def look_through_probe(attempt: Attempt, function: str, clock: Clock) -> Egress:
 
     Raises RefusedError when the probe itself failed: then nothing is known about egress.
     """
-    headers, body = _invoke(attempt, function, _LOOK, "Sync", LOOK_S)
+    headers, body = _invoke(attempt, function, _LOOK, "Sync", LOOK_S, {})
     error = headers.get(_ERROR_TYPE)
     if error:
         raise RefusedError(f"{function} failed ({error}): {_message(body)}")
@@ -43,18 +43,23 @@ def look_through_probe(attempt: Attempt, function: str, clock: Clock) -> Egress:
     return EgressLost(clock(), str(reason or "no target answered")[:_LONGEST_REASON])
 
 
-def hand_over(attempt: Attempt, function: str, payload: bytes) -> None:
-    """Invoke `function` asynchronously: Function Compute keeps the payload and delivers it."""
-    _invoke(attempt, function, payload, "Async", WRITE_S)
+def hand_over(attempt: Attempt, function: str, payload: bytes, delay_s: int = 0) -> None:
+    """Invoke `function` asynchronously: Function Compute keeps the payload and delivers it, `delay_s` seconds later."""
+    _invoke(attempt, function, payload, "Async", WRITE_S, {"x-fc-async-delay": str(delay_s)} if delay_s else {})
 
 
 def _invoke(
-    attempt: Attempt, function: str, payload: bytes, kind: str, longest_s: float
+    attempt: Attempt,
+    function: str,
+    payload: bytes,
+    kind: str,
+    longest_s: float,
+    headers: dict[str, str],
 ) -> tuple[Mapping[str, str], bytes]:
     answer = attempt.clients.client(Client, attempt.clients.fc_address).invoke_function_with_options(
         function,
         models.InvokeFunctionRequest(body=io.BytesIO(payload)),
-        models.InvokeFunctionHeaders(x_fc_invocation_type=kind),
+        models.InvokeFunctionHeaders(x_fc_invocation_type=kind, common_headers=headers),
         attempt.options(longest_s),
     )
     body: Any = answer.body

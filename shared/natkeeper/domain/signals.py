@@ -20,6 +20,8 @@ from natkeeper.domain.untrusted import as_moment, as_object, as_text, as_texts
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+IN_A_ROW = 10
+"""How many runs may follow each other, each going on with what the one before has left."""
 MANUAL_ACTIONS = ("switch", "pause", "resume", "setup", "status", "sweep")
 
 _INSTANCE = re.compile(r"\bi-[a-z0-9]{3,40}")
@@ -174,10 +176,18 @@ class Sweep:
     group: GroupName | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class GoOn:
+    """An earlier run left something of `groups` to be done; it was the `link`-th run in a row to do so."""
+
+    groups: tuple[GroupName, ...]
+    link: int
+
+
 Manual = Switch | Pause | Resume | SetUp | Status | Sweep
 OfProbe = ProbeReport | ProbeBroken | ProbeHeard | FunctionFailed
 OfTrail = InstancesTouched | RouteTouched | AddressTouched
-Signal = InstanceEvent | OfTrail | OfProbe | Timer | Manual
+Signal = InstanceEvent | OfTrail | OfProbe | Timer | GoOn | Manual
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,6 +223,8 @@ def _parse_one(data: Any) -> Parsed:  # noqa: ANN401  what arrives may be anythi
         return Ignored(f"the payload is a {type(data).__name__}, not an object")
     if "action" in data:
         return _manual(data)
+    if data.get("natkeeper") == "go-on":
+        return _go_on(data)
     if "specversion" in data and "type" in data:
         return _cloud_event(data)
     if "triggerName" in data and "triggerTime" in data:
@@ -222,6 +234,13 @@ def _parse_one(data: Any) -> Parsed:  # noqa: ANN401  what arrives may be anythi
     if "product" in data and "name" in data:
         return _cloud_monitor(data)
     return Ignored("the payload has none of the shapes natkeeper knows")
+
+
+def _go_on(data: dict[str, Any]) -> Parsed:
+    groups, link = as_texts(data.get("groups")), data.get("link")
+    if not groups or not isinstance(link, int) or not 0 < link <= IN_A_ROW:
+        return Ignored("a run left something, and its message does not say of which groups")
+    return GoOn(tuple(map(GroupName, groups)), link)
 
 
 # ---- events of ECS ---------------------------------------------------------------------------------------

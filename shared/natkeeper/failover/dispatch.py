@@ -11,6 +11,7 @@ from natkeeper.domain.ids import GroupName
 from natkeeper.domain.signals import (
     AddressTouched,
     FunctionFailed,
+    GoOn,
     Ignored,
     InstanceEvent,
     InstancesTouched,
@@ -56,6 +57,7 @@ class Errand:
     `turn`: what is due may be started in this run; `leads`: a new version of the setup is tried on this group first.
     `setup_now`: gateways to set up without waiting for their time; `by_person`: a person asked, so no pause stops it.
     `read_only`: decide and tell, write nothing. `show`: the receipt shows all that was seen, however quiet it is.
+    `links`: how many runs in a row have left something of the group; `alone`: no other group waits for this run.
     """
 
     group: Group
@@ -73,6 +75,8 @@ class Errand:
     by_person: bool = False
     read_only: bool = False
     show: bool = False
+    links: int = 0
+    alone: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +124,8 @@ def plan(signals: Iterable[Parsed], config: Config, now: datetime) -> Plan:
                 _event(signal, config, now, draft)
             case ProbeReport() | ProbeBroken() | ProbeHeard() | FunctionFailed():
                 _of_probe(signal, config, draft)
+            case GoOn(groups=names, link=link):
+                _go_on(names, link, config, draft)
             case Timer(name=name):
                 _sweep(config.groups, f"timer {name}", now, draft)
             case _:
@@ -215,6 +221,15 @@ def _failed(signal: FunctionFailed, config: Config, draft: _Draft) -> None:
     draft.ignored.append(f"the function {signal.function:.60} failed, and it is no group's probe")
 
 
+def _go_on(names: Iterable[str], link: int, config: Config, draft: _Draft) -> None:
+    for name in names:
+        group = config.group(name)
+        if group is None:
+            draft.ignored.append(f"something was left of group {name!r:.60}, which does not exist")
+        else:
+            draft.add(Errand(group, f"what an earlier run has left ({link} in a row)", links=link))
+
+
 def look_another_way(group: Group) -> Errand:
     """Return the errand of a group whose probe is broken: look at the internet as well as can be done without it."""
     return Errand(group, "the probe is broken, so its gateway is looked at another way", look=True)
@@ -283,4 +298,5 @@ def _merge(one: Errand, other: Errand) -> Errand:
         by_person=one.by_person or other.by_person,
         read_only=one.read_only and other.read_only,
         show=one.show or other.show,
+        links=max(one.links, other.links),
     )

@@ -99,6 +99,7 @@ def handler(event: bytes, context: Any) -> str:  # noqa: ANN401  FC's context cl
     try:
         config = load_config()
         deadline = began + RUN_FOR
+        _TOLD.rest.itself = os.environ.get("FC_FUNCTION_NAME", "")
         attending = attend(event, config, run, _CLOCK, deadline, _TOLD)
         cloud = Watched(_cloud(config.region))
         answer = drive(attending, cloud, deadline + TELL_FOR)

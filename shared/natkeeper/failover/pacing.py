@@ -88,11 +88,12 @@ def due(wanted: list[Write], world: World, policy: Group, seen: Seen, now: datet
     """
     writes = [write for write in wanted if not lags(world, write, seen, now)]
     writes.sort(key=lambda write: not _urgent(write, world, policy))
-    if not seen.one_by_one:
-        return tuple(writes)
     routes = [write for write in writes if not isinstance(write.call, (AssociateEip, UnassociateEip))]
     views = [view for view in world.routes.values() if isinstance(view, RouteView)]
     changing = any(entry.status is not EntryStatus.AVAILABLE for view in views for entry in view.entries)
+    if not seen.one_by_one:  # not known to be so: one try, of the most urgent, shows it
+        spared = routes[1:] if changing and not seen.written else []
+        return tuple(write for write in writes if write not in spared)
     under_way = changing or len(writes) < len(wanted)
     return (*([] if under_way else routes[:1]), *(write for write in writes if write not in routes))
 

@@ -27,6 +27,7 @@ from natkeeper.domain.world import RouteView, SoFar, World, belongs
 from natkeeper.failover import relay
 from natkeeper.failover.apply import Applied, Write, act_of, apply, in_words, moved, shown, subject, writes_of
 from natkeeper.failover.gateway_setup import upkeep
+from natkeeper.failover.handing_on import MOST_TAKE, hand_on
 from natkeeper.failover.observe import Question, Seen, observe, observe_setups
 from natkeeper.failover.overdue import without_the_late
 from natkeeper.failover.pacing import (
@@ -101,7 +102,7 @@ def guard(errand: Errand, run: str, clock: Clock, deadline: datetime, ledger: Le
     policy = errand.group
     account, seen, so_far, report = (
         Account(clock()),
-        Seen(gone=set(map(InstanceId, errand.deleted))),
+        Seen(gone=set(map(InstanceId, errand.deleted)), one_by_one=errand.links > 0),
         SoFar(wish=errand.wish, watched_since=ledger.since),
         errand.report,
     )
@@ -136,9 +137,11 @@ def guard(errand: Errand, run: str, clock: Clock, deadline: datetime, ledger: Le
         writes = due(wanted, world, policy, seen, clock())
         if not wanted and not _waits(decision) and not any(isinstance(step, Verify) for step in decision.steps):
             break  # what remains to be done was refused, and will be
+        if not writes and not errand.alone and _others_first(errand, decision, wanted, seen, clock()):
+            account.handed_on = yield from hand_on(errand, world, account, ledger.rest, clock())
         tried = clock() - account.began
         more = (looked and tried < TOO_LATE) or first_try(writes, account, seen, clock())
-        if took_long(decision, world, account, seen, clock()) and not more:
+        if account.handed_on or (took_long(decision, world, account, seen, clock()) and not more):
             break
         if wanted and not writes:
             yield from poll(seen)
@@ -146,11 +149,29 @@ def guard(errand: Errand, run: str, clock: Clock, deadline: datetime, ledger: Le
             continue
         so_far, looked = yield from _act(decision, writes, world, policy, seen, account, clock, deadline)
         question = Question(thorough=seen.partly, internet=_in_doubt(seen))
-    if not errand.read_only:
-        yield from _afterwards(errand, world, seen, account, ledger, clock, deadline)
-    account.problems += seen.trouble.values()
-    yield from _episodes(errand, world, decision, seen, account, ledger, clock, deadline)
+    yield from _finish(errand, world, decision, seen, account, ledger, clock, deadline)
     return account.close(errand, run, world, decision, clock())
+
+
+def _finish(
+    errand: Errand,
+    world: World,
+    decision: Decision,
+    seen: Seen,
+    account: Account,
+    ledger: Ledger,
+    clock: Clock,
+    deadline: datetime,
+) -> Run[None]:
+    """Hand on what there was no time for, do what could wait, and find out what lasts."""
+    if not errand.read_only:
+        if not account.handed_on and _left(decision, world, errand.group, seen, account):
+            account.handed_on = yield from hand_on(errand, world, account, ledger.rest, clock())
+        yield from _afterwards(errand, world, seen, account, ledger, clock, deadline)
+        account.join(ledger)
+    account.problems += seen.trouble.values()
+    if not account.handed_on:  # what lasts is judged by the run that has done what can be done
+        yield from _episodes(errand, world, decision, seen, account, ledger, clock, deadline)
 
 
 def _episodes(
@@ -350,6 +371,31 @@ def _others(world: World, policy: Group, hop: NextHop) -> frozenset[str]:
 def _waits(decision: Decision) -> bool:
     """Say whether the platform is at work on something."""
     return any(isinstance(step, Await) for step in decision.steps) or isinstance(decision.eip, EipAwait)
+
+
+def _others_first(errand: Errand, decision: Decision, wanted: list[Write], seen: Seen, now: datetime) -> bool:
+    """Say whether a run that writes nothing now only waits for the platform: other VPCs need not wait with it.
+
+    A write that takes no longer than most is waited for, unless they are known to take longer, and so is an EIP on its
+    way: nobody behind the route has the internet meanwhile. A look that is due is no waiting, unless writes come first.
+    """
+    if isinstance(decision.eip, EipAwait):
+        return False
+    if not errand.links and any(now - at < MOST_TAKE for _, at in seen.written.values()):
+        return False
+    return bool(wanted) or all(step.hop.id in seen.egress for step in decision.steps if isinstance(step, Verify))
+
+
+def _left(decision: Decision, world: World, policy: Group, seen: Seen, account: Account) -> bool:
+    """Say whether something is left for a later run: after a write of its own, or where another task was in the way.
+
+    What was refused is not: it would only be refused again.
+    """
+    if account.written is None and seen.one_by_one and any(isinstance(step, Hold) for step in decision.steps):
+        return True
+    writes = writes_of(decision, world, policy)
+    tried = account.written is not None or seen.one_by_one
+    return tried and any(subject(write.call) not in seen.refused for write in writes)
 
 
 def _in_doubt(seen: Seen) -> bool:

@@ -17,8 +17,10 @@ from typing import TYPE_CHECKING, Any
 from natkeeper.domain.episodes import EpisodeKind
 from natkeeper.domain.signals import (
     AddressTouched,
+    GoOn,
     InstanceEvent,
     InstancesTouched,
+    Parsed,
     RouteTouched,
     Timer,
     parse,
@@ -27,6 +29,7 @@ from natkeeper.failover import probes
 from natkeeper.failover.dispatch import Errand, plan
 from natkeeper.failover.probes import Probes
 from natkeeper.failover.reconcile import guard, hand_over, together
+from natkeeper.failover.rest import Rest
 from natkeeper.failover.telling import Ledger
 from natkeeper.ports import Failure, HandOver, ask
 from natkeeper.receipt import Receipt
@@ -65,6 +68,7 @@ class Told:
     ledgers: dict[str, Ledger] = field(default_factory=dict)
     proven: set[str] = field(default_factory=set)
     measured: dict[str, datetime] = field(default_factory=dict)
+    rest: Rest = field(default_factory=Rest)
 
     def measure(self, group: str, config: Config, now: datetime) -> bool:
         """Say whether it is time to log the metrics of `group`, and remember that they were."""
@@ -78,12 +82,16 @@ class Told:
 
     def ledger(self, group: str) -> Ledger:
         """Return what this process knows of the troubles of `group`."""
-        return self.ledgers.setdefault(group, Ledger(proven=self.proven))
+        return self.ledgers.setdefault(group, Ledger(proven=self.proven, rest=self.rest))
 
     def attended(self, payload: bytes | str, now: datetime) -> bool:
         """Say whether this very event was attended to a moment ago."""
         self.events = {event: at for event, at in self.events.items() if timedelta(0) <= now - at < NOTHING_NEW}
         return payload in self.events
+
+    def with_added(self, signal: Parsed) -> Parsed:
+        """Add to what an earlier run has left what others left of the same VPC since."""
+        return replace(signal, groups=self.rest.arrived(signal.groups)) if isinstance(signal, GoOn) else signal
 
     def repaired(self, receipt: Receipt) -> Receipt:
         """Make a change of what was repaired and not told yet; what was told is no part of the receipt any more.
@@ -167,8 +175,10 @@ def attend(payload: bytes | str, config: Config, run: str, clock: Clock, deadlin
     signals = tuple(parse(payload))
     if told.attended(payload, clock()):
         return Answer(ignored=("the bus repeats an event that was attended to a moment ago",))
+    signals = tuple(map(told.with_added, signals))
     todo = plan(signals, config, clock())
     swept = {errand.group.name for errand in todo.errands if errand.sweep and not errand.read_only}
+    alone = len(config.groups) == 1
     told.probes.wake(clock())
     heard: tuple[ProbeHeard | ProbeReport, ...] = (*todo.heard, *(e.report for e in todo.errands if e.report))
     silent = tuple(each for each in told.probes.silent(config, clock()) if each.group in swept)
@@ -177,6 +187,7 @@ def attend(payload: bytes | str, config: Config, run: str, clock: Clock, deadlin
         replace(
             errand,
             look=errand.look or errand.group.name in unseen,
+            alone=alone,
             show=errand.group.name in swept and told.measure(errand.group.name, config, clock()),
         )
         for errand in todo.errands

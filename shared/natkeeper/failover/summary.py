@@ -44,13 +44,17 @@ if TYPE_CHECKING:
     from natkeeper.domain.evidence import Evidence
     from natkeeper.domain.health import Health
     from natkeeper.failover.dispatch import Errand
+    from natkeeper.failover.telling import Ledger
 
 _CHANGES = (Move, Create, Bridge, Retire, Note, EipTake, EipGive)
 
 
 @dataclass(slots=True)
 class Account:
-    """Facts of one run for one group. `observed` is when it first saw, `written` when a first write was accepted."""
+    """Facts of one run for one group. `observed` is when it first saw, `written` when a first write was accepted.
+
+    `handed_on`: a later run goes on with what is left.
+    """
 
     began: datetime
     observed: datetime | None = None
@@ -66,6 +70,7 @@ class Account:
     troubled: bool = False
     blind: bool = False
     was_dark: bool = False
+    handed_on: bool = False
 
     def observe(self, now: datetime) -> None:
         """Note when the world was first seen."""
@@ -88,6 +93,13 @@ class Account:
         if not self.decided or self.decided[-1] != sentence:
             self.decided.append(sentence)
 
+    def join(self, ledger: Ledger) -> None:
+        """Leave what was done for the run that finishes it to tell, or tell what earlier runs left so."""
+        did, acts = [*ledger.did, *self.did], [*ledger.acts, *self.acts]
+        ledger.did, ledger.acts = (did, acts) if self.handed_on else ([], [])
+        if not self.handed_on:
+            self.did, self.acts = list(dict.fromkeys(did)), acts
+
     def close(self, errand: Errand, run: str, world: World, decision: Decision, now: datetime) -> Receipt:
         """Make the receipt."""
         hops = _hops(world)
@@ -98,6 +110,7 @@ class Account:
         unproven = [to for to, egress in moves.items() if egress is None]
         if unproven:  # what was seen before the move is no proof
             verified = None
+        if unproven and not self.handed_on:
             self.problems.append(f"not verified: the run ended before a look through {', '.join(unproven)}")
         self.problems += _without_the_eip(world, errand.group)
         at = {"observed": self.observed, "written": self.written, "total": now}
@@ -144,6 +157,8 @@ class Account:
         bad = any(isinstance(step, (Hold, Leave)) for step in decision.steps) or isinstance(decision.eip, EipHold)
         if bad or verified is False:
             return "attention"
+        if self.handed_on:
+            return "waiting"
         if not decision.settled:
             return "attention" if decision.changes and not errand.read_only else "waiting"
         return "changed" if self.did else "quiet"
@@ -169,7 +184,9 @@ class Account:
             parts = [now]
         elif unfinished or any(isinstance(step, (Hold, Leave, Refuse)) for step in decision.steps):
             parts.append(f"now: {now}")
-        if unfinished and self.failures:
+        if self.handed_on:
+            parts.append("the next run goes on with what is left")
+        elif unfinished and self.failures:
             parts.append(f"not done: {list(self.failures)[-1]}")
         return "; ".join(parts)
 

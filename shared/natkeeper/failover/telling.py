@@ -17,12 +17,14 @@ from natkeeper.domain.memory import Memory, Unreadable, decode, rewritten
 from natkeeper.domain.observed import EntryStatus, RouteEntry
 from natkeeper.domain.world import RouteView, World, belongs
 from natkeeper.failover.apply import vpc_of
+from natkeeper.failover.rest import Rest
 from natkeeper.ports import Failure, FailureKind, NoteRoute, Run, ask
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from natkeeper.domain.config import Group
+    from natkeeper.receipt import Act
 
 _JITTER = timedelta(seconds=5)
 """Sweeps come about once a minute: what is due within some seconds is due now."""
@@ -50,6 +52,8 @@ class Ledger:
 
     `judged`: the kinds that it has looked for before; `unwritable`: tables whose entries refused a note; `proven`:
     setup scripts that some gateway, of whichever group, has proven. `since`: when this process first looked.
+    `rest`: what was handed on, of all groups; `did` and `acts`: what runs did that handed it on, told by the one that
+    finishes.
     """
 
     lasting: dict[EpisodeKind, Lasting] = field(default_factory=dict)
@@ -57,6 +61,9 @@ class Ledger:
     unwritable: set[str] = field(default_factory=set)
     proven: set[str] = field(default_factory=set)
     since: datetime | None = None
+    rest: Rest = field(default_factory=Rest)
+    did: list[str] = field(default_factory=list)
+    acts: list[Act] = field(default_factory=list)
 
     def told(self, kinds: frozenset[EpisodeKind], now: datetime) -> None:
         """Remember that people were told of the episodes of these kinds."""

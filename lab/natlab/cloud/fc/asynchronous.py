@@ -47,9 +47,9 @@ class AsyncQueue:
         """How many requests of a function wait for an instance or a retry."""
         return len(self._waiting.get(function, ()))
 
-    def submit(self, invocation: Invocation) -> None:
-        """Take a request; it is tried shortly after."""
-        self._wait(invocation, self._latencies.of("fc.async.dispatch"))
+    def submit(self, invocation: Invocation, delay_s: float = 0.0) -> None:
+        """Take a request; it is tried shortly after, or that much later where it asks to be delayed."""
+        self._wait(invocation, delay_s + self._latencies.of("fc.async.dispatch"))
 
     def stop(self, invocation: Invocation) -> None:
         """Give a request up that waits; one that runs is not interrupted."""

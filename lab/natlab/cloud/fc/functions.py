@@ -288,7 +288,9 @@ class FunctionCompute:
             self.wait_for(lambda: invocation.ended)
             return invocation
 
-    def submit(self, name: str, payload: bytes = b"", *, request_id: str = "", source: str = "api") -> Invocation:
+    def submit(
+        self, name: str, payload: bytes = b"", *, request_id: str = "", source: str = "api", delay_s: float = 0.0
+    ) -> Invocation:
         """Take an asynchronous invocation. Raises ApiError: FunctionNotFound, EntityTooLarge."""
         with self._lock:
             self.function(name)
@@ -296,7 +298,7 @@ class FunctionCompute:
                 raise exceptions.payload_too_large(PAYLOAD_LIMIT)
             invocation = self._invocation(name, payload, request_id, source, asynchronous=True)
             self.invocations.append(invocation)
-            self.queue.submit(invocation)
+            self.queue.submit(invocation, delay_s)
             return invocation
 
     def wait_for(self, condition: Callable[[], bool], timeout_s: float | None = None) -> bool:

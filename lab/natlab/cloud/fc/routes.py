@@ -27,6 +27,8 @@ _FUNCTION_RESOURCE: Final = "function"
 LINKED: Final = "sendevent-fc.eventbridge.aliyuncs.com"
 """The service whose linked role lets EventBridge invoke functions."""
 
+_LONGEST_DELAY_S: Final = 3600
+
 
 @dataclass(frozen=True, slots=True)
 class Call:
@@ -181,7 +183,8 @@ class FunctionComputeV3:
         if way == "Async":
             if "x-fc-async-task-id" in request.headers:
                 self._check_new_task(call, request_id)
-            invocation = self.engine.submit(call.function, request.body, request_id=request_id)
+            delay_s = _delay(request.headers.get("x-fc-async-delay", "0"))
+            invocation = self.engine.submit(call.function, request.body, request_id=request_id, delay_s=delay_s)
             return Response(202, {"x-fc-request-id": request_id, "x-fc-async-task-id": invocation.request_id})
         invocation = self.engine.invoke(call.function, request.body, request_id=request.request_id)
         return invocation_response(invocation, tail=request.headers.get("x-fc-log-type", "") == "Tail")
@@ -401,3 +404,10 @@ class FunctionComputeV3:
     def _arn(self, call: Call) -> str:
         """The function's ARN. Raises ApiError FunctionNotFound."""
         return self.engine.arn(self.engine.function(call.function).name)
+
+
+def _delay(text: str) -> float:
+    """Read x-fc-async-delay: whole seconds, 3600 at most (help page "Asynchronous invocations", delayed invocation)."""
+    if not text.isdecimal() or int(text) > _LONGEST_DELAY_S:
+        raise exceptions.invalid(f"x-fc-async-delay '{text}' is not a number of seconds from 0 to {_LONGEST_DELAY_S}")
+    return float(text)

@@ -154,7 +154,8 @@ class _Arns:
 
 def _function(config: Config, names: Names, arn: _Arns) -> Grant:
     purpose = "the failover function: sees routes and gateways, moves routes, has gateways set up, tells people"
-    statements = (*_keeping(config, arn), _log(config, names, arn))
+    go_on = Statement("go on with what a run leaves", ("fc:InvokeFunction",), arn.functions(names.failover))
+    statements = (*_keeping(config, arn), go_on, _log(config, names, arn))
     return Grant("function", names.failover_role, purpose, statements, FC)
 
 
