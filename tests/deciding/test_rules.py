@@ -19,7 +19,7 @@ from natkeeper.domain.marks import with_marks, without_looks, without_mark
 from natkeeper.domain.memory import Memory, decode, encode, is_ours
 from natkeeper.domain.observed import NextHop, Unseen
 from natkeeper.domain.parts import around_zero
-from natkeeper.domain.signals import Pause, Switch
+from natkeeper.domain.signals import Pause, Resume, Switch
 from natkeeper.domain.world import RouteView, SoFar, World, belongs, hops_of
 from tests.deciding.land import Killed, Land
 from tests.deciding.strategies import lands, switches, worlds
@@ -70,6 +70,9 @@ ONLY_UNREADY = world(A, a="Stopped", b=unready()), group(A, B)
 REPLACED = world(RouteView(entry(A), (half(B, 0), half(B, 1))), a="Stopped"), BOTH
 HALF_WAY = world(RouteView(entry(A), (half(B, 0),)), a="Stopped"), BOTH
 GOING_HOME = world(B, moved(ago(60)), a=gateway(started=ago(60))), group(A, B, fallback=NAT, failback=60)
+FOREIGN = world(STRANGER), BOTH
+NOT_SEEN = world(A, a=BLIND), BOTH
+NO_PAUSE_TO_END = world(STRANGER, wish=Resume(GroupName("prod"))), BOTH
 ASKED = world(A, wish=Switch(GroupName("prod"), to=B)), BOTH
 ASKED_FOR_MISSING = world(None, wish=Switch(GroupName("prod"), to=B)), BOTH
 ALREADY_THERE = world(A, wish=Switch(GroupName("prod"), to=A)), BOTH
@@ -184,6 +187,7 @@ def test_a_persons_plain_wish_never_leads_to_what_is_not_eligible(both: tuple[Wo
 
 
 @given(worlds(wish=False))
+@example(NOT_SEEN)
 def test_unknown_health_never_moves_a_route(both: tuple[World, Group]) -> None:
     """Rule 3: a next hop that cannot be seen is kept, and so is a route whose table cannot be read."""
     world, policy = both
@@ -211,6 +215,7 @@ def test_when_no_api_answers_nothing_is_touched(both: tuple[World, Group]) -> No
 
 
 @given(worlds())
+@example(FOREIGN)
 def test_somebody_elses_next_hop_is_never_touched(both: tuple[World, Group]) -> None:
     """Rule 5: neither the entry nor its description, unless a person sends force or ends a pause that is ours."""
     world, policy = both
@@ -274,6 +279,7 @@ def test_what_is_remembered_always_fits_and_reads_back(both: tuple[World, Group]
 @example(PAUSED_AGAIN)
 @example(ALREADY_THERE)
 @example(ASKED_FOR_STRANGER)
+@example(NO_PAUSE_TO_END)
 def test_a_person_gets_what_was_asked_or_a_refusal(both: tuple[World, Group]) -> None:
     """A switch or a pause never ends in silence: it is done, refused, already so, or the world cannot be read."""
     world, policy = both
@@ -288,7 +294,7 @@ def test_a_person_gets_what_was_asked_or_a_refusal(both: tuple[World, Group]) ->
             assert here is not None
             assert wish.to == here.id
         if isinstance(step, Refuse):
-            assert isinstance(wish, (Switch, Pause))
+            assert isinstance(wish, (Switch, Pause, Resume))
 
 
 # ---- whole runs ------------------------------------------------------------------------------------------
