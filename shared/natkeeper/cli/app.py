@@ -29,6 +29,7 @@ COMMANDS = {
     "template": "doctor",
     "notify": "notify",
     "package": "configuration",
+    "probes": "probes",
     "deployment": "deployment",
     "status": "status",
     "plan": "status",

@@ -147,6 +147,7 @@ def check(seat: Seat) -> Exit:
 
     config = seat.config
     wrong, remarks = about_template(config, Path(seat.config_path).parent / "s.yaml")
+    wrong += _probe_mismatches(seat)
     wrong, remarks = [*wrong, *_unusable(config)], [*advice(config), *remarks]
     if seat.as_json:
         groups = [
@@ -165,6 +166,17 @@ def check(seat: Seat) -> Exit:
         seat.screen.say(f"  advice: {remark}", "yellow")
     seat.screen.say(f"{seat.config_path} is valid.", "green")
     return Exit.OK
+
+
+def _probe_mismatches(seat: Seat) -> list[str]:
+    """Find probes that the configuration and s.yaml beside it do not agree about."""
+    from natkeeper.cli.probe_resources import mismatches
+    from natkeeper.cli.survey.template_file import FILE, TemplateUnreadable, declared
+
+    try:
+        return mismatches(seat.config, declared(Path(seat.config_path).parent / FILE))
+    except TemplateUnreadable:
+        return []  # what is wrong with the file is said elsewhere, and it may be of Function Compute 2.0
 
 
 def _unusable(config: Any) -> list[str]:  # noqa: ANN401  a Config
@@ -211,6 +223,8 @@ def package(seat: Seat, *, out: str, cache: str, target: str, only: tuple[str, .
     from natkeeper.packaging.notification import read_addresses
 
     config = seat.config
+    if target == "fc" and (different := _probe_mismatches(seat)):
+        raise Wrong("; ".join(different))
     _, data = read_configuration(Path(seat.config_path))
     try:
         addresses = read_addresses(Path(seat.config_path))

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -44,6 +44,7 @@ class DeclaredFunction:
     resource: str
     name: str
     triggers: tuple[DeclaredTrigger, ...]
+    environment: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +147,8 @@ def _function(resource: str, props: Mapping[str, Any]) -> DeclaredFunction:
         )
         for trigger in props.get("triggers") or ()
     )
-    return DeclaredFunction(resource, str(props["functionName"]), triggers)
+    environment = {str(key): str(value) for key, value in (props.get("environmentVariables") or {}).items()}
+    return DeclaredFunction(resource, str(props["functionName"]), triggers, environment)
 
 
 def _resolved(value: Any, known: Mapping[str, Any]) -> Any:  # noqa: ANN401  whatever YAML can say
