@@ -199,7 +199,7 @@ def test_the_example_is_accepted_and_means_what_it_says() -> None:
     assert (group.failback, group.hold_down) == (Failback(1800), Seconds(300))
     assert group.forwards == (
         Forward(port=8443, to="10.0.1.20:443", protocol="tcp", from_=("203.0.113.0/24",)),
-        Forward(port="30000-30100", to="10.0.1.21", protocol="both"),
+        Forward(port="30000-30100", to="10.0.1.21", protocol="both", hide_source=False),
     )
     assert group.proxy
     assert group.proxy.taken == {("tcp", 443), ("tcp", 5432)}

@@ -37,5 +37,6 @@ def test_every_picture_is_used() -> None:
     """And each README has the one of its language."""
     assert "docs/img/how-it-works.svg" in links(ENGLISH)
     assert "docs/img/how-it-works.zh-CN.svg" in links(CHINESE)
-    shown = {Path(link).name for readme in (ENGLISH, CHINESE) for link in links(readme)}
+    pages = (ENGLISH, CHINESE, ROOT / "docs" / "connections.md")
+    shown = {Path(link).name for page in pages for link in links(page)}
     assert {path.name for path in IMAGES.iterdir()} <= shown

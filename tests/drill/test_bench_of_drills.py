@@ -25,6 +25,7 @@ LONG = drill(attempts=attempts(down=17.0, last=20.0), flows=(), gaps=())
 PLAYED = {
     "stop": STOPPED, "freeze": drill(), "manual": PLANNED, "maintenance": PLANNED, "spot": PLANNED,
     "follow": drill(flows=HALF), "freeze-follow": LONG,
+    "relay": replace(PLANNED, flows=(Flow("busy", 0, FAULT, 0.15),)),
 }  # fmt: skip
 Perform = Callable[[Callable[[Scenario], Observed]], dict[str, Figure]]
 
@@ -53,6 +54,8 @@ def test_every_figure_is_there_beside_its_aim(perform: Perform) -> None:
     assert (rows["stop_outage_s"].value, rows["freeze_outage_s"].value) == (2.05, 2.05)
     assert rows["stop_hung_s"].value == pytest.approx(1.0)
     assert {rows[f"{each}_lost"].value for each in ("manual", "maintenance", "spot")} == {0.0}
+    assert rows["relay_worst_s"].value == pytest.approx(0.05)
+    assert (rows["relay_survived"].value, rows["relay_lost"].value) == (1.0, 0.0)
     assert (rows["sweep_writes"].value, rows["sweep_writes"].met) == (0.0, True)
     assert {row.met for row in rows.values() if row.target is not None} == {True}
 
@@ -113,4 +116,4 @@ def test_without_a_lab_the_figures_say_what_is_missing(monkeypatch: pytest.Monke
     monkeypatch.setattr("natlab.real.preflight.preflight", lambda: ["The lab needs root."])
     told = list(packets.packets(1, lambda _text: None))
     assert {figure.missing for figure in told} == {"The lab needs root."}
-    assert len(told) == 1 + sum(len(part.rows) for part in (*packets.OWN, *packets.FOLLOWING))
+    assert len(told) == 1 + sum(len(part.rows) for part in (*packets.OWN, *packets.FOLLOWING, *packets.RELAYED))

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from natlab.drill.command import Drills
     from natlab.scenarios.scenario import Scenario
 
+_PACE_S = 0.1
+"""Between two questions of a busy connection."""
 _FEW, _MANY, _NONE = 25, 100, 0
 """Busy connections, and as many idle ones, that a private host keeps meanwhile."""
 
@@ -100,6 +102,11 @@ def _hung(seen: Observed) -> float:
     return max((each.hung_s for each in figures(seen).flows if each.hung_s is not None), default=0.0)
 
 
+def _worst(seen: Observed) -> float:
+    """The longest that a busy connection waited for an answer beyond its own pace, in seconds."""
+    return max(max(0.0, flow.longest_gap_s - _PACE_S) for flow in seen.flows if flow.kind == "busy")
+
+
 def _survivors(seen: Observed) -> float:
     return float(sum(flow.survived for flow in seen.flows if flow.kind != "udp"))
 
@@ -154,8 +161,17 @@ FOLLOWING = (
             "the same looks; the EIP waits for no route task", most=5.0),
     )),
 )  # fmt: skip
+RELAYED = (
+    Part("relay", _MANY, (
+        Row("relay_survived", "lab: planned move, own addresses, relay: TCP connections of 200 that go on", "",
+            _survivors, "without a relay none does", least=2.0 * _MANY),
+        Row("relay_worst_s", "lab: the same: longest wait of a busy connection", "s", _worst,
+            "beyond its pace of 0.1 s", most=0.1),
+        Row("relay_lost", "lab: the same: new connections that fail", "", _lost, "both gateways work", most=0.0),
+    )),
+)  # fmt: skip
 SWEEP = "sweep_writes", "lab: writes of a sweep of two healthy gateways", ""
-KEYS = (SWEEP[0], *(row.key for part in (*OWN, *FOLLOWING) for row in part.rows))
+KEYS = (SWEEP[0], *(row.key for part in (*OWN, *FOLLOWING, *RELAYED) for row in part.rows))
 
 
 def packets(runs: int, say: Callable[[str], None]) -> Iterator[Figure]:
@@ -165,17 +181,17 @@ def packets(runs: int, say: Callable[[str], None]) -> Iterator[Figure]:
     why = "not asked for (--lab-runs)" if runs < 1 else " ".join(preflight())
     if why:
         yield absent(*SWEEP, why)
-        yield from (row.absent(why) for part in (*OWN, *FOLLOWING) for row in part.rows)
+        yield from (row.absent(why) for part in (*OWN, *FOLLOWING, *RELAYED) for row in part.rows)
         return
-    yield from _on_a_stage(OWN, runs, say)
-    yield from _on_a_stage(FOLLOWING, runs, say)
+    for parts in (OWN, FOLLOWING, RELAYED):
+        yield from _on_a_stage(parts, runs, say)
 
 
 def _on_a_stage(parts: tuple[Part, ...], runs: int, say: Callable[[str], None]) -> Iterator[Figure]:
     from natlab.scenarios.stage import InVain
 
     say(f"lab: setting a stage for {', '.join(part.scenario for part in parts)}")
-    with _stage("stop" if parts is OWN else "follow") as stage:
+    with _stage("stop" if parts is OWN else parts[0].scenario) as stage:
         if parts is OWN:
             yield counted(*SWEEP[:2], stage.sweep(), target=0.0)
         for part in parts:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from natkeeper.cli.doctor.findings import Finding, advice, ok, unseen, wrong
@@ -188,6 +188,29 @@ def _setup(group: Group, ground: Ground, machine: Machine) -> Iterator[Finding]:
         return
     last = next((run for run in ground.setups if run.gateway == machine.id), None)
     yield _last_setup(group, about, last)
+    report = None if last is None else last.report
+    if isinstance(report, SetupReport) and isinstance(ground.machines, Mapping):
+        yield from tunnel(group, machine, [ground.machines[g] for g in group.gateways if g in ground.machines], report)
+
+
+def tunnel(group: Group, machine: Machine, all_: Sequence[Machine], report: SetupReport) -> Iterator[Finding]:
+    """Say with which other gateways `relay` and `way_in: every` work, and print the rule that may be missing."""
+    if group.relay is None and group.way_in != "every":
+        return
+    about = f"{machine.id} tunnel"
+    answer = report.facts.tunnel.split()
+    peers = [one for one in all_ if one.id != machine.id and one.private_ip]
+    for peer in peers:
+        if peer.private_ip in answer:
+            yield ok(group.name, about, f"{peer.id} answers: connections can be handed to it")
+            continue
+        first = machine.groups[0] if machine.groups else "sg-…"
+        do = (
+            f"aliyun ecs AuthorizeSecurityGroup --SecurityGroupId {first} --IpProtocol udp --PortRange 4790/4790 "
+            f"--SourceCidrIp {peer.private_ip}/32, then natkeeper setup; kernels before 4.18 have no relay"
+        )
+        says = f"{peer.id} does not answer (4790/udp): its connections are reset in planned moves, as without a relay"
+        yield advice(group.name, about, says, do)
 
 
 def _last_setup(group: Group, about: str, last: SetupRun | None) -> Finding:
