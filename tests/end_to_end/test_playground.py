@@ -12,7 +12,7 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -31,6 +31,19 @@ def steps() -> Iterator[tuple[str, list[str]]]:
         for part in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]:
             command, *lines = part.rstrip().splitlines()
             yield command, lines
+
+
+def recorded() -> list[str]:
+    """The lines of the first terminal that the page shows, without the time at their beginning."""
+    (block,) = re.findall(r"```text\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
+    return block.splitlines()
+
+
+def until(true: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 90.0
+    while not true():
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
 
 
 def run(command: str, environ: dict[str, str]) -> subprocess.CompletedProcess[str]:
@@ -76,6 +89,8 @@ def test_the_tour_is_true(playground: tuple[subprocess.Popen[str], dict[str, str
             assert any(each.startswith(wanted) for each in printed), (command, ended.stdout)
         count += 1
     assert count >= 8
+    for line in recorded():
+        until(lambda line=line: line in log.read_text(encoding="utf-8"))  # type: ignore[misc]
     timeline = log.read_text(encoding="utf-8")
     (url,) = re.findall(r"In a browser: (http://127\.0\.0\.1:\d+/)", timeline)
     assert "<title>natkeeper</title>" in urllib.request.urlopen(url, timeout=10).read().decode()  # noqa: S310  loopback
