@@ -35,6 +35,7 @@ def steps() -> Iterator[tuple[str, list[str]]]:
 
 def recorded() -> list[str]:
     """The lines of the first terminal that the page shows, without the time at their beginning."""
+    block: str
     (block,) = re.findall(r"```text\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
     return block.splitlines()
 
