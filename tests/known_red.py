@@ -10,7 +10,7 @@ import pytest
 
 RED = {
     "tests/simulation/test_stories.py::test_no_schedule_of_failures_breaks_a_rule": (
-        "about one story in five hundred still breaks a rule since refusals are part of it"
+        "about one story in a thousand still breaks a rule since refusals are part of it"
     ),
 }
 

@@ -104,7 +104,8 @@ def apply(writes: tuple[Write, ...], so_far: SoFar, attempts: Attempts) -> Run[A
         return applied
     results = yield tuple(write.call for write in writes)
     wordless: list[Write] = []
-    for write, result in zip(writes, results, strict=True):
+    # What was accepted first: from then on the tries of its target count, whatever the order of the calls.
+    for write, result in sorted(zip(writes, results, strict=True), key=lambda pair: isinstance(pair[1], Failure)):
         if _is_about_words(write, result):
             wordless.append(Write(write.step, bare(write.call)))
             applied = replace(applied, failed=(*applied.failed, _not_remembered(result)))
