@@ -82,6 +82,8 @@ def test_the_assumed_platform_is_confirmed(trial: Town, natkeeper: Command) -> N
     assert {name: found[name].get("way") for name in DECIDED} == {name: SWITCHES[name][0] for name in DECIDED}
     assert {name for name in SWITCHES if "way" not in found[name]} == set(NOT_HERE)
     assert all(found[name]["why"] for name in NOT_HERE)
+    halves = [call for call in trial.cloud.calls if call.params.get("DestinationCidrBlock") == "0.0.0.0/1"]
+    assert {(each.params["DryRun"].lower(), each.params["NextHopId"]) for each in halves} == {("true", trial.a)}
     untouched(trial)
 
 
