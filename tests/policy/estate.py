@@ -193,6 +193,11 @@ def falls_back_to_the_managed_gateway(place: Estate) -> None:
     place.stop("a")
     place.stop("b")
     receipt = place.run({"action": "sweep", "group": "full"})
+    for _ in range(RUNS_OF_A_DETOUR):  # where the entry is not changed in place, each run may make one part
+        if place.hop("full") == place.ids["fallback"]:
+            break
+        place.let_pass(10)
+        receipt = place.run({"action": "sweep", "group": "full"})
     assert place.hop("full") == place.ids["fallback"], receipt
     assert "cannot be read" not in str(receipt.get("problems", "")), receipt
 

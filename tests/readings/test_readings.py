@@ -19,7 +19,12 @@ from natlab.cloud.kernel.errors import ApiError
 from natlab.cloud.kernel.latencies import Latencies
 from natlab.cloud.kernel.readings import SWITCHES, UnknownReading
 from natlab.scenarios.readings import Platform, chosen, deviations, pairwise, platform
-from tests.policy.estate import estate, replaces_what_cannot_be_changed_in_place
+from tests.policy.estate import (
+    estate,
+    falls_back_to_the_managed_gateway,
+    replaces_what_cannot_be_changed_in_place,
+    sets_gateways_up_by_cloud_assistant,
+)
 from tests.readings.playing import FLOWS, not_replaceable, problem, refused_beforehand
 
 TABLE = {"RegionId": "cn-hangzhou"}
@@ -262,3 +267,15 @@ def test_a_refused_name_does_not_take_the_memory_along() -> None:
         assert entry is not None
         assert (entry.next_hop.id, entry.name) == (place.ids["d"], "")
         assert "[nk1" in entry.description
+
+
+@pytest.mark.parametrize(
+    "flow, ways",
+    [
+        (sets_gateways_up_by_cloud_assistant, {"invocations": "running-only"}),
+        (falls_back_to_the_managed_gateway, {"route-in-place-to-nat": "refused", "route-half": "black-listed"}),
+    ],
+)
+def test_what_a_whole_run_of_the_array_has_found_stays_mended(flow: Any, ways: dict[str, str]) -> None:
+    """A list of invocations that holds only running ones, and a fallback that is reached over eight entries."""
+    assert problem(flow, ways) == ""

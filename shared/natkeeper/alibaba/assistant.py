@@ -37,6 +37,8 @@ PER_PAGE = 50
 MOST_PAGES = 6
 """Of the list of invocations, in one reading: a gateway that none of them names counts as never set up."""
 _UNDER_WAY = frozenset({"Pending", "Scheduled", "Running", "Stopping"})
+_ENDED = ("Finished", "Failed", "PartialFailed")
+"""Values of InvokeStatus for invocations that have ended (DescribeInvocations)."""
 _LONGEST_REASON = 300
 
 
@@ -153,8 +155,24 @@ def _run(attempt: Attempt, name: str, script: bytes, gateways: Sequence[Instance
 
 
 def _starts(attempt: Attempt, since: datetime) -> Iterator[Start]:
-    """Yield the setup invocations that began after `since`, newest first."""
+    """Yield the setup invocations that began after `since`, newest first; where none of them has ended, ask for those.
+
+    Whether a list without a state holds more than what is under way is not confirmed (DescribeInvocations).
+    """
+    ended = False
+    for start in _listed(attempt, since):
+        ended = ended or bool(start.over)
+        yield start
+    if not ended:
+        rest = [start for state in _ENDED for start in _listed(attempt, since, state)]
+        yield from sorted(rest, key=lambda start: start.began, reverse=True)
+
+
+def _listed(attempt: Attempt, since: datetime, state: str = "") -> Iterator[Start]:
+    """Yield the setup invocations of a state that began after `since`, newest first."""
     request = models.DescribeInvocationsRequest(region_id=attempt.region, command_name=SETUP, max_results=PER_PAGE)
+    if state:
+        request.invoke_status = state
     for _ in range(MOST_PAGES):
         answer = attempt.clients.client(Client).describe_invocations_with_options(request, attempt.options())
         body = there(answer.body, "body")
