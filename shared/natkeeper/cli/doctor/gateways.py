@@ -42,6 +42,20 @@ def gateways(group: Group, ground: Ground) -> Iterator[Finding]:
             continue
         yield from _one(group, ground, machine)
     yield from _together(group, present)
+    yield from _never_proven(group, ground)
+
+
+def _never_proven(group: Group, ground: Ground) -> Iterator[Finding]:
+    """Name tables that no probe looks through where no setup of the last day proved that a gateway forwards."""
+    blind = list(dict.fromkeys(route.table for route in group.routes if not group.looked_at_by_probe(route)))
+    if not blind or isinstance(ground.setups, Failure):
+        return
+    reports = [run.report for run in ground.setups if run.gateway in group.gateways]
+    if not any(isinstance(report, SetupReport) and report.facts.forwarding == "proven" for report in reports):
+        do = "name the private vSwitches in `networks`, or give each table a probe (routes[].probe)"
+        says = f"nothing has shown that private hosts behind {', '.join(blind)} reach the internet: no probe looks, "
+        says += "and no setup of the last day proved it"
+        yield advice(group.name, "evidence", says, do)
 
 
 def _one(group: Group, ground: Ground, machine: Machine) -> Iterator[Finding]:
