@@ -42,14 +42,14 @@ def main() -> None:
               help="Scale every assumed latency of the platform; figures mean something only at 1.")  # fmt: skip
 @click.option("--reading", "given", multiple=True, metavar="NAME=WAY", help="An unconfirmed fact of the platform that "
               "is not as assumed; may be repeated. `natlab readings` lists them.")  # fmt: skip
-@click.option("--as", "findings", type=click.Path(exists=True, dir_okay=False), metavar="FILE", default="",
+@click.option("--as", "findings", type=click.Path(exists=True, dir_okay=False), metavar="FILE",
               help="Be the platform that `natkeeper conformance` found.")  # fmt: skip
 def demo(
     scenarios: tuple[str, ...],
     jobs: int | None,
     pace: float,
     given: tuple[str, ...],
-    findings: str,
+    findings: str | None,
     *,
     as_json: bool,
     listed: bool,
@@ -230,9 +230,9 @@ def _playground(request: dict[str, str]) -> None:
 @click.option("--pace", type=click.FloatRange(0.0, 10.0), default=1.0, show_default=True,
               help="Scale every assumed latency of the platform.")  # fmt: skip
 @click.option("--reading", "given", multiple=True, metavar="NAME=WAY", help="See `natlab readings`; may be repeated.")
-@click.option("--as", "findings", type=click.Path(exists=True, dir_okay=False), metavar="FILE", default="",
+@click.option("--as", "findings", type=click.Path(exists=True, dir_okay=False), metavar="FILE",
               help="Be the platform that `natkeeper conformance` found.")  # fmt: skip
-def cloud(port: int, region: str, pace: float, given: tuple[str, ...], findings: str) -> None:
+def cloud(port: int, region: str, pace: float, given: tuple[str, ...], findings: str | None) -> None:
     """Serve an empty local cloud until Ctrl-C, and print its endpoint and keys.
 
     The exports that it prints are all that natkeeper needs. It speaks ECS, VPC, OOS, ActionTrail, EventBridge and
@@ -346,12 +346,12 @@ def readings(*, as_json: bool) -> None:
     click.echo("* is what this release assumes.")
 
 
-def _platform(given: tuple[str, ...], findings: str) -> Platform:
+def _platform(given: tuple[str, ...], findings: str | None) -> Platform:
     from natlab.cloud.kernel.readings import UnknownReading
     from natlab.scenarios.readings import platform
 
     try:
-        return platform(given, findings)
+        return platform(given, findings or "")
     except UnknownReading as unknown:
         _give_up(f"{unknown}.", WRONG_USE)
         raise
