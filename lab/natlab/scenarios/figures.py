@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from natkeeper.drill.figures import longest_outage
 from natlab.scenarios.evidence import Attempt, Evidence, Run, Write
 
 MOVES = frozenset({"ModifyRouteEntry", "CreateRouteEntry"})
@@ -52,16 +53,15 @@ def figures(evidence: Evidence) -> Figures:
 
 def outage(attempts: Sequence[Attempt], evidence: Evidence) -> float:
     """The longest time between two successes with a failure in between; to the end where no success follows."""
-    longest, last_success, failing = 0.0, evidence.fault_at, False
-    for attempt in attempts:
-        if attempt.at < evidence.fault_at:
-            last_success = attempt.at if attempt.public_ip else last_success
-        elif attempt.public_ip:
-            longest = max(longest, attempt.at - last_success) if failing else longest
-            last_success, failing = attempt.at, False
-        else:
-            failing = True
-    return round(max(longest, evidence.ended_at - last_success) if failing else longest, 3)
+    before = [each.at for each in attempts if each.public_ip and each.at < evidence.fault_at]
+    after = [each for each in attempts if each.at >= evidence.fault_at]
+    found = longest_outage(
+        [each.at for each in after if each.public_ip],
+        [(each.at, each.at) for each in after if not each.public_ip],
+        max(before, default=evidence.fault_at),
+        evidence.ended_at,
+    )
+    return 0.0 if found is None else round(found[1] - found[0], 3)
 
 
 def lost(attempts: Sequence[Attempt], evidence: Evidence) -> int:

@@ -126,11 +126,27 @@ def outage(attempts: Sequence[Attempt], observed: Observed) -> tuple[float, floa
     Where every connection works at its first packet, the time between two of them is no outage.
     """
     troubled = [each for each in attempts if each.error or each.ended - each.began > SLOW_S]
-    worked = sorted(each.ended for each in attempts if not each.error)
-    edges = [observed.began_at, *worked, max([observed.ended_at, *worked])]
+    return longest_outage(
+        [each.ended for each in attempts if not each.error],
+        [(each.began, each.ended) for each in troubled],
+        observed.began_at,
+        observed.ended_at,
+    )
+
+
+def longest_outage(
+    worked: Sequence[float], troubled: Sequence[tuple[float, float]], began: float, ended: float
+) -> tuple[float, float] | None:
+    """Return when the longest outage began and ended, in the unit of the arguments; None if there was none.
+
+    `worked`: moments at which a connection worked; `troubled`: when others began and ended that did not, or not well.
+    An outage lies between two moments of `worked`, or `began` and `ended`, with trouble in between.
+    """
+    worked = sorted(worked)
+    edges = [began, *worked, max([ended, *worked])]
     longest: tuple[float, float] | None = None
     for before, after in itertools.pairwise(edges):
-        felt = any(each.began < after and each.ended > before for each in troubled)
+        felt = any(first < after and last > before for first, last in troubled)
         if felt and (longest is None or after - before > longest[1] - longest[0]):
             longest = before, after
     return longest

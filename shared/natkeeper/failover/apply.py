@@ -102,6 +102,7 @@ def apply(writes: tuple[Write, ...], so_far: SoFar, attempts: Attempts) -> Run[A
     applied = Applied(so_far)
     if not writes:
         return applied
+    # One batch, so that no route and no EIP waits for the answer about another.
     results = yield tuple(write.call for write in writes)
     wordless: list[Write] = []
     # What was accepted first: from then on the tries of its target count, whatever the order of the calls.
@@ -113,6 +114,7 @@ def apply(writes: tuple[Write, ...], so_far: SoFar, attempts: Attempts) -> Run[A
             applied = _outcome(applied, write, result, attempts)
     if not wordless:
         return applied
+    # A move without memory is better than none. Later writes of this run skip the description, which is refused anyway.
     routes = frozenset(write.step.route for write in wordless if isinstance(write.step, (Move, Create, Bridge)))
     applied = replace(applied, so_far=replace(applied.so_far, wordless=applied.so_far.wordless | routes))
     results = yield tuple(write.call for write in wordless)
@@ -224,6 +226,7 @@ def _outcome(applied: Applied, write: Write, result: Failure | None, attempts: A
     if not isinstance(result, Failure):
         if isinstance(step, (Move, Create, Bridge)):
             so_far = moved(so_far, step)
+        # A bridge has several calls. Report only the entry that this call created: the others may have been refused.
         if isinstance(step, Bridge) and isinstance(write.call, CreateRoute):
             step = replace(step, missing=(write.call.destination,))
             attempts.accept(Target(Deed.CREATE, step.route.table, step.to.id))
@@ -236,6 +239,7 @@ def _outcome(applied: Applied, write: Write, result: Failure | None, attempts: A
             accepted=accepted,
         )
     applied = replace(applied, failed=(*applied.failed, result))
+    # The platform may have carried it out before the answer was lost. The next read decides, see _recognise.
     if isinstance(step, (Move, Create, Bridge)) and result.kind not in _LEARNT:
         applied = replace(applied, unanswered=(*applied.unanswered, step))
     if result.kind is FailureKind.NOT_IN_PLACE and isinstance(step, Move):
@@ -244,9 +248,12 @@ def _outcome(applied: Applied, write: Write, result: Failure | None, attempts: A
         return replace(applied, so_far=replace(so_far, no_halves=so_far.no_halves | {step.route}))
     if isinstance(step, Note) and result.kind is FailureKind.WORDS:
         applied = replace(applied, so_far=replace(so_far, wordless=so_far.wordless | {step.route}))
+    # Hold the failure against the hop or address that it names, so that the next candidate is tried at once (rule 12).
     target = target_of(step)
     if target is not None:
         return _held(applied, target, result, attempts)
+    # A note of natkeeper's own is tried once, because a later sweep writes it again. A person's pause is not repeated
+    # by anyone, so it gets all attempts.
     once = isinstance(step, Note) and not isinstance(so_far.wish, (Pause, Resume))
     if attempts.spent(subject(write.call), result, ONCE if once else MOST):
         return replace(applied, refused=(*applied.refused, subject(write.call)))

@@ -111,6 +111,7 @@ def plan(signals: Iterable[Parsed], config: Config, now: datetime) -> Plan:
     """Find the groups that the signals concern. A signal about a stranger is ignored with a reason (rule 10)."""
     draft = _Draft()
     signals = tuple(signals)
+    # A list comes from EventBridge. A request hidden among events would be obeyed with nobody to read its answer.
     if len(signals) > 1 and any(isinstance(signal, _PERSON) for signal in signals):
         draft.unclear.append("a person's request comes alone, not in a list with others; nothing was done for it")
         signals = tuple(signal for signal in signals if not isinstance(signal, _PERSON))
@@ -140,6 +141,7 @@ def plan(signals: Iterable[Parsed], config: Config, now: datetime) -> Plan:
 
 
 def _event(signal: InstanceEvent | OfTrail, config: Config, now: datetime, draft: _Draft) -> None:
+    # EventBridge delivers again for a day. An old event is still a reason to look, but announces nothing any more.
     fresh = signal.at is None or now - signal.at < STALE_EVENT
     if isinstance(signal, RouteTouched):
         _route_touched(signal, config, draft)
@@ -153,10 +155,12 @@ def _event(signal: InstanceEvent | OfTrail, config: Config, now: datetime, draft
     for group in concerned:
         named = [gateway for gateway in group.gateways if gateway in instances]
         about = f"{', '.join(named)}: {signal.what}"
+        # A gateway that has just booted is set up now: as a standby it should not have to wait for its turn.
         back = isinstance(signal, InstanceEvent) and signal.what == "Running"
         errand = Errand(group, about, setup_now=frozenset(named) if back and fresh else frozenset())
         if ominous and fresh:
             errand = replace(errand, ominous=frozenset(named), patience=EARLY_WARNING)
+        # ECS says so itself. A missing instance in a list alone is not taken for death (rule 11).
         if isinstance(signal, InstanceEvent) and signal.what == "Deleted":
             errand = replace(errand, deleted=frozenset(named))
         draft.add(errand)
@@ -237,6 +241,8 @@ def look_another_way(group: Group) -> Errand:
 
 def _sweep(groups: tuple[Group, ...], about: str, now: datetime, draft: _Draft) -> None:
     """Look at all of `groups`; setups that are due are started for some of them each minute, for all in turn."""
+    # OOS limits starts per minute, so hundreds of groups take turns. The minute of the clock picks them, because a
+    # function has no memory that outlives a cold start.
     turns = -(-len(groups) // SETUPS_A_SWEEP)
     minute = int(now.timestamp()) // 60
     for number, group in enumerate(groups):

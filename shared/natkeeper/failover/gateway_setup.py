@@ -72,11 +72,13 @@ def upkeep(
     group's `turn`: hundreds of groups do not start what is due in one minute. `proven` are the scripts that some group
     has proven; None where this group is the one that tries a new script (rollout.py).
     """
+    # A person's request counts even where setup is off; a failed look does not, since the owner wants no repair there.
     off = policy.setup.mode == "off"
     now_please = asked if off else asked | failed
     if off and not asked:
         return Kept()
     parameters = setup_parameters(policy, world)
+    # Only the last run of a gateway counts: what an earlier one found was repaired, or is found again.
     latest = _latest(runs or ()).values()
     problems = tuple(_problem(run) for run in latest if _problem(run))
     repaired = tuple(_repair(run) for run in latest if clock() - run.started < TOLD_FOR and _repair(run))
@@ -89,6 +91,8 @@ def upkeep(
             or (turn and not off and runs is not None and _due(gateway, policy, world, parameters, runs, clock()))
         )
     )
+    # A change of the script or its parameters goes out gradually. A setup that someone asked for, or a repair, is not
+    # held back: the gateway does not work anyway.
     known = _latest(tuple(run for run in runs or () if run.report is not None))
     wanted = _wanted(parameters)
     running = frozenset(gateway for gateway in policy.gateways if _running(world.gateways[gateway]))
@@ -104,6 +108,7 @@ def upkeep(
     )
     if not due:
         return Kept(problems=problems, repaired=repaired)
+    # The token has the time in it, rounded: a retry within the bucket is the same request, a later one a new setup.
     setup = policy.setup
     bucket = ASKED_AGAIN if asked else AGAIN
     token = _token(policy, due, parameters, int(clock().timestamp() // bucket.total_seconds()))
@@ -192,12 +197,14 @@ def _due(
     if last is None:
         return True
     age = now - last.started
+    # Still under way. A run that never reports must not block its gateway for good.
     if last.report is None:
         return age >= GIVEN_UP
     if not isinstance(last.report, SetupReport) or not last.report.ready:
         return age >= AGAIN
     if (last.report.fingerprint, last.report.script) != _wanted(parameters):
         return True
+    # The gateway failed after its last setup, so that setup proves nothing about it now.
     if age >= AGAIN and any(mark > last.started for mark in _marks(gateway, world)):
         return True
     return age >= timedelta(seconds=policy.setup.every) - JITTER

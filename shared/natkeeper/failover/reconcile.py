@@ -111,8 +111,11 @@ def guard(errand: Errand, run: str, clock: Clock, deadline: datetime, ledger: Le
         asked = clock()
         world = yield from observe(policy, question, seen, so_far, clock)
         account.observe(clock())
+        # An earlier write may have been carried out although its answer was lost. Recognise that before deciding,
+        # or the same move would be made, and reported, twice.
         world = replace(world, so_far=_recognise(world, seen, account, clock()))
         world, account.was_dark = still_dark(world, policy, ledger, known=account.was_dark, look=errand.look)
+        # A probe report puts a mark on the hop that it looked through, so it joins the world before the decision.
         if report is not None:
             world, report = suspect(world, policy, report, seen, account, clock())
         decision = decide(world, policy, clock())
@@ -121,28 +124,35 @@ def guard(errand: Errand, run: str, clock: Clock, deadline: datetime, ledger: Le
             # No route waits for a write, so there is time for what only a sweep reads.
             world = doubting_bad_reports((yield from observe_setups(policy, world, seen, clock)), policy)
             decision = decide(world, policy, clock())
+        # Record the decision before any way out of the loop: a receipt of `status`, or of a run that has no time left,
+        # still has to say what would be done.
         account.decide(world, policy, decision)
         if errand.read_only or clock() >= deadline:
             break
+        # The APIs lag behind the event that woke this run. A short wait here costs less than a minute until the sweep.
         if decision.settled:
             if not _worth_watching(errand, world, decision, account, ledger, clock()):
                 break
             yield from ask(Wait(WATCH_S))
             so_far, question = world.so_far, Question()
             continue
+        # The platform has no compare-and-set: a read that took long may describe an entry that has changed since.
         if clock() - asked > STALE and question != BARE and not unseen(world):
             so_far, question = world.so_far, BARE
             continue
+        # What was refused in this run stays refused until the next: repeating it would cost the time of other writes.
         wanted = [write for write in writes_of(decision, world, policy) if subject(write.call) not in seen.refused]
         writes = due(wanted, world, policy, seen, clock())
         if not wanted and not _waits(decision) and not any(isinstance(step, Verify) for step in decision.steps):
             break  # what remains to be done was refused, and will be
         if not writes and not errand.alone and _others_first(errand, decision, wanted, seen, clock()):
             account.handed_on = yield from hand_on(errand, world, account, ledger.rest, clock())
+        # End in good time rather than at the deadline: verification, episodes and the receipt still need seconds.
         tried = clock() - account.began
         more = (looked and tried < TOO_LATE) or first_try(writes, account, seen, clock())
         if account.handed_on or (took_long(decision, world, account, seen, clock()) and not more):
             break
+        # All writes wait for the platform to finish an earlier one. Read only what that one changes.
         if wanted and not writes:
             yield from poll(seen)
             so_far, question = world.so_far, BARE
@@ -287,7 +297,9 @@ def _act(
         yield from relay.arm(relays, policy, seen, account, clock, deadline)
         return world.so_far, False
     applied = yield from apply(writes, world.so_far, seen.attempts)
+    # Learn from the answers first: what is waited for and looked at below depends on them.
     _account_for(applied, writes, world, seen, account, clock())
+    # Nothing was accepted, so nothing new can be read: just wait. Otherwise polling shows when the platform is done.
     if applied.pause_s and not applied.accepted:
         yield from ask(Wait(applied.pause_s))
     elif applied.pause_s or (not writes and _waits(decision)):
@@ -295,6 +307,7 @@ def _act(
     looked = False
     if applied.pause_s:
         return applied.so_far, looked  # a write is to be tried again: a look could take all the time there is for it
+    # One look for each next hop is enough: several routes may lead through it.
     for step in decision.steps:
         if isinstance(step, Verify) and step.hop.id not in seen.egress:
             looked = True
@@ -416,6 +429,7 @@ def _afterwards(
     if account.written is None and not errand.by_person and clock() - account.began >= LONG_WORK:
         return
     lost = frozenset(gateway for gateway in policy.gateways if isinstance(seen.egress.get(gateway), EgressLost))
+    # If the internet itself is down, a lost look says nothing about the gateway, and a setup would repair nothing.
     if isinstance(seen.internet, EgressLost):
         lost = frozenset()
     if errand.report is None or account.written is not None:  # a report alone is a reason to look, and nothing else
@@ -423,6 +437,7 @@ def _afterwards(
     if world.paused_until(clock()) is not None and not errand.by_person:
         return  # whoever paused the group may be at work on its gateways
     if errand.sweep or errand.setup_now or lost:
+        # A new setup script goes to one group first; the others follow once a gateway has proven it.
         ledger.proven |= proven_scripts(seen.setups or ())
         proven = None if errand.leads else frozenset(ledger.proven)
         kept = yield from upkeep(
