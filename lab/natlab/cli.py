@@ -286,12 +286,12 @@ def bench(*, out: str, as_json: bool, only: tuple[str, ...], **numbers: int) -> 
 
     from rich.console import Console
 
-    from natlab.bench.command import Order, measure
+    from natlab.bench.command import BenchOptions, measure
 
     terminal = sys.stdout.isatty()
     console = Console(width=None if terminal else 150)
     try:
-        order = Order(only=only, **numbers)
+        order = BenchOptions(only=only, **numbers)
         complete = measure(
             order, console, Path(out), as_json=as_json, say=lambda t: click.echo(f"bench: {t}", err=True)
         )

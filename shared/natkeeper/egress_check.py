@@ -28,7 +28,7 @@ from functools import cache
 from typing import Any, TypeVar
 from urllib.parse import SplitResult, urlsplit
 
-from natkeeper.domain.egress import Egress, EgressLost, EgressSeen, NotLooked
+from natkeeper.domain.egress import Egress, EgressLost, EgressSeen, NotChecked
 
 ADDRESS_GRACE_S = 0.2
 """After the first answer, how long to wait for another target's that tells the public address."""
@@ -47,7 +47,7 @@ _LEAST_FOR_ADDRESS_S = 0.25
 Socket = TypeVar("Socket", bound=socket.socket)
 
 
-class Kind(Enum):
+class OutcomeKind(Enum):
     """What became of one target, or of a look as a whole."""
 
     ANSWERED = "answered"
@@ -59,11 +59,11 @@ class Kind(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class TargetOutcome:
     """What became of one target of a look: `told` is the public address if it tells one, or the reason."""
 
     target: str
-    kind: Kind
+    kind: OutcomeKind
     told: str = ""
 
 
@@ -72,14 +72,14 @@ class Heard:
     """What became of look number `look`: it is answered once a target is, and anything else when all have ended."""
 
     look: int
-    kind: Kind
+    kind: OutcomeKind
     told: str = ""
 
 
-class Look:
+class EgressCheck:
     """One look under way: begins when it is made, and tells what becomes of each target."""
 
-    def __init__(self, targets: Sequence[str], timeout_s: float, tell: Callable[[Outcome], None]) -> None:
+    def __init__(self, targets: Sequence[str], timeout_s: float, tell: Callable[[TargetOutcome], None]) -> None:
         self.end = time.monotonic() + timeout_s
         self._tell = tell
         self._sockets: set[socket.socket] = set()
@@ -89,7 +89,7 @@ class Look:
             try:
                 threading.Thread(target=self._try, args=(target,), daemon=True).start()
             except (RuntimeError, MemoryError) as error:  # can't start new thread
-                tell(Outcome(target, Kind.BROKEN, str(error) or _NO_MEMORY))
+                tell(TargetOutcome(target, OutcomeKind.BROKEN, str(error) or _NO_MEMORY))
 
     def close(self) -> None:
         """End what is still under way; a thread that waits for its socket wakes up and ends."""
@@ -102,9 +102,9 @@ class Look:
     def _try(self, target: str) -> None:
         """Try one target and tell what became of it."""
         try:
-            outcome = Outcome(target, Kind.ANSWERED, self._ask(target))
+            outcome = TargetOutcome(target, OutcomeKind.ANSWERED, self._ask(target))
         except (OSError, http.client.HTTPException, ValueError, MemoryError) as error:
-            outcome = Outcome(target, *_fault(error))
+            outcome = TargetOutcome(target, *_fault(error))
         self._tell(outcome)
 
     def _ask(self, target: str) -> str:
@@ -187,29 +187,32 @@ class Look:
 class _Open:
     """A look that is not closed yet: the targets that have not ended, and why the others did not answer."""
 
-    look: Look
+    look: EgressCheck
     waiting: list[str]
     reasons: dict[str, str]
     answered: bool = False
     broken: bool = False
     refused: bool = True
 
-    def hear(self, outcome: Outcome) -> tuple[Kind, str] | None:
+    def hear(self, outcome: TargetOutcome) -> tuple[OutcomeKind, str] | None:
         """Note what became of a target; return what the look has come to, None while that is open.
 
         A look of which a part could not be made is broken at once: what the other targets say is not enough for a loss,
         though one of them may still answer.
         """
         self.waiting.remove(outcome.target)
-        if outcome.kind is Kind.ANSWERED:
+        if outcome.kind is OutcomeKind.ANSWERED:
             self.answered = True
-            return Kind.ANSWERED, outcome.told
+            return OutcomeKind.ANSWERED, outcome.told
         self.reasons[outcome.target] = outcome.told
-        self.broken = self.broken or outcome.kind is Kind.BROKEN
-        self.refused = self.refused and outcome.kind is Kind.REFUSED
-        if self.answered or (self.waiting and outcome.kind is not Kind.BROKEN):
+        self.broken = self.broken or outcome.kind is OutcomeKind.BROKEN
+        self.refused = self.refused and outcome.kind is OutcomeKind.REFUSED
+        if self.answered or (self.waiting and outcome.kind is not OutcomeKind.BROKEN):
             return None
-        return Kind.BROKEN if self.broken else Kind.REFUSED if self.refused else Kind.SILENT, self.reason
+        return (
+            OutcomeKind.BROKEN if self.broken else OutcomeKind.REFUSED if self.refused else OutcomeKind.SILENT,
+            self.reason,
+        )
 
     @property
     def reason(self) -> str:
@@ -217,18 +220,18 @@ class _Open:
         return "; ".join(f"{target}: {reason}" for target, reason in self.reasons.items())
 
 
-class Looks:
+class EgressChecks:
     """Looks that may overlap, each over after a time of its own."""
 
     def __init__(self, targets: Sequence[str]) -> None:
         self._targets = tuple(dict.fromkeys(targets))
-        self._outcomes: queue.SimpleQueue[tuple[int, Outcome]] = queue.SimpleQueue()
+        self._outcomes: queue.SimpleQueue[tuple[int, TargetOutcome]] = queue.SimpleQueue()
         self._open: dict[int, _Open] = {}
 
     def begin(self, look: int, timeout_s: float) -> None:
         """Begin look number `look`; what becomes of it is heard by `wait`."""
         self._close_old()
-        begun = Look(self._targets, timeout_s, lambda outcome: self._outcomes.put((look, outcome)))
+        begun = EgressCheck(self._targets, timeout_s, lambda outcome: self._outcomes.put((look, outcome)))
         self._open[look] = _Open(begun, list(self._targets), dict.fromkeys(self._targets, NO_ANSWER))
 
     def wait(self, seconds: float) -> Heard | None:
@@ -273,16 +276,16 @@ def look(
     targets: Sequence[str],
     timeout_s: float,
     clock: Callable[[], datetime] = lambda: datetime.now(timezone.utc),
-) -> Egress | NotLooked:
+) -> Egress | NotChecked:
     """Try every target at once and return what came first, within `timeout_s` seconds; never raises."""
-    looks, end = Looks(targets), time.monotonic() + timeout_s
+    looks, end = EgressChecks(targets), time.monotonic() + timeout_s
     looks.begin(0, timeout_s)
     seen = broken = False
     try:
         while (heard := looks.wait(end - time.monotonic())) is not None:
             waiting = looks.waiting(0)
-            if heard.kind is not Kind.ANSWERED:
-                broken = heard.kind is Kind.BROKEN
+            if heard.kind is not OutcomeKind.ANSWERED:
+                broken = heard.kind is OutcomeKind.BROKEN
                 if not waiting:
                     break
                 continue
@@ -295,7 +298,7 @@ def look(
         looks.close()
     if seen:
         return EgressSeen(clock(), None)
-    return NotLooked(clock(), reason) if broken else EgressLost(clock(), reason)
+    return NotChecked(clock(), reason) if broken else EgressLost(clock(), reason)
 
 
 # ---- names -----------------------------------------------------------------------------------------------
@@ -349,16 +352,16 @@ def _tls_context() -> ssl.SSLContext:
     return ssl.create_default_context()
 
 
-def _fault(error: Exception) -> tuple[Kind, str]:
+def _fault(error: Exception) -> tuple[OutcomeKind, str]:
     """Say what an error means for its target, and why in a few words."""
     if isinstance(error, TimeoutError):  # ETIMEDOUT, too
-        return Kind.SILENT, NO_ANSWER
+        return OutcomeKind.SILENT, NO_ANSWER
     if isinstance(error, MemoryError) or (isinstance(error, OSError) and error.errno in _OWN_FAULTS):
-        return Kind.BROKEN, _reason(error) or _NO_MEMORY
+        return OutcomeKind.BROKEN, _reason(error) or _NO_MEMORY
     if isinstance(error, socket.gaierror):
         own = _no_socket()  # the resolver does not say that it had no descriptor left
-        return (Kind.REFUSED, "its name does not resolve") if own is None else (Kind.BROKEN, own)
-    return Kind.REFUSED, _reason(error)
+        return (OutcomeKind.REFUSED, "its name does not resolve") if own is None else (OutcomeKind.BROKEN, own)
+    return OutcomeKind.REFUSED, _reason(error)
 
 
 def _no_socket() -> str | None:

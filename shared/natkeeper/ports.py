@@ -22,7 +22,7 @@ from natkeeper.domain.observed import Condition, Eip, Instance, NatGateway, Next
 
 if TYPE_CHECKING:
     from natkeeper.guest.parameters import SetupParameters
-    from natkeeper.guest.report import SetupReport, Unreadable
+    from natkeeper.guest.report import SetupReport, UnreadableReport
 
 T = TypeVar("T")
 A = TypeVar("A")
@@ -79,7 +79,7 @@ class FailureKind(str, Enum):
     """The request is wrong for the state things are in."""
 
 
-class Names(str, Enum):
+class FailureSubject(str, Enum):
     """What the answer of a failed call names: a refusal is held against that, and against nothing else."""
 
     NOTHING = "nothing"
@@ -103,7 +103,7 @@ class Failure:
     message: str
     code: str = ""
     request_id: str = ""
-    names: Names = Names.NOTHING
+    names: FailureSubject = FailureSubject.NOTHING
 
     def __str__(self) -> str:
         """Say it in one line with what a support ticket needs."""
@@ -189,7 +189,7 @@ class SetupRun:
 
     gateway: InstanceId
     started: datetime
-    report: SetupReport | Unreadable | None
+    report: SetupReport | UnreadableReport | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -293,7 +293,7 @@ class AssociateEip(Call[None]):
 
 
 @dataclass(frozen=True, slots=True)
-class LookThroughProbe(Call[Egress]):
+class CheckThroughProbe(Call[Egress]):
     """Ask the probe function for one look through the route (InvokeFunction, synchronous)."""
 
     patience_s: ClassVar[float] = 7.0
@@ -302,7 +302,7 @@ class LookThroughProbe(Call[Egress]):
 
 
 @dataclass(frozen=True, slots=True)
-class LookFromHere(Call[Egress]):
+class CheckFromFunction(Call[Egress]):
     """Look at the targets by FC's own egress, which crosses no gateway: is the internet itself alive?"""
 
     tries: ClassVar[int] = 1
@@ -312,7 +312,7 @@ class LookFromHere(Call[Egress]):
 
 
 @dataclass(frozen=True, slots=True)
-class StartLook(Call[str]):
+class StartGatewayCheck(Call[str]):
     """Start a look on the gateway itself through Cloud Assistant (RunCommand); answers the invocation's id."""
 
     patience_s: ClassVar[float] = 3.0
@@ -322,7 +322,7 @@ class StartLook(Call[str]):
 
 
 @dataclass(frozen=True, slots=True)
-class ReadLook(Call[Egress | None]):
+class ReadGatewayCheck(Call[Egress | None]):
     """What the look `invocation` found (DescribeInvocationResults); None while it is under way."""
 
     patience_s: ClassVar[float] = 3.0
@@ -400,7 +400,7 @@ Run = Generator[Batch, Sequence[Result], T]
 """A run: yields batches, is sent their results, returns a T."""
 
 
-class Cloud(Protocol):
+class Performer(Protocol):
     """Performs the calls of a batch, all at once as far as it can, each within `deadline`."""
 
     def perform(self, batch: Batch, deadline: datetime) -> Sequence[Result]:
@@ -414,7 +414,7 @@ def ask(call: Call[A]) -> Run[A | Failure]:
     return cast("A | Failure", results[0])
 
 
-def drive(run: Run[T], cloud: Cloud, deadline: datetime) -> T:
+def drive(run: Run[T], cloud: Performer, deadline: datetime) -> T:
     """Perform a run's batches with `cloud` until it returns."""
     try:
         batch = next(run)

@@ -1,6 +1,6 @@
 """Servers that are worse than dead: they answer a byte at a time, or fall silent on connections that were good.
 
-`Wire` stands between a client and the local cloud: it forwards whole exchanges and misbehaves where it is told to.
+`BadWire` stands between a client and the local cloud: it forwards whole exchanges and misbehaves where it is told to.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 
 
 @dataclass
-class Wire:
+class BadWire:
     """A TCP forwarder of HTTP exchanges to `behind`, on loopback.
 
     `trickles`: actions whose answers pass one byte a second. `mute`: connections numbered below it pass nothing any
@@ -84,10 +84,10 @@ class Wire:
 
 
 @contextmanager
-def wire_to(endpoint: str) -> Iterator[Wire]:
+def wire_to(endpoint: str) -> Iterator[BadWire]:
     """Serve a wire in front of `endpoint`; at the end nothing of it is left."""
     host, _, port = endpoint.removeprefix("http://").partition(":")
-    wire = Wire((host, int(port)))
+    wire = BadWire((host, int(port)))
     wire.serve()
     try:
         yield wire

@@ -16,14 +16,14 @@ from natkeeper.domain.ids import InstanceId, TableId
 from natkeeper.domain.observed import NextHop
 from natkeeper.ports import Call
 from natlab.cloud.cloud import Cloud
-from natlab.cloud.dataplane import CommandResult, NullSubstrate
+from natlab.cloud.dataplane import CommandResult, NullDataPlane
 from natlab.cloud.kernel.clock import VirtualClock
-from natlab.cloud.kernel.faults import Fault, Kind
+from natlab.cloud.kernel.faults import CallFault, FaultKind
 
 DEADLINE_S = 30.0
 
 
-class Guests(NullSubstrate):
+class LocalGuests(NullDataPlane):
     """Guests that answer every script with `prints` and `exit_code`, and remember what they were given."""
 
     def __init__(self) -> None:
@@ -44,7 +44,7 @@ class Local:
 
     cloud: Cloud
     time: VirtualClock
-    guests: Guests
+    guests: LocalGuests
     vpc: str
     table: TableId
     first: InstanceId
@@ -67,8 +67,8 @@ class Local:
         with self.cloud.lock:
             self.time.advance(seconds)
 
-    def fault(self, kind: Kind, action: str = "*", count: int | None = 1, **more: Any) -> None:
-        self.cloud.faults.add(Fault(kind, action=action, count=count, **more))
+    def fault(self, kind: FaultKind, action: str = "*", count: int | None = 1, **more: Any) -> None:
+        self.cloud.faults.add(CallFault(kind, action=action, count=count, **more))
 
     def asked(self, action: str = "") -> list[str]:
         """The actions that were called, oldest first; only `action` if given."""
@@ -87,7 +87,7 @@ class Local:
 @contextmanager
 def local_cloud(readings: Mapping[str, str] | None = None) -> Iterator[Local]:
     """Serve a local cloud for one test; `readings` say how it is where the platform's documents leave that open."""
-    time, guests, pauses = VirtualClock(), Guests(), list[float]()
+    time, guests, pauses = VirtualClock(), LocalGuests(), list[float]()
     cloud = Cloud(clock=time, substrate=guests, readings=readings)
     vpc = cloud.vpc.create_vpc()
     vswitch = cloud.vpc.create_vswitch(vpc, "10.0.0.0/24")

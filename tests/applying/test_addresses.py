@@ -7,7 +7,7 @@ import pytest
 from natkeeper.domain.ids import EipId, InstanceId
 from natkeeper.domain.observed import EipStatus
 from natkeeper.ports import AssociateEip, FailureKind, PointRoute, ReadEip, UnassociateEip
-from natlab.cloud.kernel.faults import Kind
+from natlab.cloud.kernel.faults import FaultKind
 from tests.applying.local import Local
 
 
@@ -67,7 +67,7 @@ def test_an_eip_that_does_not_exist_is_gone(local: Local, pair: Pair) -> None:
 
 def test_the_eip_moves_beside_the_route_and_not_before_it(local: Local, pair: Pair) -> None:
     """Neither waits for the other: an EIP that cannot be moved holds no route up."""
-    local.fault(Kind.ERROR_CODE, "UnassociateEipAddress", count=None, code="TaskConflict")
+    local.fault(FaultKind.ERROR_CODE, "UnassociateEipAddress", count=None, code="TaskConflict")
     point = PointRoute(local.vpc, local.table, "0.0.0.0/0", local.to(local.second), "natkeeper-prod", "n")
     moved, stuck = local.ask(point, UnassociateEip(pair.eip, pair.old), within=2.0)
     assert moved is None

@@ -13,7 +13,7 @@ import pytest
 
 from natkeeper.alibaba import connections, sockets
 from natkeeper.alibaba.cloud import AlibabaCloud
-from natkeeper.alibaba.sockets import Names, connect
+from natkeeper.alibaba.sockets import DnsCache, connect
 from natkeeper.domain.ids import NatGatewayId
 from natkeeper.ports import (
     Call,
@@ -26,20 +26,20 @@ from natkeeper.ports import (
     ReadRoutes,
     SteadyClock,
 )
-from tests.applying.bad_wires import Wire, wire_to
+from tests.applying.bad_wires import BadWire, wire_to
 from tests.applying.local import Local
 
 RUN_S = 45.0
 
 
 @pytest.fixture
-def wire(local: Local) -> Iterator[Wire]:
+def wire(local: Local) -> Iterator[BadWire]:
     with wire_to(local.cloud.endpoint or "") as made:
         yield made
 
 
 @pytest.fixture
-def ask(local: Local, wire: Wire) -> Callable[..., tuple[list[Any], float]]:
+def ask(local: Local, wire: BadWire) -> Callable[..., tuple[list[Any], float]]:
     """Perform a batch through the wire in real time; returns the answers and the seconds it took."""
     clock = SteadyClock()
     adapter = AlibabaCloud(local.cloud.region, local.adapter.credentials, wire.endpoint, clock=clock)
@@ -55,7 +55,7 @@ def ask(local: Local, wire: Wire) -> Callable[..., tuple[list[Any], float]]:
 Ask = Callable[..., tuple[list[Any], float]]
 
 
-def test_an_answer_that_trickles_is_an_answer_that_does_not_come(local: Local, wire: Wire, ask: Ask) -> None:
+def test_an_answer_that_trickles_is_an_answer_that_does_not_come(local: Local, wire: BadWire, ask: Ask) -> None:
     """One byte a second: the call ends within its own patience, and says that there was no answer in time."""
     wire.trickles.add("DescribeRouteEntryList")
     (failure,), took = ask(ReadRoutes(local.table))
@@ -64,7 +64,7 @@ def test_an_answer_that_trickles_is_an_answer_that_does_not_come(local: Local, w
     assert ReadRoutes.patience_s - 1.5 < took < ReadRoutes.patience_s + 0.5
 
 
-def test_a_connection_that_trickled_is_closed(local: Local, wire: Wire, ask: Ask) -> None:
+def test_a_connection_that_trickled_is_closed(local: Local, wire: BadWire, ask: Ask) -> None:
     """No socket and no thread outlives its call: a sweep each minute would pile them up."""
     wire.trickles.add("DescribeInstances")
     before = {thread.name for thread in threading.enumerate() if thread.name.startswith("natkeeper-")}
@@ -80,7 +80,7 @@ def _left(before: set[str]) -> list[str]:
     return [t.name for t in threading.enumerate() if t.name.startswith("natkeeper-") and t.name not in before]
 
 
-def test_what_is_optional_does_not_hold_what_is_needed(local: Local, wire: Wire, ask: Ask) -> None:
+def test_what_is_optional_does_not_hold_what_is_needed(local: Local, wire: BadWire, ask: Ask) -> None:
     """The conditions trickle: the routes and the instances are answered half a second later, and the write is made."""
     wire.trickles.add("DescribeInstancesFullStatus")
     calls = (ReadRoutes(local.table), ReadInstances((local.first,)), ReadConditions((local.first,)))
@@ -96,7 +96,7 @@ def test_what_is_optional_does_not_hold_what_is_needed(local: Local, wire: Wire,
     assert local.hop() == local.second
 
 
-def test_optional_calls_alone_have_their_own_patience(local: Local, wire: Wire, ask: Ask) -> None:
+def test_optional_calls_alone_have_their_own_patience(local: Local, wire: BadWire, ask: Ask) -> None:
     """Nothing needed waits for them."""
     wire.delay = 1.0
     (found, none), took = ask(ReadConditions((local.first,)), ReadNatGateway(NatGatewayId("ngw-none")))
@@ -105,7 +105,7 @@ def test_optional_calls_alone_have_their_own_patience(local: Local, wire: Wire, 
     assert took < 2.5
 
 
-def test_an_api_that_is_slow_altogether_is_waited_for(local: Local, wire: Wire, ask: Ask) -> None:
+def test_an_api_that_is_slow_altogether_is_waited_for(local: Local, wire: BadWire, ask: Ask) -> None:
     """Where needed answers take a second, optional ones may take as long again."""
     wire.delay = 0.8
     (routes, conditions), _ = ask(ReadRoutes(local.table), ReadConditions((local.first,)))
@@ -116,7 +116,7 @@ def test_an_api_that_is_slow_altogether_is_waited_for(local: Local, wire: Wire, 
 # ---- connections that died in silence ------------------------------------------------------------------------
 
 
-def test_a_pool_of_silently_dead_connections_costs_one_short_try(local: Local, wire: Wire, ask: Ask) -> None:
+def test_a_pool_of_silently_dead_connections_costs_one_short_try(local: Local, wire: BadWire, ask: Ask) -> None:
     """Four warm connections fall silent: every call has its answer from a new one, about a second later."""
     calls = (ReadRoutes(local.table), ReadInstances((local.first,)), ReadInstances((local.second,)))
     ask(*calls, ReadConditions((local.first,)))
@@ -133,7 +133,7 @@ def test_a_pool_of_silently_dead_connections_costs_one_short_try(local: Local, w
 
 
 def test_connections_of_a_thawed_instance_are_not_trusted(
-    local: Local, wire: Wire, ask: Ask, monkeypatch: pytest.MonkeyPatch
+    local: Local, wire: BadWire, ask: Ask, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A frozen machine may not count the time; the wall clock says how long it slept."""
     calls = (ReadRoutes(local.table), ReadInstances((local.first,)))
@@ -146,14 +146,14 @@ def test_connections_of_a_thawed_instance_are_not_trusted(
     assert took < 0.5
 
 
-def test_connections_are_kept_within_a_run(local: Local, wire: Wire, ask: Ask) -> None:
+def test_connections_are_kept_within_a_run(local: Local, wire: BadWire, ask: Ask) -> None:
     """Three rounds, one connection each for what runs at once."""
     for _ in range(3):
         ask(ReadRoutes(local.table))
     assert wire.connections == 1
 
 
-def test_a_write_over_a_connection_that_just_answered_keeps_its_time(local: Local, wire: Wire, ask: Ask) -> None:
+def test_a_write_over_a_connection_that_just_answered_keeps_its_time(local: Local, wire: BadWire, ask: Ask) -> None:
     """It is better to wait two seconds for a slow write than to send it twice."""
     ask(ReadRoutes(local.table))
     wire.delay = 1.6
@@ -198,7 +198,7 @@ def test_a_dead_address_among_several_costs_a_quarter_of_a_second(
     silent: tuple[str, int], listening: tuple[str, int]
 ) -> None:
     """And nothing at all the next time: the address that answered goes first."""
-    names = Names(lambda *_: addresses(silent, listening))
+    names = DnsCache(lambda *_: addresses(silent, listening))
     for limit in (0.4, 0.05):
         began = time.monotonic()
         with connect("api.example.test", listening[1], 5.0, names) as sock:
@@ -208,7 +208,7 @@ def test_a_dead_address_among_several_costs_a_quarter_of_a_second(
 
 def test_an_address_that_refuses_costs_nothing(listening: tuple[str, int]) -> None:
     """The next is tried at once."""
-    names = Names(lambda *_: addresses(("127.0.0.1", 1), listening))
+    names = DnsCache(lambda *_: addresses(("127.0.0.1", 1), listening))
     began = time.monotonic()
     with connect("api.example.test", listening[1], 5.0, names):
         assert time.monotonic() - began < 0.1
@@ -217,14 +217,14 @@ def test_an_address_that_refuses_costs_nothing(listening: tuple[str, int]) -> No
 def test_addresses_that_all_refuse_are_a_refusal() -> None:
     """In the system's own words."""
     with pytest.raises(ConnectionRefusedError):
-        connect("api.example.test", 1, 5.0, Names(lambda *_: addresses(("127.0.0.1", 1), ("127.0.0.2", 1))))
+        connect("api.example.test", 1, 5.0, DnsCache(lambda *_: addresses(("127.0.0.1", 1), ("127.0.0.2", 1))))
 
 
 def test_addresses_that_are_all_silent_cost_the_limit(silent: tuple[str, int]) -> None:
     """And no more."""
     began = time.monotonic()
     with pytest.raises(TimeoutError):
-        connect("api.example.test", 1, 0.6, Names(lambda *_: addresses(silent, silent)))
+        connect("api.example.test", 1, 0.6, DnsCache(lambda *_: addresses(silent, silent)))
     assert 0.5 < time.monotonic() - began < 0.9
 
 
@@ -247,7 +247,7 @@ def test_a_look_up_that_hangs_costs_the_limit_and_one_thread() -> None:
     """However often it is asked meanwhile; its answer is used when it comes."""
     resolver = Resolver(addresses(("10.1.2.3", 80)))
     resolver.hangs.clear()
-    names = Names(resolver)
+    names = DnsCache(resolver)
     for _ in range(5):
         with pytest.raises(socket.gaierror, match="name"):
             names.addresses("api.example.test", 80, 0.05)
@@ -261,7 +261,7 @@ def test_a_name_that_was_known_is_used_while_its_look_up_hangs_or_fails(monkeypa
     """An outage of the name service is not one of the API."""
     now = time.monotonic()
     resolver = Resolver(addresses(("10.1.2.3", 80)))
-    names = Names(resolver, now=lambda: now)
+    names = DnsCache(resolver, now=lambda: now)
     known = names.addresses("api.example.test", 80, 1.0)
     now += sockets.NAME_FRESH_S + 1
     resolver.hangs.clear()
@@ -278,7 +278,7 @@ def test_a_name_that_was_known_is_used_while_its_look_up_hangs_or_fails(monkeypa
 def test_a_name_that_does_not_exist_is_said_to_not_resolve() -> None:
     """At once, and it is looked up anew each time."""
     resolver = Resolver([])
-    names = Names(resolver)
+    names = DnsCache(resolver)
     for _ in range(2):
         with pytest.raises(socket.gaierror, match="not known"):
             names.addresses("api.example.test", 80, 1.0)
@@ -288,7 +288,7 @@ def test_a_name_that_does_not_exist_is_said_to_not_resolve() -> None:
 def test_a_burst_of_connections_looks_its_name_up_once() -> None:
     """Thirty threads of a batch, one question to the name service."""
     resolver = Resolver(addresses(("10.1.2.3", 80)))
-    names = Names(resolver)
+    names = DnsCache(resolver)
     threads = [threading.Thread(target=names.addresses, args=("api.example.test", 80, 1.0)) for _ in range(30)]
     for thread in threads:
         thread.start()

@@ -26,10 +26,10 @@ from natkeeper.ports import (
     ReadInstances,
     ReadRoutes,
     ReadSetups,
-    StartLook,
+    StartGatewayCheck,
     StartSetup,
 )
-from natlab.cloud.kernel.faults import Kind
+from natlab.cloud.kernel.faults import FaultKind
 from tests.applying.local import Local, local_cloud
 from tests.applying.test_long_work import PARAMETERS, TEMPLATE, report
 
@@ -219,7 +219,7 @@ def test_setups_have_ten_minutes_and_looks_one(local: Local, via: str) -> None:
     local.advance(30)
     library = SETUP_TIMEOUT_S if via == "oos" else LOOK_TIMEOUT_S  # one action of the template runs both
     assert local.guests.timeouts == [library, SETUP_TIMEOUT_S]
-    local.one(StartLook(local.first, ("https://example.test",), 2.0))
+    local.one(StartGatewayCheck(local.first, ("https://example.test",), 2.0))
     local.advance(30)
     assert local.guests.timeouts[2:] == [LOOK_TIMEOUT_S]
 
@@ -234,7 +234,7 @@ def lost(local: Local, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]
         monkeypatch.setattr(f"natkeeper.alibaba.{module}.WRITE_S", 0.3)
 
     def lose(action: str) -> None:
-        local.fault(Kind.TIMEOUT, action, executed=True, seconds=1.0)
+        local.fault(FaultKind.TIMEOUT, action, executed=True, seconds=1.0)
 
     return lose
 
@@ -256,7 +256,7 @@ def test_a_start_that_is_tried_again_is_the_same_start(local: Local, via: str, l
 
 def test_looks_are_each_their_own_and_each_try_of_one_the_same(local: Local, lost: Callable[[str], None]) -> None:
     """Two looks with equal parameters are two commands; a repeated try of one is not."""
-    look = StartLook(local.first, ("https://example.test",), 2.0)
+    look = StartGatewayCheck(local.first, ("https://example.test",), 2.0)
     lost("RunCommand")
     first, second = local.one(look), local.one(look)
     assert first != second

@@ -11,11 +11,11 @@ import natkeeper
 from natkeeper.alibaba import errors
 from natkeeper.alibaba.codes import BY_STATUS, TABLE
 from natkeeper.alibaba.errors import meaning_of
-from natkeeper.ports import FailureKind, Names
+from natkeeper.ports import FailureKind, FailureSubject
 from tests.contract import known_codes
 from tests.contract.checker import Contracts
 
-K, N = FailureKind, Names
+K, N = FailureKind, FailureSubject
 
 ROWS = {code for row in TABLE for code in row.codes.split()}
 NOT_OF_THE_METADATA = frozenset(
@@ -118,6 +118,6 @@ def test_every_code_of_the_table_is_one_that_alibaba_has(metadata: Contracts) ->
         ("SomethingNew", 503, K.UNREACHABLE, N.NOTHING),
     ],
 )
-def test_what_a_code_names(code: str, status: int, kind: FailureKind, names: Names) -> None:
+def test_what_a_code_names(code: str, status: int, kind: FailureKind, names: FailureSubject) -> None:
     """A refusal is held against what it names: the rows that decide most, the families, and the statuses."""
     assert meaning_of(code, status) == (kind, names)

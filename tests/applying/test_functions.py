@@ -12,10 +12,10 @@ import pytest
 from natkeeper.alibaba.cloud import AlibabaCloud
 from natkeeper.alibaba.credentials import Credentials
 from natkeeper.domain.egress import EgressLost, EgressSeen
-from natkeeper.ports import FailureKind, HandOver, LookThroughProbe
+from natkeeper.ports import CheckThroughProbe, FailureKind, HandOver
 from natlab.cloud.cloud import Cloud
 from natlab.cloud.fc.runtime.instances import CallableRuntime
-from natlab.cloud.kernel.faults import Fault, Kind
+from natlab.cloud.kernel.faults import CallFault, FaultKind
 from natlab.cloud.kernel.latencies import Latencies
 from tests.applying.bad_wires import wire_to
 from tests.cloud.functions_for_tests import function_body
@@ -75,7 +75,7 @@ def failing(event: bytes, context: Any) -> bytes:
 def test_the_probe_answers_with_what_it_saw(served: Cloud, answer: dict[str, Any], kind: Any, detail: str) -> None:
     """One synchronous invocation, one look."""
     deploy(served, "probe", answering(answer))
-    look = ask(served, LookThroughProbe("probe"))
+    look = ask(served, CheckThroughProbe("probe"))
     assert type(look) is kind
     assert detail == (look.reason if kind is EgressLost else look.public_ip)
 
@@ -83,7 +83,7 @@ def test_the_probe_answers_with_what_it_saw(served: Cloud, answer: dict[str, Any
 def test_a_probe_that_fails_says_nothing_of_egress(served: Cloud) -> None:
     """A bug in the probe must not look like a lost internet."""
     deploy(served, "broken", failing)
-    failure = ask(served, LookThroughProbe("broken"))
+    failure = ask(served, CheckThroughProbe("broken"))
     assert failure.kind is FailureKind.REFUSED
     assert "no settings" in failure.message
 
@@ -91,12 +91,12 @@ def test_a_probe_that_fails_says_nothing_of_egress(served: Cloud) -> None:
 def test_an_answer_of_another_function_is_not_a_look(served: Cloud) -> None:
     """A wrong function name in the configuration."""
     deploy(served, "other", answering("hello"))
-    assert ask(served, LookThroughProbe("other")).kind is FailureKind.REFUSED
+    assert ask(served, CheckThroughProbe("other")).kind is FailureKind.REFUSED
 
 
 def test_a_probe_that_is_not_deployed_is_gone(served: Cloud) -> None:
     """So the loop can look by Cloud Assistant instead."""
-    failure = ask(served, LookThroughProbe("nowhere"))
+    failure = ask(served, CheckThroughProbe("nowhere"))
     assert (failure.kind, failure.code) == (FailureKind.GONE, "FunctionNotFound")
 
 
@@ -104,9 +104,9 @@ def test_a_throttled_invocation_is_tried_again(served: Cloud) -> None:
     """429 ResourceThrottled is no answer about egress."""
     deploy(served, "throttled", answering({"ok": True, "ip": None}))
     served.faults.add(
-        Fault(Kind.ERROR_CODE, product="fc*", action="*nvo*", count=1, code="ResourceThrottled", status=429)
+        CallFault(FaultKind.ERROR_CODE, product="fc*", action="*nvo*", count=1, code="ResourceThrottled", status=429)
     )
-    assert isinstance(ask(served, LookThroughProbe("throttled")), EgressSeen)
+    assert isinstance(ask(served, CheckThroughProbe("throttled")), EgressSeen)
     assert [call.error for call in served.calls] == ["ResourceThrottled", ""]
 
 
@@ -129,7 +129,7 @@ def test_each_invocation_has_a_connection_of_its_own(served: Cloud) -> None:
     deploy(served, "probe", answering({"ok": True, "ip": None}))
     with wire_to(served.endpoint or "") as wire:
         for number in (1, 2):
-            assert isinstance(ask(served, LookThroughProbe("probe"), wire.endpoint), EgressSeen)
+            assert isinstance(ask(served, CheckThroughProbe("probe"), wire.endpoint), EgressSeen)
             assert wire.connections == number
 
 

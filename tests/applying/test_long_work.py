@@ -18,11 +18,20 @@ import pytest
 from natkeeper.alibaba.egress_check_script import look_script
 from natkeeper.domain.egress import EgressLost, EgressSeen
 from natkeeper.domain.ids import InstanceId
-from natkeeper.guest import Mode, SetupParameters, SetupReport, Unreadable, parameter_block, render
+from natkeeper.guest import Mode, SetupParameters, SetupReport, UnreadableReport, parameter_block, render
 from natkeeper.guest.script import library_command
 from natkeeper.guest.template import oos_template
-from natkeeper.ports import FailureKind, ReadLook, ReadRelay, ReadSetups, SetupRun, StartLook, StartRelay, StartSetup
-from natlab.cloud.kernel.faults import Kind
+from natkeeper.ports import (
+    FailureKind,
+    ReadGatewayCheck,
+    ReadRelay,
+    ReadSetups,
+    SetupRun,
+    StartGatewayCheck,
+    StartRelay,
+    StartSetup,
+)
+from natlab.cloud.kernel.faults import FaultKind
 from tests.applying.local import Local
 
 PARAMETERS = SetupParameters(mode=Mode.APPLY, sources=("10.0.0.0/8",))
@@ -103,7 +112,7 @@ def test_a_setup_that_printed_nothing_is_unreadable(local: Local, via: str) -> N
     local.one(setup(local, via, local.first))
     local.advance(60)
     (run,) = read(local, via)
-    assert isinstance(run.report, Unreadable)
+    assert isinstance(run.report, UnreadableReport)
     assert run.report.reason
 
 
@@ -144,7 +153,7 @@ def test_old_runs_are_not_read(local: Local, via: str) -> None:
 
 def test_reading_setups_never_holds_a_sweep_up(local: Local, via: str) -> None:
     """OOS may be out of order while routes want to be guarded."""
-    local.fault(Kind.SERVER_ERROR, "ListExecutions|DescribeInvocations", count=None)
+    local.fault(FaultKind.SERVER_ERROR, "ListExecutions|DescribeInvocations", count=None)
     before = local.now()
     failure = local.one(ReadSetups(via, TEMPLATE, before - timedelta(hours=1)))
     assert failure.kind is FailureKind.UNREACHABLE
@@ -192,10 +201,10 @@ def test_oos_gets_parameters_as_data_and_no_question_asked(local: Local) -> None
 def test_a_look_from_a_gateway_is_started_and_read(local: Local, printed: bytes, kind: Any, found: str) -> None:
     """RunCommand and DescribeInvocationResults; under way there is nothing yet."""
     local.guests.prints = lambda _: printed
-    invocation = local.one(StartLook(local.second, ("http://www.internet.test/",), 0.8))
-    assert local.one(ReadLook(invocation)) is None
+    invocation = local.one(StartGatewayCheck(local.second, ("http://www.internet.test/",), 0.8))
+    assert local.one(ReadGatewayCheck(invocation)) is None
     local.advance(10)
-    look = local.one(ReadLook(invocation))
+    look = local.one(ReadGatewayCheck(invocation))
     assert type(look) is kind
     assert found == (look.reason if kind is EgressLost else look.public_ip)
 
@@ -203,9 +212,9 @@ def test_a_look_from_a_gateway_is_started_and_read(local: Local, printed: bytes,
 def test_a_look_that_did_not_run_says_nothing_of_egress(local: Local) -> None:
     """Not seen is not lost (rule 3)."""
     local.guests.exit_code = 5
-    invocation = local.one(StartLook(local.second, ("http://www.internet.test/",), 0.8))
+    invocation = local.one(StartGatewayCheck(local.second, ("http://www.internet.test/",), 0.8))
     local.advance(10)
-    failure = local.one(ReadLook(invocation))
+    failure = local.one(ReadGatewayCheck(invocation))
     assert failure.kind is FailureKind.REFUSED
     assert "told nothing" in failure.message
 
@@ -237,7 +246,7 @@ def test_a_relay_is_armed_by_what_the_setup_left(local: Local, printed: bytes, e
     assert script.endswith(b'/etc/natkeeper/table.sh" arm 10.0.0.12 600\n')
 
 
-class Target(BaseHTTPRequestHandler):
+class WebTarget(BaseHTTPRequestHandler):
     """A web server on loopback that tells an address, or fails."""
 
     def do_GET(self) -> None:
@@ -251,7 +260,7 @@ class Target(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def target() -> Iterator[str]:
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Target)
+    server = ThreadingHTTPServer(("127.0.0.1", 0), WebTarget)
     Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
     yield f"127.0.0.1:{server.server_address[1]}"
     server.shutdown()

@@ -7,11 +7,11 @@ from datetime import datetime, timedelta, timezone
 
 import pytest
 
-from natkeeper.alibaba.batching import Plan
-from natkeeper.alibaba.setups import MOST_FETCHED, TOGETHER, Memory, Start, latest
+from natkeeper.alibaba.batching import BatchPlan
+from natkeeper.alibaba.setups import MOST_FETCHED, TOGETHER, ReportCache, StartedSetup, latest
 from natkeeper.domain.ids import InstanceId, TableId
 from natkeeper.domain.observed import NextHop
-from natkeeper.guest import Mode, SetupParameters, Unreadable
+from natkeeper.guest import Mode, SetupParameters, UnreadableReport
 from natkeeper.ports import Failure, FailureKind, PointRoute, ReadSetups, SetupRun, StartSetup
 
 PARAMETERS = SetupParameters(mode=Mode.APPLY, sources=("10.0.0.0/8",))
@@ -29,14 +29,14 @@ def setup(gateways: tuple[InstanceId, ...], parameters: SetupParameters = PARAME
     return StartSetup("oos", "template", "role", gateways, parameters, f"token-{gateways[0]}")
 
 
-def begun(name: str, minute: int, gateways: tuple[InstanceId, ...], *, over: bool = True) -> Start:
+def begun(name: str, minute: int, gateways: tuple[InstanceId, ...], *, over: bool = True) -> StartedSetup:
     """Something started at a minute past noon."""
-    return Start(name, NOON + timedelta(minutes=minute), gateways, frozenset(gateways if over else ()))
+    return StartedSetup(name, NOON + timedelta(minutes=minute), gateways, frozenset(gateways if over else ()))
 
 
-def told(start: Start) -> dict[InstanceId, Unreadable]:
+def told(start: StartedSetup) -> dict[InstanceId, UnreadableReport]:
     """Make up reports that say where they are from."""
-    return {gateway: Unreadable(start.id) for gateway in start.gateways}
+    return {gateway: UnreadableReport(start.id) for gateway in start.gateways}
 
 
 # ---- starting ----------------------------------------------------------------------------------------------
@@ -44,7 +44,7 @@ def told(start: Start) -> dict[InstanceId, Unreadable]:
 
 def started(*calls: StartSetup) -> tuple[list[StartSetup], list[object]]:
     """Perform a batch of starts; returns what was sent, and what each call was answered."""
-    plan, sent = Plan(), list[StartSetup]()
+    plan, sent = BatchPlan(), list[StartSetup]()
 
     def start(call: StartSetup) -> str:
         sent.append(call)
@@ -90,7 +90,7 @@ def test_a_joint_start_that_is_repeated_is_the_same_request() -> None:
 
 def test_all_groups_of_a_sweep_share_one_listing() -> None:
     """From the earliest time that one of them asks for; each gets the runs of its own gateways."""
-    plan, read = Plan(), list[ReadSetups]()
+    plan, read = BatchPlan(), list[ReadSetups]()
     runs = tuple(SetupRun(gateway, NOON, None) for gateway in ids(0, 4))
 
     def listing(call: ReadSetups) -> tuple[SetupRun, ...]:
@@ -106,7 +106,7 @@ def test_all_groups_of_a_sweep_share_one_listing() -> None:
 
 def test_a_listing_that_failed_failed_for_everybody() -> None:
     """And is not taken for an empty one."""
-    plan, failure = Plan(), Failure(FailureKind.THROTTLED, "too many")
+    plan, failure = BatchPlan(), Failure(FailureKind.THROTTLED, "too many")
     answers = [
         plan.list_setups(ReadSetups("oos", "template", NOON, ids(n, n + 1)), lambda _: failure) for n in range(2)
     ]
@@ -118,23 +118,23 @@ def test_the_list_is_read_no_further_than_necessary() -> None:
     """Once every gateway has a report, older starts are nobody's business."""
     seen = []
 
-    def starts() -> Iterator[Start]:
+    def starts() -> Iterator[StartedSetup]:
         for start in (begun("new", 9, ids(0, 2)), begun("old", 5, ids(2, 4)), begun("older", 1, ids(0, 4))):
             seen.append(start.id)
             yield start
 
-    runs = latest(starts(), frozenset(ids(0, 4)), Memory(), told, lambda: 4.0)
+    runs = latest(starts(), frozenset(ids(0, 4)), ReportCache(), told, lambda: 4.0)
     assert seen == ["new", "old"]
     assert [(run.gateway, run.report) for run in runs] == [
-        (gateway, Unreadable("new" if gateway in ids(0, 2) else "old")) for gateway in ids(0, 4)
+        (gateway, UnreadableReport("new" if gateway in ids(0, 2) else "old")) for gateway in ids(0, 4)
     ]
 
 
 def test_a_report_is_fetched_once() -> None:
     """The next sweep of a warm function asks for what is new, and for nothing else."""
-    memory, fetched = Memory(), list[str]()
+    memory, fetched = ReportCache(), list[str]()
 
-    def fetch(start: Start) -> dict[InstanceId, Unreadable]:
+    def fetch(start: StartedSetup) -> dict[InstanceId, UnreadableReport]:
         fetched.append(start.id)
         return told(start)
 
@@ -143,23 +143,23 @@ def test_a_report_is_fetched_once() -> None:
     first = latest([old], wanted, memory, fetch, lambda: 4.0)
     second = latest([new, old], wanted, memory, fetch, lambda: 4.0)
     assert fetched == ["old", "new"]
-    assert set(second) == {*first, *latest([new], wanted, Memory(), told, lambda: 4.0)}
+    assert set(second) == {*first, *latest([new], wanted, ReportCache(), told, lambda: 4.0)}
 
 
 def test_what_is_still_under_way_on_one_gateway_is_asked_for_again() -> None:
     """Only reports that cannot change any more are remembered."""
-    memory = Memory()
-    half = Start("half", NOON, ids(0, 2), frozenset(ids(0, 1)))
-    latest([half], frozenset(ids(0, 2)), memory, lambda _: {ids(0, 1)[0]: Unreadable("first")}, lambda: 4.0)
+    memory = ReportCache()
+    half = StartedSetup("half", NOON, ids(0, 2), frozenset(ids(0, 1)))
+    latest([half], frozenset(ids(0, 2)), memory, lambda _: {ids(0, 1)[0]: UnreadableReport("first")}, lambda: 4.0)
     runs = latest([begun("half", 0, ids(0, 2))], frozenset(ids(0, 2)), memory, told, lambda: 4.0)
-    assert [run.report for run in runs] == [Unreadable("half")] * 2
+    assert [run.report for run in runs] == [UnreadableReport("half")] * 2
 
 
 @pytest.mark.parametrize("left, fetched", [(4.0, MOST_FETCHED), (0.5, 0)])
 def test_a_reading_fetches_a_few_and_the_next_goes_on(left: float, fetched: int) -> None:
     """Hundreds of starts on a cold instance: what is left out counts as under way, so nothing is started twice."""
     starts = [begun(f"e{n}", -n, ids(n, n + 1)) for n in range(50)]
-    memory, wanted = Memory(), frozenset(ids(0, 50))
+    memory, wanted = ReportCache(), frozenset(ids(0, 50))
     runs = latest(starts, wanted, memory, told, lambda: left)
     assert len(runs) == 50
     assert [run.report is not None for run in runs] == [True] * fetched + [False] * (50 - fetched)
@@ -172,7 +172,7 @@ def test_a_reading_fetches_a_few_and_the_next_goes_on(left: float, fetched: int)
 
 def test_route_writes_of_one_vpc_follow_each_other_and_those_of_others_do_not_wait() -> None:
     """Five hundred VPCs are five hundred jobs; the writes of each are one job, in order."""
-    plan, written = Plan(), list[PointRoute]()
+    plan, written = BatchPlan(), list[PointRoute]()
     calls = [
         PointRoute(f"vpc-{n % 500}", TableId(f"vtb-{n}"), "0.0.0.0/0", NextHop.gateway(InstanceId("i-1")), "", "")
         for n in range(1000)

@@ -14,13 +14,13 @@ from natkeeper.ports import (
     DeleteRoute,
     Failure,
     FailureKind,
-    Names,
+    FailureSubject,
     NoteRoute,
     PointRoute,
     ReadRoutes,
     Wait,
 )
-from natlab.cloud.kernel.faults import Kind
+from natlab.cloud.kernel.faults import FaultKind
 from tests.applying.local import Local
 
 DEFAULT = "0.0.0.0/0"
@@ -66,7 +66,7 @@ def test_a_hop_that_is_there_already_still_gets_its_memory(local: Local) -> None
 def test_a_move_whose_answer_was_lost_is_found_done(local: Local, monkeypatch: pytest.MonkeyPatch) -> None:
     """The first request was carried out and not answered; the repeated one finds the entry changing, or changed."""
     monkeypatch.setattr("natkeeper.alibaba.vpc.WRITE_S", 0.2)
-    local.fault(Kind.TIMEOUT, "ModifyRouteEntry", executed=True)
+    local.fault(FaultKind.TIMEOUT, "ModifyRouteEntry", executed=True)
     first = local.one(point(local))
     assert first is None or first.kind is FailureKind.BUSY
     local.advance(2)
@@ -108,7 +108,7 @@ def test_another_task_of_the_vpc_is_not_waited_for_by_writing(local: Local) -> N
     local.cloud.vpc.add_route(local.table, "10.9.0.0/16", local.first)
     first, second = local.ask(point(local), point(local, destination="10.9.0.0/16"))
     assert first is None
-    assert (second.kind, second.names) == (FailureKind.BUSY, Names.NOTHING)
+    assert (second.kind, second.names) == (FailureKind.BUSY, FailureSubject.NOTHING)
     assert len(local.asked("ModifyRouteEntry")) == 2
     local.advance(5)
     assert local.one(point(local, destination="10.9.0.0/16")) is None
@@ -116,7 +116,7 @@ def test_another_task_of_the_vpc_is_not_waited_for_by_writing(local: Local) -> N
 
 def test_an_entry_that_is_changing_is_left_to_the_run(local: Local) -> None:
     """IncorrectRouteEntryStatus: the run decides anew rather than insisting."""
-    local.fault(Kind.ERROR_CODE, "ModifyRouteEntry", count=None, code="IncorrectRouteEntryStatus")
+    local.fault(FaultKind.ERROR_CODE, "ModifyRouteEntry", count=None, code="IncorrectRouteEntryStatus")
     failure = local.one(point(local))
     assert failure.kind is FailureKind.BUSY
     assert len(local.asked()) == 1
@@ -158,7 +158,7 @@ def test_a_route_that_is_there_and_goes_another_way_is_refused(local: Local) -> 
     """Rule 5: it may be somebody's."""
     local.cloud.vpc.add_route(local.table, "0.0.0.0/1", local.first)
     failure = local.one(create(local))
-    assert (failure.kind, failure.names) == (FailureKind.BUSY, Names.ENTRY)
+    assert (failure.kind, failure.names) == (FailureKind.BUSY, FailureSubject.ENTRY)
     assert "Duplicate" in failure.code or "AlreadyExist" in failure.code
 
 
@@ -180,7 +180,7 @@ def test_without_a_known_vpc_a_write_is_made_all_the_same(local: Local) -> None:
 def test_one_lane_that_hangs_leaves_the_answers_of_the_others(local: Local, monkeypatch: pytest.MonkeyPatch) -> None:
     """A write without an answer is Unreachable at the deadline; the read beside it is answered."""
     monkeypatch.setattr("natkeeper.alibaba.vpc.WRITE_S", 0.1)
-    local.fault(Kind.TIMEOUT, "ModifyRouteEntry", count=None)
+    local.fault(FaultKind.TIMEOUT, "ModifyRouteEntry", count=None)
     failure, entries = local.ask(point(local), ReadRoutes(local.table), within=1.0)
     assert isinstance(failure, Failure)
     assert failure.kind is FailureKind.UNREACHABLE

@@ -54,7 +54,7 @@ def certificate(folder: Path, name: str, *others: str) -> Path:
     return path
 
 
-class Answer(BaseHTTPRequestHandler):
+class TlsRequestHandler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def do_GET(self) -> None:
@@ -67,7 +67,7 @@ class Answer(BaseHTTPRequestHandler):
         """Say nothing."""
 
 
-class Server(ThreadingHTTPServer):
+class TlsServer(ThreadingHTTPServer):
     def handle_error(self, request: Any, client_address: Any) -> None:
         """A client that refuses is the point."""
 
@@ -75,7 +75,7 @@ class Server(ThreadingHTTPServer):
 @contextmanager
 def served(pem: Path) -> Iterator[str]:
     """Serve HTTPS on loopback with a certificate; yields the address."""
-    server = Server(("127.0.0.1", 0), Answer)
+    server = TlsServer(("127.0.0.1", 0), TlsRequestHandler)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(pem)
     server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)

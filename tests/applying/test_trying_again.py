@@ -19,7 +19,7 @@ from natkeeper.alibaba.retry import Patience, Persistence
 from natkeeper.alibaba.threads import AT_ONCE, OPTIONAL_S, all_at_once
 from natkeeper.domain.ids import TableId
 from natkeeper.ports import Failure, FailureKind, ReadConditions, ReadInstances, ReadRoutes
-from natlab.cloud.kernel.faults import Kind
+from natlab.cloud.kernel.faults import FaultKind
 from tests.applying.local import Local
 
 START = datetime(2026, 11, 23, tzinfo=timezone.utc)
@@ -151,20 +151,20 @@ def test_another_task_is_waited_for_and_a_changing_thing_is_not() -> None:
 
 def test_throttled_reads_come_through(local: Local) -> None:
     """Three refusals and then an answer, all over HTTP."""
-    local.fault(Kind.THROTTLE, "DescribeInstances", count=3)
+    local.fault(FaultKind.THROTTLE, "DescribeInstances", count=3)
     assert list(local.one(ReadInstances((local.first,)))) == [local.first]
     assert len(local.pauses) == 3
 
 
 def test_a_server_fault_is_tried_again(local: Local) -> None:
     """503 ServiceUnavailable says nothing about the instances."""
-    local.fault(Kind.SERVER_ERROR, "DescribeInstances", count=2)
+    local.fault(FaultKind.SERVER_ERROR, "DescribeInstances", count=2)
     assert list(local.one(ReadInstances((local.first,)))) == [local.first]
 
 
 def test_a_refused_connection_is_unreachable(local: Local) -> None:
     """A region that does not answer makes a failure that says so, and names nothing secret."""
-    local.fault(Kind.UNREACHABLE, "*", count=None)
+    local.fault(FaultKind.UNREACHABLE, "*", count=None)
     failure = local.one(ReadInstances((local.first,)))
     assert (failure.kind, failure.code) == (FailureKind.UNREACHABLE, "")
     assert "127.0.0.1" in failure.message
@@ -173,7 +173,7 @@ def test_a_refused_connection_is_unreachable(local: Local) -> None:
 def test_an_answer_that_does_not_come_is_not_waited_for(local: Local, monkeypatch: pytest.MonkeyPatch) -> None:
     """The read time-out is ours, not the SDK's ten seconds."""
     monkeypatch.setattr("natkeeper.alibaba.clients.Attempt.options.__defaults__", (0.15,))
-    local.fault(Kind.TIMEOUT, "DescribeInstances", count=1)
+    local.fault(FaultKind.TIMEOUT, "DescribeInstances", count=1)
     assert list(local.one(ReadInstances((local.first,)))) == [local.first]
     assert len(local.asked("DescribeInstances")) == 2
 
@@ -271,7 +271,7 @@ def test_more_jobs_than_threads_are_all_done() -> None:
 @pytest.mark.parametrize("kind", [ReadConditions, ReadInstances, ReadRoutes])
 def test_a_call_is_tried_for_as_long_as_it_is_worth(local: Local, kind: Any) -> None:
     """What the loop can do without ends sooner, even where others of the batch are still tried."""
-    local.fault(Kind.SERVER_ERROR, count=None)
+    local.fault(FaultKind.SERVER_ERROR, count=None)
     before = local.now()
     call = kind(local.table) if kind is ReadRoutes else kind((local.first,))
     assert isinstance(local.one(call), Failure)

@@ -12,12 +12,12 @@ from statistics import mean
 import pytest
 from rich.console import Console
 
-from natkeeper.egress_check import Kind
+from natkeeper.egress_check import OutcomeKind
 from natlab.bench import cold, command, loss, scale, storm, trouble
 from natlab.bench import detection as detecting
 from natlab.bench.detection import detection, in_a_row, row, seen_after, shipped, silent_for, usd_a_month
-from natlab.bench.figures import Figure, NotMeasuredError, Part, Sample, Table, absent, counted
-from natlab.bench.machine import Place
+from natlab.bench.figures import BenchPart, Figure, FigureTable, NotMeasuredError, Sample, absent, counted
+from natlab.bench.machine import Checkout
 from natlab.bench.report import as_json
 
 PROMISED = {"warm_overhead_ms", "cold_ms", "cold_ratio", "cold_peak_mb", "bundle_mb", "sweep500_s", "sweep500_calls",
@@ -35,9 +35,9 @@ def test_everything_that_is_promised_is_written_and_shown(tmp_path: Path, monkey
     monkeypatch.setattr(trouble, "DOWN_S", 1.0)
     monkeypatch.setattr(loss, "LOSSES", (0.1,))
     monkeypatch.setattr(loss, "BURSTS_S", (1.0,))
-    monkeypatch.setattr(cold, "start", lambda contender, *_: cold.Start(len(contender.name), 1.0))
+    monkeypatch.setattr(cold, "start", lambda contender, *_: cold.StartTimes(len(contender.name), 1.0))
     out, shown, said = tmp_path / "bench.json", io.StringIO(), list[str]()
-    order = command.Order(runs=1, sweeps=1, groups=2, lab_runs=0, hours=1)
+    order = command.BenchOptions(runs=1, sweeps=1, groups=2, lab_runs=0, hours=1)
     command.measure(order, Console(file=shown, width=300), out, as_json=False, say=said.append)
     told = json.loads(out.read_text(encoding="utf-8"))
     assert {name.replace("500", "2") for name in PROMISED} <= set(told)
@@ -61,7 +61,7 @@ def test_a_part_that_cannot_be_measured_costs_no_other_part(tmp_path: Path, monk
 
     monkeypatch.setattr(storm, "storm", breaks)
     out, shown = tmp_path / "bench.json", io.StringIO()
-    order = command.Order(only=("storm", "detection"))
+    order = command.BenchOptions(only=("storm", "detection"))
     complete = command.measure(order, Console(file=shown, width=300), out, as_json=False, say=lambda _: None)
     told = json.loads(out.read_text(encoding="utf-8"))
     assert not complete
@@ -79,7 +79,7 @@ def test_a_bench_that_is_interrupted_keeps_what_it_measured(tmp_path: Path, monk
 
     monkeypatch.setattr(storm, "storm", lambda: [counted("storm_ms", "storm", 3)])
     monkeypatch.setattr(detecting, "detection", interrupted)
-    out, order = tmp_path / "bench.json", command.Order(only=("storm", "detection"))
+    out, order = tmp_path / "bench.json", command.BenchOptions(only=("storm", "detection"))
     with pytest.raises(KeyboardInterrupt):
         command.measure(order, Console(file=io.StringIO()), out, as_json=False, say=lambda _: None)
     assert json.loads(out.read_text(encoding="utf-8"))["storm_ms"] == 3
@@ -87,7 +87,7 @@ def test_a_bench_that_is_interrupted_keeps_what_it_measured(tmp_path: Path, monk
 
 def test_every_part_keeps_its_promise_of_figures() -> None:
     """A figure that a part promises and does not yield is not noticed otherwise."""
-    part = Part("size", ("bundle_mb", "probe_mb"), lambda: [counted("bundle_mb", "bundle", 1)])
+    part = BenchPart("size", ("bundle_mb", "probe_mb"), lambda: [counted("bundle_mb", "bundle", 1)])
     figures = [each for each in part.figures() if isinstance(each, Figure)]
     assert [(figure.key, figure.failed) for figure in figures] == [("bundle_mb", False), ("probe_mb", True)]
 
@@ -117,7 +117,7 @@ def test_reports_that_are_fetched_for_ever_are_no_quiet_sweeps() -> None:
 
 def test_the_names_are_those_of_five_hundred_groups() -> None:
     """Who asks for nothing else gets the sweep that was promised."""
-    assert command.Order().groups == 500
+    assert command.BenchOptions().groups == 500
 
 
 def test_a_figure_knows_its_median_its_spread_and_whether_its_aim_is_met() -> None:
@@ -146,7 +146,7 @@ def test_a_silent_death_is_seen_within_an_interval_and_so_many_time_outs(
     death: float, interval: float, timeout: float, failures: int
 ) -> None:
     """What the table says is what the probe's settings promise, while a watch lasts."""
-    seen = seen_after(in_a_row(interval, timeout, failures), death, Kind.SILENT, 60.0)
+    seen = seen_after(in_a_row(interval, timeout, failures), death, OutcomeKind.SILENT, 60.0)
     assert failures * timeout - 1e-6 <= seen <= interval + failures * timeout + 0.02
 
 
@@ -154,13 +154,13 @@ def test_a_silent_death_is_seen_within_an_interval_and_so_many_time_outs(
 @pytest.mark.parametrize("silence, interval", [(1.2, 1.0), (2.4, 0.5), (1.0, 5.0)])
 def test_a_silent_death_is_seen_within_an_interval_and_a_silence(death: float, silence: float, interval: float) -> None:
     """The same by the other rule."""
-    seen = seen_after(silent_for(silence, interval), death, Kind.SILENT, 60.0)
+    seen = seen_after(silent_for(silence, interval), death, OutcomeKind.SILENT, 60.0)
     assert silence - 1e-6 <= seen <= interval + silence + 0.02
 
 
 def test_a_death_in_the_pause_is_seen_by_the_next_watch() -> None:
     """With watches of 55 s nobody would look in the last five seconds of a minute."""
-    assert seen_after(shipped(), 55.5, Kind.SILENT, 55.0) == pytest.approx(4.5 + 1.2)
+    assert seen_after(shipped(), 55.5, OutcomeKind.SILENT, 55.0) == pytest.approx(4.5 + 1.2)
 
 
 def test_the_figures_of_detection_are_those_of_the_shipped_setting() -> None:
@@ -172,13 +172,13 @@ def test_the_figures_of_detection_are_those_of_the_shipped_setting() -> None:
     assert found["detection_worst_s"] == pytest.approx(ours.silent.high, abs=0.001)
     assert found["probe_usd"] == pytest.approx(usd_a_month(60.0), abs=0.01)
     assert usd_a_month(60.0) > usd_a_month(55.0)
-    assert isinstance(table, Table)
+    assert isinstance(table, FigureTable)
     assert table.told[0] == ours.as_json()
 
 
 def test_packet_loss_moves_less_by_the_shipped_rule_and_a_death_is_seen_sooner() -> None:
     """At a loss that is high enough to count something in an hour."""
-    ours, before = (loss.Row.of(rule, 0.25, 1.0, 20) for rule in (shipped(), loss.BEFORE))
+    ours, before = (loss.LossRow.of(rule, 0.25, 1.0, 20) for rule in (shipped(), loss.BEFORE))
     assert ours.sample.median < before.sample.median / 5
     assert mean(ours.deaths.values) < mean(before.deaths.values) - 1
 
@@ -193,4 +193,4 @@ def test_lossless_paths_and_short_bursts_are_never_reported() -> None:
 
 def test_the_bench_knows_its_checkout() -> None:
     """And keeps what it makes below build/."""
-    assert Place.checkout().scratch == Place.checkout().root / "build" / "bench"
+    assert Checkout.checkout().scratch == Checkout.checkout().root / "build" / "bench"

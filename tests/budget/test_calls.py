@@ -81,7 +81,11 @@ def test_hundreds_of_groups_take_turns() -> None:
         signals = tuple(parse(json.dumps(TIMER)))
         seen: Counter[str] = Counter()
         for _ in range(10):
-            turns = [errand.group.name for errand in plan(signals, crowd.config, crowd.now()).errands if errand.turn]
+            turns = [
+                assignment.group.name
+                for assignment in plan(signals, crowd.config, crowd.now()).assignments
+                if assignment.turn
+            ]
             assert len(turns) <= SETUPS_A_SWEEP
             seen.update(turns)
             crowd.advance(60)

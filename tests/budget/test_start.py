@@ -14,7 +14,7 @@ import pytest
 from natkeeper.domain.config import parse_config
 from natkeeper.packaging import BUNDLES, Source, build, here
 from natkeeper.packaging.bundles import contents
-from natlab.bench.worlds import PAPER_CONFIG, SEES_ALWAYS, World, put_function, stopping, world
+from natlab.bench.worlds import PAPER_CONFIG, SEES_ALWAYS, BenchWorld, put_function, stopping, world
 
 ROOT = Path(__file__).resolve().parents[2]
 CACHE = ROOT / "build" / "cache"
@@ -47,7 +47,7 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
         return failed_over(here_and_now, tmp_path_factory.mktemp("bundle"))
 
 
-def failed_over(around: World, folder: Path) -> dict[str, Any]:
+def failed_over(around: BenchWorld, folder: Path) -> dict[str, Any]:
     """Build the bundle for a world, stop the gateway there, and run the bundle once, as the platform would."""
     cloud, (group,) = around.cloud, around.groups
     data = around.config(setup={"mode": "off"})

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.town import Command, Town, command, town
+from tests.cli.town import Command, Workspace, command, town
 
 
 @pytest.fixture(autouse=True)
@@ -34,7 +34,7 @@ def natkeeper(capsys: pytest.CaptureFixture[str]) -> Command:
 
 
 @pytest.fixture
-def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Town]:
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Workspace]:
     """A town with a configuration, and the environment of somebody who works there."""
     with town(tmp_path) as built:
         built.write()
@@ -45,7 +45,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Town]:
 
 
 @pytest.fixture
-def deployed(place: Town) -> Town:
+def deployed(place: Workspace) -> Workspace:
     """A town with the functions deployed."""
     place.deploy()
     return place

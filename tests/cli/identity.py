@@ -25,9 +25,9 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from natlab.cloud.kernel.accounts import Credentials
+from natlab.cloud.kernel.accounts import KeyPair
 from natlab.cloud.kernel.signing import v1_signature
-from tests.cli.town import Town
+from tests.cli.town import Workspace
 
 STS = "sts.aliyuncs.com"
 OAUTH = "oauth.aliyun.com"
@@ -55,15 +55,15 @@ except ImportError:
 
 
 @dataclass
-class Identity:
+class IdentityStandIn:
     """What was asked of the stand-ins, and how a child process gets to them."""
 
-    place: Town
+    place: Workspace
     asked: list[str] = field(default_factory=list)
-    issued: list[Credentials] = field(default_factory=list)
+    issued: list[KeyPair] = field(default_factory=list)
     ports: dict[str, int] = field(default_factory=dict)
 
-    def issue(self, role: str) -> Credentials:
+    def issue(self, role: str) -> KeyPair:
         """Give out credentials of a role, as the local cloud knows them."""
         key = self.place.cloud.accounts.assume_role(role)
         self.issued.append(key)
@@ -121,9 +121,9 @@ class Identity:
 
 
 @contextmanager
-def identity(place: Town) -> Iterator[Identity]:
+def identity(place: Workspace) -> Iterator[IdentityStandIn]:
     """Serve the stand-ins over HTTP and HTTPS."""
-    known = Identity(place)
+    known = IdentityStandIn(place)
     key, certificate = _certificate()
     place.home.joinpath("authority.pem").write_bytes(certificate)
     place.home.joinpath("server.pem").write_bytes(key + certificate)
@@ -146,8 +146,8 @@ def identity(place: Town) -> Iterator[Identity]:
             server.server_close()
 
 
-def _handler(known: Identity) -> type[BaseHTTPRequestHandler]:
-    class Handler(BaseHTTPRequestHandler):
+def _handler(known: IdentityStandIn) -> type[BaseHTTPRequestHandler]:
+    class IdentityRequestHandler(BaseHTTPRequestHandler):
         def serve(self) -> None:
             url = urlsplit(self.path)
             length = int(self.headers.get("content-length") or 0)
@@ -169,7 +169,7 @@ def _handler(known: Identity) -> type[BaseHTTPRequestHandler]:
         def log_message(self, format: str, *args: Any) -> None:  # noqa: A002  the standard library's name
             """A test reads `asked`."""
 
-    return Handler
+    return IdentityRequestHandler
 
 
 def _certificate() -> tuple[bytes, bytes]:

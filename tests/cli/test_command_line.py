@@ -12,8 +12,8 @@ import pytest
 from natkeeper.cli.app import COMMANDS
 from natkeeper.cli.errors import MEANING, Exit, trouble_of
 from natkeeper.ports import Failure, FailureKind
-from natlab.cloud.kernel.faults import Fault, Kind
-from tests.cli.town import ROOT, Command, Town
+from natlab.cloud.kernel.faults import CallFault, FaultKind
+from tests.cli.town import ROOT, Command, Workspace
 
 
 def test_help_lists_every_command_and_every_exit_code(natkeeper: Command) -> None:
@@ -35,7 +35,7 @@ def test_every_command_has_help_and_the_shared_options(natkeeper: Command, name:
     assert "--config" in ended.out
 
 
-def test_shared_options_stand_before_or_after_the_command(place: Town, natkeeper: Command) -> None:
+def test_shared_options_stand_before_or_after_the_command(place: Workspace, natkeeper: Command) -> None:
     """The later one wins, and the environment gives way to both."""
     assert natkeeper("--json", "check").data["ok"] is True
     assert natkeeper("check", "--json").data["ok"] is True
@@ -59,7 +59,7 @@ def test_shared_options_stand_before_or_after_the_command(place: Town, natkeeper
     ],
 )
 def test_wrong_requests_are_refused_with_what_would_be_accepted(
-    place: Town, natkeeper: Command, line: list[str], says: str
+    place: Workspace, natkeeper: Command, line: list[str], says: str
 ) -> None:
     """Exit 2, one sentence on standard error, nothing on standard output."""
     ended = natkeeper(*line)
@@ -68,7 +68,7 @@ def test_wrong_requests_are_refused_with_what_would_be_accepted(
     assert "Traceback" not in ended.err
 
 
-def test_a_group_that_is_not_known_is_answered_with_those_that_are(place: Town, natkeeper: Command) -> None:
+def test_a_group_that_is_not_known_is_answered_with_those_that_are(place: Workspace, natkeeper: Command) -> None:
     """Before anything is asked of the cloud."""
     ended = natkeeper("pause", "porduction", "--for", "1h", "--why", "x")
     assert "groups are: prod" in ended.err
@@ -85,16 +85,18 @@ def test_troubles_are_json_too(natkeeper: Command) -> None:
     assert natkeeper("switch", "--json").data["exit"] == 2
 
 
-def test_a_cloud_that_does_not_answer_is_exit_3(place: Town, natkeeper: Command) -> None:
+def test_a_cloud_that_does_not_answer_is_exit_3(place: Workspace, natkeeper: Command) -> None:
     """The sentence names who did not answer."""
     ended = natkeeper("status", "--endpoint", "http://127.0.0.1:9")
     assert ended.code == 3
     assert "127.0.0.1:9: the connection was refused" in ended.err
 
 
-def test_being_denied_is_exit_4(deployed: Town, natkeeper: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_being_denied_is_exit_4(deployed: Workspace, natkeeper: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     """A wrong secret, and a right one without the permission."""
-    deployed.cloud.faults.add(Fault(Kind.ERROR_CODE, action="InvokeFunction", count=1, code="AccessDenied", status=403))
+    deployed.cloud.faults.add(
+        CallFault(FaultKind.ERROR_CODE, action="InvokeFunction", count=1, code="AccessDenied", status=403)
+    )
     ended = natkeeper("status")
     assert ended.code == 4
     assert "natkeeper policy --for operator" in ended.err
@@ -107,7 +109,7 @@ def test_being_denied_is_exit_4(deployed: Town, natkeeper: Command, monkeypatch:
 
 
 def test_without_credentials_the_command_says_where_they_are_looked_for(
-    place: Town, natkeeper: Command, monkeypatch: pytest.MonkeyPatch
+    place: Workspace, natkeeper: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Environment, profile, role; in the function's way and in the direct one."""
     monkeypatch.delenv("ALIBABA_CLOUD_ACCESS_KEY_ID")
@@ -142,7 +144,7 @@ def test_a_denial_advises_what_it_is_about(code: str, advice: str) -> None:
 
 
 def test_a_fault_of_natkeeper_is_a_sentence_with_a_way_to_the_trace(
-    place: Town, natkeeper: Command, monkeypatch: pytest.MonkeyPatch
+    place: Workspace, natkeeper: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Exit 70; the trace only for whoever wants it."""
 
@@ -166,7 +168,7 @@ def test_completion_scripts_are_printed(natkeeper: Command, shell: str) -> None:
     assert "_NATKEEPER_COMPLETE" in ended.out
 
 
-def test_names_are_completed_from_the_configuration(place: Town) -> None:
+def test_names_are_completed_from_the_configuration(place: Workspace) -> None:
     """Groups, then gateways of that group, as a shell asks for them."""
 
     def completed(words: str, count: int) -> str:
@@ -221,20 +223,20 @@ def test_a_misspelled_command_names_the_one_that_was_meant(natkeeper: Command, t
 
 
 @pytest.mark.parametrize("form", ["127.0.0.1:{0}", "localhost:{0}", "http://127.0.0.1:{0}/"])
-def test_an_endpoint_of_this_machine_needs_no_scheme(place: Town, natkeeper: Command, form: str) -> None:
+def test_an_endpoint_of_this_machine_needs_no_scheme(place: Workspace, natkeeper: Command, form: str) -> None:
     """http:// is meant."""
     port = place.cloud.endpoint.rpartition(":")[2]
     assert natkeeper("status", "--direct", "--endpoint", form.format(port)).code == 0
 
 
 @pytest.mark.parametrize("wrong", ["ftp://127.0.0.1:1", "127.0.0.1:1/path", "a b", "http//x"])
-def test_what_is_no_endpoint_is_named(place: Town, natkeeper: Command, wrong: str) -> None:
+def test_what_is_no_endpoint_is_named(place: Workspace, natkeeper: Command, wrong: str) -> None:
     """With the form that it should have."""
     ended = natkeeper("status", "--direct", "--endpoint", wrong)
     assert (ended.code, "write it as http://127.0.0.1:8000" in ended.err) == (2, True), ended
 
 
-def test_init_refuses_the_name_of_a_group_before_it_reads_anything(place: Town, natkeeper: Command) -> None:
+def test_init_refuses_the_name_of_a_group_before_it_reads_anything(place: Workspace, natkeeper: Command) -> None:
     """A name that check would refuse later."""
     for name in ("生产", "Prod", "1st", "a" * 32):
         ended = natkeeper("init", "--group", name, "-o", "-", "--region", "cn-hangzhou")

@@ -16,12 +16,12 @@ import pytest
 
 from natkeeper.cli.conformance.readings import readings
 from natkeeper.cli.conformance.trial import NOT_HERE
-from natlab.cloud.kernel.faults import Fault, Kind
+from natlab.cloud.kernel.faults import CallFault, FaultKind
 from natlab.cloud.kernel.latencies import Latencies
 from natlab.cloud.kernel.readings import SWITCHES, Readings
 from natlab.scenarios.readings import platform
-from tests.cli.town import ROOT, Command, Ended, Town
-from tests.contract.watching import Watch
+from tests.cli.town import ROOT, Command, Ended, Workspace
+from tests.contract.watching import ContractWatch
 
 DECIDED = [name for name in SWITCHES if name not in NOT_HERE]
 DEVIATIONS = [(name, way) for name in DECIDED for way in SWITCHES[name][1:]]
@@ -31,7 +31,7 @@ TRIED = ("203.0.113.0/25", "203.0.113.128/25")
 
 
 @pytest.fixture(autouse=True)
-def contract_watch(contract_watch: Watch | None) -> Iterator[Watch | None]:
+def contract_watch(contract_watch: ContractWatch | None) -> Iterator[ContractWatch | None]:
     """Every exchange is checked, but for ListVpcBindings: fc3 reads it, and the metadata at hand has not got it."""
     yield contract_watch
     if contract_watch:
@@ -39,7 +39,7 @@ def contract_watch(contract_watch: Watch | None) -> Iterator[Watch | None]:
 
 
 @pytest.fixture
-def trial(place: Town, monkeypatch: pytest.MonkeyPatch) -> Town:
+def trial(place: Workspace, monkeypatch: pytest.MonkeyPatch) -> Workspace:
     """A trial deployment: a fallback, and a standby with an EIP."""
     monkeypatch.setattr("natkeeper.cli.conformance.place.POLL_S", 0.05)
     cloud = place.cloud
@@ -51,7 +51,7 @@ def trial(place: Town, monkeypatch: pytest.MonkeyPatch) -> Town:
     return place
 
 
-def conform(place: Town, natkeeper: Command, ways: Mapping[str, str], *more: str) -> Ended:
+def conform(place: Workspace, natkeeper: Command, ways: Mapping[str, str], *more: str) -> Ended:
     """Deploy on a platform of some readings, and try it."""
     place.cloud.readings = Readings(ways)
     place.settle()
@@ -63,7 +63,7 @@ def findings() -> dict[str, Any]:
     return found
 
 
-def untouched(place: Town) -> None:
+def untouched(place: Workspace) -> None:
     """Everything is as it was."""
     assert place.hop == place.a
     assert place.cloud.ecs.status_of(place.b) == "Running"
@@ -74,7 +74,7 @@ def untouched(place: Town) -> None:
     assert not list((place.home / ".local" / "state" / "natkeeper").glob("*/conformance-*.json"))
 
 
-def test_the_assumed_platform_is_confirmed(trial: Town, natkeeper: Command) -> None:
+def test_the_assumed_platform_is_confirmed(trial: Workspace, natkeeper: Command) -> None:
     """Each reading that it claims to decide, and nothing is said of the rest but why."""
     ended = conform(trial, natkeeper, {})
     assert ended.code == 0, ended
@@ -88,7 +88,7 @@ def test_the_assumed_platform_is_confirmed(trial: Town, natkeeper: Command) -> N
 
 
 @pytest.mark.parametrize("name, way", DEVIATIONS)
-def test_every_deviation_is_found(trial: Town, natkeeper: Command, name: str, way: str) -> None:
+def test_every_deviation_is_found(trial: Workspace, natkeeper: Command, name: str, way: str) -> None:
     """And named as what this release assumes wrongly."""
     ended = conform(trial, natkeeper, {name: way})
     found = findings()["readings"]
@@ -111,7 +111,7 @@ PLATFORMS: list[dict[str, str]] = [
 
 @pytest.mark.parametrize("ways", PLATFORMS)
 def test_the_differences_of_a_whole_platform_are_found_and_compared(
-    trial: Town, natkeeper: Command, ways: dict[str, str]
+    trial: Workspace, natkeeper: Command, ways: dict[str, str]
 ) -> None:
     """The comparison needs nothing but the file; its page has the reason for each reading that was not decided."""
     conform(trial, natkeeper, ways)
@@ -128,7 +128,7 @@ def test_the_differences_of_a_whole_platform_are_found_and_compared(
         assert secret not in page + Path("conformance.json").read_text(encoding="utf-8"), "it is fit for a report"
 
 
-def test_what_was_measured_goes_by_the_names_of_the_local_cloud(trial: Town, natkeeper: Command) -> None:
+def test_what_was_measured_goes_by_the_names_of_the_local_cloud(trial: Workspace, natkeeper: Command) -> None:
     """So that it can be played."""
     conform(trial, natkeeper, {"eip-off-stopping": "taken"})
     measured = findings()["latencies"]
@@ -142,7 +142,7 @@ def test_what_was_measured_goes_by_the_names_of_the_local_cloud(trial: Town, nat
     assert measured["vpc.create_route_entry.task"] >= SLOW["vpc.create_route_entry.task"]
 
 
-def test_without_a_fallback_and_an_eip_the_reasons_are_told(place: Town, natkeeper: Command) -> None:
+def test_without_a_fallback_and_an_eip_the_reasons_are_told(place: Workspace, natkeeper: Command) -> None:
     """What needs them is not decided; the rest is."""
     place.cloud.latencies = Latencies(scale=0.01, overrides=SLOW)
     ended = conform(place, natkeeper, {})
@@ -156,7 +156,7 @@ def test_without_a_fallback_and_an_eip_the_reasons_are_told(place: Town, natkeep
 # ---- what it refuses, and how it ends --------------------------------------------------------------------
 
 
-def test_a_vpc_with_other_instances_has_to_be_named(trial: Town, natkeeper: Command) -> None:
+def test_a_vpc_with_other_instances_has_to_be_named(trial: Workspace, natkeeper: Command) -> None:
     """Nothing is touched before."""
     stranger = trial.cloud.ecs.create_instance(trial.private, name="database")
     ended = natkeeper("conformance", "prod", "--yes")
@@ -166,21 +166,21 @@ def test_a_vpc_with_other_instances_has_to_be_named(trial: Town, natkeeper: Comm
     assert not [call for call in trial.cloud.calls if call.action in ("CreateRouteEntry", "StopInstance")]
 
 
-def test_the_demos_own_instances_need_no_name(trial: Town, natkeeper: Command) -> None:
+def test_the_demos_own_instances_need_no_name(trial: Workspace, natkeeper: Command) -> None:
     """Its private host is one of them."""
     trial.cloud.ecs.create_instance(trial.private, name="natkeeper-demo-host")
     trial.settle()
     assert natkeeper("conformance", "prod", "--yes").code == 0, "refused the demo's host"
 
 
-def test_it_asks_first(trial: Town, natkeeper: Command) -> None:
+def test_it_asks_first(trial: Workspace, natkeeper: Command) -> None:
     """And there is nobody to ask here."""
     ended = natkeeper("conformance", "prod", "--vpc", trial.vpc)
     assert (ended.code, "say --yes" in ended.err) == (2, True)
     assert not [call for call in trial.cloud.calls if call.action == "CreateRouteEntry"]
 
 
-def test_without_a_running_standby_it_is_refused(trial: Town, natkeeper: Command) -> None:
+def test_without_a_running_standby_it_is_refused(trial: Workspace, natkeeper: Command) -> None:
     """It would be an outage if the other gateway failed meanwhile, and nothing could be stopped."""
     for standby in trial.config["groups"]["prod"]["gateways"][1:]:
         trial.cloud.ecs.stop(standby, force=True)
@@ -189,7 +189,7 @@ def test_without_a_running_standby_it_is_refused(trial: Town, natkeeper: Command
     assert (ended.code, "no running standby" in ended.err) == (5, True)
 
 
-def test_an_entry_that_is_there_already_is_left_alone(trial: Town, natkeeper: Command) -> None:
+def test_an_entry_that_is_there_already_is_left_alone(trial: Workspace, natkeeper: Command) -> None:
     """Somebody has a route to these addresses."""
     trial.cloud.vpc.add_route(trial.table, TRIED[1], trial.a)
     ended = natkeeper("conformance", "prod", "--yes", "--vpc", trial.vpc)
@@ -198,10 +198,10 @@ def test_an_entry_that_is_there_already_is_left_alone(trial: Town, natkeeper: Co
 
 
 @pytest.mark.parametrize("action", ["StopInstance", "CreateRouteEntry", "RunCommand", "ListTriggers", "ListRules"])
-def test_what_may_not_be_done_is_not_decided_and_the_rest_is(trial: Town, natkeeper: Command, action: str) -> None:
+def test_what_may_not_be_done_is_not_decided_and_the_rest_is(trial: Workspace, natkeeper: Command, action: str) -> None:
     """A right is missing, say."""
     trial.settle()
-    trial.cloud.faults.add(Fault(Kind.ERROR_CODE, action=action, count=99, code="Forbidden.RAM", status=403))
+    trial.cloud.faults.add(CallFault(FaultKind.ERROR_CODE, action=action, count=99, code="Forbidden.RAM", status=403))
     ended = natkeeper("conformance", "prod", "--yes", "--vpc", trial.vpc)
     assert ended.code == 0, ended
     found = findings()["readings"]
@@ -210,7 +210,7 @@ def test_what_may_not_be_done_is_not_decided_and_the_rest_is(trial: Town, natkee
     untouched(trial)
 
 
-def process(place: Town) -> subprocess.Popen[bytes]:
+def process(place: Workspace) -> subprocess.Popen[bytes]:
     """Start the command in a process of its own."""
     command = [sys.executable, "-c", "from natkeeper.cli import main; main()"]
     command += ["conformance", "prod", "--yes", "--vpc", place.vpc]
@@ -225,13 +225,13 @@ def until(reached: Callable[[], bool]) -> None:
         time.sleep(0.02)
 
 
-def called(place: Town, action: str) -> Callable[[], bool]:
+def called(place: Workspace, action: str) -> Callable[[], bool]:
     return lambda: any(call.action == action for call in place.cloud.calls)
 
 
 @pytest.mark.parametrize("action", ["CreateRouteEntry", "StopInstance"])
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_ends_it_with_everything_back(trial: Town, action: str, number: signal.Signals) -> None:
+def test_a_signal_ends_it_with_everything_back(trial: Workspace, action: str, number: signal.Signals) -> None:
     """At the first creation, and while the standby stops."""
     trial.settle()
     running = process(trial)
@@ -242,7 +242,7 @@ def test_a_signal_ends_it_with_everything_back(trial: Town, action: str, number:
 
 
 @pytest.mark.parametrize("how", [["--restore"], ["--yes", "--vpc", "VPC"]])
-def test_what_was_killed_is_put_back_by_the_next_command(trial: Town, natkeeper: Command, how: list[str]) -> None:
+def test_what_was_killed_is_put_back_by_the_next_command(trial: Workspace, natkeeper: Command, how: list[str]) -> None:
     """By --restore, and by the next trial before it begins."""
     trial.settle()
     running = process(trial)
@@ -257,12 +257,14 @@ def test_what_was_killed_is_put_back_by_the_next_command(trial: Town, natkeeper:
 
 
 def test_what_cannot_be_put_back_is_named_and_kept(
-    trial: Town, natkeeper: Command, monkeypatch: pytest.MonkeyPatch
+    trial: Workspace, natkeeper: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """With the command that goes on, which then does."""
     trial.settle()
     monkeypatch.setattr("natkeeper.cli.conformance.trial.BACK_WITHIN_S", 4.0)
-    trial.cloud.faults.add(Fault(Kind.ERROR_CODE, action="StartInstance", count=999, code="Forbidden.RAM", status=403))
+    trial.cloud.faults.add(
+        CallFault(FaultKind.ERROR_CODE, action="StartInstance", count=999, code="Forbidden.RAM", status=403)
+    )
     ended = natkeeper("conformance", "prod", "--yes", "--vpc", trial.vpc)
     assert ended.code == 1
     assert f"{trial.b} may be stopped" in ended.err
@@ -273,7 +275,7 @@ def test_what_cannot_be_put_back_is_named_and_kept(
 
 
 @pytest.mark.parametrize("text", ["", "{}", "[]", '{"conformance": 2}', '{"conformance": 1, "readings": {}}'])
-def test_a_file_that_is_none_is_refused(place: Town, natkeeper: Command, text: str) -> None:
+def test_a_file_that_is_none_is_refused(place: Workspace, natkeeper: Command, text: str) -> None:
     """With its name, and what to name instead."""
     Path("other.json").write_text(text, encoding="utf-8")
     ended = natkeeper("conformance", "--compare", "other.json")

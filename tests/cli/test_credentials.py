@@ -17,23 +17,23 @@ from typing import Any
 
 import pytest
 
-from natlab.cloud.kernel.accounts import Credentials
-from tests.cli.identity import ACCESS_TOKEN, TOKEN, Identity, identity
-from tests.cli.town import ROOT, Ended, Town
+from natlab.cloud.kernel.accounts import KeyPair
+from tests.cli.identity import ACCESS_TOKEN, TOKEN, IdentityStandIn, identity
+from tests.cli.town import ROOT, Ended, Workspace
 
 Run = Callable[..., Ended]
 KEYS = ("ALIBABA_CLOUD_ACCESS_KEY_ID", "ALIBABA_CLOUD_ACCESS_KEY_SECRET", "ALIBABA_CLOUD_SECURITY_TOKEN")
 
 
 @pytest.fixture
-def known(place: Town) -> Iterator[Identity]:
+def known(place: Workspace) -> Iterator[IdentityStandIn]:
     """The places that hand out temporary credentials."""
     with identity(place) as served:
         yield served
 
 
 @pytest.fixture
-def fresh(place: Town, known: Identity, tmp_path: Path) -> Run:
+def fresh(place: Workspace, known: IdentityStandIn, tmp_path: Path) -> Run:
     """Runs one command line in an interpreter of its own, with nothing in its environment but what is named."""
     site = known.site(tmp_path / "site")
 
@@ -60,7 +60,7 @@ def fresh(place: Town, known: Identity, tmp_path: Path) -> Run:
     return run
 
 
-def signers(place: Town) -> set[str]:
+def signers(place: Workspace) -> set[str]:
     """Who signed the requests that the command made, by access key id."""
     return {call.access_key_id for call in place.cloud.calls if not call.error}
 
@@ -73,7 +73,7 @@ def profiles(home: Path, *listed: dict[str, Any], current: str = "default") -> P
     return file
 
 
-def ak(name: str, key: Credentials) -> dict[str, Any]:
+def ak(name: str, key: KeyPair) -> dict[str, Any]:
     return {
         "name": name,
         "mode": "AK",
@@ -83,14 +83,14 @@ def ak(name: str, key: Credentials) -> dict[str, Any]:
     }
 
 
-def keys(key: Credentials) -> dict[str, str]:
+def keys(key: KeyPair) -> dict[str, str]:
     given = (key.access_key_id, key.access_key_secret, key.security_token)
     return {name: value for name, value in zip(KEYS, given, strict=True) if value}
 
 
 @pytest.mark.parametrize("line", ["status --direct", "status", "status --fc2 natkeeper/natkeeper-failover", "history",
                                   "init -o - --gateway A --table T", "doctor"])  # fmt: skip
-def test_each_way_to_ask_signs_with_the_named_profile(place: Town, fresh: Run, tmp_path: Path, line: str) -> None:
+def test_each_way_to_ask_signs_with_the_named_profile(place: Workspace, fresh: Run, tmp_path: Path, line: str) -> None:
     """The function, FC 2.0, --direct, the plain calls of history: none may find other credentials than the next."""
     other, mine = place.cloud.accounts.create_access_key(), place.cloud.accounts.create_access_key()
     profiles(tmp_path, ak("default", other), ak("work", mine))
@@ -104,7 +104,9 @@ def test_each_way_to_ask_signs_with_the_named_profile(place: Town, fresh: Run, t
 
 @pytest.mark.parametrize("mode", ["AK", "StsToken", "RamRoleArn", "ChainableRamRoleArn", "EcsRamRole", "OIDC",
                                   "CloudSSO", "OAuth"])  # fmt: skip
-def test_a_profile_of_every_mode_signs(place: Town, known: Identity, fresh: Run, tmp_path: Path, mode: str) -> None:
+def test_a_profile_of_every_mode_signs(
+    place: Workspace, known: IdentityStandIn, fresh: Run, tmp_path: Path, mode: str
+) -> None:
     """As `aliyun configure` writes them; keys of another account in the environment give way to --profile."""
     long_lived = place.cloud.accounts.create_access_key()
     session = place.cloud.accounts.assume_role("someone")
@@ -142,7 +144,7 @@ def test_a_profile_of_every_mode_signs(place: Town, known: Identity, fresh: Run,
 
 
 def test_a_profile_of_kept_oauth_credentials_asks_nobody(
-    place: Town, known: Identity, fresh: Run, tmp_path: Path
+    place: Workspace, known: IdentityStandIn, fresh: Run, tmp_path: Path
 ) -> None:
     """What a sign-in left in the file is used until it ends, and the file is not touched."""
     session = place.cloud.accounts.assume_role("someone")
@@ -154,14 +156,16 @@ def test_a_profile_of_kept_oauth_credentials_asks_nobody(
     assert (known.asked, (file.stat().st_mtime_ns, file.read_bytes())) == ([], before)
 
 
-def test_the_token_of_the_environment_is_kept(place: Town, fresh: Run) -> None:
+def test_the_token_of_the_environment_is_kept(place: Workspace, fresh: Run) -> None:
     """Keys of an assumed role are worth nothing without it."""
     session = place.cloud.accounts.assume_role("someone")
     assert fresh("status", "--direct", **keys(session)).code == 0
     assert signers(place) == {session.access_key_id}
 
 
-def test_a_role_of_oidc_is_taken_from_the_environment(place: Town, known: Identity, fresh: Run, tmp_path: Path) -> None:
+def test_a_role_of_oidc_is_taken_from_the_environment(
+    place: Workspace, known: IdentityStandIn, fresh: Run, tmp_path: Path
+) -> None:
     """As a pod of ACK or a CI job has it."""
     tmp_path.joinpath("token").write_text(TOKEN, encoding="utf-8")
     environ = {
@@ -175,7 +179,9 @@ def test_a_role_of_oidc_is_taken_from_the_environment(place: Town, known: Identi
 
 
 @pytest.mark.parametrize("name", ["credentials", "credentials.ini"])
-def test_the_credentials_file_of_alibabas_libraries_is_read(place: Town, fresh: Run, tmp_path: Path, name: str) -> None:
+def test_the_credentials_file_of_alibabas_libraries_is_read(
+    place: Workspace, fresh: Run, tmp_path: Path, name: str
+) -> None:
     """Under both names that documents give it: the default section, and one that --profile names."""
     other = place.cloud.accounts.create_access_key()
     folder = tmp_path / ".alibabacloud"
@@ -193,7 +199,7 @@ def test_the_credentials_file_of_alibabas_libraries_is_read(place: Town, fresh: 
     assert signers(place) == {other.access_key_id}
 
 
-def test_the_current_profile_is_used_where_nothing_is_named(place: Town, fresh: Run, tmp_path: Path) -> None:
+def test_the_current_profile_is_used_where_nothing_is_named(place: Workspace, fresh: Run, tmp_path: Path) -> None:
     """Its region too; ALIBABA_CLOUD_PROFILE names another."""
     other = place.cloud.accounts.create_access_key()
     profiles(tmp_path, ak("default", other), ak("work", place.key), current="work")
@@ -203,7 +209,7 @@ def test_the_current_profile_is_used_where_nothing_is_named(place: Town, fresh: 
     assert signers(place) == {other.access_key_id}
 
 
-def test_the_role_of_the_machine_is_the_last_to_be_asked(place: Town, known: Identity, fresh: Run) -> None:
+def test_the_role_of_the_machine_is_the_last_to_be_asked(place: Workspace, known: IdentityStandIn, fresh: Run) -> None:
     """The metadata service gives the role's name, then its credentials."""
     assert fresh("status", "--direct", ALIBABA_CLOUD_ECS_METADATA_DISABLED="false").code == 0
     assert signers(place) == {known.issued[-1].access_key_id}
@@ -222,7 +228,7 @@ def test_the_role_of_the_machine_is_the_last_to_be_asked(place: Town, known: Ide
     ],
 )  # fmt: skip
 def test_a_profile_that_has_none_does_not_become_the_environments_account(
-    place: Town, fresh: Run, tmp_path: Path, profile: dict[str, Any], says: str, advice: str
+    place: Workspace, fresh: Run, tmp_path: Path, profile: dict[str, Any], says: str, advice: str
 ) -> None:
     """What a named profile lacks is an error: filled up from the environment it would act in another account."""
     profiles(tmp_path, {"name": "work", **profile})
@@ -236,7 +242,7 @@ def test_a_profile_that_has_none_does_not_become_the_environments_account(
     assert not place.cloud.calls
 
 
-def test_a_role_that_sts_refuses_is_told_without_secrets(place: Town, fresh: Run, tmp_path: Path) -> None:
+def test_a_role_that_sts_refuses_is_told_without_secrets(place: Workspace, fresh: Run, tmp_path: Path) -> None:
     """The code and message of STS, and nothing of the key."""
     stranger = {
         "name": "work",
@@ -252,7 +258,7 @@ def test_a_role_that_sts_refuses_is_told_without_secrets(place: Town, fresh: Run
     assert "hush-hush" not in ended.err
 
 
-def test_an_unknown_profile_names_those_there_are(place: Town, fresh: Run, tmp_path: Path) -> None:
+def test_an_unknown_profile_names_those_there_are(place: Workspace, fresh: Run, tmp_path: Path) -> None:
     """With the nearest one first."""
     profiles(tmp_path, ak("production", place.key), ak("staging", place.key))
     ended = fresh("status", "--direct", "--profile", "prodution")
@@ -260,7 +266,7 @@ def test_an_unknown_profile_names_those_there_are(place: Town, fresh: Run, tmp_p
     assert "did you mean production? profiles are: production, staging" in ended.err
 
 
-def test_without_any_each_place_says_why(place: Town, fresh: Run, tmp_path: Path) -> None:
+def test_without_any_each_place_says_why(place: Workspace, fresh: Run, tmp_path: Path) -> None:
     """And what can be done about it."""
     profiles(tmp_path, {"name": "default", "mode": "AK", "access_key_id": "", "access_key_secret": ""})
     ended = fresh("status", "--direct")

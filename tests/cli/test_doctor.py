@@ -12,13 +12,13 @@ import pytest
 
 from natkeeper.cli.policies import grants
 from natkeeper.packaging import read_configuration
-from natlab.cloud.kernel.faults import Fault, Kind
+from natlab.cloud.kernel.faults import CallFault, FaultKind
 from tests.cli.screens import assert_screen
-from tests.cli.town import Command, Ended, Town
+from tests.cli.town import Command, Ended, Workspace
 
 
 @pytest.fixture
-def settled(place: Town, natkeeper: Command) -> Town:
+def settled(place: Workspace, natkeeper: Command) -> Workspace:
     """A town in which everything is as it should be."""
     place.write(setup={"via": "oos"})
     place.settle()
@@ -39,7 +39,7 @@ def findings(ended: Ended, level: str = "") -> dict[str, dict[str, Any]]:
     return {finding["about"]: finding for finding in found if level in ("", finding["level"])}
 
 
-def test_a_healthy_account_is_told_to_be_one(settled: Town, natkeeper: Command) -> None:
+def test_a_healthy_account_is_told_to_be_one(settled: Workspace, natkeeper: Command) -> None:
     """Nothing to do; with --all everything that was looked at."""
     ended = natkeeper("doctor")
     assert ended.code == 0
@@ -47,7 +47,7 @@ def test_a_healthy_account_is_told_to_be_one(settled: Town, natkeeper: Command) 
     assert_screen("doctor-well-all", natkeeper("doctor", "--all").out)
 
 
-def test_the_doctor_changes_nothing(settled: Town, natkeeper: Command) -> None:
+def test_the_doctor_changes_nothing(settled: Workspace, natkeeper: Command) -> None:
     """But for the dry run of a move, which is none."""
     before = len(settled.cloud.calls)
     natkeeper("doctor")
@@ -59,7 +59,7 @@ def test_the_doctor_changes_nothing(settled: Town, natkeeper: Command) -> None:
     assert settled.hop == settled.a
 
 
-def test_nothing_deployed_yet(place: Town, natkeeper: Command) -> None:
+def test_nothing_deployed_yet(place: Workspace, natkeeper: Command) -> None:
     """The first look of a new user: every finding says what comes next."""
     place.write(setup={"via": "oos"})
     ended = natkeeper("doctor")
@@ -67,49 +67,49 @@ def test_nothing_deployed_yet(place: Town, natkeeper: Command) -> None:
     assert_screen("doctor-new", ended.out)
 
 
-Harm = Callable[[Town], object]
+Harm = Callable[[Workspace], object]
 
 
-def _shut(town: Town) -> None:
+def _shut(town: Workspace) -> None:
     for group in list(town.cloud.ecs._state.groups.values()):
         town.cloud.ecs._state.groups.put(group.id, replace(group, vpc_cidr="10.0.1.0/24"))
 
 
-def _check_sources(town: Town) -> None:
+def _check_sources(town: Workspace) -> None:
     interface = next(one for one in town.cloud.ecs._state.interfaces.values() if one.instance_id == town.a)
     params = {"RegionId": town.cloud.region, "NetworkInterfaceId": interface.id, "SourceDestCheck": "true"}
     town.cloud.call("ecs", "ModifyNetworkInterfaceAttribute", params)
 
 
-def _reroute(town: Town) -> None:
+def _reroute(town: Workspace) -> None:
     stranger = town.cloud.ecs.create_instance(town.private, name="other", public_ip="")
     params = {"RegionId": town.cloud.region, "RouteTableId": town.table, "DestinationCidrBlock": "0.0.0.0/0"}
     town.cloud.call("vpc", "ModifyRouteEntry", {**params, "NewNextHopType": "Instance", "NewNextHopId": stranger})
     town.cloud.fc.wait_for(lambda: False, 0.1)
 
 
-def _stop(town: Town) -> None:
+def _stop(town: Workspace) -> None:
     town.cloud.ecs.stop(town.b, force=True)
     town.wait_for_status(town.b, "Stopped")
 
 
-def _unbind(town: Town) -> None:
+def _unbind(town: Workspace) -> None:
     town.cloud.vpc.attach_table(town.private, town.cloud.vpc.system_table(town.vpc))
 
 
-def _weaken(town: Town) -> None:
+def _weaken(town: Workspace) -> None:
     config, _ = read_configuration(town.home / "natkeeper.yaml")
     grant = grants(config)["function"]
     kept = [s for s in grant.statements if "vpc:ModifyRouteEntry" not in s.actions]
     town.cloud.ram.attach(grant.name, {grant.policy_name: replace(grant, statements=tuple(kept)).document()})
 
 
-def _distrust(town: Town) -> None:
+def _distrust(town: Workspace) -> None:
     roles = town.cloud.ram.roles
     roles["natkeeper-oos"] = replace(roles["natkeeper-oos"], trusts=("ecs.aliyuncs.com",))
 
 
-def _age_template(town: Town) -> None:
+def _age_template(town: Workspace) -> None:
     task = "  - Name: wait\n    Action: ACS::Sleep\n    Properties: {Duration: PT1S}\n"
     old = f"FormatVersion: OOS-2019-06-01\nTasks:\n{task}"
     params = {"RegionId": town.cloud.region, "TemplateName": "natkeeper-gateway-setup", "Content": old}
@@ -181,7 +181,9 @@ MUTE: tuple[Wrong, ...] = (
 
 
 @pytest.mark.parametrize("harms", [NETWORK, PLACES, FUNCTIONS, MUTE], ids=["network", "places", "functions", "mute"])
-def test_what_is_wrong_is_found_with_what_to_do(settled: Town, natkeeper: Command, harms: tuple[Wrong, ...]) -> None:
+def test_what_is_wrong_is_found_with_what_to_do(
+    settled: Workspace, natkeeper: Command, harms: tuple[Wrong, ...]
+) -> None:
     """Exit 1; each finding names the thing, and its advice is one that helps."""
     for harm, *_ in harms:
         harm(settled)
@@ -195,7 +197,7 @@ def test_what_is_wrong_is_found_with_what_to_do(settled: Town, natkeeper: Comman
         assert do in mine[0]["do"]
 
 
-def test_an_agent_without_a_heartbeat_is_found(place: Town, natkeeper: Command) -> None:
+def test_an_agent_without_a_heartbeat_is_found(place: Workspace, natkeeper: Command) -> None:
     """Without it there is neither setup nor look."""
     place.guests.silent.add(place.b)
     found = findings(natkeeper("doctor", "--json"), "wrong")
@@ -228,7 +230,7 @@ BETTER: tuple[tuple[Harm, str, str], ...] = (
 )
 
 
-def test_what_could_be_better_is_advice(settled: Town, natkeeper: Command) -> None:
+def test_what_could_be_better_is_advice(settled: Workspace, natkeeper: Command) -> None:
     """It is said, and is no failure."""
     for harm, *_ in BETTER:
         harm(settled)
@@ -239,15 +241,15 @@ def test_what_could_be_better_is_advice(settled: Town, natkeeper: Command) -> No
         assert says in found[about.format(b=settled.b)]["says"]
 
 
-def test_networks_that_are_all_covered_are_well(settled: Town, natkeeper: Command) -> None:
+def test_networks_that_are_all_covered_are_well(settled: Workspace, natkeeper: Command) -> None:
     """A wider source masquerades what is inside it."""
     settled.write(setup={"via": "oos"}, sources=["10.0.0.0/8"], networks=["10.0.3.0/24"])
     assert not {"sources", "networks"} & findings(natkeeper("doctor", "--json")).keys()
 
 
-def test_what_cannot_be_looked_at_is_said_to_be_unknown(settled: Town, natkeeper: Command) -> None:
+def test_what_cannot_be_looked_at_is_said_to_be_unknown(settled: Workspace, natkeeper: Command) -> None:
     """Neither well nor wrong; the exit code does not claim that all is well."""
-    fault = Fault(Kind.ERROR_CODE, action="DescribeSecurityGroupAttribute", code="Forbidden.RAM", status=403)
+    fault = CallFault(FaultKind.ERROR_CODE, action="DescribeSecurityGroupAttribute", code="Forbidden.RAM", status=403)
     settled.cloud.faults.add(fault)
     ended = natkeeper("doctor", "--json")
     found = findings(ended, "unseen")
@@ -256,7 +258,7 @@ def test_what_cannot_be_looked_at_is_said_to_be_unknown(settled: Town, natkeeper
     assert "natkeeper policy --for operator" in found[f"{settled.a} security groups"]["do"]
 
 
-def test_a_gateway_that_is_not_ready_is_found_by_its_last_report(settled: Town, natkeeper: Command) -> None:
+def test_a_gateway_that_is_not_ready_is_found_by_its_last_report(settled: Workspace, natkeeper: Command) -> None:
     """The setup's own words."""
     settled.guests.broken.add(settled.b)
     natkeeper("setup", settled.b, "--direct")
@@ -269,14 +271,16 @@ def test_a_gateway_that_is_not_ready_is_found_by_its_last_report(settled: Town, 
     assert f"natkeeper setup {settled.b}" in found[f"{settled.b} setup"]["do"]
 
 
-def test_an_entry_that_cannot_be_changed_in_place_is_told_by_the_dry_run(settled: Town, natkeeper: Command) -> None:
+def test_an_entry_that_cannot_be_changed_in_place_is_told_by_the_dry_run(
+    settled: Workspace, natkeeper: Command
+) -> None:
     """Before it matters."""
     settled.cloud.vpc.routing.refused_in_place["*"] = "UnsupportedFeature.ModifyRouteEntryNextHop"
     found = findings(natkeeper("doctor", "--json"), "advice")
     assert "not in place" in found[f"0.0.0.0/0 in {settled.table} dry run"]["says"]
 
 
-def test_eip_and_fallback_are_looked_at(place: Town, natkeeper: Command) -> None:
+def test_eip_and_fallback_are_looked_at(place: Workspace, natkeeper: Command) -> None:
     """An EIP that somebody else holds, and a NAT Gateway that would drop everything."""
     stranger = place.cloud.ecs.create_instance(place.private, name="other")
     eip = place.cloud.vpc.allocate_eip(stranger)
@@ -288,7 +292,7 @@ def test_eip_and_fallback_are_looked_at(place: Town, natkeeper: Command) -> None
     assert "has no EIP: as a next hop it would drop everything" in found[fallback]["says"]
 
 
-def test_the_template_is_stored_once_and_updated_when_it_is_old(place: Town, natkeeper: Command) -> None:
+def test_the_template_is_stored_once_and_updated_when_it_is_old(place: Workspace, natkeeper: Command) -> None:
     """`natkeeper template`, which `s deploy` runs, too."""
     place.write(setup={"via": "oos"})
     elsewhere = natkeeper("template", "--account", "2000000000000002")

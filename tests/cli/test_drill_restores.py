@@ -16,16 +16,16 @@ from pathlib import Path
 
 import pytest
 
-from natlab.cloud.kernel.faults import Fault, Kind
+from natlab.cloud.kernel.faults import CallFault, FaultKind
 from natlab.cloud.kernel.latencies import Latencies
-from tests.cli.town import ROOT, Command, Town
-from tests.contract.watching import Watch
+from tests.cli.town import ROOT, Command, Workspace
+from tests.contract.watching import ContractWatch
 
 SLOW_STOP_S = 5.0
 
 
 @pytest.fixture(autouse=True)
-def contract_watch(contract_watch: Watch | None) -> Iterator[Watch | None]:
+def contract_watch(contract_watch: ContractWatch | None) -> Iterator[ContractWatch | None]:
     """Every exchange is checked, but for ListVpcBindings: fc3 reads it, and the metadata at hand has not got it."""
     yield contract_watch
     if contract_watch:
@@ -33,7 +33,7 @@ def contract_watch(contract_watch: Watch | None) -> Iterator[Watch | None]:
 
 
 @pytest.fixture
-def slow(place: Town, monkeypatch: pytest.MonkeyPatch) -> Town:
+def slow(place: Workspace, monkeypatch: pytest.MonkeyPatch) -> Workspace:
     """A deployed town in which an instance takes seconds to stop."""
     place.guests.state = place.home / "network.json"
     place.settle()
@@ -45,7 +45,7 @@ def slow(place: Town, monkeypatch: pytest.MonkeyPatch) -> Town:
     return place
 
 
-def state(place: Town) -> tuple[str, str | None]:
+def state(place: Workspace) -> tuple[str, str | None]:
     """Where the route goes, and how the first gateway is."""
     return place.hop, place.cloud.ecs.status_of(place.a)
 
@@ -54,7 +54,7 @@ def journals() -> list[Path]:
     return list(Path(os.environ["XDG_STATE_HOME"], "natkeeper").glob("*/drill-*.json"))
 
 
-def test_a_gateway_that_stops_slowly_runs_again(slow: Town, natkeeper: Command) -> None:
+def test_a_gateway_that_stops_slowly_runs_again(slow: Workspace, natkeeper: Command) -> None:
     """It is started once it is Stopped, and not while it is Stopping, when the platform refuses."""
     ended = natkeeper("drill", "prod", "--kind", "stop", "--yes")
     assert ended.code == 0, ended
@@ -65,19 +65,21 @@ def test_a_gateway_that_stops_slowly_runs_again(slow: Town, natkeeper: Command) 
     assert not journals()
 
 
-def test_a_start_that_is_refused_is_tried_until_it_is_granted(slow: Town, natkeeper: Command) -> None:
+def test_a_start_that_is_refused_is_tried_until_it_is_granted(slow: Workspace, natkeeper: Command) -> None:
     """The platform refuses for a while what it grants later."""
     slow.cloud.faults.add(
-        Fault(Kind.ERROR_CODE, action="StartInstance", count=30, code="IncorrectInstanceStatus", status=403)
+        CallFault(FaultKind.ERROR_CODE, action="StartInstance", count=30, code="IncorrectInstanceStatus", status=403)
     )
     ended = natkeeper("drill", "prod", "--kind", "stop", "--yes")
     assert (ended.code, state(slow)) == (0, (slow.a, "Running")), ended
 
 
-def test_a_stop_whose_answer_was_lost_is_put_back(slow: Town, natkeeper: Command) -> None:
+def test_a_stop_whose_answer_was_lost_is_put_back(slow: Workspace, natkeeper: Command) -> None:
     """The command cannot know whether it happened: it looks, and starts what is stopped."""
-    slow.cloud.faults.add(Fault(Kind.TIMEOUT, action="StopInstance", count=1, seconds=20, executed=True))
-    slow.cloud.faults.add(Fault(Kind.ERROR_CODE, action="StopInstance", count=99, code="Forbidden.RAM", status=403))
+    slow.cloud.faults.add(CallFault(FaultKind.TIMEOUT, action="StopInstance", count=1, seconds=20, executed=True))
+    slow.cloud.faults.add(
+        CallFault(FaultKind.ERROR_CODE, action="StopInstance", count=99, code="Forbidden.RAM", status=403)
+    )
     ended = natkeeper("drill", "prod", "--kind", "stop", "--yes", "--json")
     assert ended.code == 1
     assert "the drill could not go on" in ended.data["reasons"][0]
@@ -85,9 +87,11 @@ def test_a_stop_whose_answer_was_lost_is_put_back(slow: Town, natkeeper: Command
     assert state(slow) == (slow.a, "Running")
 
 
-def test_a_notice_whose_answer_was_lost_is_cancelled(slow: Town, natkeeper: Command) -> None:
+def test_a_notice_whose_answer_was_lost_is_cancelled(slow: Workspace, natkeeper: Command) -> None:
     """It is found by its time: the id was in the answer that never came."""
-    slow.cloud.faults.add(Fault(Kind.TIMEOUT, action="CreateSimulatedSystemEvents", count=1, seconds=20, executed=True))
+    slow.cloud.faults.add(
+        CallFault(FaultKind.TIMEOUT, action="CreateSimulatedSystemEvents", count=1, seconds=20, executed=True)
+    )
     ended = natkeeper("drill", "prod", "--kind", "maintenance", "--yes")
     assert ended.code in (0, 1)
     assert state(slow) == (slow.a, "Running")
@@ -99,11 +103,13 @@ def test_a_notice_whose_answer_was_lost_is_cancelled(slow: Town, natkeeper: Comm
 
 
 def test_what_cannot_be_put_back_is_said_with_the_command_that_mends_it(
-    slow: Town, natkeeper: Command, monkeypatch: pytest.MonkeyPatch
+    slow: Workspace, natkeeper: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """On standard output, in the JSON, in the exit code; a further drill is refused until it is mended."""
     monkeypatch.setattr("natkeeper.cli.drill.restore.RUNNING_WITHIN_S", 7.0)
-    slow.cloud.faults.add(Fault(Kind.ERROR_CODE, action="StartInstance", code="IncorrectInstanceStatus", status=403))
+    slow.cloud.faults.add(
+        CallFault(FaultKind.ERROR_CODE, action="StartInstance", code="IncorrectInstanceStatus", status=403)
+    )
     ended = natkeeper("drill", "prod", "--kind", "stop", "--yes")
     assert ended.code == 1
     assert f"{slow.a} is Stopped, and starting it was refused" in ended.out
@@ -117,7 +123,7 @@ def test_what_cannot_be_put_back_is_said_with_the_command_that_mends_it(
     assert not journals()
 
 
-def test_every_route_goes_back_to_its_own_gateway(slow: Town, natkeeper: Command) -> None:
+def test_every_route_goes_back_to_its_own_gateway(slow: Workspace, natkeeper: Command) -> None:
     """With zone affinity the routes of one group have different homes; a drill of one gateway keeps the other's."""
     other = slow.cloud.vpc.create_route_table(slow.vpc, [], name="zone-i")
     slow.cloud.vpc.add_route(other, "0.0.0.0/0", slow.b)
@@ -130,7 +136,7 @@ def test_every_route_goes_back_to_its_own_gateway(slow: Town, natkeeper: Command
     assert (state(slow), entry.next_hop.id) == ((slow.a, "Running"), slow.b)
 
 
-def test_without_anything_written_down_stopped_gateways_are_started(slow: Town, natkeeper: Command) -> None:
+def test_without_anything_written_down_stopped_gateways_are_started(slow: Workspace, natkeeper: Command) -> None:
     """The drill ran on another machine: its file is not here, and the account is."""
     slow.cloud.ecs.stop(slow.a, force=True)
     slow.wait_for_status(slow.a, "Stopped")
@@ -145,7 +151,7 @@ def test_without_anything_written_down_stopped_gateways_are_started(slow: Town, 
 # ---- ended in the middle, in a process of its own -------------------------------------------------------------
 
 
-def spawn(place: Town) -> subprocess.Popen[str]:
+def spawn(place: Workspace) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [sys.executable, "-m", "natkeeper.cli", "drill", "prod", "--kind", "stop", "--yes"],
         env={**os.environ, "PYTHONPATH": str(ROOT / "shared")},
@@ -156,7 +162,7 @@ def spawn(place: Town) -> subprocess.Popen[str]:
     )
 
 
-def called(place: Town, action: str, count: int = 1) -> Callable[[], bool]:
+def called(place: Workspace, action: str, count: int = 1) -> Callable[[], bool]:
     return lambda: sum(call.action == action for call in list(place.cloud.calls)) >= count
 
 
@@ -178,7 +184,7 @@ def wait_until(wanted: Callable[[], bool], within_s: float = 60.0) -> None:
     ],
 )
 def test_whenever_it_is_interrupted_the_gateway_runs_again(
-    slow: Town, moment: str, after_s: float, number: signal.Signals
+    slow: Workspace, moment: str, after_s: float, number: signal.Signals
 ) -> None:
     """The command does not end before, and says so; where nothing was broken yet, it says that."""
     drill = spawn(slow)
@@ -194,7 +200,7 @@ def test_whenever_it_is_interrupted_the_gateway_runs_again(
     assert not journals()
 
 
-def test_a_second_ctrl_c_says_what_is_still_broken_and_restore_mends_it(slow: Town, natkeeper: Command) -> None:
+def test_a_second_ctrl_c_says_what_is_still_broken_and_restore_mends_it(slow: Workspace, natkeeper: Command) -> None:
     """Whoever insists gets the prompt back, with the gateway's state and the command."""
     drill = spawn(slow)
     wait_until(called(slow, "StopInstance"))
@@ -210,7 +216,7 @@ def test_a_second_ctrl_c_says_what_is_still_broken_and_restore_mends_it(slow: To
     assert state(slow) == (slow.a, "Running")
 
 
-def test_a_drill_that_is_killed_is_put_back_by_restore(slow: Town, natkeeper: Command) -> None:
+def test_a_drill_that_is_killed_is_put_back_by_restore(slow: Workspace, natkeeper: Command) -> None:
     """What it was about to break was written down before."""
     drill = spawn(slow)
     wait_until(called(slow, "StopInstance"))

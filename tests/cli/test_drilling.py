@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.town import Command, Town
+from tests.cli.town import Command, Workspace
 
 
 @pytest.fixture
-def live(place: Town, monkeypatch: pytest.MonkeyPatch) -> Town:
+def live(place: Workspace, monkeypatch: pytest.MonkeyPatch) -> Workspace:
     """A town with s.yaml deployed, whose probe sees the internet only through a gateway that has power."""
     place.guests.state = place.home / "network.json"
     place.settle()
@@ -24,11 +24,11 @@ def live(place: Town, monkeypatch: pytest.MonkeyPatch) -> Town:
     return place
 
 
-def actions(place: Town) -> list[str]:
+def actions(place: Workspace) -> list[str]:
     return [call.action for call in place.cloud.calls if not call.error]
 
 
-def test_a_stopped_gateway_is_felt_replaced_and_put_back(live: Town, natkeeper: Command) -> None:
+def test_a_stopped_gateway_is_felt_replaced_and_put_back(live: Workspace, natkeeper: Command) -> None:
     """The event moves the route; the looks that were lost are the outage; afterwards all is as before."""
     ended = natkeeper("drill", "prod", "--kind", "stop", "--yes", "--json")
     assert ended.code == 0, ended
@@ -47,7 +47,7 @@ def test_a_stopped_gateway_is_felt_replaced_and_put_back(live: Town, natkeeper: 
     assert json.loads(embedded[1])["outage_s"] == found["outage_s"]
 
 
-def test_a_simulated_notice_moves_the_route_and_is_cancelled(live: Town, natkeeper: Command) -> None:
+def test_a_simulated_notice_moves_the_route_and_is_cancelled(live: Workspace, natkeeper: Command) -> None:
     """Nothing is lost on the way, and nothing is left planned."""
     ended = natkeeper("drill", "prod", "--kind", "maintenance", "--yes", "-o", "report.html")
     assert ended.code == 0, ended
@@ -57,7 +57,7 @@ def test_a_simulated_notice_moves_the_route_and_is_cancelled(live: Town, natkeep
     assert Path("report.html").exists()
 
 
-def test_a_planned_switch_goes_there_and_back(live: Town, natkeeper: Command) -> None:
+def test_a_planned_switch_goes_there_and_back(live: Workspace, natkeeper: Command) -> None:
     """The default; a person confirms it by the group's name."""
     ended = natkeeper("drill", "prod", "--yes")
     assert (ended.code, live.hop) == (0, live.a), ended
@@ -65,7 +65,7 @@ def test_a_planned_switch_goes_there_and_back(live: Town, natkeeper: Command) ->
     assert f"everything is back: the route goes to {live.a}" in ended.err
 
 
-def test_a_move_that_does_not_come_is_a_finding_and_is_put_back(live: Town, natkeeper: Command) -> None:
+def test_a_move_that_does_not_come_is_a_finding_and_is_put_back(live: Workspace, natkeeper: Command) -> None:
     """The report says why it is not good; the gateway runs again."""
     for trigger in ("ecs-state", "ecs-operations", "sweep"):
         live.cloud.fc.delete_trigger("natkeeper-failover", trigger)
@@ -75,7 +75,7 @@ def test_a_move_that_does_not_come_is_a_finding_and_is_put_back(live: Town, natk
     assert (live.hop, live.cloud.ecs.status_of(live.a)) == (live.a, "Running")
 
 
-def test_what_would_be_an_outage_is_refused(live: Town, natkeeper: Command) -> None:
+def test_what_would_be_an_outage_is_refused(live: Workspace, natkeeper: Command) -> None:
     """No healthy standby, or a group that is not quiet: nothing is touched."""
     live.cloud.ecs.stop(live.b, force=True)
     live.wait_for_status(live.b, "Stopped")
@@ -88,14 +88,14 @@ def test_what_would_be_an_outage_is_refused(live: Town, natkeeper: Command) -> N
     assert "StopInstance" not in actions(live)
 
 
-def test_without_a_probe_there_is_nothing_to_measure_with(place: Town, natkeeper: Command) -> None:
+def test_without_a_probe_there_is_nothing_to_measure_with(place: Workspace, natkeeper: Command) -> None:
     """Said before anything is asked."""
     place.write(probe=None)
     ended = natkeeper("drill", "prod", "--yes")
     assert (ended.code, "has no probe" in ended.err) == (5, True)
 
 
-def test_a_drill_asks_first(live: Town, natkeeper: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_drill_asks_first(live: Workspace, natkeeper: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     """With nobody to ask it does nothing; with a wrong answer neither."""
     ended = natkeeper("drill", "prod")
     assert (ended.code, "say --yes" in ended.err) == (2, True)
@@ -109,7 +109,7 @@ def test_a_drill_asks_first(live: Town, natkeeper: Command, monkeypatch: pytest.
 
 
 def test_a_drill_that_is_interrupted_puts_everything_back(
-    live: Town, natkeeper: Command, monkeypatch: pytest.MonkeyPatch
+    live: Workspace, natkeeper: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Ctrl-C while it waits: the gateway is started again before the command ends."""
 
@@ -123,7 +123,7 @@ def test_a_drill_that_is_interrupted_puts_everything_back(
     assert "StartInstance" in actions(live)
 
 
-def test_a_probe_that_cannot_be_asked_is_no_outage(live: Town, natkeeper: Command) -> None:
+def test_a_probe_that_cannot_be_asked_is_no_outage(live: Workspace, natkeeper: Command) -> None:
     """It is said that nothing could be felt: not a figure that looks good."""
     live.cloud.fc.delete_function("natkeeper-probe")
     ended = natkeeper("drill", "prod", "--within", "1", "--yes", "--json")

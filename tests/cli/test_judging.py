@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from natkeeper.cli.doctor import deployment, gateways, routes
-from natkeeper.cli.doctor.facts import Ground
+from natkeeper.cli.doctor.facts import GroupFacts
 from natkeeper.cli.doctor.findings import Finding, Level
-from natkeeper.cli.survey.functions import Deployed, Trigger
-from natkeeper.cli.survey.network import Card, Machine, ManagedNat, Rule, Table, VSwitch
+from natkeeper.cli.survey.functions import Deployed, SurveyedTrigger
+from natkeeper.cli.survey.network import Card, InboundRule, ManagedNat, SurveyedInstance, SurveyedTable, VSwitch
 from natkeeper.domain.config import Group, parse_config
 from natkeeper.domain.ids import EipId, EntryId, InstanceId, TableId
 from natkeeper.domain.observed import Eip, EipStatus, NextHop, RouteEntry
@@ -24,18 +24,19 @@ def policy(**more: object) -> Group:
     return parse_config({"region": "cn-hangzhou", "groups": {"prod": group}}).groups[0]
 
 
-def machine(name: str, zone: str, **more: Any) -> Machine:
+def machine(name: str, zone: str, **more: Any) -> SurveyedInstance:
     return replace(
-        Machine(name, name, "Running", zone, "vpc-1", f"vsw-{name[2:]}", "10.0.0.5", "", "eip-own1", "198.51.100.9",
+        SurveyedInstance(name, name, "Running", zone, "vpc-1", f"vsw-{name[2:]}", "10.0.0.5", "",
+                "eip-own1", "198.51.100.9",
                 ("sg-1",), spot=False),
         **more,
     )  # fmt: skip
 
 
 PRIVATE = VSwitch("vsw-private", "", "vpc-1", "10.0.1.0/24", "h", TABLE)
-ALL = Rule(accept=True, protocol="ALL", ports="-1/-1", source="10.0.0.0/8", priority=1)
-HEALTHY = Ground(
-    tables={TABLE: Table(TABLE, "", "Custom", "vpc-1")},
+ALL = InboundRule(accept=True, protocol="ALL", ports="-1/-1", source="10.0.0.0/8", priority=1)
+HEALTHY = GroupFacts(
+    tables={TABLE: SurveyedTable(TABLE, "", "Custom", "vpc-1")},
     entries={TABLE: (RouteEntry(EntryId("rte-1"), TableId(TABLE), "0.0.0.0/0", NextHop.gateway(InstanceId(A))),)},
     vswitches=[PRIVATE],
     machines={A: machine(A, "h"), B: machine(B, "i")},
@@ -50,11 +51,11 @@ HEALTHY = Ground(
 )
 
 
-def of(second: Machine) -> dict[str, Any]:
+def of(second: SurveyedInstance) -> dict[str, Any]:
     return {"machines": {A: machine(A, "h"), B: second}}
 
 
-def rules(*wanted: Rule) -> dict[str, Any]:
+def rules(*wanted: InboundRule) -> dict[str, Any]:
     return {"rules": {"sg-1": list(wanted)}}
 
 
@@ -63,7 +64,7 @@ def card(*, check: bool) -> dict[str, Any]:
     return {"cards": {**HEALTHY.cards, B: [*HEALTHY.cards[B], extra]}}  # type: ignore[misc]
 
 
-def judged(ground: Ground, group: Group) -> list[Finding]:
+def judged(ground: GroupFacts, group: Group) -> list[Finding]:
     found = [*gateways.gateways(group, ground), *routes.routes(group, ground), *routes.addresses(group, ground)]
     return [each for each in found if each.level is not Level.OK and "setup.mode: off" not in each.says]
 
@@ -138,8 +139,8 @@ def test_exactly_what_is_wrong_is_found_and_what_is_nearly_so_is_not(case: Case)
     assert judged(replace(HEALTHY, **nearly), policy(**settings)) == []
 
 
-def trigger(name: str, kind: str, *, on: bool = True) -> Trigger:
-    return Trigger(name, kind, {"enable" if kind == "timer" else "triggerEnable": on})
+def trigger(name: str, kind: str, *, on: bool = True) -> SurveyedTrigger:
+    return SurveyedTrigger(name, kind, {"enable" if kind == "timer" else "triggerEnable": on})
 
 
 TIMER = trigger("sweep", "timer")
@@ -187,7 +188,7 @@ def test_a_probe_that_sees_or_tells_something_else_is_found(says: str, change: d
 
 
 OFF = tuple(trigger(name, "eventbridge", on=False) for name in deployment.EVENTS)
-TRIGGERS: dict[str, tuple[str, tuple[Trigger, ...]]] = {
+TRIGGERS: dict[str, tuple[str, tuple[SurveyedTrigger, ...]]] = {
     "all are on": ("", (TIMER, *EVENTS)),
     "a disabled timer": ("no timer is on", (trigger("sweep", "timer", on=False), *EVENTS)),
     "disabled events": ("no EventBridge trigger is on", (TIMER, *OFF)),
@@ -197,7 +198,7 @@ TRIGGERS: dict[str, tuple[str, tuple[Trigger, ...]]] = {
 
 
 @pytest.mark.parametrize("says, triggers", TRIGGERS.values(), ids=TRIGGERS)
-def test_a_trigger_that_is_off_does_not_count(says: str, triggers: tuple[Trigger, ...]) -> None:
+def test_a_trigger_that_is_off_does_not_count(says: str, triggers: tuple[SurveyedTrigger, ...]) -> None:
     """Neither as the timer nor as an event."""
     facts: Any = FactsOf()
     found = [

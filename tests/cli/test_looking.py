@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from natkeeper.cli.invoke import Asker
-from natlab.cloud.kernel.faults import Fault, Kind
+from natlab.cloud.kernel.faults import CallFault, FaultKind
 from tests.cli.screens import assert_screen
-from tests.cli.town import Command, Town
+from tests.cli.town import Command, Workspace
 
 WRITES = {
     "ModifyRouteEntry",
@@ -24,11 +24,11 @@ WRITES = {
 }
 
 
-def writes(place: Town) -> list[str]:
+def writes(place: Workspace) -> list[str]:
     return [call.action for call in place.cloud.calls if call.action in WRITES]
 
 
-def test_status_shows_a_quiet_group(deployed: Town, natkeeper: Command) -> None:
+def test_status_shows_a_quiet_group(deployed: Workspace, natkeeper: Command) -> None:
     """Routes, next hop, gateways, health."""
     ended = natkeeper("status")
     assert ended.code == 0
@@ -36,7 +36,7 @@ def test_status_shows_a_quiet_group(deployed: Town, natkeeper: Command) -> None:
     assert writes(deployed) == []
 
 
-def test_status_shows_a_move_its_reason_and_the_gateway_that_is_down(place: Town, natkeeper: Command) -> None:
+def test_status_shows_a_move_its_reason_and_the_gateway_that_is_down(place: Workspace, natkeeper: Command) -> None:
     """The last move and why, from the route entry itself; where home is."""
     place.cloud.ecs.stop(place.a, force=True)
     place.wait_for_status(place.a, "Stopped")
@@ -45,7 +45,7 @@ def test_status_shows_a_move_its_reason_and_the_gateway_that_is_down(place: Town
     assert_screen("status-moved", ended.out)
 
 
-def test_status_shows_eip_fallback_notice_and_pause(place: Town, natkeeper: Command) -> None:
+def test_status_shows_eip_fallback_notice_and_pause(place: Workspace, natkeeper: Command) -> None:
     """Everything that a group can have, at once."""
     eip = place.cloud.vpc.allocate_eip()
     c = place.cloud.ecs.create_instance(place.private, name="nat-c")
@@ -58,16 +58,18 @@ def test_status_shows_eip_fallback_notice_and_pause(place: Town, natkeeper: Comm
     assert_screen("status-everything", ended.out)
 
 
-def test_status_shows_what_cannot_be_seen(place: Town, natkeeper: Command) -> None:
+def test_status_shows_what_cannot_be_seen(place: Workspace, natkeeper: Command) -> None:
     """Blind is not dead: health is unknown, and the reason is the API's own."""
-    place.cloud.faults.add(Fault(Kind.ERROR_CODE, action="DescribeInstances", code="Forbidden.RAM", status=403))
+    place.cloud.faults.add(
+        CallFault(FaultKind.ERROR_CODE, action="DescribeInstances", code="Forbidden.RAM", status=403)
+    )
     ended = natkeeper("status", "--direct")
     assert ended.code == 1
     assert "unknown" in ended.out
     assert "Forbidden.RAM" in ended.out
 
 
-def test_status_as_json_has_a_view(deployed: Town, natkeeper: Command) -> None:
+def test_status_as_json_has_a_view(deployed: Workspace, natkeeper: Command) -> None:
     """For machines: the function's own answer."""
     (receipt,) = natkeeper("status", "prod", "--json").data["receipts"]
     view: dict[str, Any] = receipt["view"]
@@ -76,7 +78,7 @@ def test_status_as_json_has_a_view(deployed: Town, natkeeper: Command) -> None:
     assert receipt["outcome"] == "quiet"
 
 
-def test_watch_looks_again(place: Town, natkeeper: Command) -> None:
+def test_watch_looks_again(place: Workspace, natkeeper: Command) -> None:
     """Boards for people, one object a line for machines."""
     ended = natkeeper("status", "--watch", "--times", "2", "--every", "0.1", "--direct")
     assert (ended.code, ended.out.count("prod  quiet")) == (0, 2)
@@ -84,9 +86,9 @@ def test_watch_looks_again(place: Town, natkeeper: Command) -> None:
     assert [json.loads(line)["ok"] for line in lines] == [True] * 3
 
 
-def test_watching_goes_on_when_natkeeper_cannot_be_reached_for_a_while(deployed: Town, natkeeper: Command) -> None:
+def test_watching_goes_on_when_natkeeper_cannot_be_reached_for_a_while(deployed: Workspace, natkeeper: Command) -> None:
     """The trouble is shown, and then what there is again."""
-    deployed.cloud.faults.add(Fault(Kind.UNREACHABLE, action="InvokeFunction", count=1))
+    deployed.cloud.faults.add(CallFault(FaultKind.UNREACHABLE, action="InvokeFunction", count=1))
     ended = natkeeper("status", "--watch", "--times", "2", "--every", "0.1")
     assert ended.code == 0
     assert "asking function natkeeper-failover: unreachable" in ended.out
@@ -94,7 +96,7 @@ def test_watching_goes_on_when_natkeeper_cannot_be_reached_for_a_while(deployed:
 
 
 def test_ctrl_c_ends_watching_and_is_no_failure(
-    place: Town, natkeeper: Command, monkeypatch: pytest.MonkeyPatch
+    place: Workspace, natkeeper: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It is the way to end it."""
     ask = Asker.ask
@@ -111,7 +113,7 @@ def test_ctrl_c_ends_watching_and_is_no_failure(
     assert (ended.code, ended.out.count("prod  quiet")) == (0, 1)
 
 
-def test_plan_tells_what_would_be_done(place: Town, natkeeper: Command) -> None:
+def test_plan_tells_what_would_be_done(place: Workspace, natkeeper: Command) -> None:
     """The same decision as the function's, and nothing written."""
     place.cloud.ecs.stop(place.a, force=True)
     place.wait_for_status(place.a, "Stopped")
@@ -123,7 +125,7 @@ def test_plan_tells_what_would_be_done(place: Town, natkeeper: Command) -> None:
     assert place.hop == place.a
 
 
-def test_history_lists_moves_with_their_reasons(place: Town, natkeeper: Command) -> None:
+def test_history_lists_moves_with_their_reasons(place: Workspace, natkeeper: Command) -> None:
     """Newest first, from ActionTrail; what others did only with --all."""
     natkeeper("switch", "prod", "--direct")
     params = {"RegionId": place.cloud.region, "RouteTableId": place.table, "DestinationCidrBlock": "0.0.0.0/0"}
@@ -140,7 +142,7 @@ def test_history_lists_moves_with_their_reasons(place: Town, natkeeper: Command)
     assert [event["to"] for event in everybody] == [place.a, place.b]
 
 
-def test_an_empty_history_says_so(place: Town, natkeeper: Command) -> None:
+def test_an_empty_history_says_so(place: Workspace, natkeeper: Command) -> None:
     """No table of nothing."""
     assert "natkeeper wrote nothing to these routes in the last 7d" in natkeeper("history").out
 
@@ -155,7 +157,7 @@ FULL: dict[str, int | float | str] = {
 }
 
 
-def full(place: Town, natkeeper: Command) -> None:
+def full(place: Workspace, natkeeper: Command) -> None:
     """Gateway a is nearly full, and its setup report says so."""
     place.guests.figures[place.a] = FULL
     place.write(setup={"via": "assistant"})
@@ -164,7 +166,7 @@ def full(place: Town, natkeeper: Command) -> None:
         place.cloud.fc.wait_for(lambda: False, 0.1)
 
 
-def test_status_shows_how_full_a_gateway_is(place: Town, natkeeper: Command) -> None:
+def test_status_shows_how_full_a_gateway_is(place: Workspace, natkeeper: Command) -> None:
     """Bars by the last report; signs that the encoding has."""
     full(place, natkeeper)
     ended = natkeeper("status", "--direct")
@@ -173,7 +175,7 @@ def test_status_shows_how_full_a_gateway_is(place: Town, natkeeper: Command) -> 
     assert "dropped     3 packets in 60 s" in ended.out
 
 
-def test_metrics_for_a_scrape_and_for_people(place: Town, natkeeper: Command) -> None:
+def test_metrics_for_a_scrape_and_for_people(place: Workspace, natkeeper: Command) -> None:
     """OpenMetrics ends with its mark; every sample belongs to a family that is named and explained before it."""
     full(place, natkeeper)
     lines = natkeeper("metrics", "--format", "openmetrics", "--direct").out.splitlines()

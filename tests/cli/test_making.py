@@ -12,7 +12,7 @@ import yaml
 from natkeeper.cli import config_schema
 from natkeeper.packaging import read_configuration
 from tests.cli.screens import assert_screen
-from tests.cli.town import ROOT, Command, Town
+from tests.cli.town import ROOT, Command, Workspace
 
 
 def test_check_of_the_example(natkeeper: Command) -> None:
@@ -36,7 +36,7 @@ def test_check_names_every_problem_with_its_path(natkeeper: Command) -> None:
     assert "groups.dev" in ended.err
 
 
-def test_check_gives_advice_and_stays_offline(place: Town, natkeeper: Command) -> None:
+def test_check_gives_advice_and_stays_offline(place: Workspace, natkeeper: Command) -> None:
     """What is valid and will not help: one gateway, no probe, nobody told."""
     place.write(gateways=[place.a], probe=None)
     ended = natkeeper("check", "--json")
@@ -58,7 +58,7 @@ def test_check_gives_advice_and_stays_offline(place: Town, natkeeper: Command) -
     ],
 )
 def test_check_holds_s_yaml_against_the_configuration(
-    place: Town, natkeeper: Command, variables: dict[str, str], says: str
+    place: Workspace, natkeeper: Command, variables: dict[str, str], says: str
 ) -> None:
     """Two files that contradict each other would be deployed without a word."""
     Path("s.yaml").write_text(yaml.safe_dump({"vars": variables}), encoding="utf-8")
@@ -67,7 +67,7 @@ def test_check_holds_s_yaml_against_the_configuration(
     assert says in ended.err
 
 
-def test_check_refuses_forwards_that_do_not_fit_into_one_command(place: Town, natkeeper: Command) -> None:
+def test_check_refuses_forwards_that_do_not_fit_into_one_command(place: Workspace, natkeeper: Command) -> None:
     """Cloud Assistant takes 24 KB; the message says what to shorten."""
     place.write(forwards=[{"port": port, "to": f"10.0.3.7:{port * 7919 % 65521}"} for port in range(1000, 5000)])
     ended = natkeeper("check")
@@ -76,7 +76,7 @@ def test_check_refuses_forwards_that_do_not_fit_into_one_command(place: Town, na
     assert "in one setup command: the first " in ended.err
 
 
-def test_package_builds_the_bundles(place: Town, natkeeper: Command) -> None:
+def test_package_builds_the_bundles(place: Workspace, natkeeper: Command) -> None:
     """The probe's is small enough to be made in a test; the configuration is in it."""
     line = ["package", "--only", "probe", "--for", "here", "--out", "out", "--cache", str(ROOT / "build" / "cache")]
     (bundle,) = natkeeper(*line, "--json").data["bundles"]
@@ -88,7 +88,7 @@ def test_package_builds_the_bundles(place: Town, natkeeper: Command) -> None:
     assert (unknown.code, "bundles are: failover, probe, notify" in unknown.err) == (2, True)
 
 
-def test_init_writes_a_configuration_that_is_valid(place: Town, natkeeper: Command) -> None:
+def test_init_writes_a_configuration_that_is_valid(place: Workspace, natkeeper: Command) -> None:
     """Routes through instances become guarded routes; the rest is offered in comments."""
     Path("natkeeper.yaml").unlink()
     place.cloud.vpc.create_nat_gateway(place.vpc, place.private, name="managed")
@@ -101,7 +101,7 @@ def test_init_writes_a_configuration_that_is_valid(place: Town, natkeeper: Comma
     assert natkeeper("check").code == 0
 
 
-def test_everything_that_init_offers_in_comments_is_valid(place: Town, natkeeper: Command) -> None:
+def test_everything_that_init_offers_in_comments_is_valid(place: Workspace, natkeeper: Command) -> None:
     """Uncommented, the file is still one that natkeeper takes."""
     Path("natkeeper.yaml").unlink()
     eip = place.cloud.vpc.allocate_eip()
@@ -122,7 +122,7 @@ def test_everything_that_init_offers_in_comments_is_valid(place: Town, natkeeper
     assert config.groups[0].fallback is not None
 
 
-def test_check_says_where_s_yaml_is_of_another_release(place: Town, natkeeper: Command) -> None:
+def test_check_says_where_s_yaml_is_of_another_release(place: Workspace, natkeeper: Command) -> None:
     """It was laid out once; the command line was upgraded since."""
     place.write_template()
     assert "release" not in natkeeper("check").out
@@ -132,7 +132,7 @@ def test_check_says_where_s_yaml_is_of_another_release(place: Town, natkeeper: C
     assert "s.yaml is of release 0.1.0, and this is natkeeper" in said.out
 
 
-def test_init_overwrites_nothing_unless_told(place: Town, natkeeper: Command) -> None:
+def test_init_overwrites_nothing_unless_told(place: Workspace, natkeeper: Command) -> None:
     """A configuration is somebody's work."""
     ended = natkeeper("init")
     assert ended.code == 2
@@ -141,7 +141,7 @@ def test_init_overwrites_nothing_unless_told(place: Town, natkeeper: Command) ->
     assert natkeeper("init", "--region", "cn-hangzhou", "--force").code == 0
 
 
-def test_init_asks_which_vpc_where_there_are_several(place: Town, natkeeper: Command) -> None:
+def test_init_asks_which_vpc_where_there_are_several(place: Workspace, natkeeper: Command) -> None:
     """Without somebody to ask, it lists them."""
     Path("natkeeper.yaml").unlink()
     second = place.cloud.vpc.create_vpc("172.16.0.0/12", name="second")
@@ -155,7 +155,7 @@ def test_init_asks_which_vpc_where_there_are_several(place: Town, natkeeper: Com
     assert f"there are: {place.vpc}" in ended.err
 
 
-def test_init_asks_a_person(place: Town, natkeeper: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_init_asks_a_person(place: Workspace, natkeeper: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where there is somebody: the choice is a number, and a wrong one is asked for again."""
     Path("natkeeper.yaml").unlink()
     place.cloud.vpc.create_vpc("172.16.0.0/12", name="second")
@@ -168,7 +168,7 @@ def test_init_asks_a_person(place: Town, natkeeper: Command, monkeypatch: pytest
     assert Path("natkeeper.yaml").exists()
 
 
-def test_the_command_prints_both(place: Town, natkeeper: Command) -> None:
+def test_the_command_prints_both(place: Workspace, natkeeper: Command) -> None:
     """YAML for a person, JSON for a machine; one of the two has to be asked for."""
     shown = natkeeper("config", "--effective")
     assert yaml.safe_load(shown.out)["groups"]["prod"]["hold_down"] == 300.0
@@ -177,7 +177,7 @@ def test_the_command_prints_both(place: Town, natkeeper: Command) -> None:
     assert natkeeper("config").code == 2
 
 
-def test_init_names_what_gateways_would_not_masquerade(place: Town, natkeeper: Command) -> None:
+def test_init_names_what_gateways_would_not_masquerade(place: Workspace, natkeeper: Command) -> None:
     """Only private ranges are masqueraded unasked, and a VPC may have others."""
     vpc = place.cloud.vpc.create_vpc("11.0.0.0/8", name="odd")
     outside = place.cloud.vpc.create_vswitch(vpc, "11.0.1.0/24", zone="cn-hangzhou-h", name="outside")

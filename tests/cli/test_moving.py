@@ -11,11 +11,11 @@ from typing import Any
 
 import pytest
 
-from natlab.cloud.kernel.faults import Fault, Kind
-from tests.cli.town import ROOT, SEEN_IP, Command, Town
+from natlab.cloud.kernel.faults import CallFault, FaultKind
+from tests.cli.town import ROOT, SEEN_IP, Command, Workspace
 
 
-def test_switch_moves_the_route_through_the_function(deployed: Town, natkeeper: Command) -> None:
+def test_switch_moves_the_route_through_the_function(deployed: Workspace, natkeeper: Command) -> None:
     """The route is on the other gateway, the internet was seen through it, and the sentence says so."""
     ended = natkeeper("switch", "prod", "--to", deployed.b)
     assert ended.code == 0, ended
@@ -24,7 +24,7 @@ def test_switch_moves_the_route_through_the_function(deployed: Town, natkeeper: 
     assert SEEN_IP in ended.out
 
 
-def test_a_dry_run_moves_nothing(deployed: Town, natkeeper: Command) -> None:
+def test_a_dry_run_moves_nothing(deployed: Workspace, natkeeper: Command) -> None:
     """It says what would be done, to the best standby where none is named."""
     ended = natkeeper("switch", "prod", "--dry-run", "--json")
     assert (ended.code, deployed.hop) == (0, deployed.a)
@@ -35,7 +35,7 @@ def test_a_dry_run_moves_nothing(deployed: Town, natkeeper: Command) -> None:
     assert receipt["sentence"].startswith(f"would move 0.0.0.0/0 in {deployed.table} from {deployed.a} to {deployed.b}")
 
 
-def test_an_unwell_gateway_is_refused_until_it_is_forced(place: Town, natkeeper: Command) -> None:
+def test_an_unwell_gateway_is_refused_until_it_is_forced(place: Workspace, natkeeper: Command) -> None:
     """The refusal says why and what would be accepted; --force does it, and says what it is like."""
     place.cloud.ecs.stop(place.b, force=True)
     place.wait_for_status(place.b, "Stopped")
@@ -46,7 +46,7 @@ def test_an_unwell_gateway_is_refused_until_it_is_forced(place: Town, natkeeper:
     assert place.hop == place.b
 
 
-def test_direct_needs_no_function(place: Town, natkeeper: Command) -> None:
+def test_direct_needs_no_function(place: Workspace, natkeeper: Command) -> None:
     """Nothing is deployed, and the route moves all the same; the look is by Cloud Assistant."""
     place.write(probe=None)
     ended = natkeeper("switch", "prod", "--to", place.b, "--direct", "--wait")
@@ -58,7 +58,7 @@ def test_direct_needs_no_function(place: Town, natkeeper: Command) -> None:
     ]
 
 
-def test_fc2_asks_a_function_of_a_service(place: Town, natkeeper: Command) -> None:
+def test_fc2_asks_a_function_of_a_service(place: Workspace, natkeeper: Command) -> None:
     """The same request by the SDK of FC 2.0."""
     _service(place)
     place.deploy(service="natkeeper")
@@ -70,7 +70,7 @@ def test_fc2_asks_a_function_of_a_service(place: Town, natkeeper: Command) -> No
     assert "there is no function natkeeper/other of FC 2.0" in missing.err
 
 
-def _service(place: Town) -> None:
+def _service(place: Workspace) -> None:
     import fc2
 
     client = fc2.Client(
@@ -79,7 +79,7 @@ def _service(place: Town) -> None:
     client.create_service("natkeeper")
 
 
-def test_pause_and_resume_are_remembered_in_the_route(deployed: Town, natkeeper: Command) -> None:
+def test_pause_and_resume_are_remembered_in_the_route(deployed: Workspace, natkeeper: Command) -> None:
     """While it lasts a switch is refused; after resume it is not."""
     paused = natkeeper("pause", "prod", "--for", "2h", "--why", "changing the firewall")
     assert paused.code == 0, paused
@@ -95,14 +95,14 @@ def test_pause_and_resume_are_remembered_in_the_route(deployed: Town, natkeeper:
 
 
 @pytest.mark.parametrize("length", ["0m", "two hours", "31d"])
-def test_a_pause_of_an_impossible_length_is_refused(place: Town, natkeeper: Command, length: str) -> None:
+def test_a_pause_of_an_impossible_length_is_refused(place: Workspace, natkeeper: Command, length: str) -> None:
     """natkeeper's own sentence comes through, as a wrong request."""
     ended = natkeeper("pause", "prod", "--for", length, "--why", "x", "--direct")
     assert ended.code == 2
     assert "pause: for must be" in ended.err
 
 
-def test_setup_runs_on_one_gateway_or_all(place: Town, natkeeper: Command) -> None:
+def test_setup_runs_on_one_gateway_or_all(place: Workspace, natkeeper: Command) -> None:
     """An instance id is enough to know the group."""
     place.write(setup={"via": "assistant"})
     ended = natkeeper("setup", place.b, "--direct", "--json")
@@ -114,7 +114,7 @@ def test_setup_runs_on_one_gateway_or_all(place: Town, natkeeper: Command) -> No
     assert f"gateways are: prod: {place.a}, {place.b}" in stranger.err
 
 
-def test_sweep_repairs_what_it_finds(place: Town, natkeeper: Command) -> None:
+def test_sweep_repairs_what_it_finds(place: Workspace, natkeeper: Command) -> None:
     """A route that goes through a stopped gateway moves; a quiet sweep says so."""
     quiet = natkeeper("sweep", "--direct")
     assert (quiet.code, place.hop) == (0, place.a)
@@ -125,7 +125,7 @@ def test_sweep_repairs_what_it_finds(place: Town, natkeeper: Command) -> None:
     assert f"{place.a} is Stopped" in moved.out
 
 
-def test_attention_is_an_exit_code(place: Town, natkeeper: Command) -> None:
+def test_attention_is_an_exit_code(place: Workspace, natkeeper: Command) -> None:
     """A route that was put elsewhere by somebody is left there, told, and makes the exit code 1."""
     stranger = place.cloud.ecs.create_instance(place.private, name="other", public_ip="")
     params = {"RegionId": place.cloud.region, "RouteTableId": place.table, "DestinationCidrBlock": "0.0.0.0/0"}
@@ -135,9 +135,11 @@ def test_attention_is_an_exit_code(place: Town, natkeeper: Command) -> None:
     assert "which is not ours; somebody put it there" in ended.out
 
 
-def test_a_run_under_way_is_waited_for(deployed: Town, natkeeper: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_run_under_way_is_waited_for(
+    deployed: Workspace, natkeeper: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """FC answers 429 while the one instance is busy: the command says so once and asks again."""
-    throttle = Fault(Kind.ERROR_CODE, action="InvokeFunction", count=2, code="ResourceThrottled", status=429)
+    throttle = CallFault(FaultKind.ERROR_CODE, action="InvokeFunction", count=2, code="ResourceThrottled", status=429)
     deployed.cloud.faults.add(throttle)
     monkeypatch.setattr("natkeeper.cli.invoke.AGAIN_S", 0.01)
     ended = natkeeper("status")
@@ -145,7 +147,7 @@ def test_a_run_under_way_is_waited_for(deployed: Town, natkeeper: Command, monke
     assert ended.err.count("a run is under way") == 1
 
 
-def test_a_function_that_breaks_is_told_in_a_sentence(place: Town, natkeeper: Command) -> None:
+def test_a_function_that_breaks_is_told_in_a_sentence(place: Workspace, natkeeper: Command) -> None:
     """FC's error kind and what the function said, and the way round."""
     body: dict[str, Any] = {
         "functionName": "natkeeper-failover",
@@ -167,7 +169,7 @@ def _source(text: str) -> str:
     return _zipped({"index.py": text})
 
 
-def test_without_a_function_the_command_says_what_to_do(place: Town, natkeeper: Command) -> None:
+def test_without_a_function_the_command_says_what_to_do(place: Workspace, natkeeper: Command) -> None:
     """Exit 3, with the three ways on."""
     ended = natkeeper("switch", "prod")
     assert ended.code == 3
@@ -176,7 +178,9 @@ def test_without_a_function_the_command_says_what_to_do(place: Town, natkeeper: 
         assert way in ended.err
 
 
-def test_an_interruption_says_what_goes_on(place: Town, natkeeper: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_interruption_says_what_goes_on(
+    place: Workspace, natkeeper: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Ctrl-C ends the command with 130 and leaves the run to end by itself."""
 
     def interrupted(*_: Any) -> None:
@@ -188,17 +192,17 @@ def test_an_interruption_says_what_goes_on(place: Town, natkeeper: Command, monk
     assert "ends by itself" in ended.err
 
 
-def test_no_thread_is_left_behind(place: Town, natkeeper: Command) -> None:
+def test_no_thread_is_left_behind(place: Workspace, natkeeper: Command) -> None:
     """A command in this process ends as a whole."""
     before = {thread.name for thread in threading.enumerate() if not thread.daemon}
     natkeeper("sweep", "--direct")
     assert {thread.name for thread in threading.enumerate() if not thread.daemon} <= before
 
 
-def test_ctrl_c_in_the_middle_leaves_what_the_next_sweep_repairs(place: Town, natkeeper: Command) -> None:
+def test_ctrl_c_in_the_middle_leaves_what_the_next_sweep_repairs(place: Workspace, natkeeper: Command) -> None:
     """The write was on its way when the person gave up; what it left is verified or finished, not undone."""
     place.write(probe=None)
-    slow = Fault(Kind.SLOW, action="ModifyRouteEntry", count=1, seconds=5.0)
+    slow = CallFault(FaultKind.SLOW, action="ModifyRouteEntry", count=1, seconds=5.0)
     place.cloud.faults.add(slow)
     command = [sys.executable, "-m", "natkeeper.cli", "switch", "prod", "--direct"]
     environment = {**os.environ, "PYTHONPATH": str(ROOT / "shared")}

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.cli.town import ROOT, Command, Town, _zipped
-from tests.receipts.receiver import Webhook, webhook
+from tests.cli.town import ROOT, Command, Workspace, _zipped
+from tests.receipts.receiver import Receiver, webhook
 
 _HANDLER = f"""
 import sys
@@ -17,12 +17,12 @@ from natkeeper.notify.handler import handler
 
 
 @pytest.fixture
-def hook() -> Iterator[Webhook]:
+def hook() -> Iterator[Receiver]:
     with webhook() as serving:
         yield serving
 
 
-def deploy(place: Town, urls: str) -> None:
+def deploy(place: Workspace, urls: str) -> None:
     import sys
 
     site = [path for path in sys.path if path.endswith("site-packages")]
@@ -39,7 +39,7 @@ def deploy(place: Town, urls: str) -> None:
     )
 
 
-def test_every_address_takes_it(place: Town, natkeeper: Command, hook: Webhook) -> None:
+def test_every_address_takes_it(place: Workspace, natkeeper: Command, hook: Receiver) -> None:
     """Exit 0; the message has the account and region, and says that nothing is to be done."""
     deploy(place, hook.url)
     ended = natkeeper("notify", "--test")
@@ -49,7 +49,7 @@ def test_every_address_takes_it(place: Town, natkeeper: Command, hook: Webhook) 
     assert "cn-hangzhou" in arrived["message"]
 
 
-def test_one_that_fails_is_named_by_its_number(place: Town, natkeeper: Command, hook: Webhook) -> None:
+def test_one_that_fails_is_named_by_its_number(place: Workspace, natkeeper: Command, hook: Receiver) -> None:
     """Exit 1, and nothing of the address is shown."""
     deploy(place, f"{hook.url} nosuch://geheim-token")
     ended = natkeeper("notify", "--test")
@@ -58,7 +58,7 @@ def test_one_that_fails_is_named_by_its_number(place: Town, natkeeper: Command, 
     assert "geheim" not in ended.out + ended.err
 
 
-def test_a_function_without_addresses_says_how_to_give_it_some(place: Town, natkeeper: Command) -> None:
+def test_a_function_without_addresses_says_how_to_give_it_some(place: Workspace, natkeeper: Command) -> None:
     """Exit 1 and the file's name."""
     deploy(place, "")
     ended = natkeeper("notify", "--test")
@@ -67,7 +67,7 @@ def test_a_function_without_addresses_says_how_to_give_it_some(place: Town, natk
     assert "natkeeper.notify" in ended.err
 
 
-def test_a_configuration_without_notify_says_so(place: Town, natkeeper: Command) -> None:
+def test_a_configuration_without_notify_says_so(place: Workspace, natkeeper: Command) -> None:
     """Before anything is asked."""
     text = (place.home / "natkeeper.yaml").read_text(encoding="utf-8")
     (place.home / "natkeeper.yaml").write_text(text.replace("notify: natkeeper-notify", ""), encoding="utf-8")

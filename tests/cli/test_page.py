@@ -20,10 +20,10 @@ import pytest
 
 from natkeeper.cli.errors import Unreached
 from natkeeper.cli.page.server import page, server
-from natkeeper.cli.page.watching import Watching
+from natkeeper.cli.page.watching import PageWatch
 from tests import browser
 from tests.cli.test_terminals import ANSWER, B
-from tests.cli.town import ROOT, SEEN_IP, Command, Town
+from tests.cli.town import ROOT, SEEN_IP, Command, Workspace
 
 EVIL = "<script>alert(1)</script><img src=x onerror=alert(1)>"
 AT = 1_795_500_000.0
@@ -136,7 +136,7 @@ def test_both_languages_have_the_same_words() -> None:
 # ---- what is gathered for it -----------------------------------------------------------------------------
 
 
-class Asked:
+class CountedRequests:
     """Counts what is asked; `down` makes the function unreachable."""
 
     def __init__(self) -> None:
@@ -160,9 +160,9 @@ def until(true: Callable[[], Any]) -> None:
 
 
 @pytest.fixture
-def gathered() -> Iterator[tuple[Asked, Watching]]:
-    counts = Asked()
-    watching = Watching(
+def gathered() -> Iterator[tuple[CountedRequests, PageWatch]]:
+    counts = CountedRequests()
+    watching = PageWatch(
         counts.status, lambda _: [], {"prod": counts.look}, lambda: datetime.now(timezone.utc), "r", 0.01
     )
     watching.begin()
@@ -171,7 +171,7 @@ def gathered() -> Iterator[tuple[Asked, Watching]]:
 
 
 def test_nothing_is_asked_while_no_browser_looks(
-    gathered: tuple[Asked, Watching], monkeypatch: pytest.MonkeyPatch
+    gathered: tuple[CountedRequests, PageWatch], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Every status occupies the one instance of the function for a moment."""
     counts, watching = gathered
@@ -186,7 +186,9 @@ def test_nothing_is_asked_while_no_browser_looks(
     until(lambda: watching.state() and counts.times > settled)
 
 
-def test_a_function_that_does_not_answer_is_shown_beside_what_was_seen_last(gathered: tuple[Asked, Watching]) -> None:
+def test_a_function_that_does_not_answer_is_shown_beside_what_was_seen_last(
+    gathered: tuple[CountedRequests, PageWatch],
+) -> None:
     """And the page goes on by itself."""
     counts, watching = gathered
     until(lambda: watching.state()["groups"])
@@ -198,7 +200,9 @@ def test_a_function_that_does_not_answer_is_shown_beside_what_was_seen_last(gath
     until(lambda: not watching.state()["error"])
 
 
-def test_old_looks_leave_the_strip(monkeypatch: pytest.MonkeyPatch, gathered: tuple[Asked, Watching]) -> None:
+def test_old_looks_leave_the_strip(
+    monkeypatch: pytest.MonkeyPatch, gathered: tuple[CountedRequests, PageWatch]
+) -> None:
     """A page that stays open for a day remembers ten minutes."""
     monkeypatch.setattr("natkeeper.cli.page.watching.KEPT_S", 0.3)
     _, watching = gathered
@@ -207,7 +211,7 @@ def test_old_looks_leave_the_strip(monkeypatch: pytest.MonkeyPatch, gathered: tu
     until(lambda: all(look["at"] > first + 0.5 for look in watching.state()["looks"]["prod"] or [{"at": 0}]))
 
 
-def test_the_command_serves_what_status_shows(deployed: Town) -> None:
+def test_the_command_serves_what_status_shows(deployed: Workspace) -> None:
     """The real command, in a process of its own, until Ctrl-C."""
     environ = {**os.environ, "PYTHONPATH": str(ROOT / "shared")}
     line = [sys.executable, "-m", "natkeeper.cli", "status", "--serve", "--every", "0.2", "--json"]
@@ -232,7 +236,7 @@ def test_the_command_serves_what_status_shows(deployed: Town) -> None:
         process.communicate()
 
 
-def test_a_port_that_is_taken_is_named(natkeeper: Command, place: Town, serve: Serve) -> None:
+def test_a_port_that_is_taken_is_named(natkeeper: Command, place: Workspace, serve: Serve) -> None:
     """With what to do."""
     port = serve(shown)
     ended = natkeeper("status", "--serve", "--port", str(port))

@@ -16,7 +16,7 @@ from natkeeper.cli.app import COMMANDS
 from natkeeper.cli.status_table import board
 from natkeeper.cli.survey.history import Written, lines_of
 from tests.cli.screens import assert_screen
-from tests.cli.town import ROOT, Command, Town
+from tests.cli.town import ROOT, Command, Workspace
 
 ID = re.compile(r"\b(?:i|vtb|ngw|eip)-bp1[a-z0-9]{18,}")
 A, B = "i-bp1oe0mwkh6q9r7jily2", "i-bp1ryvs6f695d4ff1gyy"
@@ -116,7 +116,7 @@ def test_names_stand_beside_ids() -> None:
 
 @pytest.mark.parametrize("encoding", ["gbk", "ascii", "latin-1", "utf-8"])
 @pytest.mark.parametrize("line", ["status --direct", "doctor --all", "plan --direct", "--help", "cost"])
-def test_no_encoding_ends_a_command(place: Town, encoding: str, line: str) -> None:
+def test_no_encoding_ends_a_command(place: Workspace, encoding: str, line: str) -> None:
     """Signs that it has not got are replaced by plain ones; names in another alphabet by question marks."""
     place.cloud.ecs.create_instance(place.private, name="名称")
     environ = {**os.environ, "PYTHONPATH": str(ROOT / "shared"), "PYTHONIOENCODING": encoding}

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from natkeeper.cli.doctor.gateways import tunnel
-from natkeeper.cli.survey.network import Machine
+from natkeeper.cli.survey.network import SurveyedInstance
 from natkeeper.domain.config import Group, parse_config
 from natkeeper.guest.report import SetupFacts, SetupReport
 
@@ -18,10 +18,10 @@ def group(**more: Any) -> Group:
     return parse_config({"region": "cn-hangzhou", "groups": {"prod": settings}}).groups[0]
 
 
-def machine(name: str, address: str) -> Machine:
+def machine(name: str, address: str) -> SurveyedInstance:
     """A gateway as the survey shows it."""
-    fields: dict[str, Any] = dict.fromkeys(Machine.__dataclass_fields__, "")
-    return Machine(**{**fields, "id": name, "private_ip": address, "groups": ("sg-one",)})
+    fields: dict[str, Any] = dict.fromkeys(SurveyedInstance.__dataclass_fields__, "")
+    return SurveyedInstance(**{**fields, "id": name, "private_ip": address, "groups": ("sg-one",)})
 
 
 _LAST: dict[str, Any] = {"started": 0, "finished": 0, "script": "", "fingerprint": ""}

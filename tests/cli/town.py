@@ -24,10 +24,10 @@ from natkeeper.guest.report import SetupFacts, SetupReport
 from natkeeper.guest.template import TEMPLATE_NAME, oos_template
 from natkeeper.packaging import read_configuration
 from natlab.cloud.cloud import Cloud
-from natlab.cloud.dataplane import CommandResult, NullSubstrate
-from natlab.cloud.kernel.accounts import Credentials
+from natlab.cloud.dataplane import CommandResult, NullDataPlane
+from natlab.cloud.kernel.accounts import KeyPair
 from natlab.cloud.kernel.latencies import Latencies
-from natlab.deploy import Account, Overrides, deploy, load
+from natlab.deploy import Deployer, Overrides, deploy, load
 
 ROOT = Path(__file__).resolve().parents[2]
 SEEN_IP = "198.51.100.77"
@@ -54,7 +54,7 @@ def handler(event, context):
 """
 
 
-class Guests(NullSubstrate):
+class WorkspaceGuests(NullDataPlane):
     """Gateways on which every setup ends well, unless `broken` names them, and every look sees the internet."""
 
     def __init__(self) -> None:
@@ -132,18 +132,18 @@ class Ended:
 
 
 @dataclass
-class Town:
+class Workspace:
     """The cloud, what is in it, and a directory with natkeeper.yaml in which commands run."""
 
     cloud: Cloud
-    guests: Guests
+    guests: WorkspaceGuests
     home: Path
     vpc: str
     private: str
     table: str
     a: str
     b: str
-    key: Credentials
+    key: KeyPair
     config: dict[str, Any] = field(default_factory=dict)
 
     def write(self, **group: Any) -> None:
@@ -193,7 +193,7 @@ class Town:
 
     def deploy_template(
         self,
-        account: Account | None = None,
+        account: Deployer | None = None,
         *,
         say: Callable[[str], None] | None = None,
         only: Mapping[str, Sequence[str]] | None = None,
@@ -212,7 +212,7 @@ class Town:
         wanted = Overrides(environment={"NATKEEPER_ENDPOINT": self.cloud.endpoint}, code=code)
         template = load(self.home / "s.yaml", wanted, environ={"NATKEEPER_NOTIFY": "json://example.test"})
         key = self.key
-        account = account or Account(self.cloud.account_id, key.access_key_id, key.access_key_secret)
+        account = account or Deployer(self.cloud.account_id, key.access_key_id, key.access_key_secret)
         deploy(template, self.cloud.endpoint, account, say=say, only=only)
 
     def replace_code(self, function: str, source: str) -> None:
@@ -255,9 +255,9 @@ def _zipped(files: dict[str, str]) -> str:
 
 
 @contextmanager
-def town(home: Path) -> Iterator[Town]:
+def town(home: Path) -> Iterator[Workspace]:
     """Serve a town. Tasks of the platform take a hundredth of their time."""
-    guests = Guests()
+    guests = WorkspaceGuests()
     cloud = Cloud(latencies=Latencies(scale=0.01), substrate=guests)
     vpc = cloud.vpc.create_vpc("10.0.0.0/8", name="Production")
     outside_a = cloud.vpc.create_vswitch(vpc, "10.0.1.0/24", zone="cn-hangzhou-h", name="public-h")
@@ -268,7 +268,7 @@ def town(home: Path) -> Iterator[Town]:
     b = cloud.ecs.create_instance(outside_b, name="nat-b", public_ip="")
     cloud.vpc.add_route(table, "0.0.0.0/0", a)
     with cloud.serve():
-        yield Town(cloud, guests, home, vpc, private, table, a, b, cloud.accounts.create_access_key())
+        yield Workspace(cloud, guests, home, vpc, private, table, a, b, cloud.accounts.create_access_key())
     cloud.close()
 
 

@@ -6,14 +6,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from natlab.cloud.cloud import Cloud
-from natlab.cloud.dataplane import CommandResult, NullSubstrate
+from natlab.cloud.dataplane import CommandResult, NullDataPlane
 from natlab.cloud.kernel.clock import VirtualClock
 
 Script = Callable[[str, bytes], CommandResult | None]
 
 
 @dataclass
-class Guests(NullSubstrate):
+class ScriptedGuests(NullDataPlane):
     """`script` answers (instance, script) with a result, or None for a guest that never comes back."""
 
     script: Script = lambda _instance, _script: CommandResult(0, b"done\n")
@@ -31,10 +31,10 @@ class Guests(NullSubstrate):
 
 
 @dataclass
-class Ground:
+class GuestCloud:
     """A cloud on a virtual clock with a few running instances."""
 
-    guests: Guests = field(default_factory=Guests)
+    guests: ScriptedGuests = field(default_factory=ScriptedGuests)
     clock: VirtualClock = field(default_factory=VirtualClock)
 
     def __post_init__(self) -> None:

@@ -10,17 +10,17 @@ import pytest
 
 from natlab.cloud.dataplane import CommandResult
 from natlab.cloud.kernel.errors import ApiError
-from tests.cloud.guests import Ground
+from tests.cloud.guests import GuestCloud
 
 
 @pytest.fixture
-def ground() -> Iterator[Ground]:
-    ground = Ground()
+def ground() -> Iterator[GuestCloud]:
+    ground = GuestCloud()
     yield ground
     ground.cloud.close()
 
 
-def run(ground: Ground, script: str = "echo hello", **more: str) -> str:
+def run(ground: GuestCloud, script: str = "echo hello", **more: str) -> str:
     content = base64.b64encode(script.encode()).decode()
     given = {
         "Type": "RunShellScript",
@@ -31,24 +31,24 @@ def run(ground: Ground, script: str = "echo hello", **more: str) -> str:
     return str(ground.ecs("RunCommand", **(given | more))["InvokeId"])
 
 
-def results(ground: Ground, invoke_id: str, **more: str) -> list[Any]:
+def results(ground: GuestCloud, invoke_id: str, **more: str) -> list[Any]:
     answer: Any = ground.ecs("DescribeInvocationResults", InvokeId=invoke_id, **more)
     found: list[Any] = answer["Invocation"]["InvocationResults"]["InvocationResult"]
     return found
 
 
-def invocation(ground: Ground, invoke_id: str) -> Any:
+def invocation(ground: GuestCloud, invoke_id: str) -> Any:
     answer: Any = ground.ecs("DescribeInvocations", InvokeId=invoke_id)
     return answer["Invocations"]["Invocation"][0]
 
 
-def refusal(ground: Ground, action: str, **parameters: str) -> str:
+def refusal(ground: GuestCloud, action: str, **parameters: str) -> str:
     with pytest.raises(ApiError) as raised:
         ground.ecs(action, **parameters)
     return raised.value.code
 
 
-def test_a_command_goes_through_its_states(ground: Ground) -> None:
+def test_a_command_goes_through_its_states(ground: GuestCloud) -> None:
     """Pending until delivered, Running until reported, then Success with output and exit code."""
     invoke_id = run(ground)
     assert results(ground, invoke_id)[0]["InvocationStatus"] == "Pending"
@@ -64,7 +64,7 @@ def test_a_command_goes_through_its_states(ground: Ground) -> None:
     assert ground.guests.ran == [(ground.one, b"echo hello")]
 
 
-def test_an_exit_code_fails_the_command(ground: Ground) -> None:
+def test_an_exit_code_fails_the_command(ground: GuestCloud) -> None:
     """A script that ends with 3 is Failed with ExitCodeNonzero."""
     ground.guests.script = lambda _instance, _script: CommandResult(3, b"no\n")
     invoke_id = run(ground)
@@ -73,7 +73,7 @@ def test_an_exit_code_fails_the_command(ground: Ground) -> None:
     assert (result["InvocationStatus"], result["ErrorCode"], result["ExitCode"]) == ("Failed", "ExitCodeNonzero", 3)
 
 
-def test_what_cannot_be_delivered_is_aborted_with_the_reason(ground: Ground) -> None:
+def test_what_cannot_be_delivered_is_aborted_with_the_reason(ground: GuestCloud) -> None:
     """A stopped instance and a missing agent are told apart."""
     ground.guests.alive = False
     invoke_id = run(ground)
@@ -89,7 +89,7 @@ def test_what_cannot_be_delivered_is_aborted_with_the_reason(ground: Ground) -> 
     assert ground.guests.ran == []
 
 
-def test_an_agent_that_was_seen_lately_is_waited_for(ground: Ground) -> None:
+def test_an_agent_that_was_seen_lately_is_waited_for(ground: GuestCloud) -> None:
     """A hung guest delays delivery for a minute, unless it comes back in time."""
     ground.pass_time(1)
     ground.ecs("DescribeCloudAssistantStatus", InstanceId__1=ground.one)
@@ -106,7 +106,7 @@ def test_an_agent_that_was_seen_lately_is_waited_for(ground: Ground) -> None:
     assert results(ground, delivered)[0]["InvocationStatus"] == "Success"
 
 
-def test_a_guest_that_never_answers_times_out(ground: Ground) -> None:
+def test_a_guest_that_never_answers_times_out(ground: GuestCloud) -> None:
     """Timeout counts from the beginning on the instance; a late report changes nothing."""
     ground.guests.script = lambda _instance, _script: None
     invoke_id = run(ground, Timeout="30")
@@ -117,7 +117,7 @@ def test_a_guest_that_never_answers_times_out(ground: Ground) -> None:
     assert (result["InvocationStatus"], result["ErrorCode"]) == ("Timeout", "ExecutionTimeout")
 
 
-def test_an_instance_that_goes_down_interrupts_its_command(ground: Ground) -> None:
+def test_an_instance_that_goes_down_interrupts_its_command(ground: GuestCloud) -> None:
     """It is Failed with ExecutionInterrupted, not a timeout."""
     ground.guests.script = lambda _instance, _script: None
     invoke_id = run(ground)
@@ -128,7 +128,7 @@ def test_an_instance_that_goes_down_interrupts_its_command(ground: Ground) -> No
     assert (result["InvocationStatus"], result["ErrorCode"]) == ("Failed", "ExecutionInterrupted")
 
 
-def test_several_instances_fail_in_part(ground: Ground) -> None:
+def test_several_instances_fail_in_part(ground: GuestCloud) -> None:
     """One of two failing makes the invocation PartialFailed; each instance keeps its own result."""
     ground.guests.script = lambda instance, _script: CommandResult(0 if instance == ground.one else 1, b"")
     invoke_id = run(ground, InstanceId__2=ground.two)
@@ -139,7 +139,7 @@ def test_several_instances_fail_in_part(ground: Ground) -> None:
     assert len(results(ground, invoke_id, InvokeRecordStatus="Failed")) == 1
 
 
-def test_the_end_of_a_long_output_is_kept(ground: Ground) -> None:
+def test_the_end_of_a_long_output_is_kept(ground: GuestCloud) -> None:
     """24 KB remain, from the end, and Dropped says how much went."""
     ground.guests.script = lambda _instance, _script: CommandResult(0, b"x" * 30_000 + b"last line")
     invoke_id = run(ground)
@@ -149,7 +149,7 @@ def test_the_end_of_a_long_output_is_kept(ground: Ground) -> None:
     assert (len(result["Output"]), result["Dropped"]) == (24 * 1024, 30_009 - 24 * 1024)
 
 
-def test_the_same_token_runs_once(ground: Ground) -> None:
+def test_the_same_token_runs_once(ground: GuestCloud) -> None:
     """A repeated call gets the same invocation; other parameters under the token are refused."""
     first = run(ground, ClientToken="t-1")
     assert run(ground, ClientToken="t-1") == first
@@ -159,7 +159,7 @@ def test_the_same_token_runs_once(ground: Ground) -> None:
         run(ground, "echo other", ClientToken="t-1")
 
 
-def test_custom_parameters_are_filled_in(ground: Ground) -> None:
+def test_custom_parameters_are_filled_in(ground: GuestCloud) -> None:
     """Names are case-insensitive, one that is not passed is empty, built-in ones come from the cloud."""
     script = "echo {{ Name }} [{{other}}] {{ACS::InstanceId}}"
     run(ground, script, EnableParameter="true", Parameters='{"name": "Jack"}')
@@ -169,7 +169,7 @@ def test_custom_parameters_are_filled_in(ground: Ground) -> None:
     assert refusal_of_run(ground, script, Parameters='{"name": "J"}') == "Parameter.Disabled"
 
 
-def refusal_of_run(ground: Ground, script: str, **more: str) -> str:
+def refusal_of_run(ground: GuestCloud, script: str, **more: str) -> str:
     with pytest.raises(ApiError) as raised:
         run(ground, script, **more)
     return raised.value.code
@@ -192,25 +192,25 @@ def refusal_of_run(ground: Ground, script: str, **more: str) -> str:
         ({"Tag__1__Value": "v"}, "MissingParameter.TagKey"),
     ],
 )
-def test_a_wrong_command_is_refused_in_alibabas_words(ground: Ground, more: dict[str, str], code: str) -> None:
+def test_a_wrong_command_is_refused_in_alibabas_words(ground: GuestCloud, more: dict[str, str], code: str) -> None:
     """Every limit of the reference has its own code, and nothing runs."""
     assert refusal_of_run(ground, "true", **more) == code
     ground.pass_time(2)
     assert ground.guests.ran == []
 
 
-def test_content_of_just_24_kilobytes_is_taken(ground: Ground) -> None:
+def test_content_of_just_24_kilobytes_is_taken(ground: GuestCloud) -> None:
     """The limit counts after Base64: 18432 bytes are the most."""
     run(ground, "x" * 18_432)
 
 
-def test_at_most_a_hundred_instances(ground: Ground) -> None:
+def test_at_most_a_hundred_instances(ground: GuestCloud) -> None:
     """One more is refused before anything else is looked at."""
     many = {f"InstanceId__{number}": f"i-{number}" for number in range(1, 102)}
     assert refusal_of_run(ground, "true", **many) == "InstanceIds.ExceedLimit"
 
 
-def test_a_command_can_be_kept_and_invoked(ground: Ground) -> None:
+def test_a_command_can_be_kept_and_invoked(ground: GuestCloud) -> None:
     """CreateCommand and KeepCommand keep one, a plain RunCommand does not."""
     run(ground, Name="passing")
     run(ground, Name="kept", KeepCommand="true")
@@ -226,7 +226,7 @@ def test_a_command_can_be_kept_and_invoked(ground: Ground) -> None:
     assert refusal(ground, "InvokeCommand", CommandId="c-none", InstanceId__1=ground.one) == "InvalidCmdId.NotFound"
 
 
-def test_a_running_command_can_be_stopped(ground: Ground) -> None:
+def test_a_running_command_can_be_stopped(ground: GuestCloud) -> None:
     """What waits is cancelled at once, what runs is told to stop and ends a little later."""
     ground.guests.script = lambda _instance, _script: None
     running = run(ground)
@@ -243,7 +243,7 @@ def test_a_running_command_can_be_stopped(ground: Ground) -> None:
     assert refusal(ground, "StopInvocation", InvokeId=running, InstanceId__1=ground.two) == "InvalidInstanceId.NotFound"
 
 
-def test_the_agents_status_is_a_word_and_lags_behind(ground: Ground) -> None:
+def test_the_agents_status_is_a_word_and_lags_behind(ground: GuestCloud) -> None:
     """The word is true for two minutes after the last heartbeat, whatever has become of the guest."""
 
     def status() -> Any:
@@ -261,7 +261,7 @@ def test_the_agents_status_is_a_word_and_lags_behind(ground: Ground) -> None:
     assert nobody == "InvalidInstance.NotFound"
 
 
-def test_results_come_in_pages_of_either_style(ground: Ground) -> None:
+def test_results_come_in_pages_of_either_style(ground: GuestCloud) -> None:
     """Numbers with a total, or tokens; a token that was never given out is refused."""
     for _ in range(3):
         run(ground)

@@ -36,7 +36,7 @@ def stopped(event_id: str = "1", state: str = "Stopped") -> dict[str, object]:
     )
 
 
-class Stage:
+class BusStage:
     """A cloud on a virtual clock with one function that notes what it gets."""
 
     def __init__(self) -> None:
@@ -69,11 +69,11 @@ class Stage:
 
 
 @pytest.fixture
-def stage() -> Stage:
-    return Stage()
+def stage() -> BusStage:
+    return BusStage()
 
 
-def test_a_trigger_of_type_eventbridge_makes_a_rule_and_its_target(stage: Stage) -> None:
+def test_a_trigger_of_type_eventbridge_makes_a_rule_and_its_target(stage: BusStage) -> None:
     """The function gets one CloudEvents object; events that do not match stay away."""
     stage.trigger()
     stage.cloud.publish(stopped(state="Running"))
@@ -88,7 +88,7 @@ def test_a_trigger_of_type_eventbridge_makes_a_rule_and_its_target(stage: Stage)
     )
 
 
-def test_a_synchronous_delivery_that_fails_is_tried_again_after_ten_to_twenty_seconds(stage: Stage) -> None:
+def test_a_synchronous_delivery_that_fails_is_tried_again_after_ten_to_twenty_seconds(stage: BusStage) -> None:
     """At least once: the function's error is a failed delivery."""
     stage.trigger()
     stage.failures = 2
@@ -100,7 +100,7 @@ def test_a_synchronous_delivery_that_fails_is_tried_again_after_ten_to_twenty_se
     assert stage.cloud.bus.deliveries[0].progress is Progress.DELIVERED
 
 
-def test_a_delivery_is_given_up_after_three_retries(stage: Stage) -> None:
+def test_a_delivery_is_given_up_after_three_retries(stage: BusStage) -> None:
     """BACKOFF_RETRY ends, and what ended is visible."""
     stage.trigger()
     stage.failures = 9
@@ -111,7 +111,7 @@ def test_a_delivery_is_given_up_after_three_retries(stage: Stage) -> None:
     assert delivery.errors == ["UnhandledInvocationError"] * 4
 
 
-def test_a_throttled_synchronous_delivery_waits_for_the_bus(stage: Stage) -> None:
+def test_a_throttled_synchronous_delivery_waits_for_the_bus(stage: BusStage) -> None:
     """With no instance free the event comes back only with the bus's own retry."""
     stage.trigger()
     stage.cloud.fc.put_concurrency("f", {"reservedConcurrency": 0})
@@ -123,7 +123,7 @@ def test_a_throttled_synchronous_delivery_waits_for_the_bus(stage: Stage) -> Non
     assert 10 <= when <= 20
 
 
-def test_an_asynchronous_delivery_is_retried_by_function_compute(stage: Stage) -> None:
+def test_an_asynchronous_delivery_is_retried_by_function_compute(stage: BusStage) -> None:
     """asyncInvocationType true: accepted at once, a throttled run comes within a second."""
     stage.trigger(asyncInvocationType=True)
     stage.cloud.fc.put_concurrency("f", {"reservedConcurrency": 0})
@@ -135,7 +135,7 @@ def test_an_asynchronous_delivery_is_retried_by_function_compute(stage: Stage) -
     assert stage.got == [(0.5, stopped())]
 
 
-def test_a_disabled_trigger_delivers_nothing(stage: Stage) -> None:
+def test_a_disabled_trigger_delivers_nothing(stage: BusStage) -> None:
     """triggerEnable false is a disabled rule; an update enables it, a delete removes it."""
     stage.trigger(triggerEnable=False)
     stage.cloud.publish(stopped("1"))
@@ -150,7 +150,7 @@ def test_a_disabled_trigger_delivers_nothing(stage: Stage) -> None:
     assert list(stage.cloud.bus) == []
 
 
-def test_raw_data_is_the_event_without_its_envelope(stage: Stage) -> None:
+def test_raw_data_is_the_event_without_its_envelope(stage: BusStage) -> None:
     """eventSchema RawData hands over `data` only."""
     stage.trigger(eventSinkConfig={"deliveryOption": {"eventSchema": "RawData"}})
     stage.cloud.publish(stopped())
@@ -168,7 +168,7 @@ def test_raw_data_is_the_event_without_its_envelope(stage: Stage) -> None:
     ],
 )
 def test_event_faults_are_what_the_function_sees(
-    stage: Stage, kind: EventKind, expected: list[tuple[float, str]]
+    stage: BusStage, kind: EventKind, expected: list[tuple[float, str]]
 ) -> None:
     """Lost, late, doubled and reordered events reach the function so."""
     stage.trigger()
@@ -180,7 +180,7 @@ def test_event_faults_are_what_the_function_sees(
 
 
 @pytest.mark.parametrize("missing", ["id", "source", "specversion", "type"])
-def test_what_is_no_cloudevents_object_is_refused(stage: Stage, missing: str) -> None:
+def test_what_is_no_cloudevents_object_is_refused(stage: BusStage, missing: str) -> None:
     """A product of the local cloud that publishes nonsense hears of it at once."""
     event = stopped()
     del event[missing]
@@ -191,13 +191,13 @@ def test_what_is_no_cloudevents_object_is_refused(stage: Stage, missing: str) ->
 RULE = {"EventBusName": "default", "RuleName": "r"}
 
 
-def _put_rule(stage: Stage, **target: Any) -> None:
+def _put_rule(stage: BusStage, **target: Any) -> None:
     stage.call("CreateRule", **RULE, FilterPattern=json.dumps(PATTERN), Status="ENABLE")
     row = {"Id": "t1", "Type": "acs.fc.function", "Endpoint": stage.cloud.fc.arn("f"), **target}
     stage.call("PutTargets", **RULE, Targets=json.dumps([row]))
 
 
-def test_a_rule_with_a_function_target_works_without_a_trigger(stage: Stage) -> None:
+def test_a_rule_with_a_function_target_works_without_a_trigger(stage: BusStage) -> None:
     """The documented way round: CreateRule and PutTargets on the bus `default`."""
     _put_rule(stage, ParamList=[{"ResourceKey": "Body", "Form": "ORIGINAL"}])
     stage.cloud.publish(stopped())
@@ -216,7 +216,7 @@ def test_a_rule_with_a_function_target_works_without_a_trigger(stage: Stage) -> 
         ),
     ],
 )
-def test_a_target_may_get_a_transformed_event(stage: Stage, row: dict[str, str], expected: Any) -> None:
+def test_a_target_may_get_a_transformed_event(stage: BusStage, row: dict[str, str], expected: Any) -> None:
     """JSONPATH, CONSTANT and TEMPLATE make the body."""
     _put_rule(stage, ParamList=[{"ResourceKey": "Body", **row}])
     stage.cloud.publish(stopped())
@@ -224,7 +224,7 @@ def test_a_target_may_get_a_transformed_event(stage: Stage, row: dict[str, str],
     assert stage.cloud.fc.invocations_of("f")[0].payload.decode() in (expected, json.dumps(expected))
 
 
-def test_rules_can_be_read_changed_and_removed(stage: Stage) -> None:
+def test_rules_can_be_read_changed_and_removed(stage: BusStage) -> None:
     """The life of a rule through the API."""
     _put_rule(stage)
     assert stage.call("GetRule", **RULE)["Data"]["Status"] == "ENABLE"
@@ -247,7 +247,7 @@ def test_rules_can_be_read_changed_and_removed(stage: Stage) -> None:
     assert caught.value.code == "EventRuleNotExisted"
 
 
-def test_a_pattern_can_be_tried_before_it_is_deployed(stage: Stage) -> None:
+def test_a_pattern_can_be_tried_before_it_is_deployed(stage: BusStage) -> None:
     """TestEventPattern answers yes, no, or what is wrong with the pattern."""
     event = json.dumps(stopped())
     yes = stage.call("TestEventPattern", Event=event, EventPattern=json.dumps(PATTERN))
@@ -268,7 +268,7 @@ def test_a_pattern_can_be_tried_before_it_is_deployed(stage: Stage) -> None:
         ("TestEventPattern", {"Event": "{}", "EventPattern": "{}"}, "InvalidEvent"),
     ],
 )
-def test_refusals_carry_a_code(stage: Stage, action: str, params: dict[str, str], code: str) -> None:
+def test_refusals_carry_a_code(stage: BusStage, action: str, params: dict[str, str], code: str) -> None:
     """Each kind of wrong request has its own code."""
     with pytest.raises(ApiError) as caught:
         stage.call(action, **params)
@@ -284,7 +284,7 @@ def test_refusals_carry_a_code(stage: Stage, action: str, params: dict[str, str]
         {"Id": "t", "Type": "acs.fc.function", "Endpoint": "e", "ParamList": [{"ResourceKey": "Body"}]},
     ],
 )
-def test_a_wrong_target_is_refused(stage: Stage, row: dict[str, Any]) -> None:
+def test_a_wrong_target_is_refused(stage: BusStage, row: dict[str, Any]) -> None:
     """Nothing half-read becomes a target."""
     stage.call("CreateRule", **RULE, FilterPattern="{}")
     with pytest.raises(ApiError) as caught:
@@ -292,7 +292,7 @@ def test_a_wrong_target_is_refused(stage: Stage, row: dict[str, Any]) -> None:
     assert caught.value.code == "InvalidArgument"
 
 
-def test_a_target_that_nobody_serves_becomes_a_dead_letter(stage: Stage) -> None:
+def test_a_target_that_nobody_serves_becomes_a_dead_letter(stage: BusStage) -> None:
     """Only functions receive events in the local cloud; others are seen to be undeliverable."""
     _put_rule(stage, Type="acs.mns.queue")
     stage.cloud.publish(stopped())
@@ -300,7 +300,7 @@ def test_a_target_that_nobody_serves_becomes_a_dead_letter(stage: Stage) -> None
     assert stage.cloud.bus.deliveries[0].progress is Progress.DEAD
 
 
-def test_an_exponential_target_is_tried_for_long(stage: Stage) -> None:
+def test_an_exponential_target_is_tried_for_long(stage: BusStage) -> None:
     """EXPONENTIAL_DECAY_RETRY: after 1, 2, 4, 8 … seconds."""
     _put_rule(stage, PushRetryStrategy="EXPONENTIAL_DECAY_RETRY")
     stage.failures = 4

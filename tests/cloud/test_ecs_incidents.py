@@ -9,22 +9,22 @@ import pytest
 
 from natlab.cloud.kernel.errors import ApiError
 from natlab.cloud.kernel.events import cloudmonitor_event
-from tests.cloud.worlds import World, build
+from tests.cloud.worlds import CloudWorld, build
 
 
 @pytest.fixture
-def world() -> World:
+def world() -> CloudWorld:
     return build()
 
 
-def full_status(world: World, instance: str) -> dict[str, Any]:
+def full_status(world: CloudWorld, instance: str) -> dict[str, Any]:
     answer: dict[str, Any] = world.call("ecs", "DescribeInstancesFullStatus", **{"InstanceId.1": instance})
     (one,) = answer["InstanceFullStatusSet"]["InstanceFullStatusType"]
     found: dict[str, Any] = one
     return found
 
 
-def test_a_crash_is_seen_by_nobody(world: World) -> None:
+def test_a_crash_is_seen_by_nobody(world: CloudWorld) -> None:
     """Packets stop, the status stays Running, and no event ever comes."""
     world.cloud.ecs.crash(world.a)
     world.clock.advance(3600)
@@ -32,7 +32,7 @@ def test_a_crash_is_seen_by_nobody(world: World) -> None:
     assert (world.cloud.ecs.status_of(world.a), world.events) == ("Running", [])
 
 
-def test_lost_power_is_noticed_after_a_while(world: World) -> None:
+def test_lost_power_is_noticed_after_a_while(world: CloudWorld) -> None:
     """Dark at once, Stopped with its event later."""
     world.cloud.ecs.power_loss(world.a)
     assert world.cloud.ecs.status_of(world.a) == "Running"
@@ -40,7 +40,7 @@ def test_lost_power_is_noticed_after_a_while(world: World) -> None:
     assert (world.cloud.ecs.status_of(world.a), world.states(world.a)) == ("Stopped", ["Stopped"])
 
 
-def test_a_spot_instance_has_five_minutes(world: World) -> None:
+def test_a_spot_instance_has_five_minutes(world: CloudWorld) -> None:
     """Event and Recycling lock at once, the end five minutes later, whatever it did meanwhile."""
     spot = world.cloud.ecs.create_instance(world.vswitch, spot=True)
     world.cloud.ecs.reclaim_spot(spot)
@@ -59,7 +59,7 @@ def test_a_spot_instance_has_five_minutes(world: World) -> None:
     assert world.states(spot)[-3:] == ["Stopping", "Stopped", "Deleted"]
 
 
-def test_maintenance_is_announced_carried_out_and_over(world: World) -> None:
+def test_maintenance_is_announced_carried_out_and_over(world: CloudWorld) -> None:
     """Scheduled with its time, Executing, Executed; the instance restarts in between."""
     begin = world.clock.now() + 600
     world.cloud.ecs.schedule_maintenance(world.a, "SystemMaintenance.Reboot", begin)
@@ -77,7 +77,7 @@ def test_maintenance_is_announced_carried_out_and_over(world: World) -> None:
     assert full_status(world, world.a)["HealthStatus"]["Name"] == "Ok"
 
 
-def test_who_reboots_first_avoids_the_maintenance(world: World) -> None:
+def test_who_reboots_first_avoids_the_maintenance(world: CloudWorld) -> None:
     """The event ends as Avoided and nothing happens at its time."""
     world.cloud.ecs.schedule_maintenance(world.a, not_before=world.clock.now() + 600)
     world.cloud.ecs.reboot(world.a)
@@ -87,14 +87,14 @@ def test_who_reboots_first_avoids_the_maintenance(world: World) -> None:
     assert world.states(world.a) == ["Stopping", "Starting", "Running"]
 
 
-def test_maintenance_that_stops_leaves_the_instance_stopped(world: World) -> None:
+def test_maintenance_that_stops_leaves_the_instance_stopped(world: CloudWorld) -> None:
     """SystemMaintenance.Stop."""
     world.cloud.ecs.schedule_maintenance(world.a, "SystemMaintenance.Stop", world.clock.now() + 10)
     world.clock.advance(200)
     assert world.states(world.a) == ["Stopping", "Stopped"]
 
 
-def test_a_system_failure_is_executing_until_the_instance_is_back(world: World) -> None:
+def test_a_system_failure_is_executing_until_the_instance_is_back(world: CloudWorld) -> None:
     """Dead at once, Impaired meanwhile, Executed and Running in the end."""
     world.cloud.ecs.system_failure(world.a)
     assert world.substrate.done == [("power_off", world.a, "hard")]
@@ -105,7 +105,7 @@ def test_a_system_failure_is_executing_until_the_instance_is_back(world: World) 
     assert (full_status(world, world.a)["HealthStatus"]["Name"], world.states(world.a)) == ("Ok", ["Running"])
 
 
-def test_a_simulated_event_touches_nothing(world: World) -> None:
+def test_a_simulated_event_touches_nothing(world: CloudWorld) -> None:
     """It can be created, seen, heard of and cancelled; the machine never feels it."""
     params = {"InstanceId.1": world.a, "EventType": "SystemMaintenance.Reboot"}
     created: dict[str, Any] = world.call(
@@ -123,7 +123,7 @@ def test_a_simulated_event_touches_nothing(world: World) -> None:
         world.call("ecs", "CancelSimulatedSystemEvents", **{"EventId.1": event})
 
 
-def test_simulated_events_are_checked(world: World) -> None:
+def test_simulated_events_are_checked(world: CloudWorld) -> None:
     """Past times, unknown kinds, unknown instances, and real maintenance can not be cancelled."""
     good = {"InstanceId.1": world.a, "EventType": "SystemMaintenance.Reboot", "NotBefore": "2026-01-01T01:00:00Z"}
     for change, code in [
@@ -140,7 +140,7 @@ def test_simulated_events_are_checked(world: World) -> None:
         world.call("ecs", "CancelSimulatedSystemEvents", **{"EventId.1": real})
 
 
-def test_the_same_event_in_cloudmonitors_shape(world: World) -> None:
+def test_the_same_event_in_cloudmonitors_shape(world: CloudWorld) -> None:
     """The name may carry the status, the content is the data, the time is China's."""
     world.cloud.ecs.system_failure(world.a)
     world.clock.advance(2)

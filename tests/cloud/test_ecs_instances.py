@@ -8,26 +8,26 @@ from typing import Any
 import pytest
 
 from natlab.cloud.kernel.errors import ApiError
-from tests.cloud.worlds import World, build
+from tests.cloud.worlds import CloudWorld, build
 
 
 @pytest.fixture
-def world() -> World:
+def world() -> CloudWorld:
     return build()
 
 
-def listed(world: World, **filters: str) -> list[dict[str, Any]]:
+def listed(world: CloudWorld, **filters: str) -> list[dict[str, Any]]:
     answer: dict[str, Any] = world.call("ecs", "DescribeInstances", **filters)
     found: list[dict[str, Any]] = answer["Instances"]["Instance"]
     return found
 
 
-def status(world: World, instance: str) -> str:
+def status(world: CloudWorld, instance: str) -> str:
     (one,) = listed(world, InstanceIds=json.dumps([instance]))
     return str(one["Status"])
 
 
-def test_stopping_and_starting_pass_through_their_states(world: World) -> None:
+def test_stopping_and_starting_pass_through_their_states(world: CloudWorld) -> None:
     """Packets stop when Stopping begins and flow again when Running is reached; each state has its event."""
     world.call("ecs", "StopInstance", InstanceId=world.a)
     assert (status(world, world.a), world.substrate.done) == ("Stopping", [("power_off", world.a, "soft")])
@@ -40,7 +40,7 @@ def test_stopping_and_starting_pass_through_their_states(world: World) -> None:
     assert world.states(world.a) == ["Stopping", "Stopped", "Starting", "Running"]
 
 
-def test_an_event_says_when_it_happened_and_leaves_a_little_later(world: World) -> None:
+def test_an_event_says_when_it_happened_and_leaves_a_little_later(world: CloudWorld) -> None:
     """The envelope is EventBridge's, its time is that of the change."""
     happened = world.clock.now()
     world.cloud.ecs.stop(world.a)
@@ -52,14 +52,14 @@ def test_an_event_says_when_it_happened_and_leaves_a_little_later(world: World) 
     assert world.clock.now() > happened
 
 
-def test_a_reboot_stops_and_starts_in_one_go(world: World) -> None:
+def test_a_reboot_stops_and_starts_in_one_go(world: CloudWorld) -> None:
     """Stopping, Starting, Running, as the platform tells it."""
     world.call("ecs", "RebootInstance", InstanceId=world.a)
     world.clock.advance(60)
     assert world.states(world.a) == ["Stopping", "Starting", "Running"]
 
 
-def test_operations_need_the_right_state(world: World) -> None:
+def test_operations_need_the_right_state(world: CloudWorld) -> None:
     """IncorrectInstanceStatus, with HTTP status 403; stopping a stopped instance is no error."""
     with pytest.raises(ApiError) as refusal:
         world.call("ecs", "StartInstance", InstanceId=world.a)
@@ -74,7 +74,7 @@ def test_operations_need_the_right_state(world: World) -> None:
         world.call("ecs", "StartInstance", InstanceId="i-none")
 
 
-def test_an_instance_that_is_a_next_hop_can_not_be_deleted(world: World) -> None:
+def test_an_instance_that_is_a_next_hop_can_not_be_deleted(world: CloudWorld) -> None:
     """Not even by force; another one can, and its event is the last thing heard of it."""
     with pytest.raises(ApiError, match=r"DependencyViolation\.RouteEntry"):
         world.call("ecs", "DeleteInstance", InstanceId=world.a, Force="true")
@@ -85,7 +85,7 @@ def test_an_instance_that_is_a_next_hop_can_not_be_deleted(world: World) -> None
     assert ("destroy", world.b) in world.substrate.done
 
 
-def test_batches_answer_for_each_instance(world: World) -> None:
+def test_batches_answer_for_each_instance(world: CloudWorld) -> None:
     """One that can not be stopped does not keep the other from stopping, unless AllTogether is wanted."""
     both = {"InstanceId.1": world.a, "InstanceId.2": world.b}
     world.cloud.ecs.reboot(world.b)
@@ -104,7 +104,7 @@ def test_batches_answer_for_each_instance(world: World) -> None:
     assert {status(world, world.a), status(world, world.b)} == {"Running"}
 
 
-def test_instances_are_listed_with_addresses_locks_and_network(world: World) -> None:
+def test_instances_are_listed_with_addresses_locks_and_network(world: CloudWorld) -> None:
     """What a program needs to judge a gateway is all there."""
     bare = world.cloud.ecs.create_instance(world.vswitch, "10.0.1.77", spot=True, tags={"role": "gateway"})
     allocation = world.cloud.vpc.allocate_eip(bare)
@@ -122,7 +122,7 @@ def test_instances_are_listed_with_addresses_locks_and_network(world: World) -> 
 
 
 @pytest.mark.parametrize("paging", [{"MaxResults": "2"}, {"PageSize": "2", "PageNumber": "1"}])
-def test_both_styles_of_paging_reach_every_instance(world: World, paging: dict[str, str]) -> None:
+def test_both_styles_of_paging_reach_every_instance(world: CloudWorld, paging: dict[str, str]) -> None:
     """Tokens or page numbers, no instance is lost or seen twice."""
     for _ in range(3):
         world.cloud.ecs.create_instance(world.vswitch)
@@ -150,14 +150,14 @@ def test_both_styles_of_paging_reach_every_instance(world: World, paging: dict[s
         ({"RdmaIpAddresses": "x"}, "UnsupportedParameter"),
     ],
 )
-def test_a_malformed_question_is_refused(world: World, params: dict[str, str], code: str) -> None:
+def test_a_malformed_question_is_refused(world: CloudWorld, params: dict[str, str], code: str) -> None:
     """Wrong types, values out of range and unknown places have the gateway's codes."""
     with pytest.raises(ApiError) as refusal:
         listed(world, **params)
     assert refusal.value.code == code
 
 
-def test_unknown_instances_are_not_listed_and_no_error(world: World) -> None:
+def test_unknown_instances_are_not_listed_and_no_error(world: CloudWorld) -> None:
     """A list of ids is a filter; an empty one selects nothing."""
     assert listed(world, InstanceIds=json.dumps(["i-none"])) == []
     assert listed(world, InstanceIds="[]") == []
@@ -165,7 +165,7 @@ def test_unknown_instances_are_not_listed_and_no_error(world: World) -> None:
     assert answer["InstanceStatuses"]["InstanceStatus"] == [{"InstanceId": world.b, "Status": "Running"}]
 
 
-def test_source_destination_check_is_off_until_set(world: World) -> None:
+def test_source_destination_check_is_off_until_set(world: CloudWorld) -> None:
     """Unlike elsewhere it defaults to false."""
     eni = world.cloud.ecs.instance(world.a).eni_id
 
@@ -182,7 +182,7 @@ def test_source_destination_check_is_off_until_set(world: World) -> None:
         world.call("ecs", "ModifyNetworkInterfaceAttribute", NetworkInterfaceId="eni-none")
 
 
-def test_a_route_may_point_at_a_network_interface(world: World) -> None:
+def test_a_route_may_point_at_a_network_interface(world: CloudWorld) -> None:
     """The interface is found by its id, as an instance is."""
     world.call(
         "vpc",
@@ -197,7 +197,7 @@ def test_a_route_may_point_at_a_network_interface(world: World) -> None:
     assert entry.next_hop.kind == "NetworkInterface"
 
 
-def test_groups_zones_and_regions_are_described(world: World) -> None:
+def test_groups_zones_and_regions_are_described(world: CloudWorld) -> None:
     """One security group per VPC, the zones in use among the region's, one region."""
     groups: dict[str, Any] = world.call("ecs", "DescribeSecurityGroups", VpcId=world.vpc)
     (group,) = groups["SecurityGroups"]["SecurityGroup"]
@@ -214,7 +214,7 @@ def test_groups_zones_and_regions_are_described(world: World) -> None:
     assert [region["RegionId"] for region in regions["Regions"]["Region"]] == ["cn-hangzhou"]
 
 
-def test_tags_are_set_listed_and_removed(world: World) -> None:
+def test_tags_are_set_listed_and_removed(world: CloudWorld) -> None:
     """By key or all at once; what does not exist can not be tagged."""
     where = {"ResourceType": "instance", "ResourceId.1": world.a}
     world.call("ecs", "TagResources", **where, **{"Tag.1.Key": "team", "Tag.1.Value": "net"})
@@ -235,7 +235,7 @@ def test_tags_are_set_listed_and_removed(world: World) -> None:
         assert refusal.value.code == code
 
 
-def test_reset_forgets_everything(world: World) -> None:
+def test_reset_forgets_everything(world: CloudWorld) -> None:
     """Resources, pending changes, events, faults and the log are gone; ids and addresses begin anew or later."""
     world.cloud.ecs.stop(world.a)
     world.cloud.reset()
@@ -255,7 +255,7 @@ def test_reset_forgets_everything(world: World) -> None:
     ],
 )
 def test_missing_parameters_have_the_products_own_code_where_it_has_one(
-    world: World, action: str, params: dict[str, str], code: str, status: int
+    world: CloudWorld, action: str, params: dict[str, str], code: str, status: int
 ) -> None:
     """Else the gateway's."""
     with pytest.raises(ApiError) as refusal:

@@ -16,7 +16,7 @@ import pytest
 from natlab.cloud.cloud import Cloud
 from natlab.cloud.kernel.latencies import Latencies
 from tests.cloud.functions_for_tests import ECHO
-from tests.contract.watching import Watch
+from tests.contract.watching import ContractWatch
 
 OF_THE_CLIENT = re.compile(
     r"request body\.\w+: expected string, found nothing"  # it sends null for what is not given
@@ -27,7 +27,7 @@ RULE = {"cronExpression": "@every 1m", "enable": True, "payload": "p"}
 
 
 @dataclass
-class Account:
+class Fc2Account:
     cloud: Cloud
     client: Any
     folder: Path
@@ -41,7 +41,7 @@ class Account:
 
 
 @pytest.fixture(autouse=True)
-def known_differences(contract_watch: Watch) -> Iterator[None]:
+def known_differences(contract_watch: ContractWatch) -> Iterator[None]:
     """Everything else that departs from the metadata still fails the test."""
     yield
     kept = [problem for problem in contract_watch.problems if not OF_THE_CLIENT.search(problem)]
@@ -49,12 +49,12 @@ def known_differences(contract_watch: Watch) -> Iterator[None]:
 
 
 @pytest.fixture
-def account(tmp_path: Path) -> Iterator[Account]:
+def account(tmp_path: Path) -> Iterator[Fc2Account]:
     cloud = Cloud(latencies=Latencies(scale=0.0))
     key = cloud.accounts.create_access_key()
     with cloud.serve() as endpoint:
         client = fc2.Client(endpoint=endpoint, accessKeyID=key.access_key_id, accessKeySecret=key.access_key_secret)
-        yield Account(cloud, client, tmp_path)
+        yield Fc2Account(cloud, client, tmp_path)
     cloud.close()
 
 
@@ -64,7 +64,7 @@ def refusal(action: Callable[[], Any]) -> tuple[str, int]:
     return str(caught.value.err_code), int(caught.value.status_code)
 
 
-def test_services_and_functions_live_and_end(account: Account) -> None:
+def test_services_and_functions_live_and_end(account: Fc2Account) -> None:
     """Create, get, update, list, delete; a service goes when it is empty."""
     client = account.client
     created = account.create(timeout=20, memorySize=256, environmentVariables={"A": "1"})
@@ -80,14 +80,14 @@ def test_services_and_functions_live_and_end(account: Account) -> None:
     assert refusal(lambda: client.get_service("svc")) == ("ServiceNotFound", 404)
 
 
-def test_a_function_of_one_generation_is_unknown_to_the_other(account: Account) -> None:
+def test_a_function_of_one_generation_is_unknown_to_the_other(account: Fc2Account) -> None:
     """FC 3.0 lists no function of an FC 2.0 service."""
     account.create()
     assert account.cloud.fc.functions() == []
     assert [each.short_name for each in account.cloud.fc.functions("svc")] == ["f"]
 
 
-def test_a_synchronous_invocation(account: Account) -> None:
+def test_a_synchronous_invocation(account: Fc2Account) -> None:
     """The result as bytes, the tail of the log when asked for."""
     account.create("def handler(event, context):\n print('seen')\n return context.service.name.encode() + event")
     answer = account.client.invoke_function("svc", "f", b"-x", headers={"x-fc-log-type": "Tail"})
@@ -95,7 +95,7 @@ def test_a_synchronous_invocation(account: Account) -> None:
     assert "seen" in base64.b64decode(answer.headers["x-fc-log-result"]).decode()
 
 
-def test_a_failing_function_raises_in_the_client(account: Account) -> None:
+def test_a_failing_function_raises_in_the_client(account: Fc2Account) -> None:
     """fc2 turns X-Fc-Error-Type into an exception with the error in it."""
     account.create("def handler(event, context):\n raise ValueError('boo')")
     with pytest.raises(fc2.FcError) as caught:
@@ -103,7 +103,7 @@ def test_a_failing_function_raises_in_the_client(account: Account) -> None:
     assert json.loads(caught.value.message)["errorMessage"] == "boo"
 
 
-def test_an_asynchronous_invocation(account: Account) -> None:
+def test_an_asynchronous_invocation(account: Fc2Account) -> None:
     """Accepted with 202 and run later."""
     account.create()
     account.client.invoke_function("svc", "f", b"x", headers={"x-fc-invocation-type": "Async"})
@@ -112,7 +112,7 @@ def test_an_asynchronous_invocation(account: Account) -> None:
     assert fc.invocations[0].result == b"x"
 
 
-def test_triggers_live_and_end(account: Account) -> None:
+def test_triggers_live_and_end(account: Fc2Account) -> None:
     """triggerConfig goes and comes as an object with this client; the timer really ticks."""
     account.create()
     client = account.client
@@ -128,7 +128,7 @@ def test_triggers_live_and_end(account: Account) -> None:
     assert refusal(lambda: client.get_trigger("svc", "f", "t")) == ("TriggerNotFound", 404)
 
 
-def test_role_and_network_come_from_the_service(account: Account) -> None:
+def test_role_and_network_come_from_the_service(account: Fc2Account) -> None:
     """FC 2.0 configures them for all functions of a service."""
     account.create()
     role = "acs:ram::1000000000000001:role/r"
@@ -142,7 +142,7 @@ def test_role_and_network_come_from_the_service(account: Account) -> None:
 
 
 @pytest.mark.parametrize("secret, key", [("wrong", None), (None, "LTAInobody")], ids=["wrong secret", "unknown key"])
-def test_a_wrong_signature_is_refused(account: Account, secret: str | None, key: str | None) -> None:
+def test_a_wrong_signature_is_refused(account: Fc2Account, secret: str | None, key: str | None) -> None:
     """FC 2.0's own scheme is verified with FC's own codes."""
     known = account.cloud.accounts.create_access_key()
     client = fc2.Client(
@@ -154,7 +154,7 @@ def test_a_wrong_signature_is_refused(account: Account, secret: str | None, key:
     assert refusal(lambda: client.get_service("svc")) == (code, 403)
 
 
-def test_temporary_credentials_need_their_token(account: Account) -> None:
+def test_temporary_credentials_need_their_token(account: Fc2Account) -> None:
     """A role's keys work with the security token and not without."""
     account.create()
     keys = account.cloud.accounts.assume_role("acs:ram::1000000000000001:role/r")

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from natlab.cloud.cloud import ApiError, Cloud
-from natlab.cloud.fc.models import Status
+from natlab.cloud.fc.models import InvocationStatus
 from natlab.cloud.fc.runtime.instances import CallableRuntime
 from natlab.cloud.kernel.clock import VirtualClock
 from natlab.cloud.kernel.latencies import Latencies
@@ -17,7 +17,7 @@ from tests.cloud.functions_for_tests import function_body
 QUICK = Latencies(overrides={"fc.cold_start.platform": 0.0, "fc.async.dispatch": 0.0})
 
 
-class Stage:
+class AsyncStage:
     """A cloud on a virtual clock; functions note when they ran."""
 
     def __init__(self) -> None:
@@ -51,11 +51,11 @@ class Stage:
 
 
 @pytest.fixture
-def stage() -> Stage:
-    return Stage()
+def stage() -> AsyncStage:
+    return AsyncStage()
 
 
-def test_a_delayed_request_runs_after_its_delay(stage: Stage) -> None:
+def test_a_delayed_request_runs_after_its_delay(stage: AsyncStage) -> None:
     """x-fc-async-delay: whole seconds, 3600 at most."""
     stage.function("f")
     stage.cloud.fc.submit("f", b"one", delay_s=2)
@@ -65,27 +65,27 @@ def test_a_delayed_request_runs_after_its_delay(stage: Stage) -> None:
     assert stage.times("f") == [2.0]
 
 
-def test_an_accepted_request_runs_later_and_succeeds(stage: Stage) -> None:
+def test_an_accepted_request_runs_later_and_succeeds(stage: AsyncStage) -> None:
     """The caller gets an id at once; the queue is empty when the function has run."""
     stage.function("f")
     invocation = stage.cloud.fc.submit("f", b"x")
-    assert invocation.status is Status.ENQUEUED
+    assert invocation.status is InvocationStatus.ENQUEUED
     assert stage.cloud.fc.queue_depth("f") == 1
     stage.clock.advance(0)
-    assert (invocation.status, invocation.result, invocation.attempts) == (Status.SUCCEEDED, b"done x", 1)
+    assert (invocation.status, invocation.result, invocation.attempts) == (InvocationStatus.SUCCEEDED, b"done x", 1)
     assert stage.cloud.fc.queue_depth("f") == 0
 
 
-def test_a_failing_function_is_retried_three_times_by_default(stage: Stage) -> None:
+def test_a_failing_function_is_retried_three_times_by_default(stage: AsyncStage) -> None:
     """FC's default: four attempts in all, then the request is failed."""
     stage.function("f", fails=9)
     invocation = stage.cloud.fc.submit("f", b"x")
     stage.clock.advance(600)
     assert stage.times("f") == [0, 1, 3, 7]
-    assert (invocation.status, invocation.error_type) == (Status.FAILED, "UnhandledInvocationError")
+    assert (invocation.status, invocation.error_type) == (InvocationStatus.FAILED, "UnhandledInvocationError")
 
 
-def test_a_function_that_recovers_ends_the_retries(stage: Stage) -> None:
+def test_a_function_that_recovers_ends_the_retries(stage: AsyncStage) -> None:
     """A retry that succeeds makes the request succeed."""
     stage.function("f", fails=1)
     invocation = stage.cloud.fc.submit("f", b"x")
@@ -93,7 +93,7 @@ def test_a_function_that_recovers_ends_the_retries(stage: Stage) -> None:
     assert (invocation.ok, invocation.attempts) == (True, 2)
 
 
-def test_no_retries_when_the_configuration_says_none(stage: Stage) -> None:
+def test_no_retries_when_the_configuration_says_none(stage: AsyncStage) -> None:
     """maxAsyncRetryAttempts 0 means one attempt."""
     stage.function("f", fails=9)
     stage.cloud.fc.put_async_config("f", {"maxAsyncRetryAttempts": 0})
@@ -102,7 +102,7 @@ def test_no_retries_when_the_configuration_says_none(stage: Stage) -> None:
     assert stage.times("f") == [0]
 
 
-def test_a_throttled_request_waits_half_a_second_then_twice_as_long_each_time(stage: Stage) -> None:
+def test_a_throttled_request_waits_half_a_second_then_twice_as_long_each_time(stage: AsyncStage) -> None:
     """0.5, 1, 2, 4 s: throttling uses up no retry attempt."""
     stage.function("f", taking_s=4.0, timeout=60)
     stage.cloud.fc.put_concurrency("f", {"reservedConcurrency": 1})
@@ -115,7 +115,7 @@ def test_a_throttled_request_waits_half_a_second_then_twice_as_long_each_time(st
     assert (second.throttled, second.attempts, second.ok) == (4, 1, True)
 
 
-def test_a_synchronous_caller_is_told_of_the_limit(stage: Stage) -> None:
+def test_a_synchronous_caller_is_told_of_the_limit(stage: AsyncStage) -> None:
     """429 ResourceThrottled while the reserved instance is busy, and served again afterwards."""
     stage.function("f", taking_s=4.0, timeout=60)
     stage.cloud.fc.put_concurrency("f", {"reservedConcurrency": 1})
@@ -127,7 +127,7 @@ def test_a_synchronous_caller_is_told_of_the_limit(stage: Stage) -> None:
     assert stage.cloud.fc.invoke("f").ok
 
 
-def test_the_account_has_a_limit_too(stage: Stage) -> None:
+def test_the_account_has_a_limit_too(stage: AsyncStage) -> None:
     """Functions share the instances of the account."""
     stage.function("f", taking_s=4.0, timeout=60)
     stage.function("g")
@@ -137,7 +137,7 @@ def test_the_account_has_a_limit_too(stage: Stage) -> None:
         stage.cloud.fc.begin("g")
 
 
-def test_a_request_that_grew_too_old_is_dropped_and_reported(stage: Stage) -> None:
+def test_a_request_that_grew_too_old_is_dropped_and_reported(stage: AsyncStage) -> None:
     """maxAsyncEventAgeInSeconds ends even the retries of a throttled request."""
     stage.function("f", taking_s=0.0)
     stage.function("sink")
@@ -146,12 +146,12 @@ def test_a_request_that_grew_too_old_is_dropped_and_reported(stage: Stage) -> No
     stage.cloud.fc.put_concurrency("f", {"reservedConcurrency": 0})
     invocation = stage.cloud.fc.submit("f", b"x")
     stage.clock.advance(600)
-    assert invocation.status is Status.EXPIRED
+    assert invocation.status is InvocationStatus.EXPIRED
     assert stage.events("sink")[0]["requestContext"]["condition"] == "EventAgeExceeded"
     assert stage.times("f") == []
 
 
-def test_the_failure_destination_gets_the_record_that_fc_documents(stage: Stage) -> None:
+def test_the_failure_destination_gets_the_record_that_fc_documents(stage: AsyncStage) -> None:
     """requestContext, requestPayload, responseContext and responsePayload, the payloads as text."""
     stage.function("probe", fails=9)
     stage.function("failover")
@@ -175,7 +175,7 @@ def test_the_failure_destination_gets_the_record_that_fc_documents(stage: Stage)
     assert stage.cloud.fc.invocations_of("failover")[0].source == "destination:probe"
 
 
-def test_the_success_destination_gets_the_result(stage: Stage) -> None:
+def test_the_success_destination_gets_the_result(stage: AsyncStage) -> None:
     """onSuccess is the other way out, and nobody calls onFailure then."""
     stage.function("f")
     stage.function("sink")
@@ -187,7 +187,7 @@ def test_the_success_destination_gets_the_result(stage: Stage) -> None:
     assert (record["responsePayload"], record["responseContext"]["functionError"]) == ("done x", "")
 
 
-def test_a_destination_that_does_not_exist_loses_the_record_only(stage: Stage) -> None:
+def test_a_destination_that_does_not_exist_loses_the_record_only(stage: AsyncStage) -> None:
     """The queue goes on."""
     stage.function("f", fails=1)
     config = {"maxAsyncRetryAttempts": 0, "destinationConfig": {"onFailure": {"destination": "acs:fc:x:y:functions/z"}}}
@@ -199,17 +199,17 @@ def test_a_destination_that_does_not_exist_loses_the_record_only(stage: Stage) -
     assert second.ok
 
 
-def test_a_deleted_function_makes_its_waiting_requests_invalid(stage: Stage) -> None:
+def test_a_deleted_function_makes_its_waiting_requests_invalid(stage: AsyncStage) -> None:
     """They are not run by a later function of the same name that was never asked."""
     stage.function("f", fails=9)
     invocation = stage.cloud.fc.submit("f", b"x")
     stage.clock.advance(0.5)
     stage.cloud.fc.delete_function("f")
     stage.clock.advance(60)
-    assert invocation.status is Status.INVALID
+    assert invocation.status is InvocationStatus.INVALID
 
 
-def test_a_handler_over_its_timeout_fails_and_takes_the_instance_along(stage: Stage) -> None:
+def test_a_handler_over_its_timeout_fails_and_takes_the_instance_along(stage: AsyncStage) -> None:
     """The next request starts cold."""
     stage.function("f", taking_s=10.0, timeout=3)
     invocation = stage.cloud.fc.begin("f")
@@ -219,7 +219,7 @@ def test_a_handler_over_its_timeout_fails_and_takes_the_instance_along(stage: St
     assert stage.cloud.fc.begin("f").cold
 
 
-def test_instances_stay_warm_until_idle_too_long_or_the_code_changes(stage: Stage) -> None:
+def test_instances_stay_warm_until_idle_too_long_or_the_code_changes(stage: AsyncStage) -> None:
     """Warm reuse, idle reaping, and a new version never served by an old instance."""
     stage.function("f")
     fc = stage.cloud.fc
@@ -247,7 +247,7 @@ def _timer(**config: Any) -> dict[str, Any]:
     return {"triggerName": "tick", "triggerType": "timer", "triggerConfig": json.dumps(config)}
 
 
-def test_a_timer_fires_by_its_schedule_with_fcs_event(stage: Stage) -> None:
+def test_a_timer_fires_by_its_schedule_with_fcs_event(stage: AsyncStage) -> None:
     """Each tick is one asynchronous request with triggerTime, triggerName and payload."""
     stage.function("f")
     stage.cloud.fc.create_trigger("f", _timer(cronExpression="@every 1m", payload="p", enable=True))
@@ -260,7 +260,7 @@ def test_a_timer_fires_by_its_schedule_with_fcs_event(stage: Stage) -> None:
     }
 
 
-def test_a_disabled_or_deleted_timer_is_silent(stage: Stage) -> None:
+def test_a_disabled_or_deleted_timer_is_silent(stage: AsyncStage) -> None:
     """UpdateTrigger with enable false and DeleteTrigger both stop it; enabling starts it."""
     stage.function("f")
     fc = stage.cloud.fc
@@ -276,7 +276,7 @@ def test_a_disabled_or_deleted_timer_is_silent(stage: Stage) -> None:
 
 
 @pytest.mark.parametrize("expression", ["@every 1m", "0 * * * * *"])
-def test_the_minute_can_be_shortened_for_a_demonstration(stage: Stage, expression: str) -> None:
+def test_the_minute_can_be_shortened_for_a_demonstration(stage: AsyncStage, expression: str) -> None:
     """timer_scale 0.1 makes each minute six seconds, for intervals and cron fields alike."""
     stage.function("f")
     stage.cloud.fc.create_trigger("f", _timer(cronExpression=expression, enable=True))
@@ -285,7 +285,7 @@ def test_the_minute_can_be_shortened_for_a_demonstration(stage: Stage, expressio
     assert stage.times("f") == [6, 12, 18]
 
 
-def test_a_timer_can_be_fired_by_hand(stage: Stage) -> None:
+def test_a_timer_can_be_fired_by_hand(stage: AsyncStage) -> None:
     """fire_timer runs the trigger now, whatever its schedule."""
     stage.function("f")
     stage.cloud.fc.create_trigger("f", _timer(cronExpression="0 0 4 * * *", payload="now", enable=False))
@@ -294,7 +294,7 @@ def test_a_timer_can_be_fired_by_hand(stage: Stage) -> None:
     assert stage.events("f")[0]["payload"] == "now"
 
 
-def test_reset_forgets_everything(stage: Stage) -> None:
+def test_reset_forgets_everything(stage: AsyncStage) -> None:
     """No function, no timer, no waiting request survives."""
     stage.function("f", fails=9)
     stage.cloud.fc.create_trigger("f", _timer(cronExpression="@every 1m", enable=True))

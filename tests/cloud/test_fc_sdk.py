@@ -23,7 +23,7 @@ from tests.cloud.functions_for_tests import ECHO, package
 
 
 @dataclass
-class Account:
+class FcAccount:
     cloud: Cloud
     client: Client
 
@@ -53,7 +53,7 @@ class Account:
 
 
 @pytest.fixture
-def account() -> Iterator[Account]:
+def account() -> Iterator[FcAccount]:
     cloud = Cloud(latencies=Latencies(scale=0.0))
     key = cloud.accounts.create_access_key()
     with cloud.serve() as endpoint:
@@ -64,7 +64,7 @@ def account() -> Iterator[Account]:
             protocol="http",
             region_id="cn-hangzhou",
         )
-        yield Account(cloud, Client(config))
+        yield FcAccount(cloud, Client(config))
     cloud.close()
 
 
@@ -75,7 +75,7 @@ def refusal(action: Callable[[], Any]) -> tuple[str, int]:
     return str(caught.value.code), int(caught.value.status_code)  # type: ignore[attr-defined]
 
 
-def test_a_function_can_be_created_read_changed_listed_and_deleted(account: Account) -> None:
+def test_a_function_can_be_created_read_changed_listed_and_deleted(account: FcAccount) -> None:
     """The life of a function, with what was sent reported back."""
     account.cloud.sls.projects["p"] = Project(stores={"l": LogStore(30, 1)})
     created = account.create(
@@ -108,7 +108,7 @@ def test_a_function_can_be_created_read_changed_listed_and_deleted(account: Acco
     assert refusal(lambda: client.get_function("f", models.GetFunctionRequest())) == ("FunctionNotFound", 404)
 
 
-def test_functions_are_listed_in_pages(account: Account) -> None:
+def test_functions_are_listed_in_pages(account: FcAccount) -> None:
     """limit and nextToken."""
     for name in ("a", "b", "c"):
         account.create(name=name)
@@ -117,7 +117,7 @@ def test_functions_are_listed_in_pages(account: Account) -> None:
     assert [each.function_name for each in (*first.functions, *rest.functions)] == ["a", "b", "c"]
 
 
-def test_a_synchronous_invocation_answers_with_the_result_and_the_tail_of_the_log(account: Account) -> None:
+def test_a_synchronous_invocation_answers_with_the_result_and_the_tail_of_the_log(account: FcAccount) -> None:
     """Body, request id, and X-Fc-Log-Result when asked for."""
     account.create("def handler(event, context):\n print('seen', event)\n return context.request_id")
     answer = account.invoke(b"x", x_fc_log_type="Tail")
@@ -128,7 +128,7 @@ def test_a_synchronous_invocation_answers_with_the_result_and_the_tail_of_the_lo
     assert "x-fc-error-type" not in headers
 
 
-def test_a_failing_function_is_no_failing_call(account: Account) -> None:
+def test_a_failing_function_is_no_failing_call(account: FcAccount) -> None:
     """Status 200, X-Fc-Error-Type, and the error as body."""
     account.create("def handler(event, context):\n raise ValueError('boo')")
     answer = account.invoke()
@@ -138,7 +138,7 @@ def test_a_failing_function_is_no_failing_call(account: Account) -> None:
     assert (error["errorMessage"], error["errorType"]) == ("boo", "ValueError")
 
 
-def test_an_asynchronous_invocation_is_accepted_and_can_be_followed(account: Account) -> None:
+def test_an_asynchronous_invocation_is_accepted_and_can_be_followed(account: FcAccount) -> None:
     """202 at once; the task can be looked up by its id until it has succeeded."""
     account.create()
     answer = account.invoke(b"later", x_fc_invocation_type="Async", x_fc_async_task_id="task-1")
@@ -152,7 +152,7 @@ def test_an_asynchronous_invocation_is_accepted_and_can_be_followed(account: Acc
     assert refusal(lambda: account.invoke(b"later", **again)) == ("StatefulAsyncTaskAlreadyExists", 409)
 
 
-def test_triggers_can_be_created_read_changed_listed_and_deleted(account: Account) -> None:
+def test_triggers_can_be_created_read_changed_listed_and_deleted(account: FcAccount) -> None:
     """triggerConfig travels as text and comes back as it was sent."""
     account.create()
     timer = {"cronExpression": "@every 1m", "enable": True, "payload": "p"}
@@ -199,13 +199,13 @@ def test_triggers_can_be_created_read_changed_listed_and_deleted(account: Accoun
         ("http", {"authType": "anonymous", "methods": []}),
     ],
 )
-def test_a_wrong_trigger_is_refused(account: Account, kind: str, config: Any) -> None:
+def test_a_wrong_trigger_is_refused(account: FcAccount, kind: str, config: Any) -> None:
     """A misspelt key or a wrong pattern is refused now, not found out when nothing ever fires."""
     account.create()
     assert refusal(lambda: account.trigger("t", kind, config)) == ("InvalidArgument", 400)
 
 
-def test_what_serverless_devs_reads_before_it_deploys(account: Account) -> None:
+def test_what_serverless_devs_reads_before_it_deploys(account: FcAccount) -> None:
     """The look-ups of the fc3 component answer for a function that has none of these configurations, and with them."""
     account.create()
     client = account.client
@@ -231,7 +231,7 @@ def test_what_serverless_devs_reads_before_it_deploys(account: Account) -> None:
     assert refusal(lambda: client.get_concurrency_config("f"))[1] == 404
 
 
-def test_a_reserved_function_that_is_busy_answers_429(account: Account) -> None:
+def test_a_reserved_function_that_is_busy_answers_429(account: FcAccount) -> None:
     """The limit comes over the wire as ResourceThrottled."""
     account.create()
     reserved = models.PutConcurrencyInput(reserved_concurrency=0)
@@ -239,7 +239,7 @@ def test_a_reserved_function_that_is_busy_answers_429(account: Account) -> None:
     assert refusal(account.invoke) == ("ResourceThrottled", 429)
 
 
-def test_instances_can_be_listed(account: Account) -> None:
+def test_instances_can_be_listed(account: FcAccount) -> None:
     """The warm instance of the last request."""
     account.create()
     answer = account.invoke()
@@ -249,7 +249,7 @@ def test_instances_can_be_listed(account: Account) -> None:
     ]
 
 
-def test_tags_can_be_put_listed_and_taken_away(account: Account) -> None:
+def test_tags_can_be_put_listed_and_taken_away(account: FcAccount) -> None:
     """TagResources, ListTagResources, UntagResources."""
     account.create()
     arn = account.cloud.fc.arn("f")
@@ -296,21 +296,21 @@ def test_tags_can_be_put_listed_and_taken_away(account: Account) -> None:
         },
     ],
 )
-def test_a_wrong_function_is_refused(account: Account, settings: dict[str, Any]) -> None:
+def test_a_wrong_function_is_refused(account: FcAccount, settings: dict[str, Any]) -> None:
     """Names, ranges, required parts: InvalidArgument, and nothing is created."""
     assert refusal(lambda: account.create(**settings)) == ("InvalidArgument", 400)
     assert account.cloud.fc.functions() == []
 
 
 @pytest.mark.parametrize("cpu, memory", [(0.05, 64), (0.05, 192), (0.35, 512), (1, 1024), (1, 4096), (0.15, 192)])
-def test_sizes_up_to_the_boundary_are_taken(account: Account, cpu: float, memory: int) -> None:
+def test_sizes_up_to_the_boundary_are_taken(account: FcAccount, cpu: float, memory: int) -> None:
     """In steps of 0.05, from one GB for each cpu to four; both sizes of disk."""
     account.create(name="f", cpu=cpu, memory_size=memory, disk_size=512)
     account.create(name="g", cpu=cpu, memory_size=memory, disk_size=10240)
     assert len(account.cloud.fc.functions()) == 2
 
 
-def test_ninety_instances_can_be_reserved_in_all(account: Account) -> None:
+def test_ninety_instances_can_be_reserved_in_all(account: FcAccount) -> None:
     """Of the hundred of an account; the same function may have another number."""
     for name in ("f", "g"):
         account.create(name=name)
@@ -322,7 +322,7 @@ def test_ninety_instances_can_be_reserved_in_all(account: Account) -> None:
     assert fc.put_concurrency("g", {"reservedConcurrency": 2}) == 2
 
 
-def test_a_function_takes_fifty_triggers(account: Account) -> None:
+def test_a_function_takes_fifty_triggers(account: FcAccount) -> None:
     """The fifty-first is refused."""
     account.create(name="f")
     config = json.dumps({"cronExpression": "@every 1m", "enable": False})
@@ -341,7 +341,7 @@ def refusal_of(action: Callable[[], Any]) -> str:
 
 
 @pytest.mark.parametrize("field", ["function_name", "runtime", "handler", "code"])
-def test_required_fields_are_required(account: Account, field: str) -> None:
+def test_required_fields_are_required(account: FcAccount, field: str) -> None:
     """Each missing one is refused."""
     fields: dict[str, Any] = {
         "function_name": "f",
@@ -355,7 +355,7 @@ def test_required_fields_are_required(account: Account, field: str) -> None:
 
 
 @pytest.mark.parametrize("code", ["", "no base64!", base64.b64encode(b"no zip").decode()])
-def test_code_must_be_a_zip_in_base64(account: Account, code: str) -> None:
+def test_code_must_be_a_zip_in_base64(account: FcAccount, code: str) -> None:
     """Anything else is refused when it is sent, not when it is run."""
     body = models.CreateFunctionInput(
         function_name="f",
@@ -367,13 +367,13 @@ def test_code_must_be_a_zip_in_base64(account: Account, code: str) -> None:
     assert refusal(lambda: account.client.create_function(request)) == ("InvalidArgument", 400)
 
 
-def test_names_are_taken_once(account: Account) -> None:
+def test_names_are_taken_once(account: FcAccount) -> None:
     """FunctionAlreadyExists."""
     account.create()
     assert refusal(account.create) == ("FunctionAlreadyExists", 409)
 
 
-def test_a_request_that_is_not_signed_with_a_known_key_is_refused(account: Account) -> None:
+def test_a_request_that_is_not_signed_with_a_known_key_is_refused(account: FcAccount) -> None:
     """The kernel's verifier stands in front of FC, too."""
     config = Config(
         access_key_id="LTAInobody",
@@ -386,7 +386,7 @@ def test_a_request_that_is_not_signed_with_a_known_key_is_refused(account: Accou
     assert refusal(lambda: stranger.get_function("f", models.GetFunctionRequest()))[1] in (400, 403, 404)
 
 
-def test_a_function_calls_another_through_the_served_api_with_its_own_credentials(account: Account) -> None:
+def test_a_function_calls_another_through_the_served_api_with_its_own_credentials(account: FcAccount) -> None:
     """What a role's credentials sign is accepted, and known as the role's."""
     account.create("def handler(event, context):\n return b'pong'", name="pong")
     keys = account.cloud.accounts.assume_role("acs:ram::1000000000000001:role/r")
@@ -404,7 +404,7 @@ def test_a_function_calls_another_through_the_served_api_with_its_own_credential
     assert (call.product, call.action, call.role) == ("fc", "InvokeFunction", "acs:ram::1000000000000001:role/r")
 
 
-def test_an_ecs_event_travels_to_the_function_on_its_own(account: Account) -> None:
+def test_an_ecs_event_travels_to_the_function_on_its_own(account: FcAccount) -> None:
     """From the bus through the trigger's pattern into a process, all of it real."""
     account.create()
     pattern = json.dumps({"source": ["acs.ecs"], "data": {"state": ["Stopped"]}})

@@ -8,16 +8,16 @@ import pytest
 
 from natlab.cloud.kernel.accounts import Principal
 from natlab.cloud.kernel.errors import ApiError, NoAnswer
-from natlab.cloud.kernel.faults import Fault, Kind
-from tests.cloud.worlds import REGION, World, build
+from natlab.cloud.kernel.faults import CallFault, FaultKind
+from tests.cloud.worlds import REGION, CloudWorld, build
 
 
 @pytest.fixture
-def world() -> World:
+def world() -> CloudWorld:
     return build()
 
 
-def test_a_write_call_is_reported_later_with_who_and_what(world: World) -> None:
+def test_a_write_call_is_reported_later_with_who_and_what(world: CloudWorld) -> None:
     """Its parameters, the instances it names and the role that made it; reads are not reported."""
     caller = Principal(world.cloud.account_id, "STS.x", "natkeeper")
     world.cloud.call("ecs", "StopInstance", {"InstanceId": world.a}, caller)
@@ -33,7 +33,7 @@ def test_a_write_call_is_reported_later_with_who_and_what(world: World) -> None:
     assert "errorCode" not in data
 
 
-def test_a_failed_call_carries_its_error_code(world: World) -> None:
+def test_a_failed_call_carries_its_error_code(world: CloudWorld) -> None:
     """It reports the request, not an outcome that never was."""
     with pytest.raises(ApiError):
         world.call("vpc", "DeleteRouteEntry", RouteEntryId="rte-none")
@@ -42,10 +42,10 @@ def test_a_failed_call_carries_its_error_code(world: World) -> None:
     assert data["errorCode"] == "InvalidRouteEntryId.NotFound"
 
 
-def test_a_call_that_never_arrived_leaves_no_trace_one_whose_answer_was_lost_does(world: World) -> None:
+def test_a_call_that_never_arrived_leaves_no_trace_one_whose_answer_was_lost_does(world: CloudWorld) -> None:
     """The audit is the product's view, not the client's."""
-    world.cloud.faults.add(Fault(Kind.TIMEOUT, action="StopInstance", count=1))
-    world.cloud.faults.add(Fault(Kind.TIMEOUT, action="StopInstance", count=1, executed=True))
+    world.cloud.faults.add(CallFault(FaultKind.TIMEOUT, action="StopInstance", count=1))
+    world.cloud.faults.add(CallFault(FaultKind.TIMEOUT, action="StopInstance", count=1, executed=True))
     for _ in range(2):
         with pytest.raises(NoAnswer):
             world.cloud.call("ecs", "StopInstance", {"InstanceId": world.a})
@@ -53,7 +53,7 @@ def test_a_call_that_never_arrived_leaves_no_trace_one_whose_answer_was_lost_doe
     assert len(world.event_data("ecs:ActionTrail:ApiCall")) == 1
 
 
-def test_history_is_looked_up_newest_first_after_a_while(world: World) -> None:
+def test_history_is_looked_up_newest_first_after_a_while(world: CloudWorld) -> None:
     """With filters and pages."""
     world.cloud.call("ecs", "StopInstance", {"InstanceId": world.a})
     world.clock.advance(30)
@@ -82,7 +82,7 @@ def test_history_is_looked_up_newest_first_after_a_while(world: World) -> None:
         assert refusal.value.code == code
 
 
-def test_the_request_log_counts_calls_and_keeps_no_secret(world: World) -> None:
+def test_the_request_log_counts_calls_and_keeps_no_secret(world: CloudWorld) -> None:
     """Product, action, parameters, error; tokens and signatures are left out."""
     world.cloud.call("ecs", "DescribeInstances", {**REGION, "SecurityToken": "hush"})
     with pytest.raises(ApiError):

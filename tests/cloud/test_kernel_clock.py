@@ -15,7 +15,7 @@ from natlab.cloud.kernel.errors import ApiError
 from natlab.cloud.kernel.ids import Ids
 from natlab.cloud.kernel.latencies import TABLE, Latencies
 from natlab.cloud.kernel.paging import by_token
-from natlab.cloud.kernel.parameters import INTEGER, JSON, NEEDED, STRUCT, STRUCTS, TEXTS, Kind, Parameter, read
+from natlab.cloud.kernel.parameters import INTEGER, JSON, NEEDED, STRUCT, STRUCTS, TEXTS, Parameter, ParameterType, read
 from natlab.cloud.kernel.records import REMEMBERED_S, Records
 
 
@@ -129,7 +129,7 @@ def test_parameters_are_read_by_their_table() -> None:
     table = {
         "Name": NEEDED,
         "Size": INTEGER,
-        "Ratio": Parameter(Kind.NUMBER),
+        "Ratio": Parameter(ParameterType.NUMBER),
         "Ids": TEXTS,
         "Tag": STRUCTS,
         "Shape": STRUCT,
@@ -173,8 +173,8 @@ def test_malformed_parameters_are_refused_by_name(raw: dict[str, str], code: str
     table = {
         "Name": NEEDED,
         "Size": INTEGER,
-        "Ratio": Parameter(Kind.NUMBER),
-        "Ids": Parameter(Kind.TEXTS, at_most=2),
+        "Ratio": Parameter(ParameterType.NUMBER),
+        "Ids": Parameter(ParameterType.TEXTS, at_most=2),
         "Extra": JSON,
     }
     with pytest.raises(ApiError) as refusal:

@@ -16,7 +16,7 @@ from alibabacloud_vpc20160428.client import Client as VpcClient
 from Tea.exceptions import TeaException
 
 from natlab.cloud.cloud import Cloud
-from natlab.cloud.kernel.faults import Fault, Kind
+from natlab.cloud.kernel.faults import CallFault, FaultKind
 from natlab.cloud.kernel.latencies import Latencies
 
 REGION = "cn-hangzhou"
@@ -114,8 +114,8 @@ def test_a_refusal_reaches_the_client_with_code_and_request_id(sdk: Sdk) -> None
 
 def test_throttling_and_server_errors_reach_the_client(sdk: Sdk) -> None:
     """Each with its code; then the call goes through."""
-    for fault, code in [(Kind.THROTTLE, "Throttling.User"), (Kind.SERVER_ERROR, "ServiceUnavailable")]:
-        sdk.cloud.faults.add(Fault(fault, count=1))
+    for fault, code in [(FaultKind.THROTTLE, "Throttling.User"), (FaultKind.SERVER_ERROR, "ServiceUnavailable")]:
+        sdk.cloud.faults.add(CallFault(fault, count=1))
         with pytest.raises(TeaException) as refusal:
             sdk.ecs.describe_regions(ecs_models.DescribeRegionsRequest())
         assert refusal.value.code == code

@@ -13,8 +13,8 @@ from urllib.parse import urlencode, urlsplit
 import pytest
 
 from natlab.cloud.cloud import Cloud
-from natlab.cloud.kernel.accounts import Credentials
-from natlab.cloud.kernel.faults import Fault, Kind
+from natlab.cloud.kernel.accounts import KeyPair
+from natlab.cloud.kernel.faults import CallFault, FaultKind
 from tests.cloud.test_signing import old_style
 
 
@@ -27,7 +27,7 @@ def cloud() -> Iterator[Cloud]:
 
 
 @pytest.fixture
-def key(cloud: Cloud) -> Credentials:
+def key(cloud: Cloud) -> KeyPair:
     return cloud.accounts.create_access_key()
 
 
@@ -38,20 +38,20 @@ def connection(cloud: Cloud) -> Iterator[http.client.HTTPConnection]:
     connection.close()
 
 
-def ask(connection: http.client.HTTPConnection, key: Credentials, **changes: str) -> tuple[int, dict[str, Any]]:
+def ask(connection: http.client.HTTPConnection, key: KeyPair, **changes: str) -> tuple[int, dict[str, Any]]:
     connection.request("GET", "/?" + urlencode(old_style(key, "GET", **changes)))
     answer = connection.getresponse()
     decoded: dict[str, Any] = json.loads(answer.read())
     return answer.status, decoded
 
 
-def test_one_connection_carries_many_requests(connection: http.client.HTTPConnection, key: Credentials) -> None:
+def test_one_connection_carries_many_requests(connection: http.client.HTTPConnection, key: KeyPair) -> None:
     """Keep-alive, and an error does not end it."""
     for action, status in [("DescribeRegions", 200), ("Nonsense", 404), ("DescribeRegions", 200)]:
         assert ask(connection, key, Action=action)[0] == status
 
 
-def test_an_error_has_the_five_fields_of_alibabas(connection: http.client.HTTPConnection, key: Credentials) -> None:
+def test_an_error_has_the_five_fields_of_alibabas(connection: http.client.HTTPConnection, key: KeyPair) -> None:
     """RequestId, HostId, Code, Message, Recommend."""
     status, body = ask(connection, key, Action="StopInstance", InstanceId="i-none")
     assert (status, body["Code"]) == (404, "InvalidInstanceId.NotFound")
@@ -72,7 +72,7 @@ def test_an_error_has_the_five_fields_of_alibabas(connection: http.client.HTTPCo
 )
 def test_a_request_that_makes_no_sense_gets_the_gateways_code(
     connection: http.client.HTTPConnection,
-    key: Credentials,
+    key: KeyPair,
     changes: dict[str, str],
     expected: tuple[int, str],
 ) -> None:
@@ -81,15 +81,15 @@ def test_a_request_that_makes_no_sense_gets_the_gateways_code(
     assert (status, body["Code"]) == expected
 
 
-def test_a_request_id_is_never_given_twice(connection: http.client.HTTPConnection, key: Credentials) -> None:
+def test_a_request_id_is_never_given_twice(connection: http.client.HTTPConnection, key: KeyPair) -> None:
     """Each answer has its own."""
     ids = {ask(connection, key)[1]["RequestId"] for _ in range(3)}
     assert len(ids) == 3
 
 
-def test_a_swallowed_request_leaves_the_client_waiting(cloud: Cloud, key: Credentials) -> None:
+def test_a_swallowed_request_leaves_the_client_waiting(cloud: Cloud, key: KeyPair) -> None:
     """No byte comes until the client gives up."""
-    cloud.faults.add(Fault(Kind.TIMEOUT, seconds=30))
+    cloud.faults.add(CallFault(FaultKind.TIMEOUT, seconds=30))
     hasty = http.client.HTTPConnection(urlsplit(cloud.endpoint).netloc, timeout=0.2)
     with pytest.raises(TimeoutError):
         ask(hasty, key)
@@ -97,23 +97,23 @@ def test_a_swallowed_request_leaves_the_client_waiting(cloud: Cloud, key: Creden
 
 
 def test_an_unreachable_product_drops_the_connection(
-    cloud: Cloud, connection: http.client.HTTPConnection, key: Credentials
+    cloud: Cloud, connection: http.client.HTTPConnection, key: KeyPair
 ) -> None:
     """At once, without an answer."""
-    cloud.faults.add(Fault(Kind.UNREACHABLE, "ecs"))
+    cloud.faults.add(CallFault(FaultKind.UNREACHABLE, "ecs"))
     with pytest.raises((http.client.RemoteDisconnected, ConnectionResetError)):
         ask(connection, key)
 
 
-def test_a_slow_answer_is_a_true_one(cloud: Cloud, connection: http.client.HTTPConnection, key: Credentials) -> None:
+def test_a_slow_answer_is_a_true_one(cloud: Cloud, connection: http.client.HTTPConnection, key: KeyPair) -> None:
     """It was executed, it comes later."""
-    cloud.faults.add(Fault(Kind.SLOW, seconds=0.1, count=1))
+    cloud.faults.add(CallFault(FaultKind.SLOW, seconds=0.1, count=1))
     began = time.perf_counter()
     assert ask(connection, key)[0] == 200
     assert time.perf_counter() - began >= 0.1
 
 
-def test_a_closed_server_does_not_answer(key: Credentials, cloud: Cloud) -> None:
+def test_a_closed_server_does_not_answer(key: KeyPair, cloud: Cloud) -> None:
     """Also not on connections that were open, and not for requests that were waiting."""
     other = Cloud()
     with other.serve() as endpoint:
@@ -128,7 +128,7 @@ def test_a_closed_server_does_not_answer(key: Credentials, cloud: Cloud) -> None
 
 
 def test_a_bug_in_a_product_looks_like_an_internal_error(
-    cloud: Cloud, connection: http.client.HTTPConnection, key: Credentials, monkeypatch: pytest.MonkeyPatch
+    cloud: Cloud, connection: http.client.HTTPConnection, key: KeyPair, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """HTTP 500 with InternalError; the server lives on."""
     with monkeypatch.context() as patch:
@@ -138,7 +138,7 @@ def test_a_bug_in_a_product_looks_like_an_internal_error(
     assert ask(connection, key, Action="DescribeZones", RegionId="cn-hangzhou")[0] == 200
 
 
-def test_ram_can_refuse_an_action(cloud: Cloud, connection: http.client.HTTPConnection, key: Credentials) -> None:
+def test_ram_can_refuse_an_action(cloud: Cloud, connection: http.client.HTTPConnection, key: KeyPair) -> None:
     """The hook is asked with principal, action and resource."""
     asked: list[tuple[str, str, str]] = []
 
@@ -161,7 +161,7 @@ def raw(cloud: Cloud, request: bytes) -> bytes:
         return b"".join(iter(lambda: link.recv(65536), b""))
 
 
-def test_a_chunked_body_is_read_whole(cloud: Cloud, key: Credentials) -> None:
+def test_a_chunked_body_is_read_whole(cloud: Cloud, key: KeyPair) -> None:
     """Clients that stream their body are understood."""
     body = urlencode(old_style(key, "POST")).encode()
     head = b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n"

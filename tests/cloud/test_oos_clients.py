@@ -19,13 +19,13 @@ from Tea.exceptions import TeaException
 from natlab.cloud.cloud import Cloud
 from natlab.cloud.dataplane import CommandResult
 from natlab.cloud.kernel.latencies import Latencies
-from tests.cloud.guests import Guests
+from tests.cloud.guests import ScriptedGuests
 from tests.cloud.test_oos_executions import LOOP
 
 REGION = "cn-hangzhou"
 
 
-class Served:
+class ServedCloud:
     """A served cloud with one instance, and clients of it."""
 
     def __init__(self, cloud: Cloud, endpoint: str) -> None:
@@ -45,11 +45,11 @@ class Served:
 
 
 @pytest.fixture
-def served() -> Iterator[Served]:
-    guests = Guests(script=lambda _instance, script: CommandResult(0, b"ran " + script))
+def served() -> Iterator[ServedCloud]:
+    guests = ScriptedGuests(script=lambda _instance, script: CommandResult(0, b"ran " + script))
     cloud = Cloud(latencies=Latencies(scale=0.01), substrate=guests)
     with cloud.serve() as endpoint:
-        yield Served(cloud, endpoint)
+        yield ServedCloud(cloud, endpoint)
     cloud.close()
 
 
@@ -64,7 +64,7 @@ def eventually(look: Callable[[], Any], good: Callable[[Any], bool]) -> Any:
     pytest.fail(f"still {seen}")
 
 
-def test_the_oos_client_drives_a_template_from_creation_to_outputs(served: Served) -> None:
+def test_the_oos_client_drives_a_template_from_creation_to_outputs(served: ServedCloud) -> None:
     """Create, read, start, watch, list tasks and logs, delete."""
     oos = served.oos
     content = json.dumps(LOOP)
@@ -111,7 +111,7 @@ def test_the_oos_client_drives_a_template_from_creation_to_outputs(served: Serve
     assert refusal.value.code == "EntityNotExists.Template"
 
 
-def test_the_oos_client_validates_and_asks_for_a_policy(served: Served) -> None:
+def test_the_oos_client_validates_and_asks_for_a_policy(served: ServedCloud) -> None:
     """The two operations that tell about a template without running it."""
     validated = served.oos.validate_template_content(
         oos_models.ValidateTemplateContentRequest(region_id=REGION, content=json.dumps(LOOP))
@@ -127,7 +127,7 @@ def test_the_oos_client_validates_and_asks_for_a_policy(served: Served) -> None:
         )
 
 
-def test_the_oos_client_cancels_and_approves(served: Served) -> None:
+def test_the_oos_client_cancels_and_approves(served: ServedCloud) -> None:
     """Without SafetyCheck=Skip an execution waits, and can be ended or let go on."""
 
     def waiting() -> str:
@@ -153,7 +153,7 @@ def test_the_oos_client_cancels_and_approves(served: Served) -> None:
     assert eventually(lambda: status(approved), lambda state: bool(state == "Success")) == "Success"
 
 
-def test_the_ecs_client_runs_a_command(served: Served) -> None:
+def test_the_ecs_client_runs_a_command(served: ServedCloud) -> None:
     """Run, look, decode the output; the agent's status is a word."""
     ecs = served.ecs
     script = b"echo hello {{ who }}"
@@ -193,7 +193,7 @@ def test_the_ecs_client_runs_a_command(served: Served) -> None:
     assert refusal.value.code == "InvalidInstance.NotFound"
 
 
-def test_the_ecs_client_keeps_invokes_and_stops_commands(served: Served) -> None:
+def test_the_ecs_client_keeps_invokes_and_stops_commands(served: ServedCloud) -> None:
     """Create a command, invoke it twice, stop one, describe all."""
     ecs = served.ecs
     command_id = ecs.create_command(

@@ -11,15 +11,15 @@ import pytest
 
 from natlab.cloud.dataplane import CommandResult
 from natlab.cloud.ecs.assistant_commands import MAX_CONTENT
-from natlab.cloud.oos.template import Template, read
-from tests.cloud.guests import Ground, Guests
+from natlab.cloud.oos.template import OosTemplate, read
+from tests.cloud.guests import GuestCloud, ScriptedGuests
 
 FOLDER = Path(__file__).resolve().parents[2] / "templates" / "oos"
 TEMPLATES = sorted(FOLDER.glob("*.yaml"))
 REPORT = '{"ok": true}\n'
 
 
-def parameters(template: Template, ground: Ground) -> dict[str, object]:
+def parameters(template: OosTemplate, ground: GuestCloud) -> dict[str, object]:
     """Something allowed for every parameter that has no default: instances for a list, data for text."""
     by_type: dict[str, object] = {"List": [ground.one, ground.two], "String": "QUJDREVGRw==", "Number": 60}
     return {name: by_type[spec.kind] for name, spec in template.parameters.items() if spec.required}
@@ -28,7 +28,7 @@ def parameters(template: Template, ground: Ground) -> dict[str, object]:
 @pytest.mark.parametrize("file", TEMPLATES, ids=lambda file: file.stem)
 def test_a_template_runs_on_every_instance(file: Path) -> None:
     """Created under its own name, started without a person, it succeeds and gathers every report."""
-    ground = Ground(Guests(script=lambda _instance, _script: CommandResult(0, REPORT.encode())))
+    ground = GuestCloud(ScriptedGuests(script=lambda _instance, _script: CommandResult(0, REPORT.encode())))
     content = file.read_text()
     ground.oos("CreateTemplate", TemplateName=file.stem, Content=content)
     given = json.dumps(parameters(read(content), ground))

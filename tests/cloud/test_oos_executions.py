@@ -10,8 +10,8 @@ import pytest
 
 from natlab.cloud.dataplane import CommandResult
 from natlab.cloud.kernel.errors import ApiError
-from natlab.cloud.kernel.faults import Fault, Kind
-from tests.cloud.guests import Ground
+from natlab.cloud.kernel.faults import CallFault, FaultKind
+from tests.cloud.guests import GuestCloud
 
 LOOP = {
     "FormatVersion": "OOS-2019-06-01",
@@ -39,25 +39,25 @@ LOOP = {
 
 
 @pytest.fixture
-def ground() -> Iterator[Ground]:
-    ground = Ground()
+def ground() -> Iterator[GuestCloud]:
+    ground = GuestCloud()
     yield ground
     ground.cloud.close()
 
 
-def start(ground: Ground, template: object, parameters: object = None, **more: str) -> str:
+def start(ground: GuestCloud, template: object, parameters: object = None, **more: str) -> str:
     content = {"TemplateContent": json.dumps(template)} if template else {}
     given = {"SafetyCheck": "Skip", "Parameters": json.dumps(parameters or {}), **content, **more}
     answer: Any = ground.oos("StartExecution", **given)
     return str(answer["Execution"]["ExecutionId"])
 
 
-def execution(ground: Ground, execution_id: str) -> Any:
+def execution(ground: GuestCloud, execution_id: str) -> Any:
     answer: Any = ground.oos("ListExecutions", ExecutionId=execution_id)
     return answer["Executions"][0]
 
 
-def tasks(ground: Ground, execution_id: str, **more: str) -> list[Any]:
+def tasks(ground: GuestCloud, execution_id: str, **more: str) -> list[Any]:
     answer: Any = ground.oos("ListTaskExecutions", ExecutionId=execution_id, SortOrder="Ascending", **more)
     found: list[Any] = answer["TaskExecutions"]
     return found
@@ -70,13 +70,13 @@ def one_task(action: str, properties: dict[str, object], **more: object) -> dict
     }
 
 
-def refusal(ground: Ground, action: str, **parameters: str) -> str:
+def refusal(ground: GuestCloud, action: str, **parameters: str) -> str:
     with pytest.raises(ApiError) as raised:
         ground.oos(action, **parameters)
     return raised.value.code
 
 
-def test_a_loop_runs_on_every_instance_and_gathers_outputs(ground: Ground) -> None:
+def test_a_loop_runs_on_every_instance_and_gathers_outputs(ground: GuestCloud) -> None:
     """Started, Running, Success; one sub-task an instance; outputs in the order of the items."""
     ground.guests.script = lambda instance, _script: CommandResult(0, instance.encode())
     execution_id = start(ground, LOOP, {"instanceIds": [ground.two, ground.one]})
@@ -96,7 +96,7 @@ def test_a_loop_runs_on_every_instance_and_gathers_outputs(ground: Ground) -> No
     assert json.loads(children[0]["Outputs"])["report"] == ground.two
 
 
-def test_concurrency_is_how_many_run_at_once(ground: Ground) -> None:
+def test_concurrency_is_how_many_run_at_once(ground: GuestCloud) -> None:
     """One at a time waits for the first; two at a time begin together."""
     slowly: dict[str, int] = {}
     for concurrency in (1, 2):
@@ -109,7 +109,7 @@ def test_concurrency_is_how_many_run_at_once(ground: Ground) -> None:
     assert slowly == {"1": 1, "2": 2}
 
 
-def test_a_failing_item_stops_the_loop_beyond_max_errors(ground: Ground) -> None:
+def test_a_failing_item_stops_the_loop_beyond_max_errors(ground: GuestCloud) -> None:
     """With no error allowed the second instance is never touched; with one allowed all goes on."""
     ground.guests.script = lambda instance, _script: CommandResult(int(instance == ground.one), b"output")
     both = [ground.one, ground.two]
@@ -126,7 +126,7 @@ def test_a_failing_item_stops_the_loop_beyond_max_errors(ground: Ground) -> None
     assert (done["Status"], json.loads(done["Outputs"])) == ("Success", {"reports": ["output"]})
 
 
-def test_a_script_that_fails_says_so_in_logs_and_message(ground: Ground) -> None:
+def test_a_script_that_fails_says_so_in_logs_and_message(ground: GuestCloud) -> None:
     """The output of a failed command is in the status message, the calls are in the log."""
     ground.guests.script = lambda _instance, _script: CommandResult(7, b"no firewalld here")
     template = one_task("ACS::ECS::RunCommand", {"instanceId": ground.one, "commandContent": "setup"})
@@ -143,7 +143,7 @@ def test_a_script_that_fails_says_so_in_logs_and_message(ground: Ground) -> None
     assert same["ExecutionLogs"] == logs["ExecutionLogs"]
 
 
-def test_calls_are_made_as_the_role(ground: Ground) -> None:
+def test_calls_are_made_as_the_role(ground: GuestCloud) -> None:
     """ECS sees the role that the template names, not the caller of OOS."""
     start(ground, LOOP, {"instanceIds": [ground.one], "role": "NatkeeperOos"})
     ground.pass_time(30)
@@ -151,7 +151,7 @@ def test_calls_are_made_as_the_role(ground: Ground) -> None:
     assert roles == {"NatkeeperOos"}
 
 
-def test_a_role_must_be_passable_and_assumable(ground: Ground) -> None:
+def test_a_role_must_be_passable_and_assumable(ground: GuestCloud) -> None:
     """No ram:PassRole refuses the call; a role that does not trust OOS fails the execution."""
     ground.cloud.accounts.authorizer = lambda _who, action, _what: action != "ram:PassRole"
     with pytest.raises(ApiError, match="NoPermission"):
@@ -163,7 +163,7 @@ def test_a_role_must_be_passable_and_assumable(ground: Ground) -> None:
     assert ground.guests.ran == []
 
 
-def test_without_skip_a_risky_task_waits_for_a_person(ground: Ground) -> None:
+def test_without_skip_a_risky_task_waits_for_a_person(ground: GuestCloud) -> None:
     """The default safety check waits; approving goes on, rejecting ends it."""
     template = one_task("ACS::ECS::RunCommand", {"instanceId": ground.one, "commandContent": "setup"})
     answer: Any = ground.oos("StartExecution", TemplateContent=json.dumps(template))
@@ -182,7 +182,7 @@ def test_without_skip_a_risky_task_waits_for_a_person(ground: Ground) -> None:
     assert refusal(ground, "NotifyExecution", ExecutionId=approved, NotifyType="Approve") == "InvalidParameter"
 
 
-def test_an_execution_can_be_cancelled_while_it_runs(ground: Ground) -> None:
+def test_an_execution_can_be_cancelled_while_it_runs(ground: GuestCloud) -> None:
     """It is Cancelled at once with its tasks, and nothing of it goes on."""
     execution_id = start(ground, LOOP, {"instanceIds": [ground.one, ground.two]})
     ground.pass_time(2.5)
@@ -195,17 +195,17 @@ def test_an_execution_can_be_cancelled_while_it_runs(ground: Ground) -> None:
     assert refusal(ground, "CancelExecution", ExecutionId="exec-none") == "EntityNotExists.Execution"
 
 
-def test_throttled_calls_are_tried_again(ground: Ground) -> None:
+def test_throttled_calls_are_tried_again(ground: GuestCloud) -> None:
     """OOS outlasts throttling and lost answers, and the command still runs once."""
-    ground.cloud.faults.add(Fault(Kind.THROTTLE, "ecs", "RunCommand", count=1))
-    ground.cloud.faults.add(Fault(Kind.TIMEOUT, "ecs", "RunCommand", count=1, executed=True))
+    ground.cloud.faults.add(CallFault(FaultKind.THROTTLE, "ecs", "RunCommand", count=1))
+    ground.cloud.faults.add(CallFault(FaultKind.TIMEOUT, "ecs", "RunCommand", count=1, executed=True))
     execution_id = start(ground, LOOP, {"instanceIds": [ground.one]})
     ground.pass_time(60)
     assert execution(ground, execution_id)["Status"] == "Success"
     assert len(ground.guests.ran) == 1
 
 
-def test_an_api_can_be_called_waited_for_and_checked(ground: Ground) -> None:
+def test_an_api_can_be_called_waited_for_and_checked(ground: GuestCloud) -> None:
     """ExecuteAPI, WaitFor and CheckFor on the real products, with references into their answers."""
     ground.cloud.ecs.stop(ground.one)
     find = {"Service": "ECS", "API": "DescribeInstances", "Parameters": {"InstanceIds": [ground.one]}}
@@ -243,7 +243,7 @@ def test_an_api_can_be_called_waited_for_and_checked(ground: Ground) -> None:
     assert tagged["TagResources"]["TagResource"][0]["TagValue"] == "Stopped"
 
 
-def test_a_task_can_be_skipped_and_an_error_can_lead_elsewhere(ground: Ground) -> None:
+def test_a_task_can_be_skipped_and_an_error_can_lead_elsewhere(ground: GuestCloud) -> None:
     """When false skips; OnError leads to a clean-up, and the execution is Failed all the same."""
     broken = {"Service": "ecs", "API": "DescribeNothing", "Parameters": {}}
     template = {
@@ -265,7 +265,7 @@ def test_a_task_can_be_skipped_and_an_error_can_lead_elsewhere(ground: Ground) -
     assert "task bad failed" in ended["StatusMessage"]
 
 
-def test_what_a_caller_passes_is_data(ground: Ground) -> None:
+def test_what_a_caller_passes_is_data(ground: GuestCloud) -> None:
     """Braces in a value are not evaluated; those in the template's own default are."""
     template = one_task("ACS::ECS::RunCommand", {"instanceId": ground.one, "commandContent": "{{ given }} {{ own }}"})
     template["Parameters"] = {
@@ -277,7 +277,7 @@ def test_what_a_caller_passes_is_data(ground: Ground) -> None:
     assert ground.guests.ran == [(ground.one, b"{{ ACS::AccountId }} cn-hangzhou")]
 
 
-def test_the_same_token_starts_one_execution(ground: Ground) -> None:
+def test_the_same_token_starts_one_execution(ground: GuestCloud) -> None:
     """A repeated call answers with the execution of the first; other parameters are refused."""
     first = start(ground, LOOP, {"instanceIds": [ground.one]}, ClientToken="t")
     assert start(ground, LOOP, {"instanceIds": [ground.one]}, ClientToken="t") == first
@@ -285,7 +285,7 @@ def test_the_same_token_starts_one_execution(ground: Ground) -> None:
         start(ground, LOOP, {"instanceIds": [ground.two]}, ClientToken="t")
 
 
-def test_executions_are_found_by_what_they_are(ground: Ground) -> None:
+def test_executions_are_found_by_what_they_are(ground: GuestCloud) -> None:
     """Template, status, tags, time, order and pages."""
     ground.oos("CreateTemplate", TemplateName="natkeeper-a", Content=json.dumps(LOOP))
     ids = []
@@ -323,13 +323,13 @@ def test_executions_are_found_by_what_they_are(ground: Ground) -> None:
         ({"TemplateContent": json.dumps(LOOP), "Mode": "Debug"}, "InvalidParameter"),
     ],
 )
-def test_a_wrong_start_is_refused(ground: Ground, parameters: dict[str, str], code: str) -> None:
+def test_a_wrong_start_is_refused(ground: GuestCloud, parameters: dict[str, str], code: str) -> None:
     """Nothing starts that could only fail."""
     assert refusal(ground, "StartExecution", **parameters) == code
     assert ground.oos("ListExecutions")["TotalCount"] == 0
 
 
-def test_templates_have_versions_and_a_hash(ground: Ground) -> None:
+def test_templates_have_versions_and_a_hash(ground: GuestCloud) -> None:
     """Create, update, read an old version, list and delete."""
     content, newer = json.dumps(LOOP), json.dumps({**LOOP, "Description": "newer"})
     made: Any = ground.oos("CreateTemplate", TemplateName="setup", Content=content)
@@ -347,12 +347,12 @@ def test_templates_have_versions_and_a_hash(ground: Ground) -> None:
 
 
 @pytest.mark.parametrize("name", ["ACS-mine", "aliyun-mine", "ALIBABA", "Alicloud_x", "with space", "n" * 201])
-def test_some_template_names_are_not_ours_to_take(ground: Ground, name: str) -> None:
+def test_some_template_names_are_not_ours_to_take(ground: GuestCloud, name: str) -> None:
     """Reserved beginnings, other characters and too long names are refused."""
     assert refusal(ground, "CreateTemplate", TemplateName=name, Content=json.dumps(LOOP)) == "InvalidParameter"
 
 
-def test_a_template_tells_what_it_needs(ground: Ground) -> None:
+def test_a_template_tells_what_it_needs(ground: GuestCloud) -> None:
     """Validation describes it, and the policy has just the actions that its tasks perform."""
     told: Any = ground.oos("ValidateTemplateContent", Content=json.dumps(LOOP))
     assert told["Tasks"][0]["Type"] == "ACS::ECS::RunCommand"
@@ -371,7 +371,7 @@ def test_a_template_tells_what_it_needs(ground: Ground) -> None:
     assert json.loads(lacking["MissingPolicy"])["Statement"][0]["Action"] == ["ecs:RunCommand"]
 
 
-def test_reset_forgets_templates_and_executions(ground: Ground) -> None:
+def test_reset_forgets_templates_and_executions(ground: GuestCloud) -> None:
     """Nothing that was under way comes back."""
     ground.oos("CreateTemplate", TemplateName="setup", Content=json.dumps(LOOP))
     start(ground, LOOP, {"instanceIds": [ground.one]})

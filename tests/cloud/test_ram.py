@@ -9,9 +9,9 @@ import pytest
 from natlab.cloud.cloud import Cloud
 from natlab.cloud.kernel.accounts import Principal
 from natlab.cloud.kernel.errors import ApiError
-from natlab.cloud.kernel.ram import Policy, PolicyError, Verdict, judge
+from natlab.cloud.kernel.ram import Policy, PolicyError, PolicyVerdict, judge
 from tests.cloud.functions_for_tests import function_body
-from tests.cloud.worlds import REGION, World, build
+from tests.cloud.worlds import REGION, CloudWorld, build
 
 
 def policy(*statements: dict[str, Any]) -> dict[str, Any]:
@@ -29,23 +29,23 @@ TABLE = "acs:vpc:cn-hangzhou:1000000000000001:routetable/vtb-1"
 @pytest.mark.parametrize(
     "statements, verdict",
     [
-        ([allow("vpc:ModifyRouteEntry", TABLE)], Verdict.ALLOWED),
-        ([allow("vpc:modifyrouteentry", TABLE)], Verdict.ALLOWED),
-        ([allow("vpc:*RouteEntry", "acs:vpc:*:*:routetable/*")], Verdict.ALLOWED),
-        ([allow("*")], Verdict.ALLOWED),
-        ([allow(["ecs:*", "vpc:Modify?outeEntry"])], Verdict.ALLOWED),
-        ([allow("vpc:ModifyRouteEntry", TABLE + "0")], Verdict.IMPLICIT_DENY),
-        ([allow("vpc:ModifyRouteEntry", TABLE.upper().replace("ACS", "acs"))], Verdict.IMPLICIT_DENY),
-        ([allow("vpc:CreateRouteEntry", TABLE)], Verdict.IMPLICIT_DENY),
-        ([allow("*"), {**allow("vpc:Modify*"), "Effect": "Deny"}], Verdict.EXPLICIT_DENY),
-        ([allow("*", StringEquals={"acs:Service": "fc.aliyuncs.com"})], Verdict.ALLOWED),
-        ([allow("*", StringEquals={"acs:Service": ["x", "fc.aliyuncs.com"]})], Verdict.ALLOWED),
-        ([allow("*", StringEquals={"acs:Service": "fc.*"})], Verdict.IMPLICIT_DENY),
-        ([allow("*", StringLike={"acs:Service": "fc.*"})], Verdict.ALLOWED),
-        ([allow("*", StringLike={"acs:Other": "*?"})], Verdict.IMPLICIT_DENY),
+        ([allow("vpc:ModifyRouteEntry", TABLE)], PolicyVerdict.ALLOWED),
+        ([allow("vpc:modifyrouteentry", TABLE)], PolicyVerdict.ALLOWED),
+        ([allow("vpc:*RouteEntry", "acs:vpc:*:*:routetable/*")], PolicyVerdict.ALLOWED),
+        ([allow("*")], PolicyVerdict.ALLOWED),
+        ([allow(["ecs:*", "vpc:Modify?outeEntry"])], PolicyVerdict.ALLOWED),
+        ([allow("vpc:ModifyRouteEntry", TABLE + "0")], PolicyVerdict.IMPLICIT_DENY),
+        ([allow("vpc:ModifyRouteEntry", TABLE.upper().replace("ACS", "acs"))], PolicyVerdict.IMPLICIT_DENY),
+        ([allow("vpc:CreateRouteEntry", TABLE)], PolicyVerdict.IMPLICIT_DENY),
+        ([allow("*"), {**allow("vpc:Modify*"), "Effect": "Deny"}], PolicyVerdict.EXPLICIT_DENY),
+        ([allow("*", StringEquals={"acs:Service": "fc.aliyuncs.com"})], PolicyVerdict.ALLOWED),
+        ([allow("*", StringEquals={"acs:Service": ["x", "fc.aliyuncs.com"]})], PolicyVerdict.ALLOWED),
+        ([allow("*", StringEquals={"acs:Service": "fc.*"})], PolicyVerdict.IMPLICIT_DENY),
+        ([allow("*", StringLike={"acs:Service": "fc.*"})], PolicyVerdict.ALLOWED),
+        ([allow("*", StringLike={"acs:Other": "*?"})], PolicyVerdict.IMPLICIT_DENY),
     ],
 )
-def test_deny_wins_then_allow_then_no(statements: list[dict[str, Any]], verdict: Verdict) -> None:
+def test_deny_wins_then_allow_then_no(statements: list[dict[str, Any]], verdict: PolicyVerdict) -> None:
     """Actions without regard to case, resources with; wildcards in both; every condition has to hold."""
     read = Policy.read(policy(*statements))
     assert judge([read], "vpc:ModifyRouteEntry", TABLE, {"acs:Service": "fc.aliyuncs.com"}) is verdict
@@ -73,7 +73,7 @@ def test_what_is_not_understood_is_refused(document: Any, says: str) -> None:
 
 
 @pytest.fixture
-def world() -> World:
+def world() -> CloudWorld:
     """A cloud that enforces policies, and has one role of Function Compute."""
     world = build()
     world.cloud.ram.create_role("Keeper", "fc.aliyuncs.com", {"p": policy(allow("vpc:Describe*"))})
@@ -81,18 +81,18 @@ def world() -> World:
     return world
 
 
-def caller(world: World, role: str = "keeper", service: str = "fc.aliyuncs.com") -> Principal:
+def caller(world: CloudWorld, role: str = "keeper", service: str = "fc.aliyuncs.com") -> Principal:
     issued = world.cloud.accounts.issued(world.cloud.accounts.assume_role(role, service=service).access_key_id)
     assert issued is not None
     return issued.principal
 
 
-def modify(world: World, who: Principal, **more: str) -> None:
+def modify(world: CloudWorld, who: Principal, **more: str) -> None:
     params = {**REGION, "NewNextHopType": "Instance", "NewNextHopId": world.b, **more}
     world.cloud.call("vpc", "ModifyRouteEntry", params, who)
 
 
-def test_a_role_may_do_what_its_policies_allow_and_the_account_everything(world: World) -> None:
+def test_a_role_may_do_what_its_policies_allow_and_the_account_everything(world: CloudWorld) -> None:
     """The refusal names the action, as Alibaba's does."""
     who = caller(world)
     world.cloud.call("vpc", "DescribeVpcs", REGION, who)
@@ -103,7 +103,7 @@ def test_a_role_may_do_what_its_policies_allow_and_the_account_everything(world:
     modify(world, world.cloud.accounts.owner, RouteTableId=world.table, DestinationCidrBlock="0.0.0.0/0")
 
 
-def test_a_route_is_a_part_of_its_table_however_it_is_named(world: World) -> None:
+def test_a_route_is_a_part_of_its_table_however_it_is_named(world: CloudWorld) -> None:
     """By table and destination, or by the entry's id."""
     account = world.cloud.account_id
     world.cloud.ram.attach("keeper", {"p": policy(allow("vpc:*", f"acs:vpc:*:{account}:routetable/{world.table}"))})
@@ -114,7 +114,7 @@ def test_a_route_is_a_part_of_its_table_however_it_is_named(world: World) -> Non
         modify(world, caller(world), RouteEntryId=entry)
 
 
-def test_every_resource_of_a_call_is_asked_for(world: World) -> None:
+def test_every_resource_of_a_call_is_asked_for(world: CloudWorld) -> None:
     """An EIP may be bound only by who may touch the EIP and the instance; a command, both instances."""
     account, eip = world.cloud.account_id, world.cloud.vpc.allocate_eip()
     params = {**REGION, "AllocationId": eip, "InstanceId": world.a, "InstanceType": "EcsInstance"}
@@ -129,14 +129,14 @@ def test_every_resource_of_a_call_is_asked_for(world: World) -> None:
         world.cloud.call("ecs", "RunCommand", {**command, "InstanceId.2": world.b}, caller(world))
 
 
-def test_a_role_serves_only_who_it_trusts(world: World) -> None:
+def test_a_role_serves_only_who_it_trusts(world: CloudWorld) -> None:
     """Credentials of a role that does not trust the service, or does not exist, are good for nothing."""
     for who in (caller(world, service="oos.aliyuncs.com"), caller(world, role="nobody")):
         with pytest.raises(ApiError, match=r"Forbidden\.RAM"):
             world.cloud.call("vpc", "DescribeVpcs", REGION, who)
 
 
-def test_a_user_has_policies_of_its_own(world: World) -> None:
+def test_a_user_has_policies_of_its_own(world: CloudWorld) -> None:
     """And STS tells everybody who they are."""
     key = world.cloud.ram.create_user("ann", {"p": policy(allow("ecs:*"))})
     issued = world.cloud.accounts.issued(key.access_key_id)
@@ -151,7 +151,7 @@ def test_a_user_has_policies_of_its_own(world: World) -> None:
     )
 
 
-def test_handing_a_role_to_a_function_needs_a_permission_for_that_service(world: World) -> None:
+def test_handing_a_role_to_a_function_needs_a_permission_for_that_service(world: CloudWorld) -> None:
     """ram:PassRole with acs:Service, as the deployer's policy has it."""
     cloud = Cloud()
     arn = cloud.ram.create_role("keeper", "fc.aliyuncs.com")
@@ -182,7 +182,7 @@ def _refusal(cloud: Cloud, key_id: str, secret: str, role: str) -> str:
     return ""
 
 
-def test_roles_and_policies_can_be_read(world: World) -> None:
+def test_roles_and_policies_can_be_read(world: CloudWorld) -> None:
     """GetRole, ListPoliciesForRole, GetPolicy: what a doctor looks at."""
     role = world.call("ram", "GetRole", RoleName="Keeper")["Role"]
     assert "fc.aliyuncs.com" in role["AssumeRolePolicyDocument"]
@@ -193,7 +193,7 @@ def test_roles_and_policies_can_be_read(world: World) -> None:
         world.call("ram", "GetRole", RoleName="nobody")
 
 
-def test_reset_forgets_identities(world: World) -> None:
+def test_reset_forgets_identities(world: CloudWorld) -> None:
     """And enforces nothing any more."""
     world.cloud.reset()
     assert not world.cloud.ram.roles

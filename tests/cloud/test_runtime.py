@@ -22,7 +22,7 @@ from tests.cloud.functions_for_tests import function_body, package
 ROLE = "acs:ram::1000000000000001:role/natkeeper"
 
 
-class Bench:
+class ProcessBench:
     """A cloud on the real clock whose functions are processes."""
 
     def __init__(self) -> None:
@@ -39,8 +39,8 @@ class Bench:
 
 
 @pytest.fixture
-def bench() -> Iterator[Bench]:
-    made = Bench()
+def bench() -> Iterator[ProcessBench]:
+    made = ProcessBench()
     yield made
     made.cloud.close()
 
@@ -62,7 +62,7 @@ def gone(pid: int) -> bool:
     return False
 
 
-def test_the_second_request_is_served_by_the_same_warm_process(bench: Bench) -> None:
+def test_the_second_request_is_served_by_the_same_warm_process(bench: ProcessBench) -> None:
     """Module state survives between requests; the record says cold and warm."""
     bench.function(
         "import os\ncount = 0\ndef handler(event, context):\n global count\n count += 1\n return [count, os.getpid()]"
@@ -79,13 +79,13 @@ def test_the_second_request_is_served_by_the_same_warm_process(bench: Bench) -> 
     "returned, answer",
     [("b'\\x00raw'", b"\x00raw"), ("'täxt'", "täxt".encode()), ("{'a': [1, None]}", b'{"a": [1, null]}')],
 )
-def test_what_a_handler_may_return(bench: Bench, returned: str, answer: bytes) -> None:
+def test_what_a_handler_may_return(bench: ProcessBench, returned: str, answer: bytes) -> None:
     """Bytes as they are, text as UTF-8, anything else as JSON."""
     bench.function(f"def handler(event, context):\n return {returned}")
     assert bench.invoke().result == answer
 
 
-def test_a_result_that_is_not_json_is_an_error(bench: Bench) -> None:
+def test_a_result_that_is_not_json_is_an_error(bench: ProcessBench) -> None:
     """As on the platform, the handler has then failed."""
     bench.function("def handler(event, context):\n return {1, 2}")
     invocation = bench.invoke()
@@ -93,14 +93,14 @@ def test_a_result_that_is_not_json_is_an_error(bench: Bench) -> None:
     assert json.loads(invocation.result)["errorType"] == "TypeError"
 
 
-def test_a_large_event_arrives_whole(bench: Bench) -> None:
+def test_a_large_event_arrives_whole(bench: ProcessBench) -> None:
     """More than pipes hold in both directions."""
     bench.function("def handler(event, context):\n print('x' * 200000)\n return event")
     event = os.urandom(1_000_000)
     assert bench.invoke(event).result == event
 
 
-def test_the_environment_is_fcs_and_the_functions_own(bench: Bench) -> None:
+def test_the_environment_is_fcs_and_the_functions_own(bench: ProcessBench) -> None:
     """FC's variables and the function's; nothing of the process that runs the local cloud."""
     os.environ["NATLAB_TEST_LEAK"] = "leaked"
     try:
@@ -127,7 +127,7 @@ def test_the_environment_is_fcs_and_the_functions_own(bench: Bench) -> None:
     assert "ALIBABA_CLOUD_ACCESS_KEY_ID" not in environment
 
 
-def test_a_role_means_fresh_credentials_at_every_invocation(bench: Bench) -> None:
+def test_a_role_means_fresh_credentials_at_every_invocation(bench: ProcessBench) -> None:
     """They are in the environment, differ each time, and belong to the role."""
     source = (
         "import os\ndef handler(event, context):\n"
@@ -145,7 +145,7 @@ def test_a_role_means_fresh_credentials_at_every_invocation(bench: Bench) -> Non
     assert issued.principal.role == ROLE
 
 
-def test_the_older_runtime_has_credentials_in_its_context(bench: Bench) -> None:
+def test_the_older_runtime_has_credentials_in_its_context(bench: ProcessBench) -> None:
     """python3.10 hands them over as context.credentials."""
     bench.function(
         "def handler(event, context):\n c = context.credentials\n return [c.access_key_id, c.security_token]",
@@ -158,7 +158,7 @@ def test_the_older_runtime_has_credentials_in_its_context(bench: Bench) -> None:
     assert issued.credentials.security_token == token
 
 
-def test_the_context_names_request_and_function(bench: Bench) -> None:
+def test_the_context_names_request_and_function(bench: ProcessBench) -> None:
     """request_id, function, region and account_id, as the runtime's documentation has them."""
     source = (
         "def handler(event, context):\n f = context.function\n"
@@ -177,7 +177,7 @@ def test_the_context_names_request_and_function(bench: Bench) -> None:
     ]
 
 
-def test_only_the_standard_library_and_the_bundle_can_be_imported(bench: Bench) -> None:
+def test_only_the_standard_library_and_the_bundle_can_be_imported(bench: ProcessBench) -> None:
     """The site-packages of the local cloud's own environment do not leak into a function."""
     source = (
         "import importlib\nimport vendored\n"
@@ -190,7 +190,7 @@ def test_only_the_standard_library_and_the_bundle_can_be_imported(bench: Bench) 
     assert bench.answer() == [False, False, False, True]
 
 
-def test_the_code_directory_is_read_only_and_gets_no_bytecode(bench: Bench) -> None:
+def test_the_code_directory_is_read_only_and_gets_no_bytecode(bench: ProcessBench) -> None:
     """What is not shipped compiled is compiled at every cold start, as on the platform."""
     source = (
         "import os\nimport other\ndef handler(event, context):\n root = os.environ['FC_FUNCTION_CODE_PATH']\n"
@@ -202,7 +202,7 @@ def test_the_code_directory_is_read_only_and_gets_no_bytecode(bench: Bench) -> N
     assert bench.answer() == [["index.py", "other.py"], "0o555", True]
 
 
-def test_an_exception_is_reported_as_fc_reports_it(bench: Bench) -> None:
+def test_an_exception_is_reported_as_fc_reports_it(bench: ProcessBench) -> None:
     """errorMessage, errorType and a stackTrace of the user's own frames; the traceback is in the log."""
     bench.function("def handler(event, context):\n    raise KeyError('missing')\n")
     invocation = bench.invoke()
@@ -225,7 +225,7 @@ def test_an_exception_is_reported_as_fc_reports_it(bench: Bench) -> None:
         ("def handler(", "SyntaxError"),
     ],
 )
-def test_a_handler_that_cannot_be_loaded_fails_every_request(bench: Bench, source: str, kind: str) -> None:
+def test_a_handler_that_cannot_be_loaded_fails_every_request(bench: ProcessBench, source: str, kind: str) -> None:
     """The caller hears why, and the next request tries again in a new instance."""
     bench.function(source)
     for _ in range(2):
@@ -234,7 +234,7 @@ def test_a_handler_that_cannot_be_loaded_fails_every_request(bench: Bench, sourc
         assert json.loads(invocation.result)["errorType"] == kind
 
 
-def test_a_handler_over_its_timeout_is_killed_with_all_it_started(bench: Bench) -> None:
+def test_a_handler_over_its_timeout_is_killed_with_all_it_started(bench: ProcessBench) -> None:
     """The caller hears of the timeout; the process and its children are gone."""
     source = (
         "import subprocess, time, os\ndef handler(event, context):\n"
@@ -248,7 +248,7 @@ def test_a_handler_over_its_timeout_is_killed_with_all_it_started(bench: Bench) 
     assert all(gone(int(pid)) for pid in pids)
 
 
-def test_a_process_that_exits_is_an_error_and_the_next_starts_anew(bench: Bench) -> None:
+def test_a_process_that_exits_is_an_error_and_the_next_starts_anew(bench: ProcessBench) -> None:
     """os._exit and sys.exit end the instance, not the local cloud."""
     bench.function("import os, sys\ndef handler(event, context):\n os._exit(3) if event else None\n return 'fine'")
     failed, served = bench.invoke(b"x"), bench.invoke()
@@ -269,7 +269,7 @@ def test_an_interpreter_that_is_missing_fails_the_request_and_blocks_nobody() ->
         cloud.close()
 
 
-def test_output_is_kept_per_request_between_fcs_lines(bench: Bench) -> None:
+def test_output_is_kept_per_request_between_fcs_lines(bench: ProcessBench) -> None:
     """print, logging and stderr, retrievable by function and by request."""
     source = (
         "import logging, sys\nlogging.info('loading')\nlogger = logging.getLogger(__name__)\n"
@@ -289,7 +289,7 @@ def test_output_is_kept_per_request_between_fcs_lines(bench: Bench) -> None:
     assert [entry.request_id for entry in bench.cloud.fc.logs("f")] == [one.request_id, two.request_id]
 
 
-def test_hooks_run_before_the_first_request_and_at_the_end(bench: Bench, tmp_path: Path) -> None:
+def test_hooks_run_before_the_first_request_and_at_the_end(bench: ProcessBench, tmp_path: Path) -> None:
     """The initializer runs once, before the handler; pre-stop runs when an instance is ended."""
     mark = tmp_path / "stopped"
     source = (
@@ -311,7 +311,7 @@ def test_hooks_run_before_the_first_request_and_at_the_end(bench: Bench, tmp_pat
     assert mark.exists()
 
 
-def test_requests_at_the_same_time_get_an_instance_each(bench: Bench) -> None:
+def test_requests_at_the_same_time_get_an_instance_each(bench: ProcessBench) -> None:
     """One request at a time in an instance: a second one starts another process."""
     bench.function("import os, time\ndef handler(event, context):\n time.sleep(0.3)\n return os.getpid()")
     both = [bench.cloud.fc.begin("f"), bench.cloud.fc.begin("f")]
@@ -320,7 +320,7 @@ def test_requests_at_the_same_time_get_an_instance_each(bench: Bench) -> None:
     assert len({each.result for each in both}) == 2
 
 
-def test_closing_the_cloud_ends_every_process_and_removes_the_code(bench: Bench) -> None:
+def test_closing_the_cloud_ends_every_process_and_removes_the_code(bench: ProcessBench) -> None:
     """Busy and idle instances alike; a caller who waits hears that it is over."""
     bench.function("import os, time\ndef handler(event, context):\n print(os.getpid(), flush=True)\n time.sleep(60)")
     bench.function("import os\ndef handler(event, context):\n return [os.getpid(), os.getcwd()]", name="idle")
@@ -333,7 +333,7 @@ def test_closing_the_cloud_ends_every_process_and_removes_the_code(bench: Bench)
     assert not Path(code).exists()
 
 
-def test_a_reset_ends_the_processes_and_the_cloud_goes_on(bench: Bench) -> None:
+def test_a_reset_ends_the_processes_and_the_cloud_goes_on(bench: ProcessBench) -> None:
     """After reset the same function can be created and served again."""
     source = "import os\ndef handler(event, context):\n return os.getpid()"
     bench.function(source)

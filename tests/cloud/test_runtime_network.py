@@ -63,7 +63,7 @@ class FakeTunnel:
             stream.write(b"HTTP/1.1 200 OK\r\nContent-Length: 12\r\nConnection: close\r\n\r\n198.51.100.7")
 
 
-class Bench:
+class NetworkBench:
     def __init__(self) -> None:
         self.tunnel = FakeTunnel()
         self.cloud = Cloud(latencies=Latencies(scale=0.0))
@@ -87,8 +87,8 @@ class Bench:
 
 
 @pytest.fixture
-def bench() -> Iterator[Bench]:
-    made = Bench()
+def bench() -> Iterator[NetworkBench]:
+    made = NetworkBench()
     yield made
     made.cloud.close()
     made.tunnel.close()
@@ -103,7 +103,7 @@ def bench() -> Iterator[Bench]:
     ],
 )
 def test_where_the_packets_of_a_function_come_from(
-    bench: Bench, settings: dict[str, Any], origin: dict[str, Any]
+    bench: NetworkBench, settings: dict[str, Any], origin: dict[str, Any]
 ) -> None:
     """A VPC function without internet access sits in its first vSwitch, others have FC's own egress."""
     source = (
@@ -114,14 +114,14 @@ def test_where_the_packets_of_a_function_come_from(
     assert bench.tunnel.orders == [{"from": origin, "to": [address_of("probe.internet.test"), 80]}]
 
 
-def test_a_function_without_any_network_reaches_nothing(bench: Bench) -> None:
+def test_a_function_without_any_network_reaches_nothing(bench: NetworkBench) -> None:
     """internetAccess false and no VPC: there is no way out, and it is known at once."""
     source = " return attempt(lambda: socket.create_connection(('203.0.113.10', 80), timeout=5))\n"
     assert bench.answer(source, internetAccess=False) == ["OSError", 0.0]
     assert bench.tunnel.orders == []
 
 
-def test_http_client_and_requests_work_as_they_are(bench: Bench) -> None:
+def test_http_client_and_requests_work_as_they_are(bench: NetworkBench) -> None:
     """By address and by name, with the libraries that handlers use."""
     source = (
         " import http.client, sys\n"
@@ -136,7 +136,7 @@ def test_http_client_and_requests_work_as_they_are(bench: Bench) -> None:
     assert bench.answer(source) == ["198.51.100.7", "198.51.100.7"]
 
 
-def test_a_dropped_packet_is_a_connect_timeout(bench: Bench) -> None:
+def test_a_dropped_packet_is_a_connect_timeout(bench: NetworkBench) -> None:
     """A tunnel that never answers is a SYN that got lost: the caller's own timeout ends it."""
     source = (
         " one = attempt(lambda: socket.create_connection(('203.0.113.10', 82), timeout=0.3))\n"
@@ -152,7 +152,7 @@ def test_a_dropped_packet_is_a_connect_timeout(bench: Bench) -> None:
     assert [one[0], two[0], three[0]] == ["TimeoutError", "URLError", "ConnectTimeout"]
 
 
-def test_a_closed_port_is_refused_and_an_unreachable_host_is_unreachable(bench: Bench) -> None:
+def test_a_closed_port_is_refused_and_an_unreachable_host_is_unreachable(bench: NetworkBench) -> None:
     """What the network says comes as the error that the kernel would give."""
     source = (
         " return [attempt(lambda: socket.create_connection(('203.0.113.10', port), timeout=5))[0] for port in (81, 83)]"
@@ -162,7 +162,7 @@ def test_a_closed_port_is_refused_and_an_unreachable_host_is_unreachable(bench: 
     assert (refused, unreachable, number) == ("ConnectionRefusedError", "OSError", 111)
 
 
-def test_only_simulated_names_resolve(bench: Bench) -> None:
+def test_only_simulated_names_resolve(bench: NetworkBench) -> None:
     """No query ever leaves for a real name server; localhost and addresses stay what they are."""
     source = (
         " names = ['probe.internet.test', 'localhost', '203.0.113.9', 'example.com']\n"
@@ -176,10 +176,10 @@ def test_only_simulated_names_resolve(bench: Bench) -> None:
     assert (real[0], datagram) == ("gaierror", "OSError")
 
 
-def test_loopback_goes_around_the_tunnel(bench: Bench) -> None:
+def test_loopback_goes_around_the_tunnel(bench: NetworkBench) -> None:
     """The APIs of the local cloud itself are on loopback."""
 
-    class Answer(http.server.BaseHTTPRequestHandler):
+    class LocalRequestHandler(http.server.BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             self.send_response(200)
             self.end_headers()
@@ -188,7 +188,7 @@ def test_loopback_goes_around_the_tunnel(bench: Bench) -> None:
         def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the stdlib's name
             """Quiet."""
 
-    with http.server.HTTPServer(("127.0.0.1", 0), Answer) as server:
+    with http.server.HTTPServer(("127.0.0.1", 0), LocalRequestHandler) as server:
         threading.Thread(target=server.handle_request, daemon=True).start()
         url = f"http://127.0.0.1:{server.server_address[1]}/"
         source = f" import urllib.request\n return [urllib.request.urlopen({url!r}).read().decode()]\n"

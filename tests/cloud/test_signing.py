@@ -13,7 +13,7 @@ from urllib.parse import urlencode, urlsplit
 import pytest
 
 from natlab.cloud.cloud import Cloud
-from natlab.cloud.kernel.accounts import Credentials
+from natlab.cloud.kernel.accounts import KeyPair
 from natlab.cloud.kernel.signing import acs3_signature, v1_signature
 from natlab.cloud.kernel.wire import Request
 
@@ -45,7 +45,7 @@ def send(
         connection.close()
 
 
-def old_style(key: Credentials, method: str, **changes: str) -> dict[str, str]:
+def old_style(key: KeyPair, method: str, **changes: str) -> dict[str, str]:
     """The parameters of a DescribeRegions as the oldest SDKs sign it, changed before signing."""
     parameters = {
         "Action": "DescribeRegions",
@@ -69,7 +69,7 @@ def get(cloud: Cloud, parameters: Mapping[str, str]) -> tuple[int, object]:
     return status, answer.get("Code")
 
 
-def new_style(cloud: Cloud, key: Credentials, *, unsigned: str = "", **changes: str) -> dict[str, str]:
+def new_style(cloud: Cloud, key: KeyPair, *, unsigned: str = "", **changes: str) -> dict[str, str]:
     """The headers of a DescribeRegions as the current SDKs sign it, changed before signing."""
     headers = {
         "host": urlsplit(cloud.endpoint).netloc,
@@ -151,7 +151,7 @@ def test_new_style_forgeries_are_refused(cloud: Cloud) -> None:
     assert post(cloud, new_style(cloud, key, x_acs_date=stamp(3600))) == (400, "InvalidTimeStamp.Expired")
     assert post(cloud, new_style(cloud, key, unsigned="x-acs-action")) == (400, "IncompleteSignature")
     assert post(cloud, {**new_style(cloud, key), "authorization": "Bearer x"}) == (400, "IncompleteSignature")
-    unknown = Credentials("LTAInobody", "secret")
+    unknown = KeyPair("LTAInobody", "secret")
     assert post(cloud, new_style(cloud, unknown)) == (404, "InvalidAccessKeyId.NotFound")
     unsigned = new_style(cloud, key)
     del unsigned["authorization"]

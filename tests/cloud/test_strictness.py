@@ -11,27 +11,27 @@ import pytest
 from natlab.cloud.cloud import Cloud
 from natlab.cloud.kernel.clock import VirtualClock
 from natlab.cloud.kernel.errors import ApiError
-from tests.cloud.worlds import World, build
+from tests.cloud.worlds import CloudWorld, build
 
 
 @pytest.fixture
-def world() -> World:
+def world() -> CloudWorld:
     return made()
 
 
-def made(**readings: str) -> World:
+def made(**readings: str) -> CloudWorld:
     """A VPC with two gateways and a default route through the first, under some readings."""
     return build(readings={name.replace("_", "-"): way for name, way in readings.items()})
 
 
-def create(world: World, destination: str, **more: str) -> Any:
+def create(world: CloudWorld, destination: str, **more: str) -> Any:
     hop = {"NextHopType": "Instance", "NextHopId": world.b}
     return world.call(
         "vpc", "CreateRouteEntry", RouteTableId=world.table, DestinationCidrBlock=destination, **{**hop, **more}
     )
 
 
-def modify(world: World, **more: str) -> Any:
+def modify(world: CloudWorld, **more: str) -> Any:
     return world.call("vpc", "ModifyRouteEntry", RouteTableId=world.table, DestinationCidrBlock="0.0.0.0/0", **more)
 
 
@@ -39,7 +39,7 @@ def to(gateway: str) -> dict[str, str]:
     return {"NewNextHopType": "Instance", "NewNextHopId": gateway}
 
 
-def entries(world: World) -> list[dict[str, Any]]:
+def entries(world: CloudWorld) -> list[dict[str, Any]]:
     answer = world.call("vpc", "DescribeRouteEntryList", RouteTableId=world.table, RouteEntryType="Custom")
     return list(answer["RouteEntrys"]["RouteEntry"])
 
@@ -75,7 +75,7 @@ def entries(world: World) -> list[dict[str, Any]]:
     ],
 )
 def test_a_request_for_too_much_is_refused(
-    world: World, product: str, action: str, given: dict[str, str], code: str
+    world: CloudWorld, product: str, action: str, given: dict[str, str], code: str
 ) -> None:
     """One more than the API takes, and filters of states that do not exist."""
     with pytest.raises(ApiError) as refused:
@@ -83,7 +83,7 @@ def test_a_request_for_too_much_is_refused(
     assert refused.value.code == code
 
 
-def test_a_list_of_destinations_has_two_hundred_at_most(world: World) -> None:
+def test_a_list_of_destinations_has_two_hundred_at_most(world: CloudWorld) -> None:
     """200 are taken, 201 are not."""
     wanted = {f"DestCidrBlockList.{n}": "0.0.0.0/0" for n in range(1, 201)}
     world.call("vpc", "DescribeRouteEntryList", RouteTableId=world.table, **wanted)
@@ -93,7 +93,7 @@ def test_a_list_of_destinations_has_two_hundred_at_most(world: World) -> None:
         )
 
 
-def test_system_entries_have_no_name_to_filter_by(world: World) -> None:
+def test_system_entries_have_no_name_to_filter_by(world: CloudWorld) -> None:
     """RouteEntryType=System with RouteEntryName."""
     with pytest.raises(ApiError, match=r"OperationFailed\.FilterParamUnderWrongRouteType"):
         world.call(
@@ -101,7 +101,7 @@ def test_system_entries_have_no_name_to_filter_by(world: World) -> None:
         )
 
 
-def test_a_table_takes_two_hundred_custom_entries(world: World) -> None:
+def test_a_table_takes_two_hundred_custom_entries(world: CloudWorld) -> None:
     """The 200th is taken, the 201st is not, unless the quota was raised."""
     for number in range(198):
         world.cloud.vpc.add_route(world.table, f"172.16.{number}.0/24", world.b)
@@ -124,14 +124,14 @@ def test_a_table_takes_two_hundred_custom_entries(world: World) -> None:
         ("nowhere", "InvalidCidrBlock.Malformed"),
     ],
 )
-def test_a_destination_that_cannot_be_is_refused(world: World, destination: str, code: str) -> None:
+def test_a_destination_that_cannot_be_is_refused(world: CloudWorld, destination: str, code: str) -> None:
     """Inside a vSwitch, among the platform's services, with host bits, or no network at all."""
     with pytest.raises(ApiError) as refused:
         create(world, destination)
     assert refused.value.code == code
 
 
-def test_an_address_alone_is_a_network_of_one(world: World) -> None:
+def test_an_address_alone_is_a_network_of_one(world: CloudWorld) -> None:
     """The entry reads back as /32."""
     create(world, "192.0.2.7")
     assert "192.0.2.7/32" in [entry["DestinationCidrBlock"] for entry in entries(world)]
@@ -139,7 +139,7 @@ def test_an_address_alone_is_a_network_of_one(world: World) -> None:
 
 @pytest.mark.parametrize("token", ["täglich", "x" * 65])
 @pytest.mark.parametrize("action", ["CreateRouteEntry", "AssociateEipAddress"])
-def test_a_client_token_is_ascii_and_at_most_64_long(world: World, action: str, token: str) -> None:
+def test_a_client_token_is_ascii_and_at_most_64_long(world: CloudWorld, action: str, token: str) -> None:
     """Whichever operation takes one."""
     with pytest.raises(ApiError, match="InvalidClientToken"):
         world.call(
@@ -151,7 +151,7 @@ def test_a_client_token_is_ascii_and_at_most_64_long(world: World, action: str, 
         )
 
 
-def test_a_token_belongs_to_one_request(world: World) -> None:
+def test_a_token_belongs_to_one_request(world: CloudWorld) -> None:
     """The same request again is the same entry; another one with the token is refused."""
     first = create(world, "192.0.2.0/24", ClientToken="t-1")
     world.clock.advance(10)
@@ -160,7 +160,7 @@ def test_a_token_belongs_to_one_request(world: World) -> None:
         create(world, "198.51.100.0/24", ClientToken="t-1")
 
 
-def test_a_description_waits_for_the_vpc_s_task_like_any_write(world: World) -> None:
+def test_a_description_waits_for_the_vpc_s_task_like_any_write(world: CloudWorld) -> None:
     """Another entry of the VPC is being created."""
     create(world, "192.0.2.0/24")
     with pytest.raises(ApiError, match="TaskConflict"):
@@ -169,7 +169,7 @@ def test_a_description_waits_for_the_vpc_s_task_like_any_write(world: World) -> 
     modify(world, Description="memory")
 
 
-def test_three_hundred_route_writes_a_minute_are_all_there_are(world: World) -> None:
+def test_three_hundred_route_writes_a_minute_are_all_there_are(world: CloudWorld) -> None:
     """The next is throttled until a minute has passed since the first."""
     for _ in range(300):
         modify(world, Description="memory")
@@ -180,7 +180,7 @@ def test_three_hundred_route_writes_a_minute_are_all_there_are(world: World) -> 
     modify(world, Description="memory")
 
 
-def test_events_are_looked_up_twice_a_second(world: World) -> None:
+def test_events_are_looked_up_twice_a_second(world: CloudWorld) -> None:
     """The third look-up is throttled."""
     for _ in range(2):
         world.call("actiontrail", "LookupEvents")
@@ -326,7 +326,7 @@ def test_a_list_of_invocations_may_hold_only_running_ones(way: str, listed: int)
 
 
 @pytest.mark.parametrize("status", ["Creating", "Modifying", "Deleting", "Converting"])
-def test_a_managed_gateway_has_states(world: World, status: str) -> None:
+def test_a_managed_gateway_has_states(world: CloudWorld, status: str) -> None:
     """They are shown, and filtered by."""
     gateway = world.cloud.vpc.create_nat_gateway(world.vpc, world.vswitch)
     world.cloud.vpc.set_nat_gateway(gateway, status, "FinancialLocked")
@@ -338,7 +338,7 @@ def test_a_managed_gateway_has_states(world: World, status: str) -> None:
 @pytest.mark.parametrize(
     "kind, status", [("SystemFailure.Reboot", "Executing"), ("SystemMaintenance.Reboot", "Scheduled")]
 )
-def test_a_simulated_failure_is_not_announced(world: World, kind: str, status: str) -> None:
+def test_a_simulated_failure_is_not_announced(world: CloudWorld, kind: str, status: str) -> None:
     """It is Executing at once; a simulated maintenance is Scheduled until its time."""
     world.call(
         "ecs", "CreateSimulatedSystemEvents",

@@ -7,21 +7,21 @@ from typing import Any
 import pytest
 
 from natlab.cloud.kernel.errors import ApiError
-from tests.cloud.worlds import World, build
+from tests.cloud.worlds import CloudWorld, build
 
 
 @pytest.fixture
-def world() -> World:
+def world() -> CloudWorld:
     return build()
 
 
-def eip(world: World, allocation: str) -> dict[str, Any]:
+def eip(world: CloudWorld, allocation: str) -> dict[str, Any]:
     answer: dict[str, Any] = world.call("vpc", "DescribeEipAddresses", AllocationId=allocation)
     found: dict[str, Any] = answer["EipAddresses"]["EipAddress"][0]
     return found
 
 
-def test_an_eip_binds_and_unbinds_over_time(world: World) -> None:
+def test_an_eip_binds_and_unbinds_over_time(world: CloudWorld) -> None:
     """Available, Associating, InUse, Unassociating, Available; packets follow at each end."""
     bare = world.cloud.ecs.create_instance(world.vswitch)
     world.substrate.done.clear()
@@ -39,7 +39,7 @@ def test_an_eip_binds_and_unbinds_over_time(world: World) -> None:
     assert world.substrate.done == [("bind", bare, address), ("unbind", bare, address)]
 
 
-def test_an_eip_in_between_states_refuses_everything(world: World) -> None:
+def test_an_eip_in_between_states_refuses_everything(world: CloudWorld) -> None:
     """IncorrectEipStatus for the EIP itself, TaskConflict for the instance that waits for another."""
     bare = world.cloud.ecs.create_instance(world.vswitch)
     first, second = world.cloud.vpc.allocate_eip(), world.cloud.vpc.allocate_eip()
@@ -55,7 +55,7 @@ def test_an_eip_in_between_states_refuses_everything(world: World) -> None:
         world.call("vpc", "AssociateEipAddress", AllocationId=second, InstanceId=bare)
 
 
-def test_wrong_targets_are_refused(world: World) -> None:
+def test_wrong_targets_are_refused(world: CloudWorld) -> None:
     """Unknown EIP, unknown instance, an instance with a public address of its own, one that is stopping."""
     free = world.cloud.vpc.allocate_eip()
     bare = world.cloud.ecs.create_instance(world.vswitch)
@@ -71,7 +71,7 @@ def test_wrong_targets_are_refused(world: World) -> None:
         assert refusal.value.code == code
 
 
-def test_deleting_an_instance_frees_its_eip(world: World) -> None:
+def test_deleting_an_instance_frees_its_eip(world: CloudWorld) -> None:
     """Even one that was still being bound."""
     bare = world.cloud.ecs.create_instance(world.vswitch)
     allocation = world.cloud.vpc.allocate_eip()
@@ -81,7 +81,7 @@ def test_deleting_an_instance_frees_its_eip(world: World) -> None:
     assert eip(world, allocation)["Status"] == "Available"
 
 
-def test_addresses_come_from_a_documentation_network_and_are_paged(world: World) -> None:
+def test_addresses_come_from_a_documentation_network_and_are_paged(world: CloudWorld) -> None:
     """198.51.100.0/24, and pages by number."""
     for _ in range(12):
         world.cloud.vpc.allocate_eip()
@@ -91,7 +91,7 @@ def test_addresses_come_from_a_documentation_network_and_are_paged(world: World)
     assert all(item["IpAddress"].startswith("198.51.100.") for item in page)
 
 
-def test_a_nat_gateway_passes_traffic_once_a_snat_entry_is_available(world: World) -> None:
+def test_a_nat_gateway_passes_traffic_once_a_snat_entry_is_available(world: CloudWorld) -> None:
     """The EIP alone is not enough; the gateway is listed with its addresses and tables."""
     gateway = world.cloud.vpc.create_nat_gateway(world.vpc, world.vswitch, snat=False)
     assert world.substrate.done == []
@@ -107,7 +107,7 @@ def test_a_nat_gateway_passes_traffic_once_a_snat_entry_is_available(world: Worl
     assert world.substrate.done == [("bind", gateway, address)]
 
 
-def test_snat_refuses_what_is_not_its_own(world: World) -> None:
+def test_snat_refuses_what_is_not_its_own(world: CloudWorld) -> None:
     """Unknown table, foreign address, and an EIP in use there can not be taken away."""
     gateway = world.cloud.vpc.create_nat_gateway(world.vpc, world.vswitch)
     held: dict[str, Any] = world.call("vpc", "DescribeEipAddresses", AssociatedInstanceId=gateway)

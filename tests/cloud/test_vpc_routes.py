@@ -7,26 +7,26 @@ from typing import Any
 import pytest
 
 from natlab.cloud.kernel.errors import ApiError
-from tests.cloud.worlds import World, build
+from tests.cloud.worlds import CloudWorld, build
 
 
 @pytest.fixture
-def world() -> World:
+def world() -> CloudWorld:
     return build()
 
 
-def entries(world: World, **filters: str) -> list[dict[str, Any]]:
+def entries(world: CloudWorld, **filters: str) -> list[dict[str, Any]]:
     answer: dict[str, Any] = world.call("vpc", "DescribeRouteEntryList", RouteTableId=world.table, **filters)
     found: list[dict[str, Any]] = answer["RouteEntrys"]["RouteEntry"]
     return found
 
 
-def default_route(world: World) -> dict[str, Any]:
+def default_route(world: CloudWorld) -> dict[str, Any]:
     (entry,) = entries(world, DestinationCidrBlock="0.0.0.0/0")
     return entry
 
 
-def modify(world: World, **params: str) -> dict[str, object]:
+def modify(world: CloudWorld, **params: str) -> dict[str, object]:
     return world.call("vpc", "ModifyRouteEntry", RouteEntryId=world.route, **params)
 
 
@@ -34,7 +34,7 @@ def to(instance: str) -> dict[str, str]:
     return {"NewNextHopType": "Instance", "NewNextHopId": instance}
 
 
-def test_a_route_changes_in_place_when_its_task_ends(world: World) -> None:
+def test_a_route_changes_in_place_when_its_task_ends(world: CloudWorld) -> None:
     """Modifying with the old next hop, then Available with the new one; the data plane follows at the end."""
     modify(world, **to(world.b), RouteEntryName="n", Description="d")
     during = default_route(world)
@@ -47,14 +47,14 @@ def test_a_route_changes_in_place_when_its_task_ends(world: World) -> None:
     assert world.substrate.done == [("route", "0.0.0.0/0", "Instance", world.b)]
 
 
-def test_name_and_description_change_at_once_and_move_nothing(world: World) -> None:
+def test_name_and_description_change_at_once_and_move_nothing(world: CloudWorld) -> None:
     """Metadata alone is no task."""
     modify(world, Description="kept state")
     assert (default_route(world)["Description"], default_route(world)["Status"]) == ("kept state", "Available")
     assert world.substrate.done == []
 
 
-def test_the_route_can_be_named_by_table_and_destination(world: World) -> None:
+def test_the_route_can_be_named_by_table_and_destination(world: CloudWorld) -> None:
     """RouteEntryId is not needed."""
     world.call(
         "vpc",
@@ -66,7 +66,7 @@ def test_the_route_can_be_named_by_table_and_destination(world: World) -> None:
     assert default_route(world)["Status"] == "Modifying"
 
 
-def test_one_task_at_a_time_in_a_vpc(world: World) -> None:
+def test_one_task_at_a_time_in_a_vpc(world: CloudWorld) -> None:
     """A second write to the same entry hears of its status, one to another entry of the conflict."""
     modify(world, **to(world.b))
     with pytest.raises(ApiError, match="IncorrectRouteEntryStatus"):
@@ -85,7 +85,7 @@ def test_one_task_at_a_time_in_a_vpc(world: World) -> None:
     modify(world, **to(world.a))
 
 
-def test_tasks_of_different_vpcs_do_not_meet(world: World) -> None:
+def test_tasks_of_different_vpcs_do_not_meet(world: CloudWorld) -> None:
     """Serialisation is per VPC."""
     vpc = world.cloud.vpc.create_vpc("172.16.0.0/12")
     vswitch = world.cloud.vpc.create_vswitch(vpc, "172.16.0.0/24")
@@ -112,7 +112,7 @@ def test_tasks_of_different_vpcs_do_not_meet(world: World) -> None:
         ({"Weight": "3"}, "UnsupportedParameter"),
     ],
 )
-def test_a_wrong_change_is_refused_with_alibabas_code(world: World, params: dict[str, str], code: str) -> None:
+def test_a_wrong_change_is_refused_with_alibabas_code(world: CloudWorld, params: dict[str, str], code: str) -> None:
     """Nothing changes, and the code is the one that the metadata lists."""
     with pytest.raises(ApiError) as refusal:
         modify(world, **params)
@@ -120,7 +120,7 @@ def test_a_wrong_change_is_refused_with_alibabas_code(world: World, params: dict
     assert default_route(world)["Status"] == "Available"
 
 
-def test_the_same_next_hop_is_refused_as_already_there(world: World) -> None:
+def test_the_same_next_hop_is_refused_as_already_there(world: CloudWorld) -> None:
     """Even with a new description beside it, which is then not written."""
     with pytest.raises(ApiError, match=r"OperationDenied\.NextHopExist"):
         modify(world, **to(world.a), Description="x")
@@ -128,7 +128,7 @@ def test_the_same_next_hop_is_refused_as_already_there(world: World) -> None:
 
 
 @pytest.mark.parametrize("kind", ["NatGateway", "Instance", "*"])
-def test_in_place_change_can_be_refused_for_a_kind_of_next_hop(world: World, kind: str) -> None:
+def test_in_place_change_can_be_refused_for_a_kind_of_next_hop(world: CloudWorld, kind: str) -> None:
     """To it and from it, with the code that was set."""
     gateway = world.cloud.vpc.create_nat_gateway(world.vpc, world.vswitch)
     world.cloud.vpc.routing.refused_in_place[kind] = "UnsupportedFeature.NextHopType"
@@ -137,7 +137,7 @@ def test_in_place_change_can_be_refused_for_a_kind_of_next_hop(world: World, kin
     modify(world, Description="still possible")
 
 
-def test_unknown_entries_are_refused(world: World) -> None:
+def test_unknown_entries_are_refused(world: CloudWorld) -> None:
     """By id, by table, by destination, and when nothing names the entry."""
     for params, code in [
         ({"RouteEntryId": "rte-none"}, "InvalidRouteEntryId.NotFound"),
@@ -151,7 +151,7 @@ def test_unknown_entries_are_refused(world: World) -> None:
         assert refusal.value.code == code
 
 
-def test_a_route_is_created_pending_and_deleted_deleting(world: World) -> None:
+def test_a_route_is_created_pending_and_deleted_deleting(world: CloudWorld) -> None:
     """Both are tasks with states of their own, and the data plane follows each."""
     created = world.call(
         "vpc",
@@ -171,7 +171,7 @@ def test_a_route_is_created_pending_and_deleted_deleting(world: World) -> None:
     assert world.substrate.done == [("route", "0.0.0.0/1", "Instance", world.b), ("unroute", "0.0.0.0/1")]
 
 
-def test_a_client_token_makes_creation_idempotent(world: World) -> None:
+def test_a_client_token_makes_creation_idempotent(world: CloudWorld) -> None:
     """The same token gets the same entry, also while it is Pending."""
     params = {
         "RouteTableId": world.table,
@@ -185,7 +185,7 @@ def test_a_client_token_makes_creation_idempotent(world: World) -> None:
     assert len(entries(world, DestinationCidrBlock="0.0.0.0/1")) == 1
 
 
-def test_duplicate_destinations_are_refused(world: World) -> None:
+def test_duplicate_destinations_are_refused(world: CloudWorld) -> None:
     """Three codes: the same route, another next hop, the platform's own route."""
     for destination, hop, code in [
         ("0.0.0.0/0", world.a, "InvalidRouteEntry.Duplicate"),
@@ -206,7 +206,7 @@ def test_duplicate_destinations_are_refused(world: World) -> None:
         assert refusal.value.code == code
 
 
-def test_a_next_hop_of_another_vpc_is_refused(world: World) -> None:
+def test_a_next_hop_of_another_vpc_is_refused(world: CloudWorld) -> None:
     """A route never leaves its VPC."""
     vpc = world.cloud.vpc.create_vpc("172.16.0.0/12")
     stranger = world.cloud.ecs.create_instance(world.cloud.vpc.create_vswitch(vpc, "172.16.0.0/24"))
@@ -214,7 +214,7 @@ def test_a_next_hop_of_another_vpc_is_refused(world: World) -> None:
         modify(world, **to(stranger))
 
 
-def test_system_routes_are_not_for_changing(world: World) -> None:
+def test_system_routes_are_not_for_changing(world: CloudWorld) -> None:
     """Neither modified nor deleted."""
     (system,) = entries(world, DestinationCidrBlock="10.0.1.0/24")
     assert (system["Type"], system["NextHops"]["NextHop"][0]["NextHopType"]) == ("System", "local")
@@ -224,7 +224,7 @@ def test_system_routes_are_not_for_changing(world: World) -> None:
         world.call("vpc", "DeleteRouteEntry", RouteEntryId=system["RouteEntryId"])
 
 
-def test_a_dry_run_says_that_it_would_work_and_changes_nothing(world: World) -> None:
+def test_a_dry_run_says_that_it_would_work_and_changes_nothing(world: CloudWorld) -> None:
     """DryRunOperation is what passing looks like; a request that would fail gets its own refusal."""
     with pytest.raises(ApiError, match="DryRunOperation"):
         modify(world, **to(world.b), DryRun="true")
@@ -233,7 +233,7 @@ def test_a_dry_run_says_that_it_would_work_and_changes_nothing(world: World) -> 
         modify(world, **to("i-none"), DryRun="true")
 
 
-def test_the_list_is_paged_and_filtered(world: World) -> None:
+def test_the_list_is_paged_and_filtered(world: CloudWorld) -> None:
     """Pages together are the whole list; a token that was never given out is refused."""
     for third in range(5):
         world.cloud.vpc.add_route(world.table, f"192.0.{third}.0/24", world.b)
@@ -259,7 +259,7 @@ def test_the_list_is_paged_and_filtered(world: World) -> None:
         entries(world, NextToken="bogus")
 
 
-def test_tables_and_networks_are_listed_with_their_bindings(world: World) -> None:
+def test_tables_and_networks_are_listed_with_their_bindings(world: CloudWorld) -> None:
     """The custom table has the vSwitch, the system one lost it; every look has the same ids."""
     tables: dict[str, Any] = world.call("vpc", "DescribeRouteTableList", VpcId=world.vpc)
     kinds = {
@@ -279,7 +279,7 @@ def test_tables_and_networks_are_listed_with_their_bindings(world: World) -> Non
     assert attributes["ZoneId"] == "cn-hangzhou-h"
 
 
-def test_a_vswitch_moves_to_another_table(world: World) -> None:
+def test_a_vswitch_moves_to_another_table(world: CloudWorld) -> None:
     """AssociateRouteTable takes a moment and refuses tables of other VPCs."""
     other = world.cloud.vpc.create_route_table(world.vpc)
     world.call("vpc", "AssociateRouteTable", RouteTableId=other, VSwitchId=world.vswitch)
@@ -344,7 +344,7 @@ CREATE = {"DestinationCidrBlock": "192.0.2.0/24", "NextHopId": "i-any"}
     ],
 )
 def test_what_does_not_fit_is_refused_with_the_products_code(
-    world: World, action: str, params: dict[str, str], code: str
+    world: CloudWorld, action: str, params: dict[str, str], code: str
 ) -> None:
     """Unless said otherwise the world's own table is meant."""
     asked = {"RouteTableId": world.table, **params}
@@ -354,7 +354,7 @@ def test_what_does_not_fit_is_refused_with_the_products_code(
     assert world.substrate.done == []
 
 
-def test_a_vpc_with_a_running_task_refuses_deletion_too(world: World) -> None:
+def test_a_vpc_with_a_running_task_refuses_deletion_too(world: CloudWorld) -> None:
     """Another entry's task is in the way."""
     half = world.cloud.vpc.add_route(world.table, "0.0.0.0/1", world.b)
     modify(world, **to(world.b))

@@ -7,14 +7,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from natlab.cloud.cloud import Cloud
-from natlab.cloud.dataplane import NullSubstrate
+from natlab.cloud.dataplane import NullDataPlane
 from natlab.cloud.kernel.clock import VirtualClock
 from natlab.cloud.kernel.latencies import Latencies
 
 REGION = {"RegionId": "cn-hangzhou"}
 
 
-class RecordingSubstrate(NullSubstrate):
+class RecordingCloudPlane(NullDataPlane):
     """Remembers what the APIs did to the physical world."""
 
     def __init__(self) -> None:
@@ -46,12 +46,12 @@ class RecordingSubstrate(NullSubstrate):
 
 
 @dataclass
-class World:
+class CloudWorld:
     """A cloud on a virtual clock: one VPC, one custom table with a default route through `a`; `b` stands by."""
 
     cloud: Cloud
     clock: VirtualClock
-    substrate: RecordingSubstrate
+    substrate: RecordingCloudPlane
     vpc: str
     vswitch: str
     table: str
@@ -85,9 +85,9 @@ class World:
         return found
 
 
-def build(latencies: Latencies | None = None, readings: Mapping[str, str] | None = None) -> World:
+def build(latencies: Latencies | None = None, readings: Mapping[str, str] | None = None) -> CloudWorld:
     """A world whose substrate remembers only what happens from now on."""
-    clock, substrate = VirtualClock(), RecordingSubstrate()
+    clock, substrate = VirtualClock(), RecordingCloudPlane()
     cloud = Cloud(clock, latencies, substrate, readings=readings)
     vpc = cloud.vpc.create_vpc("10.0.0.0/8")
     vswitch = cloud.vpc.create_vswitch(vpc, "10.0.1.0/24")
@@ -96,6 +96,6 @@ def build(latencies: Latencies | None = None, readings: Mapping[str, str] | None
     b = cloud.ecs.create_instance(vswitch, name="b", public_ip="")
     route = cloud.vpc.add_route(table, "0.0.0.0/0", a)
     substrate.done.clear()
-    world = World(cloud, clock, substrate, vpc, vswitch, table, a, b, route)
+    world = CloudWorld(cloud, clock, substrate, vpc, vswitch, table, a, b, route)
     cloud.subscribers.append(world.events.append)
     return world

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from urllib.parse import parse_qsl, unquote
 
 from natlab.cloud import contracts
-from natlab.cloud.contracts import Parameter
+from natlab.cloud.contracts import ParameterContract
 from tests.contract import known_codes
 from tests.contract.left_out import LEFT_OUT
 from tests.contract.shapes import Shape, mismatches, text_mismatches
@@ -54,14 +54,14 @@ class Exchange:
 
 
 @dataclass(frozen=True, slots=True)
-class Api:
+class CheckedApi:
     """One operation: its product and version, its name, its metadata and the path's pattern."""
 
     product: str
     version: str
     style: str
     name: str
-    metadata: contracts.Api
+    metadata: contracts.ApiContract
     path: re.Pattern[str]
 
 
@@ -69,7 +69,7 @@ class Api:
 class Contracts:
     """Every API that the metadata knows."""
 
-    apis: list[Api] = field(default_factory=list)
+    apis: list[CheckedApi] = field(default_factory=list)
 
     @classmethod
     def read(cls) -> Contracts:
@@ -78,11 +78,11 @@ class Contracts:
         left_out = [(*product, apis) for product, apis in LEFT_OUT.items()]
         return cls([api for product in (*left_out, *known) for api in _apis(*product)])
 
-    def rpc(self, version: str, name: str) -> Api | None:
+    def rpc(self, version: str, name: str) -> CheckedApi | None:
         """The RPC operation `name` of the product with that version, which no two of ours share."""
         return next((api for api in self.apis if (api.version, api.name, api.style) == (version, name, "RPC")), None)
 
-    def fc(self, method: str, path: str) -> Api | None:
+    def fc(self, method: str, path: str) -> CheckedApi | None:
         """The FC operation that `method` on `path` means."""
         for api in self.apis:
             if api.style == "FC" and method.lower() in api.metadata.method and api.path.fullmatch(path):
@@ -152,7 +152,7 @@ class Contracts:
 # ---------------------------------------------------------------------- requests
 
 
-def _rpc_request_problems(api: Api, sent: Mapping[str, str]) -> Iterator[str]:
+def _rpc_request_problems(api: CheckedApi, sent: Mapping[str, str]) -> Iterator[str]:
     declared = api.metadata.parameters
     seen: set[str] = set()
     for name, value in sent.items():
@@ -168,7 +168,7 @@ def _rpc_request_problems(api: Api, sent: Mapping[str, str]) -> Iterator[str]:
             yield f"request parameter {name}: required, and missing"
 
 
-def _parameter_problems(name: str, value: str, parameter: Parameter) -> Iterator[str]:
+def _parameter_problems(name: str, value: str, parameter: ParameterContract) -> Iterator[str]:
     where = f"request parameter {name}"
     style, shape = parameter.style, parameter.type
     rest = name.split(".")[1:]
@@ -196,7 +196,7 @@ def _parameter_problems(name: str, value: str, parameter: Parameter) -> Iterator
     yield from _limit_problems(where, value, parameter)
 
 
-def _limit_problems(where: str, value: str, parameter: Parameter) -> Iterator[str]:
+def _limit_problems(where: str, value: str, parameter: ParameterContract) -> Iterator[str]:
     if parameter.enum and value not in parameter.enum:
         yield f"{where}: {value!r} is none of {parameter.enum}"
     if parameter.type in ("integer", "number") and value.lstrip("-").replace(".", "", 1).isdigit():
@@ -205,7 +205,7 @@ def _limit_problems(where: str, value: str, parameter: Parameter) -> Iterator[st
             yield f"{where}: {value} is outside {low}..{high}"
 
 
-def _fc_request_problems(api: Api, exchange: Exchange, path: str) -> Iterator[str]:
+def _fc_request_problems(api: CheckedApi, exchange: Exchange, path: str) -> Iterator[str]:
     declared = api.metadata.parameters
     in_path = api.path.fullmatch(path)
     for name, value in exchange.query.items():
@@ -260,7 +260,7 @@ class _Error:
     body: Mapping[str, object]
 
 
-def _json_answer_problems(api: Api, exchange: Exchange) -> Iterator[str]:
+def _json_answer_problems(api: CheckedApi, exchange: Exchange) -> Iterator[str]:
     try:
         document = json.loads(exchange.answer)
     except ValueError:
@@ -278,7 +278,7 @@ def _rpc_error(exchange: Exchange) -> _Error | None:
     return _Error(str(body.get("Code", "")), body)
 
 
-def _rpc_error_problems(api: Api, error: _Error, exchange: Exchange) -> Iterator[str]:
+def _rpc_error_problems(api: CheckedApi, error: _Error, exchange: Exchange) -> Iterator[str]:
     for name in ("Code", "Message", "RequestId", "HostId"):
         if not isinstance(error.body.get(name), str) or not error.body[name]:
             yield f"error answer: {name} is missing"
@@ -329,10 +329,10 @@ def _fc_error_problems(error: _Error, exchange: Exchange) -> Iterator[str]:
 # ---------------------------------------------------------------------- metadata
 
 
-def _apis(product: str, version: str, style: str, apis: Mapping[str, contracts.Api]) -> Iterator[Api]:
+def _apis(product: str, version: str, style: str, apis: Mapping[str, contracts.ApiContract]) -> Iterator[CheckedApi]:
     for name, metadata in apis.items():
         pattern = re.sub(r"\\\{(\w+)\\\}", r"(?P<\1>[^/]+)", re.escape(metadata.path))
-        yield Api(product, version, style, name, metadata, re.compile(pattern))
+        yield CheckedApi(product, version, style, name, metadata, re.compile(pattern))
 
 
 def _object(raw: bytes) -> dict[str, object]:

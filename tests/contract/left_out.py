@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from natlab.cloud.contracts import Api, Parameter, Shape
+from natlab.cloud.contracts import ApiContract, ParameterContract, Shape
 
 _FUNCTION = "/2023-03-30/functions/{functionName}"
 _SERVICE = "/2021-04-06/services/{serviceName}"
@@ -18,20 +18,24 @@ _HEADERS = ("X-Fc-Account-Id", "X-Fc-Code-Checksum", "X-Fc-Date", "X-Fc-Trace-Id
 _PAGE = ("limit", "nextToken", "prefix", "startKey")
 
 
-def _api(method: str, path: str, answer: Shape = "any", body: Shape | None = None, query: tuple[str, ...] = ()) -> Api:
+def _api(
+    method: str, path: str, answer: Shape = "any", body: Shape | None = None, query: tuple[str, ...] = ()
+) -> ApiContract:
     in_path = (part.strip("{}") for part in path.split("/") if part.startswith("{"))
-    parameters = {name: Parameter(required=True, place="path") for name in in_path}
-    parameters |= {name: Parameter() for name in query}
-    parameters |= {name: Parameter(place="header") for name in _HEADERS}
+    parameters = {name: ParameterContract(required=True, place="path") for name in in_path}
+    parameters |= {name: ParameterContract() for name in query}
+    parameters |= {name: ParameterContract(place="header") for name in _HEADERS}
     if body is not None:
-        parameters["body"] = Parameter(body, required=True, place="body")
-    return Api(parameters, answer, method=(method,), path=path)
+        parameters["body"] = ParameterContract(body, required=True, place="body")
+    return ApiContract(parameters, answer, method=(method,), path=path)
 
 
-def _rpc(answer: Mapping[str, object], *needed: str, gone: str = "", may: tuple[str, ...] = ()) -> Api:
-    parameters = {name: Parameter(required=True) for name in needed} | {name: Parameter() for name in may}
+def _rpc(answer: Mapping[str, object], *needed: str, gone: str = "", may: tuple[str, ...] = ()) -> ApiContract:
+    parameters = {name: ParameterContract(required=True) for name in needed} | {
+        name: ParameterContract() for name in may
+    }
     errors = {gone: 404} if gone else {}
-    return Api(parameters, {"RequestId": "string", **answer}, errors, method=("post", "get"))
+    return ApiContract(parameters, {"RequestId": "string", **answer}, errors, method=("post", "get"))
 
 
 _POLICY = {
@@ -48,7 +52,7 @@ _LINKED = {**dict.fromkeys(("RoleName", "Arn", "CreateDate"), "string"), "IsServ
 _VERSION = {"VersionId": "string", "IsDefaultVersion": "boolean", "PolicyDocument": "string", "CreateDate": "string"}
 _CALLER = dict.fromkeys(("AccountId", "UserId", "RoleId", "PrincipalId", "Arn", "IdentityType"), "string")
 
-LEFT_OUT: Mapping[tuple[str, str, str], Mapping[str, Api]] = {
+LEFT_OUT: Mapping[tuple[str, str, str], Mapping[str, ApiContract]] = {
     ("fc", "2023-03-30", "FC"): {
         "ListVpcBindings": _api("get", f"{_FUNCTION}/vpc-bindings", {"vpcIds": ["string"]}),
         "CreateVpcBinding": _api("post", f"{_FUNCTION}/vpc-bindings", body={"vpcId": "string"}),

@@ -33,7 +33,7 @@ def tables() -> list[tuple[RpcService, str, Mapping[str, Parameter]]]:
 OPERATIONS = [pytest.param(*entry, id=f"{entry[0].name}.{entry[1]}") for entry in tables()]
 
 
-def kind_in_contract(parameter: contracts.Parameter) -> str:
+def kind_in_contract(parameter: contracts.ParameterContract) -> str:
     """The word of natlab's Kind for a parameter of the metadata."""
     shape = parameter.type
     if parameter.style == "json":

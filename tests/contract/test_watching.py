@@ -11,12 +11,12 @@ import pytest
 from natlab.cloud.cloud import Cloud
 from natlab.cloud.kernel.clock import VirtualClock
 from natlab.cloud.kernel.errors import ApiError
-from natlab.cloud.kernel.rpc import Call, JsonObject, RpcService
-from tests.contract.watching import Watch
+from natlab.cloud.kernel.rpc import JsonObject, RpcCall, RpcService
+from tests.contract.watching import ContractWatch
 
 
 @pytest.fixture
-def watch(contract_watch: Watch) -> Watch:
+def watch(contract_watch: ContractWatch) -> ContractWatch:
     return contract_watch
 
 
@@ -25,13 +25,13 @@ def answer_with(cloud: Cloud, answer: JsonObject) -> None:
     service = cloud.service("ecs")
     assert isinstance(service, RpcService)
 
-    def handler(_call: Call) -> JsonObject:
+    def handler(_call: RpcCall) -> JsonObject:
         return answer
 
     service.operations["DescribeRegions"] = dataclasses.replace(service.operations["DescribeRegions"], handler=handler)
 
 
-def test_a_departure_in_process_is_seen(watch: Watch) -> None:
+def test_a_departure_in_process_is_seen(watch: ContractWatch) -> None:
     """A field that no contract knows is noticed wherever the call came from."""
     cloud = Cloud(clock=VirtualClock())
     cloud.call("ecs", "DescribeRegions", {})
@@ -43,13 +43,13 @@ def test_a_departure_in_process_is_seen(watch: Watch) -> None:
     cloud.close()
 
 
-def test_a_refusal_is_checked_as_well(watch: Watch) -> None:
+def test_a_refusal_is_checked_as_well(watch: ContractWatch) -> None:
     """A code that the API does not list is a departure."""
     cloud = Cloud(clock=VirtualClock())
     service = cloud.service("ecs")
     assert isinstance(service, RpcService)
 
-    def refuse(_call: Call) -> JsonObject:
+    def refuse(_call: RpcCall) -> JsonObject:
         raise ApiError("RegionIsSad", "no")
 
     service.operations["DescribeRegions"] = dataclasses.replace(service.operations["DescribeRegions"], handler=refuse)
@@ -61,7 +61,7 @@ def test_a_refusal_is_checked_as_well(watch: Watch) -> None:
     cloud.close()
 
 
-def test_an_exchange_over_http_is_seen(watch: Watch) -> None:
+def test_an_exchange_over_http_is_seen(watch: ContractWatch) -> None:
     """What the server answers, even to a request without a signature, goes through the checks."""
     cloud = Cloud(clock=VirtualClock())
     with cloud.serve() as endpoint, pytest.raises(urllib.error.HTTPError) as refusal:

@@ -38,7 +38,7 @@ def exchange_of(request: Request, response: Response) -> Exchange:
     )
 
 
-class Watch:
+class ContractWatch:
     """Collects what departs from the contracts while a test runs."""
 
     def __init__(self, known: Contracts) -> None:
@@ -54,9 +54,9 @@ class Watch:
 
 
 @pytest.fixture(autouse=True)
-def contract_watch(monkeypatch: pytest.MonkeyPatch) -> Iterator[Watch]:
+def contract_watch(monkeypatch: pytest.MonkeyPatch) -> Iterator[ContractWatch]:
     """Watches every Cloud that the test builds; a departure fails the test at its end."""
-    watch = Watch(contracts())
+    watch = ContractWatch(contracts())
     build = Cloud.__init__
 
     @functools.wraps(build)

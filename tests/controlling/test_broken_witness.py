@@ -8,7 +8,7 @@ from itertools import pairwise
 import pytest
 
 from natkeeper.domain.egress import EgressLost
-from natkeeper.ports import LookThroughProbe
+from natkeeper.ports import CheckThroughProbe
 from tests.fakes.stage import A, B, C, Stage, group
 
 
@@ -29,7 +29,7 @@ def broken(stage: Stage) -> list[bool]:
     mended, real = [False], stage.cloud._look
 
     def look(call: object) -> object:
-        if isinstance(call, LookThroughProbe) and not mended[0]:
+        if isinstance(call, CheckThroughProbe) and not mended[0]:
             return EgressLost(stage.world.now, "no answer in time")
         return real(call)  # type: ignore[arg-type]
 

@@ -18,7 +18,7 @@ MOST_CALLS = 400
 
 
 @dataclass(frozen=True)
-class Story:
+class CrashStory:
     """How it begins and what wakes natkeeper.
 
     `hidden`: ECS shows nothing of the fault. Then the next thing that happens is not only the sweep: the probe's own
@@ -132,39 +132,41 @@ def _relayed() -> Stage:
 
 
 STORIES = {
-    "stop": Story(Stage, _stop),
-    "crash": Story(Stage, _crash, hidden=True),
-    "misconfigured": Story(_set_up, _misconfigured, hidden=True),
-    "drift-forwarding": Story(_set_up, _misconfigured, hidden=True),
-    "drift-stopped": Story(_set_up, _misconfigured, hidden=True),
-    "drift-reject": Story(_set_up, _misconfigured, hidden=True),
-    "drift-masquerade": Story(_set_up, _standby_drifts),
-    "drift-masked": Story(_set_up, _standby_drifts),
-    "drift-unbound": Story(_set_up, _standby_drifts),
-    "reboot": Story(_set_up, _stop, ends=lambda stage: stage.world.start(A)),
-    "dnat": Story(Stage, _host_fails),
-    "spot": Story(Stage, _spot),
-    "maintenance": Story(Stage, _maintenance),
-    "both-down": Story(lambda: Stage({"prod": group(fallback=FALLBACK)}), _both_down),
-    "manual": Story(Stage, lambda _: person("switch", to=B)),
-    "return": Story(lambda: Stage({"prod": group(failback="5m", hold_down="1m")}), _return),
-    "zones": Story(lambda: Stage({"prod": group(routes=[{"table": TABLE}, {"table": TABLE_2, "prefer": B}])}), _stop),
-    "two tables": Story(lambda: Stage({"prod": group(routes=[{"table": TABLE}, {"table": TABLE_2}])}), _stop),
-    "follow": Story(lambda: Stage({"prod": group(address={"follow": EIP})}), _stop),
-    "follow, free": Story(lambda: Stage({"prod": group(address={"follow": EIP})}), _free_eip),
-    "freeze": Story(Stage, _crash, hidden=True),
-    "api-outage": Story(Stage, _api_outage, hidden=True, ends=lambda stage: stage.cloud.mend()),
-    "foreign": Story(Stage, _foreign),
-    "internet-down": Story(Stage, _internet_down, ends=_internet_up),
-    "relay": Story(_relayed, lambda _: person("switch", to=B)),
-    "relay-then-death": Story(_relayed, lambda _: person("switch", to=B), ends=lambda stage: stage.world.stop(A)),
-    "spot-relay": Story(_relayed, _spot),
-    "visitors": Story(Stage, lambda _: person("switch", to=B)),
-    "ranges": Story(Stage, lambda _: person("switch", to=B)),
-    "missing": Story(Stage, _missing),
-    "bad standby": Story(lambda: Stage({"prod": group(gateways=[A, B, C])}), _bad_standby),
-    "detour": Story(_split_detour, _stop),
-    "detour to the fallback": Story(_split_detour, _both_down),
+    "stop": CrashStory(Stage, _stop),
+    "crash": CrashStory(Stage, _crash, hidden=True),
+    "misconfigured": CrashStory(_set_up, _misconfigured, hidden=True),
+    "drift-forwarding": CrashStory(_set_up, _misconfigured, hidden=True),
+    "drift-stopped": CrashStory(_set_up, _misconfigured, hidden=True),
+    "drift-reject": CrashStory(_set_up, _misconfigured, hidden=True),
+    "drift-masquerade": CrashStory(_set_up, _standby_drifts),
+    "drift-masked": CrashStory(_set_up, _standby_drifts),
+    "drift-unbound": CrashStory(_set_up, _standby_drifts),
+    "reboot": CrashStory(_set_up, _stop, ends=lambda stage: stage.world.start(A)),
+    "dnat": CrashStory(Stage, _host_fails),
+    "spot": CrashStory(Stage, _spot),
+    "maintenance": CrashStory(Stage, _maintenance),
+    "both-down": CrashStory(lambda: Stage({"prod": group(fallback=FALLBACK)}), _both_down),
+    "manual": CrashStory(Stage, lambda _: person("switch", to=B)),
+    "return": CrashStory(lambda: Stage({"prod": group(failback="5m", hold_down="1m")}), _return),
+    "zones": CrashStory(
+        lambda: Stage({"prod": group(routes=[{"table": TABLE}, {"table": TABLE_2, "prefer": B}])}), _stop
+    ),
+    "two tables": CrashStory(lambda: Stage({"prod": group(routes=[{"table": TABLE}, {"table": TABLE_2}])}), _stop),
+    "follow": CrashStory(lambda: Stage({"prod": group(address={"follow": EIP})}), _stop),
+    "follow, free": CrashStory(lambda: Stage({"prod": group(address={"follow": EIP})}), _free_eip),
+    "freeze": CrashStory(Stage, _crash, hidden=True),
+    "api-outage": CrashStory(Stage, _api_outage, hidden=True, ends=lambda stage: stage.cloud.mend()),
+    "foreign": CrashStory(Stage, _foreign),
+    "internet-down": CrashStory(Stage, _internet_down, ends=_internet_up),
+    "relay": CrashStory(_relayed, lambda _: person("switch", to=B)),
+    "relay-then-death": CrashStory(_relayed, lambda _: person("switch", to=B), ends=lambda stage: stage.world.stop(A)),
+    "spot-relay": CrashStory(_relayed, _spot),
+    "visitors": CrashStory(Stage, lambda _: person("switch", to=B)),
+    "ranges": CrashStory(Stage, lambda _: person("switch", to=B)),
+    "missing": CrashStory(Stage, _missing),
+    "bad standby": CrashStory(lambda: Stage({"prod": group(gateways=[A, B, C])}), _bad_standby),
+    "detour": CrashStory(_split_detour, _stop),
+    "detour to the fallback": CrashStory(_split_detour, _both_down),
 }
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from natkeeper.domain.load import Figures
+from natkeeper.domain.load import GatewayLoad
 from natkeeper.failover import handler
 from natkeeper.failover.metrics import HELP, as_log, metrics_of
 from natkeeper.failover.run import Answer
@@ -95,7 +95,7 @@ def test_a_log_line_has_the_group_and_the_fullest_gateway(capsys: pytest.Capture
     """Flat, because a log service indexes and alarms by field."""
     stage = Stage({"prod": group(setup={"mode": "apply"})}, metrics="1m")
     for name, connections in ((A, 100), (B, 900)):
-        stage.machine(name).figures = Figures(connections, 1000, seconds=10, received_bytes=2000)
+        stage.machine(name).figures = GatewayLoad(connections, 1000, seconds=10, received_bytes=2000)
     answers = measured(stage, 5)
     handler._account(answers[-1], "run-5", measured=True)
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
@@ -110,7 +110,7 @@ def test_every_metric_that_is_measured_is_explained() -> None:
     """And the other way round: a name that is never measured is none."""
     stage = Stage({"prod": group(setup={"mode": "apply"})}, metrics="1m")
     for name in (A, B):
-        stage.machine(name).figures = Figures(100, 1000, seconds=10)
+        stage.machine(name).figures = GatewayLoad(100, 1000, seconds=10)
     receipt = measured(stage, 5)[-1].receipts[0].as_json()
     assert {metric.name for metric in metrics_of(receipt)} == HELP.keys()
 

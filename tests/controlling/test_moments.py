@@ -7,13 +7,13 @@ from datetime import timedelta
 from natkeeper.domain.ids import TableId
 from natkeeper.domain.memory import Memory, encode
 from natkeeper.ports import (
+    CheckThroughProbe,
     CreateRoute,
     FailureKind,
-    LookThroughProbe,
     PointRoute,
     ReadInstances,
     ReadRoutes,
-    StartLook,
+    StartGatewayCheck,
     StartSetup,
 )
 from tests.fakes.cloud import WRITES
@@ -144,7 +144,7 @@ def test_a_look_through_an_entry_that_somebody_deleted_says_nothing_of_the_gatew
     def delete() -> None:
         if stage.cloud.log and isinstance(stage.cloud.log[-1].call, PointRoute):
             stage.world.after(1.5, lambda: stage.world.remove_route(TABLE))
-            stage.cloud.fail(LookThroughProbe, FailureKind.UNREACHABLE, times=1, takes=1.0)
+            stage.cloud.fail(CheckThroughProbe, FailureKind.UNREACHABLE, times=1, takes=1.0)
             stage.cloud.watch = lambda: None
 
     stage.cloud.watch = delete
@@ -161,8 +161,8 @@ def test_the_probe_is_asked_only_about_the_next_hop_that_its_own_route_takes() -
     stage.world.stop(B)
     assert stage.one(stage.state(B, "Stopping")).verified is None, "and a look from there proves no forwarding"
     assert (stage.next_hop(TABLE), stage.next_hop(TABLE_2)) == (C, A)
-    assert [call.gateway for call in stage.cloud.accepted(StartLook)] == [A]
-    assert stage.cloud.sent(LookThroughProbe) == []
+    assert [call.gateway for call in stage.cloud.accepted(StartGatewayCheck)] == [A]
+    assert stage.cloud.sent(CheckThroughProbe) == []
 
 
 def test_a_look_that_is_due_is_taken_at_once(stage: Stage) -> None:
@@ -172,7 +172,7 @@ def test_a_look_that_is_due_is_taken_at_once(stage: Stage) -> None:
     stage.world.advance(10)
     stage.cloud.log.clear()
     stage.sweep()
-    (looked,) = (entry.at for entry in stage.cloud.log if isinstance(entry.call, LookThroughProbe))
+    (looked,) = (entry.at for entry in stage.cloud.log if isinstance(entry.call, CheckThroughProbe))
     assert (looked - stage.cloud.log[0].at).total_seconds() < 0.2
 
 
@@ -188,7 +188,7 @@ def test_a_look_may_go_along_halves_alone() -> None:
     stage.world.advance(10)
     receipt = stage.sweep()
     assert receipt.verified is True
-    assert len(stage.cloud.sent(LookThroughProbe)) == 1
+    assert len(stage.cloud.sent(CheckThroughProbe)) == 1
     stage.whole()
 
 

@@ -1,4 +1,4 @@
-"""From signals to errands: which groups are looked at, why, and what may be done about them."""
+"""From signals to assignments: which groups are looked at, why, and what may be done about them."""
 
 from __future__ import annotations
 
@@ -28,29 +28,32 @@ def two() -> Stage:
 
 
 def planned(stage: Stage, payload: object) -> dict[str, object]:
-    """The errands of a payload, by group."""
+    """The assignments of a payload, by group."""
     todo = plan(parse(json.dumps(payload)), stage.config, stage.world.now)
-    return {errand.group.name: errand for errand in todo.errands}
+    return {assignment.group.name: assignment for assignment in todo.assignments}
 
 
 def test_the_timer_sweeps_every_group(two: Stage) -> None:
     """All of them, each with its setup."""
     todo = plan(parse(json.dumps(timer())), two.config, two.world.now)
-    assert [(errand.group.name, errand.sweep) for errand in todo.errands] == [("east", True), ("west", True)]
+    assert [(assignment.group.name, assignment.sweep) for assignment in todo.assignments] == [
+        ("east", True),
+        ("west", True),
+    ]
 
 
 def test_an_ominous_event_is_watched_and_a_good_one_is_not(two: Stage) -> None:
     """Patience is for what is about to happen."""
-    (stopping,) = plan(parse(json.dumps(two.state(A, "Stopping"))), two.config, two.world.now).errands
+    (stopping,) = plan(parse(json.dumps(two.state(A, "Stopping"))), two.config, two.world.now).assignments
     assert (stopping.ominous, stopping.patience) == (frozenset({A}), EARLY_WARNING)
-    (running,) = plan(parse(json.dumps(two.state(A, "Running"))), two.config, two.world.now).errands
+    (running,) = plan(parse(json.dumps(two.state(A, "Running"))), two.config, two.world.now).assignments
     assert (running.ominous, running.setup_now) == (frozenset(), frozenset({A}))
 
 
 def test_an_old_running_event_sets_nothing_up(two: Stage) -> None:
     """It came back long ago: the sweep has seen to it."""
-    (errand,) = plan(parse(json.dumps(two.state(A, "Running", age=600))), two.config, two.world.now).errands
-    assert errand.setup_now == frozenset()
+    (assignment,) = plan(parse(json.dumps(two.state(A, "Running", age=600))), two.config, two.world.now).assignments
+    assert assignment.setup_now == frozenset()
 
 
 def test_a_touched_table_concerns_the_group_that_guards_it(two: Stage) -> None:
@@ -91,11 +94,11 @@ def test_an_address_concerns_its_holders_group_or_whom_it_follows() -> None:
 def test_an_address_that_is_taken_off_a_gateway_is_waited_for_and_an_old_event_is_not(two: Stage) -> None:
     """The call is a request: for some seconds its effect may still be to come."""
     payload = address_touched("UnassociateEipAddress", InstanceId=A)
-    (errand,) = plan(parse(json.dumps(payload)), two.config, two.world.now).errands
-    assert (errand.ominous, errand.patience) == (frozenset({A}), EARLY_WARNING)
+    (assignment,) = plan(parse(json.dumps(payload)), two.config, two.world.now).assignments
+    assert (assignment.ominous, assignment.patience) == (frozenset({A}), EARLY_WARNING)
     payload["data"]["eventTime"] = "2020-01-01T00:00:00Z"
-    (errand,) = plan(parse(json.dumps(payload)), two.config, two.world.now).errands
-    assert errand.patience == timedelta(0)
+    (assignment,) = plan(parse(json.dumps(payload)), two.config, two.world.now).assignments
+    assert assignment.patience == timedelta(0)
 
 
 def test_tables_of_one_call_concern_each_group_that_guards_one(two: Stage) -> None:
@@ -111,22 +114,22 @@ def test_tables_of_one_call_concern_each_group_that_guards_one(two: Stage) -> No
 def test_a_status_without_a_group_is_about_all_and_writes_nothing(two: Stage) -> None:
     """Read-only, with setup reports."""
     todo = plan(parse(json.dumps({"action": "status"})), two.config, two.world.now)
-    assert [(errand.read_only, errand.sweep) for errand in todo.errands] == [(True, True), (True, True)]
+    assert [(assignment.read_only, assignment.sweep) for assignment in todo.assignments] == [(True, True), (True, True)]
 
 
 def test_a_group_that_does_not_exist_is_answered_with_those_that_do(two: Stage) -> None:
     """Whoever mistyped sees what they meant."""
     todo = plan(parse(json.dumps(person("resume", name="eats"))), two.config, two.world.now)
-    assert todo.errands == ()
+    assert todo.assignments == ()
     assert todo.unclear == ("there is no group 'eats'; groups are: east, west",)
 
 
-def test_events_of_one_group_become_one_errand(two: Stage) -> None:
+def test_events_of_one_group_become_one_assignment(two: Stage) -> None:
     """Their reasons are joined; the same reason twice is one."""
     payload = [two.state(A, "Stopping"), two.state(A, "Stopping"), two.spot(B), two.state("i-west1", "Stopped")]
-    errands = planned(two, payload)
-    assert list(errands) == ["east", "west"]
-    (east, _west) = plan(parse(json.dumps(payload)), two.config, two.world.now).errands
+    assignments = planned(two, payload)
+    assert list(assignments) == ["east", "west"]
+    (east, _west) = plan(parse(json.dumps(payload)), two.config, two.world.now).assignments
     assert east.about == f"{A}: Stopping; {B}: spot interruption"
     assert east.ominous == frozenset({A, B})
 
@@ -137,7 +140,7 @@ def test_whatever_is_ignored_makes_no_call(stage: Stage, path: Path) -> None:
     raw = path.read_bytes()
     todo = plan(parse(raw), stage.config, stage.world.now)
     answer = stage.send(raw)
-    assert len(answer.receipts) == len(todo.errands)
+    assert len(answer.receipts) == len(todo.assignments)
     if all(isinstance(signal, Ignored) for signal in parse(raw)):
         assert stage.cloud.batches == []
         assert answer.ok

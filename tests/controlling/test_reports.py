@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from natkeeper.ports import FailureKind, LookThroughProbe, PointRoute, ReadEip, ReadRoutes
+from natkeeper.ports import CheckThroughProbe, FailureKind, PointRoute, ReadEip, ReadRoutes
 from tests.fakes.cloud import WRITES
 from tests.fakes.stage import EIP, FALLBACK, PROBE, TABLE, TABLE_2, A, B, Stage, group, hop
 
@@ -31,7 +31,7 @@ def test_a_report_is_prompt_for_a_moment_after_its_last_look(probe: dict[str, ob
         )
         stage.one(report)
         assert len(stage.cloud.sent(PointRoute)) == moves
-        assert stage.cloud.sent(LookThroughProbe)
+        assert stage.cloud.sent(CheckThroughProbe)
 
 
 def test_a_report_speaks_against_the_fallback_as_well() -> None:
@@ -39,7 +39,7 @@ def test_a_report_speaks_against_the_fallback_as_well() -> None:
     stage = Stage({"prod": group(fallback=FALLBACK)})
     stage.world.repoint(TABLE, hop(FALLBACK))
     stage.world.advance(60)
-    stage.cloud.fail(LookThroughProbe, FailureKind.UNREACHABLE)
+    stage.cloud.fail(CheckThroughProbe, FailureKind.UNREACHABLE)
     receipt = stage.one(stage.report())
     assert receipt.outcome == "changed"
     assert stage.next_hop() == A
@@ -106,7 +106,7 @@ def test_a_late_report_is_confirmed_by_a_single_look(stage: Stage) -> None:
     stage.machine(A).rules = False
     stage.one(stage.report(age=20))
     kinds = [type(entry.call) for entry in stage.cloud.log]
-    assert kinds[: kinds.index(PointRoute)].count(LookThroughProbe) == 1
+    assert kinds[: kinds.index(PointRoute)].count(CheckThroughProbe) == 1
     assert stage.next_hop() == B
 
 

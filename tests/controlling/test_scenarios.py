@@ -8,7 +8,15 @@ from datetime import timedelta
 import pytest
 
 from natkeeper.domain.observed import EipStatus, PowerState, SystemEvent
-from natkeeper.ports import AssociateEip, FailureKind, HandOver, PointRoute, StartLook, StartSetup, UnassociateEip
+from natkeeper.ports import (
+    AssociateEip,
+    FailureKind,
+    HandOver,
+    PointRoute,
+    StartGatewayCheck,
+    StartSetup,
+    UnassociateEip,
+)
 from tests.fakes.cloud import READS, ROUTE_WRITES, WRITES
 from tests.fakes.stage import EIP, FALLBACK, PROBE, TABLE, TABLE_2, A, B, C, Stage, group, hop
 
@@ -269,7 +277,7 @@ def test_without_a_probe_the_look_is_taken_on_the_gateway() -> None:
     stage.world.stop(A)
     receipt = stage.one(stage.state(A, "Stopping"))
     assert receipt.verified is None, "the gateway itself says nothing of what it forwards"
-    (look,) = stage.cloud.accepted(StartLook)
+    (look,) = stage.cloud.accepted(StartGatewayCheck)
     assert look.gateway == B
 
 

@@ -17,7 +17,7 @@ from natkeeper.domain.observed import EipStatus, PowerState
 from natkeeper.ports import FailureKind, PointRoute
 from tests.fakes.cloud import READS, WRITES
 from tests.fakes.stage import EIP, FALLBACK, TABLE, TABLE_2, A, B, C, Stage, group, person, timer
-from tests.fakes.world import Machine
+from tests.fakes.world import FakeMachine
 
 SHAPES: dict[str, dict[str, object]] = {
     "plain": {},
@@ -43,35 +43,35 @@ class Hour:
 
     def happen(self) -> None:
         """Let one thing happen to the world; what it announces goes into the mail."""
-        happenings: list[Callable[[Machine], None]] = [
+        happenings: list[Callable[[FakeMachine], None]] = [
             self._stop, self._stop, self._start, self._start, self._hang, self._lose_rules, self._free_eip,
             self._break_calls, self._break_calls, self._lose_internet, self._switch,
         ]  # fmt: skip
         gateway = self.chance.choice(self.stage.config.groups[0].gateways)
         self.chance.choice(happenings)(self.stage.machine(gateway))
 
-    def _stop(self, machine: Machine) -> None:
+    def _stop(self, machine: FakeMachine) -> None:
         if machine.status is PowerState.RUNNING:
             self.stage.world.stop(machine.id)
             self.signals += [self.stage.state(machine.id, "Stopping"), self.stage.state(machine.id, "Stopped")]
 
-    def _start(self, machine: Machine) -> None:
+    def _start(self, machine: FakeMachine) -> None:
         if machine.status is PowerState.STOPPED:
             self.stage.world.start(machine.id)
             self.signals.append(self.stage.state(machine.id, "Running"))
 
-    def _hang(self, machine: Machine) -> None:
+    def _hang(self, machine: FakeMachine) -> None:
         machine.hung = True
 
-    def _lose_rules(self, machine: Machine) -> None:
+    def _lose_rules(self, machine: FakeMachine) -> None:
         machine.rules = False
 
-    def _free_eip(self, _machine: Machine) -> None:
+    def _free_eip(self, _machine: FakeMachine) -> None:
         for address in self.stage.world.addresses.values():
             if address.status is EipStatus.IN_USE:
                 address.status, address.holder = EipStatus.AVAILABLE, None
 
-    def _break_calls(self, _machine: Machine) -> None:
+    def _break_calls(self, _machine: FakeMachine) -> None:
         kind = self.chance.choice(RETRYABLE)
         self.stage.cloud.fail(
             self.chance.choice([READS, WRITES, (PointRoute,), (*READS, *WRITES)]),
@@ -81,11 +81,11 @@ class Hour:
             takes=self.chance.choice([0.1, 0.5, 3.0]),
         )
 
-    def _lose_internet(self, _machine: Machine) -> None:
+    def _lose_internet(self, _machine: FakeMachine) -> None:
         self.stage.world.internet = False
         self.stage.world.after(self.chance.uniform(5, 90), self._internet_back)
 
-    def _switch(self, machine: Machine) -> None:
+    def _switch(self, machine: FakeMachine) -> None:
         self.signals.append(person("switch", to=machine.id))
 
     def _internet_back(self) -> None:

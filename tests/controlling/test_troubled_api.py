@@ -13,10 +13,10 @@ from natkeeper.domain.decision import Decision
 from natkeeper.domain.world import World
 from natkeeper.ports import (
     AssociateEip,
+    CheckThroughProbe,
     CreateRoute,
     DeleteRoute,
     FailureKind,
-    LookThroughProbe,
     NoteRoute,
     PointRoute,
     ReadConditions,
@@ -43,7 +43,7 @@ def test_a_write_that_fails_for_a_while_is_made_when_it_can_be(stage: Stage, kin
 
 
 @pytest.mark.parametrize("kind", TRANSIENT)
-@pytest.mark.parametrize("which", [READS, WRITES, (LookThroughProbe,), (*READS, *WRITES)])
+@pytest.mark.parametrize("which", [READS, WRITES, (CheckThroughProbe,), (*READS, *WRITES)])
 def test_a_run_ends_by_its_deadline_whatever_fails(kind: FailureKind, which: tuple[type, ...]) -> None:
     """The fault never ends; the run does, and it says that people are needed."""
     stage = Stage({"prod": group(address={"follow": EIP})})
@@ -52,7 +52,7 @@ def test_a_run_ends_by_its_deadline_whatever_fails(kind: FailureKind, which: tup
     began = stage.world.now
     receipt = stage.one(stage.state(A, "Stopping"))
     assert stage.world.now - began <= timedelta(seconds=53)
-    if which != (LookThroughProbe,):
+    if which != (CheckThroughProbe,):
         assert receipt.outcome == "attention"
 
 

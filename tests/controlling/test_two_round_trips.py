@@ -10,10 +10,10 @@ from natkeeper.domain.ids import TableId
 from natkeeper.failover.reconcile import together
 from natkeeper.ports import (
     Call,
+    CheckFromFunction,
+    CheckThroughProbe,
     FailureKind,
     HandOver,
-    LookFromHere,
-    LookThroughProbe,
     PointRoute,
     ReadConditions,
     ReadEip,
@@ -55,7 +55,7 @@ def test_a_report_of_the_probe_is_as_quick(full: Stage) -> None:
     """The look that crosses no gateway is taken beside the reads."""
     full.machine(A).hung = True
     full.one(full.report())
-    assert "LookFromHere" in kinds(full, 0)
+    assert "CheckFromFunction" in kinds(full, 0)
     assert set(kinds(full, 1)) == {"PointRoute", "UnassociateEip"}
 
 
@@ -73,7 +73,7 @@ def test_what_does_not_change_is_not_read_again(full: Stage) -> None:
     full.world.stop(A)
     full.one(full.state(A, "Stopping"))
     later = {type(entry.call) for entry in full.cloud.log if entry.batch > 1}
-    assert not later & {ReadConditions, ReadNatGateway, ReadSetups, LookFromHere}
+    assert not later & {ReadConditions, ReadNatGateway, ReadSetups, CheckFromFunction}
 
 
 def test_setup_reports_are_never_read_on_an_event(full: Stage) -> None:
@@ -151,7 +151,7 @@ def test_what_is_old_is_read_again_before_it_is_acted_on(full: Stage) -> None:
 
 def test_one_groups_look_does_not_stand_before_anothers_write() -> None:
     """A round lasts as long as its slowest call: whatever is quick is asked first, whatever is slow waits for it."""
-    look, read = LookThroughProbe("p"), ReadRoutes(TableId(TABLE))
+    look, read = CheckThroughProbe("p"), ReadRoutes(TableId(TABLE))
     write = PointRoute("", TableId(TABLE), "0.0.0.0/0", hop(B), "", "")
 
     def asks(*calls: Call[Any]) -> Run[Any]:

@@ -3,7 +3,14 @@
 from __future__ import annotations
 
 from natkeeper.domain.memory import Memory, decode
-from natkeeper.ports import FailureKind, LookFromHere, LookThroughProbe, PointRoute, ReadInstances, StartLook
+from natkeeper.ports import (
+    CheckFromFunction,
+    CheckThroughProbe,
+    FailureKind,
+    PointRoute,
+    ReadInstances,
+    StartGatewayCheck,
+)
 from tests.fakes.cloud import ROUTE_WRITES, WRITES
 from tests.fakes.stage import EIP, FALLBACK, A, B, C, Stage, group, timer
 
@@ -46,7 +53,7 @@ def test_a_look_that_fails_while_the_data_plane_follows_is_taken_again(stage: St
     receipt = slow.one(slow.state(A, "Stopping"))
     assert receipt.verified is True
     assert moves(slow) == [B]
-    assert len(slow.cloud.sent(LookThroughProbe)) > 1
+    assert len(slow.cloud.sent(CheckThroughProbe)) > 1
 
 
 def test_a_dead_internet_moves_nothing(stage: Stage) -> None:
@@ -86,18 +93,18 @@ def test_when_every_candidate_fails_alike_the_route_is_held() -> None:
 
 def test_where_the_probe_cannot_be_asked_the_gateway_itself_looks(stage: Stage) -> None:
     """The probe is broken: Cloud Assistant looks in its place."""
-    stage.cloud.fail(LookThroughProbe, FailureKind.REFUSED)
+    stage.cloud.fail(CheckThroughProbe, FailureKind.REFUSED)
     stage.world.stop(A)
     receipt = stage.one(stage.state(A, "Stopping"))
     assert receipt.verified is None
     assert f"not verified: {B} is unproven, only the gateway itself was seen" in receipt.problems[-1]
     assert "the probe could not be asked" in receipt.problems[-1]
-    assert len(stage.cloud.accepted(StartLook)) == 1
+    assert len(stage.cloud.accepted(StartGatewayCheck)) == 1
 
 
 def test_a_look_that_cannot_be_had_is_no_proof_against_a_gateway(stage: Stage) -> None:
     """Neither probe nor Cloud Assistant can be asked: the move stands, unverified, and says so."""
-    stage.cloud.fail((LookThroughProbe, StartLook), FailureKind.REFUSED)
+    stage.cloud.fail((CheckThroughProbe, StartGatewayCheck), FailureKind.REFUSED)
     stage.world.stop(A)
     receipt = stage.one(stage.state(A, "Stopping"))
     assert receipt.outcome == "changed"
@@ -126,7 +133,7 @@ def test_looks_of_cloud_assistant_that_never_answer_are_given_up(stage: Stage) -
     receipt = alone.one(alone.state(A, "Stopping"))
     assert receipt.verified is None
     assert receipt.ms["total"] < 30_000
-    assert len(alone.cloud.sent(StartLook)) == 1
+    assert len(alone.cloud.sent(StartGatewayCheck)) == 1
 
 
 def test_a_report_from_before_the_move_is_not_held_against_the_new_gateway(stage: Stage) -> None:
@@ -151,7 +158,7 @@ def test_the_look_waits_for_the_eip(stage: Stage) -> None:
     follow = Stage({"prod": group(address={"follow": EIP})})
     follow.world.stop(A)
     follow.one(follow.state(A, "Stopping"))
-    looks = follow.cloud.sent(LookThroughProbe)
+    looks = follow.cloud.sent(CheckThroughProbe)
     assert len(looks) == 1
     assert (looks[0].at - follow.cloud.log[0].at).total_seconds() > 15
 
@@ -161,13 +168,13 @@ def test_the_internet_is_asked_for_at_most_once_a_run(stage: Stage) -> None:
     stage.machine(A).hung = True
     stage.machine(B).rules = False
     stage.one(stage.report())
-    assert len(stage.cloud.sent(LookFromHere)) == 1
+    assert len(stage.cloud.sent(CheckFromFunction)) == 1
 
 
 def test_a_quiet_sweep_looks_at_nothing(stage: Stage) -> None:
     """The probe is there for that; a sweep that finds all well makes no look and no write."""
     stage.one(timer())
-    assert stage.cloud.sent((LookThroughProbe, StartLook, LookFromHere)) == []
+    assert stage.cloud.sent((CheckThroughProbe, StartGatewayCheck, CheckFromFunction)) == []
 
 
 def test_a_look_by_the_way_that_the_route_has_left_proves_nothing(stage: Stage) -> None:
@@ -177,7 +184,7 @@ def test_a_look_by_the_way_that_the_route_has_left_proves_nothing(stage: Stage) 
     receipt = stage.one(stage.spot(A))
     assert receipt.verified is not True or receipt.egress_ip == "198.51.100.10"
     assert moves(stage)[0] == B
-    assert len(stage.cloud.sent(LookThroughProbe)) > 1
+    assert len(stage.cloud.sent(CheckThroughProbe)) > 1
 
 
 def test_packets_that_never_follow_leave_the_move_unverified(stage: Stage) -> None:
@@ -200,4 +207,4 @@ def test_an_address_that_follows_tells_nothing_about_the_way() -> None:
     stage.cloud.freeze(ReadInstances(stage.config.groups[0].gateways), 60.0)
     receipt = stage.one(stage.state(A, "Stopped"))
     assert receipt.verified is True
-    assert stage.cloud.sent(StartLook) == []
+    assert stage.cloud.sent(StartGatewayCheck) == []

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from natkeeper.ports import LookFromHere, PointRoute, StartLook
+from natkeeper.ports import CheckFromFunction, PointRoute, StartGatewayCheck
 from tests.fakes.stage import A, B, C, Stage, group
 
 
@@ -25,7 +25,7 @@ def test_a_gateway_that_ecs_says_is_dead_is_left_although_no_look_can_be_had() -
     receipt = stage.one(stage.report(age=2.0))
     assert stage.next_hop() == B
     assert "is Stopping" in receipt.sentence
-    assert stage.cloud.sent(LookFromHere), "the case needs the look that fails"
+    assert stage.cloud.sent(CheckFromFunction), "the case needs the look that fails"
 
 
 # ---- 10: a look that works beats a missing address -------------------------------------------------------
@@ -44,9 +44,9 @@ def test_it_stays_where_the_setup_proved_it_without_a_look_each_minute() -> None
     """The proof behind the gateway is as good, and no Cloud Assistant command is needed for it."""
     stage = hidden(probe=None, setup={"mode": "apply"})
     stage.sweeps(2)
-    looks = len(stage.cloud.sent(StartLook))
+    looks = len(stage.cloud.sent(StartGatewayCheck))
     stage.sweeps(3)
-    assert len(stage.cloud.sent(StartLook)) == looks
+    assert len(stage.cloud.sent(StartGatewayCheck)) == looks
     assert stage.next_hop() == A
     assert stage.cloud.sent(PointRoute) == []
 

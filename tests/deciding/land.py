@@ -18,9 +18,9 @@ from natkeeper.domain.decision import (
     Bridge,
     Create,
     Decision,
-    EipGive,
-    EipTake,
+    EipAssociate,
     EipTry,
+    EipUnassociate,
     Move,
     Note,
     Retire,
@@ -149,7 +149,7 @@ class Land:
         if isinstance(decision.eip, EipTry):
             so_far = replace(so_far, bindable=so_far.bindable | {decision.eip.to})
             yield so_far
-        if isinstance(decision.eip, (EipTake, EipGive)):
+        if isinstance(decision.eip, (EipUnassociate, EipAssociate)):
             yield so_far
             self._bring(decision.eip)
         if decision.changes:
@@ -169,9 +169,9 @@ class Land:
             case _:
                 return []
 
-    def _bring(self, step: EipTake | EipGive) -> None:
+    def _bring(self, step: EipUnassociate | EipAssociate) -> None:
         assert self.eip is not None
-        if isinstance(step, EipTake):
+        if isinstance(step, EipUnassociate):
             assert (self.eip.status, self.eip.holder) == (EipStatus.IN_USE, step.holder)
             self.eip = replace(self.eip, status=EipStatus.UNASSOCIATING)
         else:

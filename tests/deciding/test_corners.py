@@ -9,7 +9,7 @@ import pytest
 
 from natkeeper.domain.backoff import waits
 from natkeeper.domain.config import Route
-from natkeeper.domain.context import Here
+from natkeeper.domain.context import RouteContext
 from natkeeper.domain.coupling import after_eip, reunited
 from natkeeper.domain.decision import Bridge, EipHold, Hold, Keep, Move, Refuse
 from natkeeper.domain.health import Unhealthy, Unknown
@@ -60,7 +60,7 @@ def test_a_nat_gateway_that_is_changed_is_unknown_and_one_that_is_locked_is_not_
 def test_a_fallback_is_no_news_within_a_pause() -> None:
     """Only a gateway can have been started anew since the last round."""
     memory = Memory(rounds=1, round_at=ago(10))
-    here = Here(ROUTE, world(b=gateway(started=ago(5))), group(fallback=NAT), NOON, memory)
+    here = RouteContext(ROUTE, world(b=gateway(started=ago(5))), group(fallback=NAT), NOON, memory)
     assert waits(here, hop(A), hop(NAT)) == later(50)
     assert waits(here, hop(A), hop(B)) is None
 
@@ -94,7 +94,11 @@ def test_what_cannot_have_the_eip_is_no_last_hope() -> None:
     policy = group(address=FOLLOWS)
     refused = (Refusal(Deed.GIVE, "no", None, B),)
     hopes = [
-        list(_last_hopes(Here(ROUTE, world(a="Stopped", eip=eip(None), refusals=known), policy, NOON, NOTHING), hop(A)))
+        list(
+            _last_hopes(
+                RouteContext(ROUTE, world(a="Stopped", eip=eip(None), refusals=known), policy, NOON, NOTHING), hop(A)
+            )
+        )
         for known in ((), refused)
     ]
     assert hopes == [[hop(B)], []]

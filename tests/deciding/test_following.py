@@ -8,13 +8,13 @@ import pytest
 
 from natkeeper.domain.decision import (
     Await,
+    EipAssociate,
     EipAwait,
-    EipGive,
     EipHold,
     EipSettled,
     EipStep,
-    EipTake,
     EipTry,
+    EipUnassociate,
     Hold,
     Keep,
     Move,
@@ -86,7 +86,7 @@ def test_the_eip_leaves_the_old_gateway_beside_the_move() -> None:
     """In the same decision, so that both are under way at once."""
     found = decision(world(eip=eip(A), a="Stopped"), FOLLOW)
     assert isinstance(found.steps[0], Move)
-    assert found.eip == EipTake(EIP, A, "the EIP 198.51.100.77 leaves i-gwa, which does not own the route")
+    assert found.eip == EipUnassociate(EIP, A, "the EIP 198.51.100.77 leaves i-gwa, which does not own the route")
     assert found.sentence() == "i-gwa is Stopped; the EIP 198.51.100.77 leaves i-gwa, which does not own the route"
 
 
@@ -102,13 +102,15 @@ def test_an_eip_on_its_way_is_waited_for(status: EipStatus) -> None:
 def test_a_free_eip_goes_to_the_gateway_that_has_the_route() -> None:
     """A run that died between taking and giving is made up for."""
     found = decision(world(on=B, memory=moved(ago(60)), eip=eip(None)), FOLLOW)
-    assert found.eip == EipGive(EIP, B, "the EIP 198.51.100.77 goes to i-gwb, which owns the route")
+    assert found.eip == EipAssociate(EIP, B, "the EIP 198.51.100.77 goes to i-gwb, which owns the route")
     assert (found.changes, found.settled, found.quiet) == (True, False, False)
 
 
 def test_an_eip_bound_to_another_gateway_of_ours_is_brought_over() -> None:
     """Somebody moved the route in the console, or the EIP."""
-    assert step_for(eip(B)) == EipTake(EIP, B, "the EIP 198.51.100.77 leaves i-gwb, which does not own the route")
+    assert step_for(eip(B)) == EipUnassociate(
+        EIP, B, "the EIP 198.51.100.77 leaves i-gwb, which does not own the route"
+    )
 
 
 @pytest.mark.parametrize(
@@ -141,7 +143,7 @@ def test_no_look_is_evidence_while_the_eip_is_not_where_it_belongs() -> None:
 def test_a_marked_gateway_gets_the_eip_before_it_is_looked_at() -> None:
     """Else no look could ever clear the mark."""
     found = decision(world(memory=marked((A, ago(5))), eip=eip(None)), FOLLOW)
-    assert isinstance(found.eip, EipGive)
+    assert isinstance(found.eip, EipAssociate)
     assert isinstance(found.steps[0], Await)
     assert isinstance(decision(world(memory=marked((A, ago(5))), eip=eip(A)), FOLLOW).steps[0], Verify)
 
@@ -162,7 +164,7 @@ def test_a_gateway_that_drains_keeps_its_eip_until_the_route_has_left() -> None:
     assert (type(moving.steps[0]), moving.eip) == (Move, EipSettled())
     under_way = world(on=entry(B, status=EntryStatus.MODIFYING), a=spot(), eip=eip(A), moved={ROUTE: hop(B)})
     assert decision(under_way, FOLLOW).eip == EipSettled()
-    assert isinstance(decision(world(on=B, a=spot(), eip=eip(A), moved={ROUTE: hop(B)}), FOLLOW).eip, EipTake)
+    assert isinstance(decision(world(on=B, a=spot(), eip=eip(A), moved={ROUTE: hop(B)}), FOLLOW).eip, EipUnassociate)
     stays = decision(world(a=spot(), b="Stopped", eip=eip(A)), FOLLOW)
     assert (type(stays.steps[0]), stays.eip) == (Hold, EipSettled())
 
@@ -170,7 +172,7 @@ def test_a_gateway_that_drains_keeps_its_eip_until_the_route_has_left() -> None:
 def test_a_gateway_that_drains_gets_a_lost_eip_back_when_nothing_better_is_there() -> None:
     """The route stays on it until the last moment, and leads nowhere without the EIP."""
     found = decision(world(a=spot(), b="Stopped", eip=eip(None)), FOLLOW)
-    assert (type(found.steps[0]), type(found.eip)) == (Hold, EipGive)
+    assert (type(found.steps[0]), type(found.eip)) == (Hold, EipAssociate)
 
 
 def test_the_eip_waits_for_an_entry_that_others_are_changing() -> None:
@@ -181,13 +183,13 @@ def test_the_eip_waits_for_an_entry_that_others_are_changing() -> None:
 def test_the_eip_goes_on_while_our_own_change_of_the_entry_is_under_way() -> None:
     """This run knows where the route is going."""
     busy = entry(A, status=EntryStatus.MODIFYING)
-    assert isinstance(step_for(eip(None), on=busy, moved={ROUTE: hop(B)}), EipGive)
+    assert isinstance(step_for(eip(None), on=busy, moved={ROUTE: hop(B)}), EipAssociate)
 
 
 def test_the_eip_goes_where_the_halves_of_a_detour_lead() -> None:
     """They carry the traffic."""
     found = step_for(eip(None), on=RouteView(entry(A), (half(B, 0), half(B, 1))), a="Stopped")
-    assert isinstance(found, EipGive)
+    assert isinstance(found, EipAssociate)
     assert found.to == B
 
 
@@ -209,7 +211,7 @@ def test_with_several_tables_the_first_that_is_on_a_gateway_decides() -> None:
     policy = group(address=FOLLOWS, fallback=NAT, routes=(ROUTE, ELSEWHERE_WITHOUT_PREFERENCE))
     state = world(on=NAT, memory=moved(ago(60), "person"), eip=eip(A))
     state = replace(state, routes={**state.routes, ELSEWHERE_WITHOUT_PREFERENCE: RouteView(entry(B))})
-    assert isinstance(decision(state, policy).eip, EipTake)
+    assert isinstance(decision(state, policy).eip, EipUnassociate)
 
 
 ELSEWHERE_WITHOUT_PREFERENCE = type(ELSEWHERE)(table=ELSEWHERE.table)
@@ -227,7 +229,7 @@ def test_a_pause_stops_the_eip_as_well() -> None:
 def test_the_eip_is_left_alone_while_a_pause_is_being_written() -> None:
     """And is looked after again as soon as it is ended."""
     assert step_for(eip(B), wish=Pause(FOLLOW.name, minutes(60), "tests")) == EipSettled()
-    assert isinstance(step_for(eip(B), wish=Resume(FOLLOW.name)), EipTake)
+    assert isinstance(step_for(eip(B), wish=Resume(FOLLOW.name)), EipUnassociate)
 
 
 def test_a_forced_switch_during_a_pause_brings_the_eip_along() -> None:
@@ -235,9 +237,9 @@ def test_a_forced_switch_during_a_pause_brings_the_eip_along() -> None:
     paused = Memory(since=NOON, by="person", paused_until=later(60))
     wish = Switch(FOLLOW.name, to=B, force=True)
     under_way = world(on=B, memory=paused, eip=eip(None), wish=wish, moved={ROUTE: hop(B)})
-    assert isinstance(decision(under_way, FOLLOW).eip, EipGive)
+    assert isinstance(decision(under_way, FOLLOW).eip, EipAssociate)
     after_a_crash = world(on=B, memory=paused, eip=eip(None))
-    assert isinstance(decision(after_a_crash, FOLLOW, later(1.9)).eip, EipGive)
+    assert isinstance(decision(after_a_crash, FOLLOW, later(1.9)).eip, EipAssociate)
     assert decision(after_a_crash, FOLLOW, later(2)).eip == EipSettled()
 
 

@@ -11,7 +11,19 @@ from hypothesis import strategies as st
 
 from natkeeper.domain.config import Group, Route
 from natkeeper.domain.decide import decide
-from natkeeper.domain.decision import Bridge, Create, EipGive, EipTake, Hold, Keep, Leave, Move, Note, Refuse, Retire
+from natkeeper.domain.decision import (
+    Bridge,
+    Create,
+    EipAssociate,
+    EipUnassociate,
+    Hold,
+    Keep,
+    Leave,
+    Move,
+    Note,
+    Refuse,
+    Retire,
+)
 from natkeeper.domain.egress import EgressSeen
 from natkeeper.domain.health import Draining, Healthy, Unhealthy, Unknown
 from natkeeper.domain.ids import GroupName
@@ -261,7 +273,7 @@ def test_a_paused_group_is_left_alone(both: tuple[World, Group]) -> None:
     assert not any(isinstance(step, WRITES) for step in decision.steps)
     recent = [v.remembered.since for v in world.routes.values() if isinstance(v, RouteView)]
     if not any(since is not None and NOON - since < timedelta(seconds=120) for since in recent):
-        assert not isinstance(decision.eip, (EipTake, EipGive))
+        assert not isinstance(decision.eip, (EipUnassociate, EipAssociate))
 
 
 @given(worlds())

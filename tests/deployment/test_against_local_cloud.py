@@ -13,7 +13,7 @@ from alibabacloud_fc20230330.client import Client
 from alibabacloud_tea_openapi.models import Config
 
 from natlab.cloud.cloud import Cloud
-from natlab.deploy import Account, Overrides, Step, Template, deploy, load
+from natlab.deploy import Deployer, DeployStep, Overrides, Template, deploy, load
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -28,9 +28,9 @@ def cloud() -> Iterator[Cloud]:
 
 
 @pytest.fixture
-def account(cloud: Cloud) -> Account:
+def account(cloud: Cloud) -> Deployer:
     key = cloud.accounts.create_access_key()
-    return Account(cloud.account_id, key.access_key_id, key.access_key_secret)
+    return Deployer(cloud.account_id, key.access_key_id, key.access_key_secret)
 
 
 @pytest.fixture
@@ -49,13 +49,13 @@ def template(cloud: Cloud, tmp_path: Path) -> Template:
 
 
 @pytest.fixture
-def first(cloud: Cloud, account: Account, template: Template) -> list[Step]:
+def first(cloud: Cloud, account: Deployer, template: Template) -> list[DeployStep]:
     """What the first deployment did."""
     return deploy(template, cloud.endpoint, account)
 
 
 @pytest.fixture
-def client(cloud: Cloud, account: Account, first: list[Step]) -> Client:
+def client(cloud: Cloud, account: Deployer, first: list[DeployStep]) -> Client:
     """The SDK, after the deployment."""
     return Client(
         Config(
@@ -67,7 +67,7 @@ def client(cloud: Cloud, account: Account, first: list[Step]) -> Client:
     )
 
 
-def test_everything_new_is_created_in_order(first: list[Step]) -> None:
+def test_everything_new_is_created_in_order(first: list[DeployStep]) -> None:
     """Function by function: the function, its triggers with the timer first, then its configurations."""
     failover = [str(step) for step in first if "natkeeper-failover" in step.name]
     assert failover == [

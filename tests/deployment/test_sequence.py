@@ -18,10 +18,10 @@ from typing import Any
 import pytest
 
 from natlab.cloud.cloud import Cloud
-from natlab.cloud.kernel.faults import Fault, Kind
+from natlab.cloud.kernel.faults import CallFault, FaultKind
 from natlab.cloud.kernel.wire import Request, Response
-from natlab.deploy import Account, DeployError, Overrides, Template, deploy, load
-from tests.cli.town import Command, Town, command, town
+from natlab.deploy import Deployer, DeployError, Overrides, Template, deploy, load
+from tests.cli.town import Command, Workspace, command, town
 
 ROOT = Path(__file__).resolve().parents[2]
 RECORDED = Path(__file__).with_name("recorded.json")
@@ -102,9 +102,9 @@ def template(cloud: Cloud, folder: Path, **variables: str) -> Template:
     return load(ROOT / "s.yaml", wanted, environ={"NATKEEPER_NOTIFY": "json://example.test"})
 
 
-def account(cloud: Cloud) -> Account:
+def account(cloud: Cloud) -> Deployer:
     key = cloud.accounts.create_access_key()
-    return Account(cloud.account_id, key.access_key_id, key.access_key_secret)
+    return Deployer(cloud.account_id, key.access_key_id, key.access_key_secret)
 
 
 def recorded(cloud: Cloud) -> Recorder:
@@ -218,14 +218,16 @@ def test_a_property_that_the_api_does_not_know_is_refused(cloud: Cloud, tmp_path
 @pytest.mark.parametrize("action", ["CreateFunction", "CreateTrigger", "PutConcurrencyConfig"])
 def test_a_refusal_names_the_function_and_the_code(cloud: Cloud, tmp_path: Path, action: str) -> None:
     """What the endpoint says reaches the person who deploys."""
-    cloud.faults.add(Fault(Kind.ERROR_CODE, "fc", action, code="AccessDenied", message="not allowed", status=403))
+    cloud.faults.add(
+        CallFault(FaultKind.ERROR_CODE, "fc", action, code="AccessDenied", message="not allowed", status=403)
+    )
     with pytest.raises(DeployError, match=r"natkeeper-failover: AccessDenied: .*not allowed"):
         deploy(template(cloud, tmp_path), cloud.endpoint, account(cloud))
 
 
 def test_a_read_that_fails_otherwise_is_not_taken_for_absence(cloud: Cloud, tmp_path: Path) -> None:
     """An endpoint that breaks must not lead to a creation over something that exists."""
-    cloud.faults.add(Fault(Kind.SERVER_ERROR, "fc", "GetFunction", code="InternalServerError", status=500))
+    cloud.faults.add(CallFault(FaultKind.SERVER_ERROR, "fc", "GetFunction", code="InternalServerError", status=500))
     with pytest.raises(DeployError, match="InternalServerError"):
         deploy(template(cloud, tmp_path), cloud.endpoint, account(cloud))
 
@@ -254,7 +256,7 @@ def natkeeper(capsys: pytest.CaptureFixture[str]) -> Command:
 
 
 @pytest.fixture
-def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Town]:
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Workspace]:
     """A town in which nothing is deployed yet."""
     monkeypatch.setenv("ALIBABA_CLOUD_ECS_METADATA_DISABLED", "true")
     monkeypatch.chdir(tmp_path)
@@ -268,7 +270,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Town]:
 
 @pytest.mark.parametrize("trigger", EVENTS)
 def test_a_deployment_killed_at_a_trigger_is_named_with_the_command_that_completes_it(
-    place: Town, natkeeper: Command, trigger: str
+    place: Workspace, natkeeper: Command, trigger: str
 ) -> None:
     """Another `s deploy -y` reports success and leaves them out; the named command deploys them, and all is well."""
     with pytest.raises(KilledError):

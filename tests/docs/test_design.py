@@ -144,3 +144,18 @@ def test_no_text_names_a_module_of_the_old_layout(module: str) -> None:
     named = re.compile(rf"\b{re.escape(module)}\b|(?<![\w/]){re.escape(path)}\b")
     others = {file: text for file, text in texts().items() if file != Path(__file__)}
     assert [str(file.relative_to(ROOT)) for file, text in others.items() if named.search(text)] == []
+
+
+OLD_NAMES = (
+    *("Errand", "Here", "Seat", "Reach", "Ground", "Town", "Kept", "Looks", "Felt"),
+    *("Substrate", "NullSubstrate", "SimulatedSubstrate", "LabSubstrate"),
+    *("LookThroughProbe", "LookFromHere", "StartLook", "ReadLook", "NotLooked", "EipTake", "EipGive"),
+)
+"""Classes that are called by the words of the glossary, or of the platform, now."""
+
+
+@pytest.mark.parametrize("name", OLD_NAMES)
+def test_no_class_of_the_old_names_is_left(name: str) -> None:
+    """One word for one thing: a name that comes back brings a second word with it."""
+    defined = re.compile(rf"^ *class {name}\b", re.MULTILINE)
+    assert [str(path.relative_to(ROOT)) for path, text in texts().items() if defined.search(text)] == []

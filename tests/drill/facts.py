@@ -5,25 +5,25 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from natkeeper.drill import Attempt, Flow, Gap, Moment, Observed
+from natkeeper.drill import Flow, Gap, Moment, NewConnection, Observed
 
 FAULT = 1_700_000_000.0
 """When everything breaks."""
 RESET = "ConnectionResetError: [Errno 104] Connection reset by peer"
 
 
-def attempts(down: float = 2.0, last: float = 5.0, way: str = "out") -> tuple[Attempt, ...]:
+def attempts(down: float = 2.0, last: float = 5.0, way: str = "out") -> tuple[NewConnection, ...]:
     """One every 50 ms; lost for the first `down` - 1 seconds of the outage, in its last it works when tried again."""
     found = []
     for number in range(-20, round(last / 0.05)):
         began = FAULT + number * 0.05
         since = began - FAULT
         if not 0 <= since < down:
-            found.append(Attempt(began, began + 0.002, "", "198.51.100.1" if since < 0 else "198.51.100.2", way))
+            found.append(NewConnection(began, began + 0.002, "", "198.51.100.1" if since < 0 else "198.51.100.2", way))
         elif since < down - 1:
-            found.append(Attempt(began, began + 2.5, "TimeoutError", "", way))
+            found.append(NewConnection(began, began + 2.5, "TimeoutError", "", way))
         else:
-            found.append(Attempt(began, began + 1.003, "", "198.51.100.2", way))
+            found.append(NewConnection(began, began + 1.003, "", "198.51.100.2", way))
     return tuple(found)
 
 

@@ -16,7 +16,7 @@ from natlab.cli import main
 from natlab.drill import command
 from natlab.real import preflight
 from natlab.real.preflight import INSTEAD, NoLab
-from natlab.scenarios.record import Moment
+from natlab.scenarios.record import TimelineEntry
 from tests.drill.facts import FAULT, drill
 
 A = "i-aaaaaaaaaaaaaaaaaaaa"
@@ -78,7 +78,7 @@ def test_moments_of_a_play_get_the_words_of_a_report() -> None:
     """The run that decides began with the signal; quiet probes and unmatched events are left out; ids become names."""
 
     def heard(at: float, kind: str, who: str, what: str) -> Any:
-        return Moment(FAULT + at, kind, who, what)
+        return TimelineEntry(FAULT + at, kind, who, what)
 
     failover, probe = "natkeeper-failover", "natkeeper-probe"
     told = command._moments(

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 
-from natkeeper.drill import Attempt, Flow, Unreadable, figures, from_json, render
+from natkeeper.drill import Flow, NewConnection, UnreadableDrill, figures, from_json, render
 from natkeeper.drill.figures import pace_of
 from tests.drill.facts import FAULT, attempts, drill
 
@@ -29,7 +29,7 @@ def test_lost_is_what_got_no_answer() -> None:
 
 def test_where_every_connection_works_there_is_no_outage() -> None:
     """The time between two tries is none, however far the machine spread them."""
-    sparse = tuple(Attempt(FAULT + n * 0.4, FAULT + n * 0.4 + 0.002, "", "198.51.100.1") for n in range(-2, 12))
+    sparse = tuple(NewConnection(FAULT + n * 0.4, FAULT + n * 0.4 + 0.002, "", "198.51.100.1") for n in range(-2, 12))
     found = figures(drill(attempts=sparse))
     assert (found.outage_s, found.lost_connections, found.moments["first_packet"]) == (0.0, 0, None)
 
@@ -43,7 +43,7 @@ def test_outage_that_does_not_end_lasts_to_the_end() -> None:
 
 def test_failure_before_the_fault_is_not_hidden() -> None:
     """One lost connection among others that work is told; the outage is the time around it."""
-    lone = (Attempt(FAULT - 0.9, FAULT - 0.9, "ConnectionRefusedError"), *attempts(down=0.0))
+    lone = (NewConnection(FAULT - 0.9, FAULT - 0.9, "ConnectionRefusedError"), *attempts(down=0.0))
     found = figures(drill(attempts=tuple(sorted(lone, key=lambda each: each.began))))
     assert found.lost_connections == 1
     assert 0.0 < found.outage_s < 0.2
@@ -90,7 +90,7 @@ def test_observed_survives_being_written_and_read() -> None:
 @pytest.mark.parametrize("text", ["", "[]", '{"drill": 2}', '{"drill": 1}', '{"drill": 1, "scenario": 7}'])
 def test_what_is_no_drill_is_refused(text: str) -> None:
     """With a reason, not with a traceback of something deep inside."""
-    with pytest.raises(Unreadable):
+    with pytest.raises(UnreadableDrill):
         from_json(text)
 
 
@@ -128,7 +128,7 @@ def test_an_outage_that_is_only_the_end_of_the_recording_says_so() -> None:
 )
 def test_the_pace_is_measured_and_not_claimed(begins: list[float], says: str) -> None:
     """A probe looks as fast as its function answers."""
-    assert pace_of([Attempt(at, at + 0.01, "") for at in begins]) == says
+    assert pace_of([NewConnection(at, at + 0.01, "") for at in begins]) == says
 
 
 def test_the_picture_fits_a_phone() -> None:

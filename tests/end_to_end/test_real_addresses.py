@@ -32,7 +32,7 @@ from natkeeper.alibaba.clients import Clients
 from natkeeper.alibaba.credentials import Credentials
 from natlab.cloud.cloud import Cloud
 from natlab.cloud.fc.runtime.instances import CallableRuntime
-from natlab.cloud.kernel.accounts import Credentials as Issued
+from natlab.cloud.kernel.accounts import KeyPair as Issued
 from natlab.cloud.kernel.latencies import Latencies
 from tests.applying.test_tls import certificate
 from tests.cloud.functions_for_tests import function_body
@@ -150,7 +150,7 @@ def in_front_of(endpoint: str, pem: Path) -> Iterator[Front]:
 
 
 @dataclass
-class Place:
+class StoppedGateway:
     """A VPC whose first gateway has stopped, and the function's code directory."""
 
     cloud: Cloud
@@ -199,7 +199,7 @@ def names_of(cloud: Cloud) -> tuple[str, ...]:
 
 
 @pytest.fixture
-def place(tmp_path: Path) -> Iterator[Place]:
+def place(tmp_path: Path) -> Iterator[StoppedGateway]:
     cloud = Cloud(latencies=QUICK)
     runtime = cloud.fc.dispatcher.runtime = CallableRuntime(cloud.clock)
     runtime.handlers["natkeeper-probe"] = lambda _event, _context: b'{"ok": true, "ip": null, "reason": ""}'
@@ -229,7 +229,7 @@ def place(tmp_path: Path) -> Iterator[Place]:
         (tmp_path / "inside").mkdir()
         source = textwrap.dedent(INSIDE).replace("FRONT", str(front.port))
         (tmp_path / "inside" / "sitecustomize.py").write_text(source)
-        yield Place(cloud, front, tmp_path, pem, table, first, second)
+        yield StoppedGateway(cloud, front, tmp_path, pem, table, first, second)
     cloud.close()
 
 
@@ -238,7 +238,7 @@ SWEEP = {"triggerTime": "2026-11-28T00:00:00Z", "triggerName": "sweep", "payload
 
 @pytest.mark.parametrize("by_context", [False, True], ids=["environment", "context"])
 def test_a_failover_at_the_real_addresses_is_signed_by_the_invocation_s_own_key(
-    place: Place, *, by_context: bool
+    place: StoppedGateway, *, by_context: bool
 ) -> None:
     """Each product at its own host, TLS checked, and every request signed with the role's key and its token."""
     key = place.cloud.accounts.assume_role("natkeeper-failover")
@@ -265,7 +265,7 @@ def test_a_failover_at_the_real_addresses_is_signed_by_the_invocation_s_own_key(
     assert set(place.front.hosts) == set(names_of(place.cloud))
 
 
-def test_each_product_is_asked_at_its_own_host(place: Place) -> None:
+def test_each_product_is_asked_at_its_own_host(place: StoppedGateway) -> None:
     """The host that a request names, by the product that answered it."""
     asked: dict[str, set[str]] = defaultdict(set)
     products = {"2016-04-28": "vpc", "2014-05-26": "ecs", "2019-06-01": "oos", "2023-03-30": "fc"}
@@ -282,7 +282,7 @@ def test_each_product_is_asked_at_its_own_host(place: Place) -> None:
     }
 
 
-def test_a_key_without_its_token_is_refused_everywhere(place: Place) -> None:
+def test_a_key_without_its_token_is_refused_everywhere(place: StoppedGateway) -> None:
     """So the test above would notice a token that is dropped."""
     key = place.cloud.accounts.assume_role("natkeeper-failover")
     answer = place.invoke(key, {"action": "sweep"}, {"ALIBABA_CLOUD_SECURITY_TOKEN": ""})
@@ -291,7 +291,7 @@ def test_a_key_without_its_token_is_refused_everywhere(place: Place) -> None:
     assert not place.cloud.calls
 
 
-def test_a_warm_instance_signs_with_the_key_of_each_invocation(place: Place) -> None:
+def test_a_warm_instance_signs_with_the_key_of_each_invocation(place: StoppedGateway) -> None:
     """The platform renews the environment between two invocations of one process: the second has the new key."""
     first, second = (place.cloud.accounts.assume_role("natkeeper-failover") for _ in range(2))
     renewed = {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from natkeeper.domain.load import Figures
+from natkeeper.domain.load import GatewayLoad
 from tests.fakes.stage import EIP, A, B, Stage, group
 
 
@@ -43,10 +43,10 @@ def test_only_less_bandwidth_of_its_own_is_news(settings: dict[str, object], ban
 def test_a_bandwidth_that_is_used_up_is_told() -> None:
     """No probe is needed: the gateway's own figures say how much it sent."""
     stage = Stage({"prod": group(setup={"mode": "apply"}, probe=None)})
-    stage.machine(A).figures = Figures(100, 65536, seconds=600, sent_bytes=89 * 10**6 * 600 // 8)
+    stage.machine(A).figures = GatewayLoad(100, 65536, seconds=600, sent_bytes=89 * 10**6 * 600 // 8)
     stage.sweeps(12)
     assert stage.told_people() == []
-    stage.machine(A).figures = Figures(100, 65536, seconds=600, sent_bytes=97 * 10**6 * 600 // 8)
+    stage.machine(A).figures = GatewayLoad(100, 65536, seconds=600, sent_bytes=97 * 10**6 * 600 // 8)
     stage.sweeps(12)
     (found,) = [each for receipt in stage.told_people() for each in receipt["episodes"]]
     assert found["kind"] == "full"

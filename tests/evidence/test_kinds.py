@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from natkeeper.domain.memory import Memory, decode
-from natkeeper.ports import FailureKind, LookThroughProbe, PointRoute, StartLook, StartSetup
+from natkeeper.ports import CheckThroughProbe, FailureKind, PointRoute, StartGatewayCheck, StartSetup
 from tests.fakes.stage import FALLBACK, A, B, C, Stage, group, person
 
 
@@ -58,7 +58,7 @@ def test_a_look_on_the_gateway_does_not_cancel_the_report_of_the_probe() -> None
     """The report is some seconds old, the probe is throttled and cannot look again: what it saw stands."""
     stage = Stage({"prod": group()})
     stage.machine(A).rules = False
-    stage.cloud.fail(LookThroughProbe, FailureKind.THROTTLED)
+    stage.cloud.fail(CheckThroughProbe, FailureKind.THROTTLED)
     receipt = stage.one(stage.report(age=20))
     assert moves(stage) == [B]
     assert receipt.outcome == "changed"
@@ -69,7 +69,7 @@ def test_a_report_stands_where_nobody_can_look() -> None:
     """Neither the probe nor Cloud Assistant answers: the strongest evidence there is came with the report."""
     stage = Stage({"prod": group()})
     stage.machine(A).hung = True
-    stage.cloud.fail((LookThroughProbe, StartLook), FailureKind.REFUSED)
+    stage.cloud.fail((CheckThroughProbe, StartGatewayCheck), FailureKind.REFUSED)
     stage.one(stage.report(age=20))
     assert moves(stage) == [B]
 
@@ -80,7 +80,7 @@ def test_a_look_on_the_gateway_clears_no_mark_of_the_probe() -> None:
     stage.machine(A).rules = False
     stage.one(stage.report())
     assert set(memory(stage).marks) == {A}
-    stage.cloud.fail(LookThroughProbe, FailureKind.REFUSED)
+    stage.cloud.fail(CheckThroughProbe, FailureKind.REFUSED)
     stage.world.stop(B)
     stage.world.advance(30)
     receipt = stage.one(stage.state(B, "Stopping"))

@@ -5,16 +5,16 @@ from __future__ import annotations
 import pytest
 
 from natkeeper.domain.episodes import EpisodeKind
-from natkeeper.domain.load import PORTS, Alarms, Figures
+from natkeeper.domain.load import PORTS, Alarms, GatewayLoad
 from tests.deciding.worlds import gateway, group, world
 from tests.evidence.test_troubles import judged, kinds
 
-ROOMY = Figures(connections=100, maximum=1000, busiest="203.0.113.10:443/tcp", busiest_ports=10)
+ROOMY = GatewayLoad(connections=100, maximum=1000, busiest="203.0.113.10:443/tcp", busiest_ports=10)
 
 
 def full(**figures: object) -> list[str]:
     """What is too full, with the alarms that everybody has."""
-    return [what for what, _ in Alarms().exceeded(Figures(**{"connections": 0, "maximum": 1000, **figures}))]  # type: ignore[arg-type]
+    return [what for what, _ in Alarms().exceeded(GatewayLoad(**{"connections": 0, "maximum": 1000, **figures}))]  # type: ignore[arg-type]
 
 
 FULL = "packets in 60 s because its table of connections was full"
@@ -39,7 +39,7 @@ def test_the_alarms_that_everybody_has(figures: dict[str, object], said: list[st
 
 def test_a_table_of_unknown_size_is_not_full() -> None:
     """A report of a kernel without the figure."""
-    assert Figures(connections=7, maximum=0).connections_percent == 0
+    assert GatewayLoad(connections=7, maximum=0).connections_percent == 0
 
 
 @pytest.mark.parametrize("wrong", [{"connections": 0}, {"ports": 101}, {"drops": 0}])
@@ -51,7 +51,7 @@ def test_an_alarm_is_a_share_or_a_count(wrong: dict[str, int]) -> None:
 
 def test_a_full_gateway_is_an_episode_with_what_to_do() -> None:
     """Whichever gateway of the group it is."""
-    found = judged(world(b=gateway(figures=Figures(connections=900, maximum=1000))))
+    found = judged(world(b=gateway(figures=GatewayLoad(connections=900, maximum=1000))))
     (trouble,) = (each for each in found.troubles if each.kind is EpisodeKind.FULL)
     assert trouble.cause == "i-gwb uses 90 % of its 1000 connections"
     assert "use an instance with more memory, shorten setup.idle" in trouble.todo
@@ -61,7 +61,7 @@ def test_a_higher_alarm_is_not_reached() -> None:
     """`alarms` is the owner's to set."""
     policy = group(alarms=Alarms(connections=95))
     assert EpisodeKind.FULL not in kinds(
-        judged(world(b=gateway(figures=Figures(connections=900, maximum=1000))), policy)
+        judged(world(b=gateway(figures=GatewayLoad(connections=900, maximum=1000))), policy)
     )
 
 

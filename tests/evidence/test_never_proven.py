@@ -6,17 +6,17 @@ from dataclasses import replace
 
 import pytest
 
-from natkeeper.cli.doctor.facts import Ground
+from natkeeper.cli.doctor.facts import GroupFacts
 from natkeeper.cli.doctor.findings import Finding
 from natkeeper.cli.doctor.gateways import gateways
 from natkeeper.ports import Failure, FailureKind, StartSetup
 from tests.fakes.stage import TABLE, TABLE_2, A, B, Stage, group
 
-EMPTY = Ground({}, {}, [], {}, {}, {}, {}, {}, None, None, (), {})
+EMPTY = GroupFacts({}, {}, [], {}, {}, {}, {}, {}, None, None, (), {})
 SECOND = {"routes": [{"table": TABLE}, {"table": TABLE_2, "prefer": B}]}
 
 
-def found(stage: Stage, ground: Ground) -> list[Finding]:
+def found(stage: Stage, ground: GroupFacts) -> list[Finding]:
     """What the doctor says of evidence."""
     return [each for each in gateways(stage.config.groups[0], ground) if each.about == "evidence"]
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from natkeeper.ports import FailureKind, LookThroughProbe, StartLook, StartSetup
+from natkeeper.ports import CheckThroughProbe, FailureKind, StartGatewayCheck, StartSetup
 from tests.fakes.cloud import WRITES
 from tests.fakes.stage import NOTIFY, PROBE, TABLE, TABLE_2, A, B, Stage, group, person, timer
 
@@ -34,11 +34,11 @@ def told(stage: Stage) -> list[dict[str, Any]]:
 def test_a_probe_that_cannot_run_is_told_and_the_gateway_looked_at_another_way(condition: str) -> None:
     """Its vSwitch is gone: Cloud Assistant looks on the gateway, and a proof behind it is asked for."""
     stage = Stage({"prod": group(setup={"mode": "apply"})})
-    stage.cloud.fail(LookThroughProbe, FailureKind.REFUSED)
+    stage.cloud.fail(CheckThroughProbe, FailureKind.REFUSED)
     answer = stage.send(record(condition, {"errorMessage": "the vSwitch does not exist"}))
     (found,) = told(stage)
     assert found["cause"].endswith(f"does not look at the internet: {condition}: the vSwitch does not exist")
-    assert [call.gateway for call in stage.cloud.accepted(StartLook)] == [A]
+    assert [call.gateway for call in stage.cloud.accepted(StartGatewayCheck)] == [A]
     assert [call.gateways for call in stage.cloud.accepted(StartSetup)] == [(A,)]
     assert answer.ok is False
     assert stage.next_hop() == A
@@ -47,7 +47,7 @@ def test_a_probe_that_cannot_run_is_told_and_the_gateway_looked_at_another_way(c
 def test_a_gateway_that_fails_with_the_probe_is_left() -> None:
     """The look another way finds that the gateway itself reaches nothing."""
     stage = Stage()
-    stage.cloud.fail(LookThroughProbe, FailureKind.REFUSED)
+    stage.cloud.fail(CheckThroughProbe, FailureKind.REFUSED)
     stage.machine(A).own_ip = None
     stage.send(record("FunctionNotStarted"))
     assert stage.next_hop() == B
@@ -102,7 +102,7 @@ def test_a_probe_that_never_began_is_told_where_every_watch_is_reported() -> Non
     stage.sweeps(2)
     (found,) = told(stage)
     assert "nothing has been heard of it since 06:00:00 UTC" in found["cause"]
-    assert len(stage.cloud.sent(LookThroughProbe)) == 2, "each sweep looks as well as it can without the probe's watch"
+    assert len(stage.cloud.sent(CheckThroughProbe)) == 2, "each sweep looks as well as it can without the probe's watch"
 
 
 def test_a_probe_that_reports_a_loss_is_heard() -> None:

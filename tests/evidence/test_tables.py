@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from natkeeper.ports import FailureKind, LookThroughProbe, PointRoute, StartSetup
+from natkeeper.ports import CheckThroughProbe, FailureKind, PointRoute, StartSetup
 from tests.fakes.stage import EIP, NOTIFY, TABLE, TABLE_2, A, B, Stage, group
 from tests.fakes.world import START
 
@@ -29,7 +29,7 @@ def test_the_report_of_a_second_probe_is_about_its_own_table() -> None:
     receipt = stage.one(report_of(stage, SECOND))
     assert (stage.next_hop(TABLE), stage.next_hop(TABLE_2)) == (A, A)
     assert receipt.verified is True
-    assert {call.function for call in stage.cloud.accepted(LookThroughProbe)} == {SECOND}
+    assert {call.function for call in stage.cloud.accepted(CheckThroughProbe)} == {SECOND}
 
 
 def test_the_first_probe_says_nothing_of_the_second_table() -> None:
@@ -130,7 +130,7 @@ def test_a_zone_that_fails_with_the_probe_in_it_is_told() -> None:
     """A hangs and the probe's vSwitch is gone; what Cloud Assistant cannot see either is said."""
     stage = Stage({"prod": group(setup=APPLY)})
     stage.told.probes.reporting = True
-    stage.cloud.fail(LookThroughProbe, FailureKind.REFUSED)
+    stage.cloud.fail(CheckThroughProbe, FailureKind.REFUSED)
     stage.sweeps(2)
     stage.machine(A).hung = True
     stage.sweeps(15)

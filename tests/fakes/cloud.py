@@ -1,4 +1,4 @@
-"""`FakeCloud` performs the calls of natkeeper/ports.py on a `World`, with faults on demand, and keeps a log.
+"""`FakeCloud` performs the calls of natkeeper/ports.py on a `FakeWorld`, with faults on demand, and keeps a log.
 
 A batch is a small simulation of its own: every call of it is sent at once, each attempt arrives after half a round
 trip, and what may be tried again is tried again as the adapters do, until the call's patience or the deadline ends.
@@ -18,51 +18,51 @@ from natkeeper.domain.egress import Egress, EgressLost, EgressSeen
 from natkeeper.domain.ids import TableId
 from natkeeper.domain.observed import EipStatus, EntryStatus, NextHop, PowerState
 from natkeeper.guest.parameters import Mode
-from natkeeper.guest.report import SetupFacts, SetupProblem, SetupReport, Unreadable
+from natkeeper.guest.report import SetupFacts, SetupProblem, SetupReport, UnreadableReport
 from natkeeper.guest.script import fingerprint, script_hash
 from natkeeper.ports import (
     AssociateEip,
     Batch,
     Call,
+    CheckFromFunction,
+    CheckThroughProbe,
     CreateRoute,
     DeleteRoute,
     Failure,
     FailureKind,
+    FailureSubject,
     HandOver,
-    LookFromHere,
-    LookThroughProbe,
-    Names,
     NoteRoute,
     PointRoute,
     ReadConditions,
     ReadEip,
+    ReadGatewayCheck,
     ReadInstances,
-    ReadLook,
     ReadNatGateway,
     ReadRelay,
     ReadRoutes,
     ReadSetups,
     Result,
     SetupRun,
-    StartLook,
+    StartGatewayCheck,
     StartRelay,
     StartSetup,
     UnassociateEip,
     Wait,
 )
-from tests.fakes.world import World
+from tests.fakes.world import FakeWorld
 
 READS = (ReadRoutes, ReadInstances, ReadConditions, ReadEip, ReadNatGateway, ReadSetups)
 ROUTE_WRITES = (PointRoute, NoteRoute, CreateRoute, DeleteRoute)
 WRITES = (*ROUTE_WRITES, AssociateEip, UnassociateEip, StartSetup)
-LOOKS = (LookThroughProbe, LookFromHere, StartLook, ReadLook)
+LOOKS = (CheckThroughProbe, CheckFromFunction, StartGatewayCheck, ReadGatewayCheck)
 
 AnyCall = Call[Any]
 Which = type[Any] | tuple[type[Any], ...]
 
 
 @dataclass(slots=True)
-class Fault:
+class FakeFault:
     """What goes wrong with the next `times` attempts of calls of kind `which` that `where` accepts.
 
     `done`: the call is carried out all the same and only its answer is lost. `takes`: seconds
@@ -95,16 +95,16 @@ class _Look:
 
 
 @dataclass(order=True, slots=True)
-class _Attempt:
+class _WriteAttempt:
     arrives: datetime
     turn: int
     tries: int = field(compare=False, default=0)
 
 
 class FakeCloud:
-    """`ports.Cloud` over a `World`. `probes` says behind which table each probe function sits."""
+    """`ports.Performer` over a `FakeWorld`. `probes` says behind which table each probe function sits."""
 
-    def __init__(self, world: World, probes: dict[str, str] | None = None) -> None:
+    def __init__(self, world: FakeWorld, probes: dict[str, str] | None = None) -> None:
         self.world = world
         self.probes = probes or {}
         self.round_trip = 0.05
@@ -119,7 +119,7 @@ class FakeCloud:
         self.unprovable: set[str] = set()
         """Gateways on which the setup's proof cannot be had."""
         self.refused_hops: dict[str, str] = {}
-        self.faults: list[Fault] = []
+        self.faults: list[FakeFault] = []
         self.batches: list[Batch] = []
         self.log: list[Sent] = []
         self.handed: list[tuple[datetime, str, bytes]] = []
@@ -133,13 +133,13 @@ class FakeCloud:
 
     # ---- faults ------------------------------------------------------------------------------------------
 
-    def fail(self, which: Which, kind: FailureKind, times: int = 10**9, **more: Any) -> Fault:
+    def fail(self, which: Which, kind: FailureKind, times: int = 10**9, **more: Any) -> FakeFault:
         """Let the next `times` attempts of such calls fail; returned so that it can be ended."""
-        fault = Fault(which, kind, times, **more)
+        fault = FakeFault(which, kind, times, **more)
         self.faults.append(fault)
         return fault
 
-    def answer(self, which: Which, code: str, times: int = 10**9, status: int = 400, **more: Any) -> Fault:
+    def answer(self, which: Which, code: str, times: int = 10**9, status: int = 400, **more: Any) -> FakeFault:
         """Let the next `times` attempts of such calls be answered with Alibaba's own `code`."""
         return self.fail(which, meaning_of(code, status)[0], times, code=code, **{"takes": 0.05, **more})
 
@@ -160,7 +160,7 @@ class FakeCloud:
         self.batches.append(batch)
         results: list[Result] = [None] * len(batch)
         began, ends = self.world.now, [self.world.now]
-        pending = [_Attempt(began + timedelta(seconds=self.round_trip / 2), turn) for turn in range(len(batch))]
+        pending = [_WriteAttempt(began + timedelta(seconds=self.round_trip / 2), turn) for turn in range(len(batch))]
         while pending:
             attempt = heapq.heappop(pending)
             call = batch[attempt.turn]
@@ -179,7 +179,7 @@ class FakeCloud:
             until = min(deadline, began + timedelta(seconds=call.patience_s))
             if pause is not None and answered + timedelta(seconds=pause) < until:
                 again = answered + timedelta(seconds=pause + self.round_trip / 2)
-                heapq.heappush(pending, _Attempt(again, attempt.turn, attempt.tries + 1))
+                heapq.heappush(pending, _WriteAttempt(again, attempt.turn, attempt.tries + 1))
                 continue
             results[attempt.turn] = result
             ends.append(answered)
@@ -211,9 +211,9 @@ class FakeCloud:
         return result, self._lasts(call, result)
 
     def _lasts(self, call: AnyCall, result: Result) -> float:
-        if isinstance(result, EgressLost) and isinstance(call, (LookThroughProbe, LookFromHere)):
-            return self.look_timeout * (2 if isinstance(call, LookThroughProbe) else 1)
-        return self.round_trip / 2 + (0.1 if isinstance(call, (LookThroughProbe, LookFromHere)) else 0.0)
+        if isinstance(result, EgressLost) and isinstance(call, (CheckThroughProbe, CheckFromFunction)):
+            return self.look_timeout * (2 if isinstance(call, CheckThroughProbe) else 1)
+        return self.round_trip / 2 + (0.1 if isinstance(call, (CheckThroughProbe, CheckFromFunction)) else 0.0)
 
     # ---- one call, now -----------------------------------------------------------------------------------
 
@@ -244,7 +244,14 @@ class FakeCloud:
                 return self._write_route(call)
             case UnassociateEip() | AssociateEip():
                 return self._write_eip(call)
-            case LookThroughProbe() | LookFromHere() | StartLook() | ReadLook() | StartRelay() | ReadRelay():
+            case (
+                CheckThroughProbe()
+                | CheckFromFunction()
+                | StartGatewayCheck()
+                | ReadGatewayCheck()
+                | StartRelay()
+                | ReadRelay()
+            ):
                 return self._look(call)
             case StartSetup():
                 return self._start_setup(call)
@@ -344,25 +351,28 @@ class FakeCloud:
         self.world.associate(address, call.to)
         return None
 
-    def _look(self, call: LookThroughProbe | LookFromHere | StartLook | ReadLook | StartRelay | ReadRelay) -> Result:
+    def _look(
+        self,
+        call: CheckThroughProbe | CheckFromFunction | StartGatewayCheck | ReadGatewayCheck | StartRelay | ReadRelay,
+    ) -> Result:
         world = self.world
         match call:
             case StartRelay() | ReadRelay():
                 return self._relay(call)
-            case LookThroughProbe(function=function):
+            case CheckThroughProbe(function=function):
                 if function not in self.probes:
                     return _gone(f"there is no function {function}")
                 return self._egress(world.egress(TableId(self.probes[function])))
-            case LookFromHere():
+            case CheckFromFunction():
                 return self._egress("203.0.113.99" if world.internet and self.answers_fc else None)
-            case StartLook(gateway=gateway):
+            case StartGatewayCheck(gateway=gateway):
                 machine = world.machines.get(gateway)
                 if machine is None or machine.status is not PowerState.RUNNING:
                     return Failure(FailureKind.REFUSED, "the instance is not running", "InstanceNotRunning")
                 name = f"t-{len(self._looks) + 1}"
                 self._looks[name] = _Look(world.now + timedelta(seconds=self.assistant_s), gateway)
                 return name
-            case ReadLook(invocation=invocation):
+            case ReadGatewayCheck(invocation=invocation):
                 look = self._looks[invocation]
                 if world.now < look.ready or not world.machines[look.gateway].works:
                     return None
@@ -390,7 +400,7 @@ class FakeCloud:
     def _finish_setup(self, call: StartSetup, started: datetime) -> None:
         for gateway in call.gateways:
             machine = self.world.machines.get(gateway)
-            report: SetupReport | Unreadable = Unreadable("the command was not delivered")
+            report: SetupReport | UnreadableReport = UnreadableReport("the command was not delivered")
             if machine is not None and machine.works:
                 wrong = () if machine.rules else (SetupProblem("masquerade_off", "masquerading is off"),)
                 found = wrong
@@ -461,4 +471,4 @@ def _gone(message: str) -> Failure:
 
 def _failure(kind: FailureKind, message: str, code: str, request_id: str = "") -> Failure:
     """A failure that names what the table of codes says."""
-    return Failure(kind, message, code, request_id, meaning_of(code)[1] if code else Names.NOTHING)
+    return Failure(kind, message, code, request_id, meaning_of(code)[1] if code else FailureSubject.NOTHING)

@@ -17,7 +17,7 @@ from natkeeper.failover.run import Answer, Told, attend
 from natkeeper.ports import Batch, Result, Run, drive
 from natkeeper.receipt import Receipt
 from tests.fakes.cloud import FakeCloud
-from tests.fakes.world import Address, Timings, World
+from tests.fakes.world import Address, FakeWorld, Timings
 
 A, B, C = "i-alpha", "i-bravo", "i-charlie"
 TABLE, TABLE_2 = "vtb-one", "vtb-two"
@@ -62,7 +62,7 @@ class Stage:
         if notify:
             data["notify"] = NOTIFY
         self.config: Config = parse_config(data)
-        self.world = World(seed=seed, timings=timings)
+        self.world = FakeWorld(seed=seed, timings=timings)
         self.cloud = FakeCloud(self.world)
         self.told = Told()
         self._runs = 0

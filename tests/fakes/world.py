@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 
 from natkeeper.domain.ids import EipId, EntryId, InstanceId, InterfaceId, NatGatewayId, TableId
-from natkeeper.domain.load import Figures
+from natkeeper.domain.load import GatewayLoad
 from natkeeper.domain.observed import (
     Condition,
     Eip,
@@ -55,7 +55,7 @@ class Timings:
 
 
 @dataclass(slots=True)
-class Machine:
+class FakeMachine:
     """An ECS instance and what its guest does. `rules` says whether it masquerades and forwards.
 
     `second_ip`: the public address of its second interface, which DescribeInstances does not show.
@@ -77,7 +77,7 @@ class Machine:
     """Whether anything that it sends leaves the VPC."""
     loss: float = 0.0
     """The share of looks through it that is lost."""
-    figures: Figures | None = None
+    figures: GatewayLoad | None = None
     type: str = "ecs.g7.large"
     bandwidth: int = 100
     second_ip: str | None = None
@@ -95,7 +95,7 @@ class Machine:
 
 
 @dataclass(slots=True)
-class Entry:
+class FakeEntry:
     """A route entry. `hop` is what reads show, `carries` where the data plane sends packets."""
 
     id: EntryId
@@ -124,15 +124,15 @@ class _Due:
     action: Callable[[], None] = field(compare=False)
 
 
-class World:
+class FakeWorld:
     """One VPC and its region. Actions of people and fate are methods; reads are what the APIs would show."""
 
     def __init__(self, *, seed: int = 0, timings: Timings | None = None) -> None:
         self.now = START
         self.timings = timings or Timings()
         self.chance = random.Random(seed)
-        self.machines: dict[InstanceId, Machine] = {}
-        self.tables: dict[TableId, list[Entry]] = {}
+        self.machines: dict[InstanceId, FakeMachine] = {}
+        self.tables: dict[TableId, list[FakeEntry]] = {}
         self.addresses: dict[EipId, Address] = {}
         self.nat: dict[NatGatewayId, bool] = {}
         self.internet = True
@@ -180,15 +180,15 @@ class World:
 
     # ---- building ----------------------------------------------------------------------------------------
 
-    def add_machine(self, name: str, own_ip: str | None = None, **more: object) -> Machine:
+    def add_machine(self, name: str, own_ip: str | None = None, **more: object) -> FakeMachine:
         """Add a running instance whose guest is set up as a gateway."""
-        machine = Machine(InstanceId(name), own_ip)
+        machine = FakeMachine(InstanceId(name), own_ip)
         for key, value in more.items():
             setattr(machine, key, value)
         self.machines[machine.id] = machine
         return machine
 
-    def add_route(self, table: str, hop: NextHop | None, *, description: str = "", guarded: bool = True) -> Entry:
+    def add_route(self, table: str, hop: NextHop | None, *, description: str = "", guarded: bool = True) -> FakeEntry:
         """Add a default route that is settled; a guarded one must be carried by something from now on."""
         entry = self._new_entry(TableId(table), "0.0.0.0/0", hop, description)
         entry.status, entry.carries = EntryStatus.AVAILABLE, hop
@@ -196,8 +196,8 @@ class World:
             self.guarded.append((TableId(table), "0.0.0.0/0"))
         return entry
 
-    def _new_entry(self, table: TableId, destination: str, hop: NextHop | None, description: str) -> Entry:
-        entry = Entry(
+    def _new_entry(self, table: TableId, destination: str, hop: NextHop | None, description: str) -> FakeEntry:
+        entry = FakeEntry(
             EntryId(f"rte-{next(self._ids)}"), destination, hop, EntryStatus.PENDING, description, carries=None
         )
         self.tables.setdefault(table, []).append(entry)
@@ -249,11 +249,11 @@ class World:
 
     # ---- tasks of the VPC API ----------------------------------------------------------------------------
 
-    def entry(self, table: TableId, destination: str) -> Entry | None:
+    def entry(self, table: TableId, destination: str) -> FakeEntry | None:
         """Find the entry for exactly `destination`."""
         return next((e for e in self.tables.get(table, []) if e.destination == destination), None)
 
-    def entry_by_id(self, entry_id: EntryId) -> tuple[TableId, Entry] | None:
+    def entry_by_id(self, entry_id: EntryId) -> tuple[TableId, FakeEntry] | None:
         """Find an entry and its table."""
         found = ((t, e) for t, entries in self.tables.items() for e in entries if e.id == entry_id)
         return next(found, None)
@@ -267,7 +267,7 @@ class World:
         self._writes_until = self.now + timedelta(seconds=seconds)
         self.after(seconds, done)
 
-    def modify(self, entry: Entry, hop: NextHop, description: str) -> None:
+    def modify(self, entry: FakeEntry, hop: NextHop, description: str) -> None:
         """Change a next hop in place: Modifying, then Available, and then the packets follow."""
         entry.status = EntryStatus.MODIFYING
         self.moves.append((entry.destination, hop.id))
@@ -281,7 +281,7 @@ class World:
 
         self._task(self.timings.modify, done)
 
-    def create(self, table: TableId, destination: str, hop: NextHop, description: str) -> Entry:
+    def create(self, table: TableId, destination: str, hop: NextHop, description: str) -> FakeEntry:
         """Create an entry: Pending, then Available."""
         entry = self._new_entry(table, destination, hop, description)
 
@@ -292,7 +292,7 @@ class World:
         self._task(self.timings.create, done)
         return entry
 
-    def delete(self, table: TableId, entry: Entry) -> None:
+    def delete(self, table: TableId, entry: FakeEntry) -> None:
         """Delete an entry: Deleting, and it carries nothing from the beginning of that."""
         entry.status, entry.carries = EntryStatus.DELETING, None
         self._check_cover()
@@ -302,7 +302,7 @@ class World:
 
         self._task(self.timings.delete, done)
 
-    def _follow(self, entry: Entry) -> None:
+    def _follow(self, entry: FakeEntry) -> None:
         if entry.status is not EntryStatus.DELETING:
             entry.carries = entry.hop
 
@@ -348,7 +348,7 @@ class World:
         found = [self.machines[each] for each in ids if each in self.machines]
         return {m.id: self._instance(m) for m in found}
 
-    def _instance(self, machine: Machine) -> Instance:
+    def _instance(self, machine: FakeMachine) -> Instance:
         held = (a.id for a in self.addresses.values() if a.holder == machine.id and a.status is EipStatus.IN_USE)
         return Instance(
             machine.id,

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from natkeeper.guest import SetupProblem, SetupReport, Unreadable, parse_report
+from natkeeper.guest import SetupProblem, SetupReport, UnreadableReport, parse_report
 
 REPORT: dict[str, Any] = {
     "format": 1,
@@ -76,7 +76,7 @@ def test_the_last_report_counts() -> None:
 def test_what_is_no_report_is_unreadable_with_a_reason(output: str | bytes, reason: str) -> None:
     """Never an exception."""
     answer = parse_report(output)
-    assert isinstance(answer, Unreadable)
+    assert isinstance(answer, UnreadableReport)
     assert reason in answer.reason
 
 
@@ -91,4 +91,4 @@ def test_what_is_no_report_is_unreadable_with_a_reason(output: str | bytes, reas
 def test_garbage_never_raises(output: str | bytes) -> None:
     """Any text and any bytes give an answer, and never one that says ready."""
     answer = parse_report(output)
-    assert isinstance(answer, Unreadable) or not answer.ready
+    assert isinstance(answer, UnreadableReport) or not answer.ready

@@ -98,7 +98,7 @@ def lying() -> Iterator[Liar]:
     """Serve on loopback."""
     liar = Liar("")
 
-    class Handler(BaseHTTPRequestHandler):
+    class LyingRequestHandler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
         wbufsize = 1 << 16  # one packet an answer, or each would wait for an acknowledgement
 
@@ -118,7 +118,7 @@ def lying() -> Iterator[Liar]:
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002  the base class names it so
             """Say nothing."""
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server = ThreadingHTTPServer(("127.0.0.1", 0), LyingRequestHandler)
     server.daemon_threads = True
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
     thread.start()

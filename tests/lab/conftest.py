@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from natlab.real.dataplane import LabSubstrate
+from natlab.real.dataplane import LabDataPlane
 from natlab.real.preflight import preflight
-from tests.lab.stage import A, B, Stage
+from tests.lab.stage import A, B, LabStage
 
 _HERE = Path(__file__).parent
 
@@ -24,23 +24,23 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 @pytest.fixture(scope="session")
-def bare() -> Iterator[Stage]:
+def bare() -> Iterator[LabStage]:
     """The lab with two booted gateways as their image left them."""
-    with LabSubstrate() as lab:
-        stage = Stage(lab)
+    with LabDataPlane() as lab:
+        stage = LabStage(lab)
         stage.build()
         yield stage
 
 
 @pytest.fixture(scope="session")
-def first_reports(bare: Stage) -> dict[str, object]:
+def first_reports(bare: LabStage) -> dict[str, object]:
     """What the script said when it met each bare gateway, and what the private host saw before."""
     before = bare.way_out(0.5)
     return {"before": before, **dict(zip((A, B), bare.set_up_all(), strict=True))}
 
 
 @pytest.fixture
-def stage(bare: Stage, first_reports: dict[str, object]) -> Iterator[Stage]:
+def stage(bare: LabStage, first_reports: dict[str, object]) -> Iterator[LabStage]:
     """The lab with both gateways set up and running and the route on A, before and after the test."""
     yield bare
     bare.lab.internet_up()

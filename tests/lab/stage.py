@@ -18,7 +18,7 @@ from natkeeper.guest import (
     render,
 )
 from natkeeper.guest.script import library_command
-from natlab.real.dataplane import LabSubstrate
+from natlab.real.dataplane import LabDataPlane
 from natlab.real.internet import WEB_SERVER
 from natlab.real.machine import Machine
 from natlab.simulated.network import Dropped, Reached, Way
@@ -43,10 +43,10 @@ def eventually(question: Callable[[], bool], within_s: float = _PATIENCE_S) -> b
 
 
 @dataclass
-class Stage:
+class LabStage:
     """The lab and the words in which tests speak of it."""
 
-    lab: LabSubstrate
+    lab: LabDataPlane
 
     def build(self) -> None:
         """Two gateways that boot side by side, and a private vSwitch whose default route leads to A."""

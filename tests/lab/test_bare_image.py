@@ -9,7 +9,7 @@ import pytest
 from natlab.real.machine import Machine
 from natlab.real.rootfs import MIRROR
 from natlab.simulated.network import Reached
-from tests.lab.stage import PUBLIC, A, Stage
+from tests.lab.stage import PUBLIC, A, LabStage
 
 pytestmark = pytest.mark.lab
 
@@ -26,7 +26,7 @@ nft list ruleset 2>/dev/null || :
 
 
 @pytest.fixture
-def without_firewalld(stage: Stage) -> Iterator[Machine]:
+def without_firewalld(stage: LabStage) -> Iterator[Machine]:
     """A third gateway, without firewalld and all that came with it; a repository in its own files has them."""
     lab = stage.lab
     lab.create_instance(C, "10.0.0.13", PUBLIC)
@@ -39,7 +39,7 @@ def without_firewalld(stage: Stage) -> Iterator[Machine]:
     lab.destroy_instance(C)
 
 
-def test_image_without_firewalld_ends_up_forwarding(stage: Stage, without_firewalld: Machine) -> None:
+def test_image_without_firewalld_ends_up_forwarding(stage: LabStage, without_firewalld: Machine) -> None:
     """No firewalld, no iptables, no Python: one run installs what is missing, and packets pass."""
     assert without_firewalld.by_hand("command -v firewall-cmd iptables nft python3 || echo none") == "none\n"
     report = stage.set_up(C)

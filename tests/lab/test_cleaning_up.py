@@ -13,14 +13,14 @@ import pytest
 from natlab.real import cgroups, processes
 from natlab.real.run_directory import HOME, RunDirectory, clean_leftovers
 from natlab.simulated.network import Reached
-from tests.lab.stage import ADDRESS, A, Stage, eventually
+from tests.lab.stage import ADDRESS, A, LabStage, eventually
 
 pytestmark = pytest.mark.lab
 
 _LAB = """
 import sys
-from natlab.real.dataplane import LabSubstrate
-lab = LabSubstrate()
+from natlab.real.dataplane import LabDataPlane
+lab = LabDataPlane()
 def build():
     lab.create_vswitch("vsw-1", "10.0.0.0/24", "vpc-1")
     lab.attach_table("vsw-1", "vtb-1")
@@ -87,7 +87,7 @@ def other() -> Iterator[OtherLab]:
     RunDirectory(HOME / lab.prefix.rstrip("-")).clean()
 
 
-def test_two_labs_side_by_side(stage: Stage, other: OtherLab) -> None:
+def test_two_labs_side_by_side(stage: LabStage, other: OtherLab) -> None:
     """A second lab with the same addresses boots beside the first; its end leaves nothing, and the first as it was."""
     assert other.prefix != stage.lab.prefix
     assert _traces(other.prefix)
@@ -104,7 +104,7 @@ def test_guardian_cleans_up_after_a_signal(other: OtherLab, number: int) -> None
     assert eventually(lambda: _traces(other.prefix) == [])
 
 
-def test_next_run_cleans_up_when_the_guardian_died_too(stage: Stage, other: OtherLab) -> None:
+def test_next_run_cleans_up_when_the_guardian_died_too(stage: LabStage, other: OtherLab) -> None:
     """Leftovers whose owner is gone go with the next start; a run that lives is left alone."""
     processes.send([other.guardian], signal.SIGKILL)
     assert eventually(lambda: not processes.started(other.guardian))

@@ -9,11 +9,11 @@ from contextlib import ExitStack
 import pytest
 
 from natkeeper.guest import PortForward
-from natlab.real.measurement import Account, Measurement, Order, offer
-from tests.lab.stage import ADDRESS, HTTP_PORT, PRIVATE, A, B, Stage, eventually
+from natlab.real.measurement import HostMeasurement, Measurement, MeasurementPlan, offer
+from tests.lab.stage import ADDRESS, HTTP_PORT, PRIVATE, A, B, LabStage, eventually
 
 pytestmark = pytest.mark.lab
-_FLOWS = Order(busy=20, idle=20, udp=3)
+_FLOWS = MeasurementPlan(busy=20, idle=20, udp=3)
 ECHO_PORT = 8007
 WEB, ECHO, HIDDEN = 8022, 8023, 9000
 """Ports of the gateways: two that show who comes, and one, for UDP and TCP, that hides it."""
@@ -21,7 +21,7 @@ _LOAD = "sh /etc/natkeeper/table.sh"
 
 
 @pytest.fixture
-def joined(stage: Stage) -> Iterator[Stage]:
+def joined(stage: LabStage) -> Iterator[LabStage]:
     """Both gateways with the tunnel between them, and a private host that serves; afterwards nothing of it is left."""
     host = stage.lab.private_address(PRIVATE)
     forwards = (
@@ -46,7 +46,7 @@ def _working(measurement: Measurement, seen: str) -> bool:
     return eventually(lambda: any(attempt.seen == seen for attempt in list(measurement.account.attempts)))
 
 
-def _moved(stage: Stage, *, armed: bool) -> Account:
+def _moved(stage: LabStage, *, armed: bool) -> HostMeasurement:
     """Let a private host work while its route moves from A to B; what it noticed."""
     measurement = Measurement(stage.lab.private_host(PRIVATE), _FLOWS)
     assert _working(measurement, ADDRESS[A])
@@ -59,7 +59,7 @@ def _moved(stage: Stage, *, armed: bool) -> Account:
     return measurement.stop()
 
 
-def test_a_planned_move_keeps_every_connection(joined: Stage) -> None:
+def test_a_planned_move_keeps_every_connection(joined: LabStage) -> None:
     """Busy and idle TCP go on through the old gateway, UDP with the new address; without arming, TCP is reset."""
     account = _moved(joined, armed=True)
     assert [flow for flow in account.flows if not flow.survived] == []
@@ -70,7 +70,7 @@ def test_a_planned_move_keeps_every_connection(joined: Stage) -> None:
     assert {flow.kind for flow in account.flows if flow.survived} == {"udp"}
 
 
-def test_nothing_hangs_when_the_old_gateway_dies_meanwhile(joined: Stage) -> None:
+def test_nothing_hangs_when_the_old_gateway_dies_meanwhile(joined: LabStage) -> None:
     """The new one notices that it is silent and resets what only the old one knew; a dead one is not armed."""
     measurement = Measurement(joined.lab.private_host(PRIVATE), _FLOWS)
     assert _working(measurement, ADDRESS[A])
@@ -91,14 +91,16 @@ def test_nothing_hangs_when_the_old_gateway_dies_meanwhile(joined: Stage) -> Non
     assert eventually(lambda: ": 169.254.78.1" in joined.guest(B).by_hand(table))  # after a boot, without a setup
 
 
-def test_visitors_of_both_gateways_are_served_and_outlive_a_move(joined: Stage) -> None:
+def test_visitors_of_both_gateways_are_served_and_outlive_a_move(joined: LabStage) -> None:
     """TCP with their own addresses, UDP with the gateway's, in the middle of a move; the gateway itself as well."""
     internet = joined.lab.internet.namespace
     with ExitStack() as ending:
         visitors = []
         for gateway in (A, B):
             for echo, busy, udp in ((ECHO, 3, 0), (HIDDEN, 0, 2)):
-                order = Order((ADDRESS[gateway], WEB), (ADDRESS[gateway], echo), busy=busy, idle=busy, udp=udp)
+                order = MeasurementPlan(
+                    (ADDRESS[gateway], WEB), (ADDRESS[gateway], echo), busy=busy, idle=busy, udp=udp
+                )
                 visitors.append(Measurement(internet, order))
         ending.callback(joined.route_to, A)
         assert all(eventually(lambda v=v: len(v.account.attempts) > 10) for v in visitors)  # type: ignore[misc]
@@ -118,7 +120,7 @@ def test_visitors_of_both_gateways_are_served_and_outlive_a_move(joined: Stage) 
             assert joined.guest(gateway).by_hand(ask) == "200"
 
 
-def test_large_packets_pass_the_tunnel(joined: Stage) -> None:
+def test_large_packets_pass_the_tunnel(joined: LabStage) -> None:
     """A download's and an upload's full segments are larger than what fits beside the tunnel's own headers."""
     host, address = joined.lab.private_host(PRIVATE), "203.0.113.10"
     sizes = joined.guest(B).by_hand("cat /sys/class/net/natkeeper0/mtu; ip -o link show eth0").split()

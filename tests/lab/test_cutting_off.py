@@ -7,14 +7,14 @@ from collections.abc import Callable
 
 import pytest
 
-from natlab.real.measurement import Measurement, Order
+from natlab.real.measurement import Measurement, MeasurementPlan
 from natlab.simulated.network import Dropped, Reached
-from tests.lab.stage import PRIVATE, A, B, Stage, eventually
+from tests.lab.stage import PRIVATE, A, B, LabStage, eventually
 
 pytestmark = pytest.mark.lab
 
 
-def test_power_loss_cuts_off_at_once(stage: Stage) -> None:
+def test_power_loss_cuts_off_at_once(stage: LabStage) -> None:
     """From one packet to the next nothing passes, no agent answers, and a command that runs never ends."""
     answers: list[object] = []
     stage.lab.run(A, b"sleep 60", 60.0, answers.append)
@@ -26,7 +26,7 @@ def test_power_loss_cuts_off_at_once(stage: Stage) -> None:
     assert answers == []
 
 
-def test_orderly_stop_cuts_off_and_the_next_start_heals(stage: Stage) -> None:
+def test_orderly_stop_cuts_off_and_the_next_start_heals(stage: LabStage) -> None:
     """A system that shuts itself down is soon silent; started again, it forwards as before."""
     stage.lab.power_off(A, hard=False)
     assert eventually(stage.is_cut_off)
@@ -43,7 +43,7 @@ def test_orderly_stop_cuts_off_and_the_next_start_heals(stage: Stage) -> None:
     [(True, True, False, False), (True, False, False, True), (False, True, True, False)],
     ids=["both", "packets alone", "processes alone"],
 )
-def test_freeze(stage: Stage, packets: bool, processes: bool, forwards: bool, answers: bool) -> None:  # noqa: FBT001
+def test_freeze(stage: LabStage, packets: bool, processes: bool, forwards: bool, answers: bool) -> None:  # noqa: FBT001
     """Dropped packets cut off the private hosts, stopped processes the agent; a frozen machine is both."""
     stage.guest(A).freeze(packets=packets, processes=processes)
     assert isinstance(stage.way_out(10.0 if forwards else 0.4), Reached) is forwards
@@ -53,11 +53,11 @@ def test_freeze(stage: Stage, packets: bool, processes: bool, forwards: bool, an
     assert stage.lab.agent_alive(A)
 
 
-def test_lost_packets_are_lost_and_the_others_pass(stage: Stage) -> None:
+def test_lost_packets_are_lost_and_the_others_pass(stage: LabStage) -> None:
     """Of many questions through a gateway that loses packets some are answered and some are not."""
     stage.guest(A).lose_packets(0.25)
     try:
-        measurement = Measurement(stage.lab.private_host(PRIVATE), Order(connect=None, udp=10, pause_s=0.02))
+        measurement = Measurement(stage.lab.private_host(PRIVATE), MeasurementPlan(connect=None, udp=10, pause_s=0.02))
         time.sleep(0.5)
         flows = measurement.stop().flows
     finally:
@@ -79,7 +79,7 @@ def test_lost_packets_are_lost_and_the_others_pass(stage: Stage) -> None:
     ids=["forwarding off", "nft reject", "iptables reject", "interface unbound"],
 )
 def test_what_people_do_wrong_is_real(
-    stage: Stage, harm: Callable[[object], None], remedy: Callable[[object], None]
+    stage: LabStage, harm: Callable[[object], None], remedy: Callable[[object], None]
 ) -> None:
     """Each misfortune by hand cuts the private host off, and taking it back heals it."""
     harm(stage.guest(A))
@@ -88,7 +88,7 @@ def test_what_people_do_wrong_is_real(
     assert stage.reaches_through(A)
 
 
-def test_dead_internet_is_not_the_gateways_fault(stage: Stage) -> None:
+def test_dead_internet_is_not_the_gateways_fault(stage: LabStage) -> None:
     """When nothing out there answers, every way fails alike and the gateways stay alive."""
     stage.lab.internet_down()
     for gateway in (A, B):

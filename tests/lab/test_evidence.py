@@ -7,10 +7,10 @@ from collections.abc import Iterator
 import msgspec
 import pytest
 
-from natkeeper.domain.load import Figures
+from natkeeper.domain.load import GatewayLoad
 from natkeeper.guest import Mode, SetupReport
 from natlab.simulated.network import Reached
-from tests.lab.stage import ADDRESS, A, Stage
+from tests.lab.stage import ADDRESS, A, LabStage
 
 pytestmark = pytest.mark.lab
 
@@ -47,7 +47,7 @@ BREAKS = {
 
 
 @pytest.fixture
-def broken(stage: Stage, request: pytest.FixtureRequest) -> Iterator[str]:
+def broken(stage: LabStage, request: pytest.FixtureRequest) -> Iterator[str]:
     """Gateway A, with something that cuts real private hosts off; what the report has to say of it."""
     broke, mended, says = BREAKS[request.param]
     stage.guest(A).by_hand(broke)
@@ -56,7 +56,7 @@ def broken(stage: Stage, request: pytest.FixtureRequest) -> Iterator[str]:
 
 
 @pytest.mark.parametrize("broken", BREAKS, indirect=True)
-def test_what_cuts_real_private_hosts_is_seen_and_named(stage: Stage, broken: str) -> None:
+def test_what_cuts_real_private_hosts_is_seen_and_named(stage: LabStage, broken: str) -> None:
     """Real hosts are cut, and so is the proof."""
     assert stage.is_cut_off()
     report = stage.set_up(A, mode=Mode.CHECK)
@@ -66,7 +66,7 @@ def test_what_cuts_real_private_hosts_is_seen_and_named(stage: Stage, broken: st
 
 
 @pytest.mark.parametrize("flush", ["nft flush ruleset", "nft -f /etc/nftables.conf", "nft flush table inet firewalld"])
-def test_rules_that_the_kernel_lost_come_back(stage: Stage, flush: str) -> None:
+def test_rules_that_the_kernel_lost_come_back(stage: LabStage, flush: str) -> None:
     """firewalld still lists them all; a check names it, an apply ends it."""
     stage.guest(A).by_hand(flush)
     assert stage.is_cut_off()
@@ -77,7 +77,7 @@ def test_rules_that_the_kernel_lost_come_back(stage: Stage, flush: str) -> None:
     assert stage.set_up(A).changed == ()
 
 
-def test_a_check_proves_and_leaves_nothing_behind(stage: Stage) -> None:
+def test_a_check_proves_and_leaves_nothing_behind(stage: LabStage) -> None:
     """The interface, the rules and the tables of the proof are gone."""
     state = "ip rule; ip route show table all; ip link; ip netns; firewall-cmd --list-all"
     before = stage.guest(A).by_hand(state)
@@ -88,7 +88,7 @@ def test_a_check_proves_and_leaves_nothing_behind(stage: Stage) -> None:
     assert stage.guest(A).by_hand(state) == before
 
 
-def test_with_etc_read_only_the_running_gateway_is_repaired(stage: Stage) -> None:
+def test_with_etc_read_only_the_running_gateway_is_repaired(stage: LabStage) -> None:
     """The internet comes back; what the next boot would lack is told by a name of its own."""
     guest = stage.guest(A)
     rule = """'rule family="ipv4" source address="10.0.0.0/8" masquerade'"""
@@ -105,12 +105,12 @@ def test_with_etc_read_only_the_running_gateway_is_repaired(stage: Stage) -> Non
     assert stage.set_up(A).ready
 
 
-def test_figures_come_from_the_kernel(stage: Stage) -> None:
+def test_figures_come_from_the_kernel(stage: LabStage) -> None:
     """Connections, bytes and new connections since the report before."""
     stage.set_up(A)
     for _ in range(3):
         assert stage.way_out() == Reached(ADDRESS[A])
-    figures = msgspec.convert(stage.set_up(A).figures, Figures)
+    figures = msgspec.convert(stage.set_up(A).figures, GatewayLoad)
     assert 0 < figures.connections < figures.maximum
     assert figures.new >= 3
     assert figures.sent_packets > 0

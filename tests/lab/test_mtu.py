@@ -9,7 +9,7 @@ import pytest
 from natlab.real.internet import WEB_SERVER
 from natlab.real.namespaces import Namespace
 from natlab.real.servers import ECHO_PORT
-from tests.lab.stage import PRIVATE, A, Stage
+from tests.lab.stage import PRIVATE, A, LabStage
 
 pytestmark = pytest.mark.lab
 PATH = 1300
@@ -23,7 +23,7 @@ _PATIENCE_S = 3.0
 
 
 @pytest.fixture
-def narrow(stage: Stage) -> Iterator[Stage]:
+def narrow(stage: LabStage) -> Iterator[LabStage]:
     """A way to the internet of 1300 bytes; afterwards it is 1500 again, and nobody remembers."""
     stage.lab.narrow_internet(PATH)
     yield stage
@@ -33,7 +33,7 @@ def narrow(stage: Stage) -> Iterator[Stage]:
     _forget(stage)
 
 
-def _forget(stage: Stage) -> None:
+def _forget(stage: LabStage) -> None:
     """Nobody remembers how wide the path is."""
     stage.lab.private_host(PRIVATE).ip("route flush cache")
     stage.guest(A).by_hand("ip route flush cache")
@@ -55,13 +55,13 @@ def uploads(host: Namespace) -> int:
         return came
 
 
-def test_fragmentation_needed_reaches_the_private_host(narrow: Stage) -> None:
+def test_fragmentation_needed_reaches_the_private_host(narrow: LabStage) -> None:
     """The gateway passes on what the router told it, translated back: path MTU discovery works, clamped or not."""
     assert narrow.set_up(A, clamp_mss=False).ready
     assert uploads(narrow.lab.private_host(PRIVATE)) == SENT
 
 
-def test_a_host_that_hears_nothing_is_served_by_clamping(narrow: Stage) -> None:
+def test_a_host_that_hears_nothing_is_served_by_clamping(narrow: LabStage) -> None:
     """Its firewall drops ICMP: it needs a gateway whose own route knows the path, and clamping.
 
     What a router farther out says is translated back to the private host, so the gateway itself never learns from it.

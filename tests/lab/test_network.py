@@ -10,12 +10,12 @@ import pytest
 from natlab.real.internet import PUBLIC_SIDE, WEB_SERVER
 from natlab.real.measurement import offer
 from natlab.simulated.network import Dropped, Reached
-from tests.lab.stage import ADDRESS, HTTP_PORT, INWARD_PORT, PRIVATE, PUBLIC, TABLE, A, B, Stage
+from tests.lab.stage import ADDRESS, HTTP_PORT, INWARD_PORT, PRIVATE, PUBLIC, TABLE, A, B, LabStage
 
 pytestmark = pytest.mark.lab
 
 
-def test_address_works_both_ways(stage: Stage) -> None:
+def test_address_works_both_ways(stage: LabStage) -> None:
     """One-to-one NAT: outwards the internet sees it, inwards a forwarded port leads to the private host."""
     assert stage.lab.path_from_instance(B, WEB_SERVER) == Reached(ADDRESS[B])
     arrival = (stage.lab.private_address(PRIVATE), HTTP_PORT)
@@ -32,7 +32,7 @@ def test_address_works_both_ways(stage: Stage) -> None:
         server.communicate(timeout=5.0)
 
 
-def test_address_can_move(stage: Stage) -> None:
+def test_address_can_move(stage: LabStage) -> None:
     """Taken from one gateway and given to the other, an address leads there, and its old owner has none."""
     stage.lab.unbind_address(A, ADDRESS[A])
     stage.lab.unbind_address(B, ADDRESS[B])
@@ -48,7 +48,7 @@ def test_address_can_move(stage: Stage) -> None:
         stage.lab.bind_address(A, ADDRESS[A])
 
 
-def test_longest_prefix_wins_and_halves_cover_the_default(stage: Stage) -> None:
+def test_longest_prefix_wins_and_halves_cover_the_default(stage: LabStage) -> None:
     """Two halves through B carry what the default route through A would; removed, A carries it again."""
     stage.route_to(B, "0.0.0.0/1")
     stage.route_to(B, "128.0.0.0/1")
@@ -61,20 +61,20 @@ def test_longest_prefix_wins_and_halves_cover_the_default(stage: Stage) -> None:
     assert stage.way_out() == Reached(ADDRESS[A])
 
 
-def test_each_vswitch_follows_its_own_table(stage: Stage) -> None:
+def test_each_vswitch_follows_its_own_table(stage: LabStage) -> None:
     """The public vSwitch has no default route: its host gets nowhere while the private one does."""
     assert isinstance(stage.lab.path(PUBLIC, WEB_SERVER, patience_s=0.3), Dropped)
     assert isinstance(stage.way_out(), Reached)
     assert stage.lab.path(PUBLIC, stage.lab.private_address(PRIVATE)) == Reached("")
 
 
-def test_next_hop_that_is_not_there_drops(stage: Stage) -> None:
+def test_next_hop_that_is_not_there_drops(stage: LabStage) -> None:
     """A route to an instance nobody has is a hole, never another way out."""
     stage.route_to("i-nobody")
     assert stage.is_cut_off()
 
 
-def test_managed_nat_gateway_carries(stage: Stage) -> None:
+def test_managed_nat_gateway_carries(stage: LabStage) -> None:
     """A route to a NAT gateway leaves with its address."""
     stage.lab.bind_address("ngw-1", "198.51.100.99")
     stage.lab.set_route(TABLE, "0.0.0.0/0", "NatGateway", "ngw-1")
@@ -82,7 +82,7 @@ def test_managed_nat_gateway_carries(stage: Stage) -> None:
 
 
 @pytest.mark.parametrize("origin, seen", [({"vswitch": PRIVATE}, ADDRESS[A]), ({"public": True}, PUBLIC_SIDE)])
-def test_functions_reach_the_network_through_the_tunnel(stage: Stage, origin: dict[str, object], seen: str) -> None:
+def test_functions_reach_the_network_through_the_tunnel(stage: LabStage, origin: dict[str, object], seen: str) -> None:
     """A function in the vSwitch is seen as the private host is; one without a VPC as the platform's own."""
     with _order(stage, origin, 80) as stream:
         assert json.loads(stream.readline()) == {"ok": True}
@@ -93,7 +93,7 @@ def test_functions_reach_the_network_through_the_tunnel(stage: Stage, origin: di
         assert stream.read(len(seen)).decode() == seen
 
 
-def test_tunnel_says_refused_and_is_silent_when_packets_drop(stage: Stage) -> None:
+def test_tunnel_says_refused_and_is_silent_when_packets_drop(stage: LabStage) -> None:
     """A closed port is refused; a dropped packet is never answered."""
     with _order(stage, {"vswitch": PRIVATE}, 81) as stream:
         assert json.loads(stream.readline()) == {"ok": False, "error": "refused"}
@@ -102,7 +102,7 @@ def test_tunnel_says_refused_and_is_silent_when_packets_drop(stage: Stage) -> No
         stream.readline()
 
 
-def _order(stage: Stage, origin: dict[str, object], port: int, patience_s: float = 5.0) -> socket.SocketIO:
+def _order(stage: LabStage, origin: dict[str, object], port: int, patience_s: float = 5.0) -> socket.SocketIO:
     host, _, number = stage.lab.tunnel.address.partition(":")
     with socket.create_connection((host, int(number)), timeout=patience_s) as client:
         client.sendall(json.dumps({"from": origin, "to": [WEB_SERVER, port]}).encode() + b"\n")

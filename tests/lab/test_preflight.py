@@ -16,8 +16,8 @@ from natlab.cloud.fc.runtime import tunnel
 from natlab.real import preflight as module
 from natlab.real import servers
 from natlab.real.commands import CommandFailed
-from natlab.real.dataplane import LabSubstrate
-from natlab.real.measurement import Account, Attempt
+from natlab.real.dataplane import LabDataPlane
+from natlab.real.measurement import ConnectionAttempt, HostMeasurement
 
 
 def test_without_root_one_sentence_says_so(mocker: MockerFixture) -> None:
@@ -30,7 +30,7 @@ def test_lab_offers_the_simulated_network_instead(mocker: MockerFixture) -> None
     """Who starts the lab where it cannot be gets the sentence as an error, and another way."""
     mocker.patch.object(os, "geteuid", return_value=1000)
     with pytest.raises(module.NoLab, match=r"needs root.*simulated network.*make demo"):
-        LabSubstrate()
+        LabDataPlane()
 
 
 def test_missing_packages_are_named(mocker: MockerFixture, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -77,12 +77,12 @@ def test_resolver_ignores_what_is_no_question(query: bytes) -> None:
 
 def test_outage_is_the_longest_time_without_a_new_connection() -> None:
     """Counted from success to success, by when they succeeded; a lost attempt is counted apart."""
-    account = Account([
-        Attempt(0.0, 0.01, "", "198.51.100.1"),
-        Attempt(0.05, 2.55, "TimeoutError", ""),
-        Attempt(0.10, 1.11, "", "198.51.100.2"),
-        Attempt(1.15, 1.16, "", "198.51.100.2"),
-        Attempt(2.60, 2.61, "", "198.51.100.2"),
+    account = HostMeasurement([
+        ConnectionAttempt(0.0, 0.01, "", "198.51.100.1"),
+        ConnectionAttempt(0.05, 2.55, "TimeoutError", ""),
+        ConnectionAttempt(0.10, 1.11, "", "198.51.100.2"),
+        ConnectionAttempt(1.15, 1.16, "", "198.51.100.2"),
+        ConnectionAttempt(2.60, 2.61, "", "198.51.100.2"),
     ])  # fmt: skip
     assert account.outage_s == pytest.approx(1.45)
     assert account.lost_connections == 1
@@ -91,5 +91,7 @@ def test_outage_is_the_longest_time_without_a_new_connection() -> None:
 
 def test_outage_that_does_not_end_counts_to_the_end() -> None:
     """A measurement that ends in silence is not a measurement without an outage."""
-    account = Account([Attempt(0.0, 0.1, "", "198.51.100.1"), Attempt(0.5, 3.0, "TimeoutError", "")])
+    account = HostMeasurement(
+        [ConnectionAttempt(0.0, 0.1, "", "198.51.100.1"), ConnectionAttempt(0.5, 3.0, "TimeoutError", "")]
+    )
     assert account.outage_s == pytest.approx(2.9)

@@ -10,7 +10,7 @@ from natkeeper.domain.gateway_config import Proxy, ProxyHost, ProxyStream
 from natkeeper.guest import SetupReport
 from natlab.real.measurement import offer
 from natlab.simulated.network import Reached
-from tests.lab.stage import ADDRESS, HTTP_PORT, PRIVATE, A, Stage
+from tests.lab.stage import ADDRESS, HTTP_PORT, PRIVATE, A, LabStage
 
 pytestmark = pytest.mark.lab
 
@@ -23,7 +23,7 @@ def notes(report: SetupReport) -> set[str]:
 
 
 @pytest.fixture
-def proxied(stage: Stage) -> Iterator[Proxy]:
+def proxied(stage: LabStage) -> Iterator[Proxy]:
     """A host by name and a stream, both served by the private host; afterwards neither."""
     to = f"{stage.lab.private_address(PRIVATE)}:{HTTP_PORT}"
     with offer(stage.lab.private_host(PRIVATE), http=HTTP_PORT) as server:  # closes its pipes at the end
@@ -32,7 +32,7 @@ def proxied(stage: Stage) -> Iterator[Proxy]:
         server.kill()
 
 
-def test_a_proxy_serves_hosts_and_ports_and_goes_when_it_is_not_wanted(stage: Stage, proxied: Proxy) -> None:
+def test_a_proxy_serves_hosts_and_ports_and_goes_when_it_is_not_wanted(stage: LabStage, proxied: Proxy) -> None:
     """Installed by the image's package manager, known by its fingerprint; egress is not touched."""
     report = stage.set_up(A, proxy=proxied)
     assert (report.ready, notes(report), report.facts.forwarding) == (True, set(), "proven"), report

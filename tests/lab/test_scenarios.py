@@ -32,7 +32,7 @@ _PLAYED = [
 
 
 @pytest.fixture(scope="module")
-def stage() -> Iterator[reuse.Stage]:
+def stage() -> Iterator[reuse.ReadyWorld]:
     """Two gateways that natkeeper has set up, and people who are told."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(playing, "READY_WITHIN_S", 240.0)
@@ -40,7 +40,7 @@ def stage() -> Iterator[reuse.Stage]:
             yield kept
 
 
-def test_sweep_of_healthy_gateways_changes_nothing(stage: reuse.Stage) -> None:
+def test_sweep_of_healthy_gateways_changes_nothing(stage: reuse.ReadyWorld) -> None:
     """Nothing is written, neither to the platform nor on the gateways."""
     ready = stage.ready
     guests = [ready.ground.by_hand(ready.id(name)) for name in (A, B)]
@@ -55,6 +55,6 @@ def test_every_kind_of_drift_is_played() -> None:
 
 
 @pytest.mark.parametrize("name", _PLAYED)
-def test_scenario_ends_well_in_the_lab(stage: reuse.Stage, name: str) -> None:
+def test_scenario_ends_well_in_the_lab(stage: reuse.ReadyWorld, name: str) -> None:
     """The same scenario and verdict as on the simulated network: drift is noticed, mended and told, the route safe."""
     assert stage.play(scenario(name), _SETTING).reasons == ()

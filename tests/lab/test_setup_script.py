@@ -6,12 +6,12 @@ import pytest
 
 from natkeeper.guest import Mode, SetupReport
 from natlab.simulated.network import Dropped, Reached
-from tests.lab.stage import ADDRESS, A, B, Stage
+from tests.lab.stage import ADDRESS, A, B, LabStage
 
 pytestmark = pytest.mark.lab
 
 
-def test_bare_gateway_forwards_after_the_setup_script(stage: Stage, first_reports: dict[str, object]) -> None:
+def test_bare_gateway_forwards_after_the_setup_script(stage: LabStage, first_reports: dict[str, object]) -> None:
     """Before it nothing passes; after it the internet sees the private host with the gateway's public address."""
     assert isinstance(first_reports["before"], Dropped)
     for gateway in (A, B):
@@ -23,7 +23,7 @@ def test_bare_gateway_forwards_after_the_setup_script(stage: Stage, first_report
         assert stage.way_out() == Reached(ADDRESS[gateway])
 
 
-def test_second_run_changes_nothing(stage: Stage) -> None:
+def test_second_run_changes_nothing(stage: LabStage) -> None:
     """Run twice, the script finds everything as it wants it, and leaves it so."""
     rules = "nft list ruleset 2>/dev/null | sed 's/packets [0-9]* bytes [0-9]*//; s/handle [0-9]*//'"
     before = stage.guest(A).by_hand(rules)
@@ -32,7 +32,7 @@ def test_second_run_changes_nothing(stage: Stage) -> None:
     assert stage.guest(A).by_hand(rules) == before
 
 
-def test_forwarding_outlives_a_reboot(stage: Stage) -> None:
+def test_forwarding_outlives_a_reboot(stage: LabStage) -> None:
     """A kernel that remembers nothing forwards again from what the script wrote on disk, without another run."""
     stage.guest(A).reboot()
     assert stage.reaches_through(A)
@@ -40,7 +40,7 @@ def test_forwarding_outlives_a_reboot(stage: Stage) -> None:
     assert (report.ready, report.found) == (True, ())
 
 
-def test_drift_is_found_and_repaired(stage: Stage) -> None:
+def test_drift_is_found_and_repaired(stage: LabStage) -> None:
     """Masquerading removed for good cuts the private host off; a check names it, and an apply brings it back."""
     stage.guest(A).lose_masquerade(permanently=True)
     assert stage.is_cut_off()
@@ -51,7 +51,7 @@ def test_drift_is_found_and_repaired(stage: Stage) -> None:
     assert stage.way_out() == Reached(ADDRESS[A])
 
 
-def test_stopped_and_masked_firewalld_comes_back(stage: Stage) -> None:
+def test_stopped_and_masked_firewalld_comes_back(stage: LabStage) -> None:
     """Without firewalld nothing is masqueraded; the script unmasks and starts it."""
     stage.guest(A).stop_firewalld(mask=True)
     assert stage.is_cut_off()

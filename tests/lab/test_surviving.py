@@ -5,18 +5,18 @@ from __future__ import annotations
 import pytest
 
 from natkeeper.guest import AddressMode
-from natlab.real.measurement import Account, Measurement, Order, offer
-from tests.lab.stage import ADDRESS, HTTP_PORT, INWARD_PORT, PRIVATE, A, B, Stage, eventually
+from natlab.real.measurement import HostMeasurement, Measurement, MeasurementPlan, offer
+from tests.lab.stage import ADDRESS, HTTP_PORT, INWARD_PORT, PRIVATE, A, B, LabStage, eventually
 
 pytestmark = pytest.mark.lab
-_FLOWS = Order(busy=50, idle=50, udp=5)
+_FLOWS = MeasurementPlan(busy=50, idle=50, udp=5)
 
 
 def _working(measurement: Measurement, seen: str) -> bool:
     return any(attempt.seen == seen for attempt in list(measurement.account.attempts))
 
 
-def _cut_and_move(stage: Stage, *, with_address: bool) -> Account:
+def _cut_and_move(stage: LabStage, *, with_address: bool) -> HostMeasurement:
     """Let A lose its power and B take over, while the private host goes on working; what it noticed."""
     measurement = Measurement(stage.lab.private_host(PRIVATE), _FLOWS)
     assert eventually(lambda: _working(measurement, ADDRESS[A]))
@@ -32,7 +32,7 @@ def _cut_and_move(stage: Stage, *, with_address: bool) -> Account:
     return measurement.stop()
 
 
-def test_own_addresses_reset_connections_and_new_ones_work(stage: Stage) -> None:
+def test_own_addresses_reset_connections_and_new_ones_work(stage: LabStage) -> None:
     """Each gateway its own address: TCP flows are reset rather than left to hang, UDP goes on, new ones work."""
     account = _cut_and_move(stage, with_address=False)
     assert account.seen == [ADDRESS[A], ADDRESS[B]]
@@ -46,7 +46,7 @@ def test_own_addresses_reset_connections_and_new_ones_work(stage: Stage) -> None
     assert figures["outage_s"] > 0.3  # the private host was seen to be cut off
 
 
-def test_address_that_follows_keeps_every_connection(stage: Stage) -> None:
+def test_address_that_follows_keeps_every_connection(stage: LabStage) -> None:
     """The EIP follows: all busy, idle and UDP flows outlive their gateway."""
     stage.lab.unbind_address(B, ADDRESS[B])
     try:
@@ -64,11 +64,11 @@ def test_address_that_follows_keeps_every_connection(stage: Stage) -> None:
         assert all(report.ready for report in stage.set_up_all())
 
 
-def test_forwarded_port_is_measured_from_outside(stage: Stage) -> None:
+def test_forwarded_port_is_measured_from_outside(stage: LabStage) -> None:
     """A visitor opens connections to the private host through the gateway's address, and keeps flows there."""
     server = offer(stage.lab.private_host(PRIVATE), http=HTTP_PORT)
     try:
-        order = Order(connect=(ADDRESS[A], INWARD_PORT))
+        order = MeasurementPlan(connect=(ADDRESS[A], INWARD_PORT))
         measurement = Measurement(stage.lab.internet.namespace, order)
         assert eventually(lambda: len(measurement.account.attempts) > 10)
         account = measurement.stop()

@@ -13,7 +13,7 @@ import time
 from collections import Counter
 
 from tests.matrix.cells import cells
-from tests.matrix.playing import Outcome, Play
+from tests.matrix.playing import CellPlay, Outcome
 
 MOST_UNSEEN = 6
 
@@ -35,7 +35,7 @@ def main() -> int:
     parser.add_argument("--only", default="", metavar="WORD", help="only cells that have this in their name")
     options = parser.parse_args()
     began = time.monotonic()
-    outcomes = [Play(cell).run() for cell in cells() if options.only in str(cell)]
+    outcomes = [CellPlay(cell).run() for cell in cells() if options.only in str(cell)]
     bad = [each for each in outcomes if each.bad]
     unseen = sum(each.cell.nobody_can_see and not each.bad and each.told_s is None for each in outcomes)
     if options.json:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from natkeeper.domain.load import Figures
+from natkeeper.domain.load import GatewayLoad
 from tests.fakes.stage import EIP, PROBE, TABLE, TABLE_2, A, B, C, Stage
 
 SECOND = "natkeeper-probe-2"
@@ -97,7 +97,7 @@ def strike(stage: Stage, cell: Cell) -> None:
             machine.loss = 0.3
         case "bandwidth exhausted":
             machine.loss = 0.45
-            machine.figures = Figures(1000, 65536, seconds=600, sent_bytes=98 * 10**6 * 600 // 8)
+            machine.figures = GatewayLoad(1000, 65536, seconds=600, sent_bytes=98 * 10**6 * 600 // 8)
         case "address lost":
             _lose_address(stage, cell)
 

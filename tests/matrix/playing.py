@@ -9,7 +9,7 @@ from typing import Any
 
 from natkeeper.domain.ids import InstanceId, TableId
 from natkeeper.domain.observed import HopKind
-from natkeeper.ports import FailureKind, LookThroughProbe
+from natkeeper.ports import CheckThroughProbe, FailureKind
 from tests.fakes.stage import NOTIFY, A, Stage, timer
 from tests.matrix.cells import DEAD, STANDBY, Cell, strike, well
 
@@ -57,7 +57,7 @@ class Outcome:
 
 
 @dataclass(slots=True)
-class Play:
+class CellPlay:
     """One cell under way."""
 
     cell: Cell
@@ -79,7 +79,7 @@ class Play:
         strike(self.stage, self.cell)
         self.struck, self.heard = self.stage.world.now, len(self.stage.cloud.handed)
         if self.cell.probe == DEAD:
-            self.stage.cloud.fail(LookThroughProbe, FailureKind.REFUSED)
+            self.stage.cloud.fail(CheckThroughProbe, FailureKind.REFUSED)
         outcome = Outcome(self.cell)
         for minute in range(PLAYED_FOR):
             self.stage.world.advance(1.3)

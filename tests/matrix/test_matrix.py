@@ -61,7 +61,7 @@ def test_the_matrix_has_every_cell() -> None:
 )
 def test_a_cell_ends_as_it_is_published(cell: Cell) -> None:
     """docs/matrix.md holds what `natlab matrix` printed."""
-    outcome = playing.Play(cell).run()
+    outcome = playing.CellPlay(cell).run()
     assert not outcome.bad
     assert table([outcome]).splitlines()[-1] in PUBLISHED
 
@@ -69,7 +69,7 @@ def test_a_cell_ends_as_it_is_published(cell: Cell) -> None:
 def test_a_silent_cell_is_bad(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where nothing is ever handed over to people, no cell is good."""
     monkeypatch.setattr(Stage, "send", lambda *_: None)
-    outcome = playing.Play(Cell(ACTIVE, HANG, NONE, OWN)).run()
+    outcome = playing.CellPlay(Cell(ACTIVE, HANG, NONE, OWN)).run()
     assert (outcome.ended, outcome.bad) == ("silent", True)
 
 

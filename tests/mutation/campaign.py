@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from tests.mutation.mutants import NOTHING, Mutant
-from tests.mutation.reach import PACKAGE, ROOT, Mentions, Reach, learn
+from tests.mutation.reach import PACKAGE, ROOT, Mentions, RunCoverage, learn
 from tests.mutation.session import Plugin, collect
 from tests.mutation.trying import Attempt, Chance, Verdict, importing, swapping, try_all
 
@@ -35,7 +35,7 @@ class Unsound(Exception):
 class Learnt:
     """What a child that has imported natkeeper tells the one that has not; `early` ran while tests were collected."""
 
-    reach: Reach = field(default_factory=Reach)
+    reach: RunCoverage = field(default_factory=RunCoverage)
     early: set[tuple[str, str, int]] = field(default_factory=set)
     verdicts: dict[str, Verdict] = field(default_factory=dict)
     trouble: str = "pytest cannot collect the tests"
@@ -94,7 +94,7 @@ def _swappable(mutant: Mutant, learnt: Learnt) -> bool:
     return function is not None and (str(path_of(mutant.module)), *function) not in learnt.early
 
 
-def _tests_of(mutant: Mutant, reach: Reach, mentions: Mentions | None = None) -> dict[str, float]:
+def _tests_of(mutant: Mutant, reach: RunCoverage, mentions: Mentions | None = None) -> dict[str, float]:
     """Name the tests that may notice the mutant, the best first, with the seconds that each takes."""
     file = str(path_of(mutant.module))
     if mutant.place.function is not None:

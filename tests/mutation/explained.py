@@ -57,9 +57,9 @@ EXPLAINED: dict[str, str] = {
     ): ("at the very microsecond: a write is made once more 0.3 s later"),
     (
         "natkeeper.failover.reconcile._worth_watching: Lt becomes LtE: "
-        "if (errand.patience or account.did) and waited < BLIND_FOR and _blind(world, errand.group, decision):"
+        "if (assignment.patience or account.did) and waited < BLIND_FOR and _blind(world, assignment.group, decision):"
     ): "at the very microsecond: one more look",
-    "natkeeper.failover.reconcile._worth_watching: GtE becomes Gt: if account.did or waited >= errand.patience:": (
+    "natkeeper.failover.reconcile._worth_watching: GtE becomes Gt: if account.did or waited >= assignment.patience:": (
         "at the very microsecond: one more look"
     ),
     (

@@ -35,7 +35,7 @@ NOTHING = "nothing becomes another"
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class NodePlace:
     """Where a node is: the names around it, the outermost function, and the lines of its statement.
 
     `function` is the name and first line of the function that runs the node, None for what runs with the import.
@@ -57,7 +57,7 @@ class Mutant:
     module: str
     what: str
     text: str
-    place: Place = field(compare=False)
+    place: NodePlace = field(compare=False)
     node: int = field(compare=False)
     change: int = field(compare=False)
     source: str = field(compare=False, repr=False)
@@ -86,18 +86,18 @@ def plant(mutant: Mutant) -> ast.Module:
     tree = ast.parse(mutant.source)
     if mutant.what == NOTHING:
         return tree
-    node, place = list(_code(tree, Place()))[mutant.node]
+    node, place = list(_code(tree, NodePlace()))[mutant.node]
     _, change = list(_changes(node, place))[mutant.change]
     change(node)
     return ast.fix_missing_locations(tree)
 
 
-def code_of(source: str) -> Iterator[tuple[ast.AST, Place]]:
+def code_of(source: str) -> Iterator[tuple[ast.AST, NodePlace]]:
     """List the nodes of `source` that run, each with its place."""
-    return _code(ast.parse(source), Place())
+    return _code(ast.parse(source), NodePlace())
 
 
-def _code(node: ast.AST, place: Place) -> Iterator[tuple[ast.AST, Place]]:
+def _code(node: ast.AST, place: NodePlace) -> Iterator[tuple[ast.AST, NodePlace]]:
     for name, value in ast.iter_fields(node):
         if name in _UNREAD or (name == "keywords" and isinstance(node, ast.ClassDef)):
             continue
@@ -110,7 +110,7 @@ def _code(node: ast.AST, place: Place) -> Iterator[tuple[ast.AST, Place]]:
             yield from _code(child, there)
 
 
-def _inside(node: ast.AST, place: Place) -> Place:
+def _inside(node: ast.AST, place: NodePlace) -> NodePlace:
     """Name the place within a class or a function."""
     if not isinstance(node, (ast.ClassDef, ast.FunctionDef)):
         return place
@@ -120,7 +120,7 @@ def _inside(node: ast.AST, place: Place) -> Place:
     return replace(inside, function=(node.name, min([node.lineno, *(d.lineno for d in node.decorator_list)])))
 
 
-def _at(node: ast.AST, place: Place) -> Place:
+def _at(node: ast.AST, place: NodePlace) -> NodePlace:
     """Add the lines of a statement (of its head, where it has a body), what it binds, and which texts are prose."""
     match node:
         case ast.match_case(pattern=pattern, body=[first, *_]):
@@ -164,7 +164,7 @@ def _is_union(value: ast.AST) -> bool:
     )
 
 
-def _changes(node: ast.AST, place: Place) -> Iterator[tuple[str, Change]]:  # noqa: C901, PLR0912  a table of kinds
+def _changes(node: ast.AST, place: NodePlace) -> Iterator[tuple[str, Change]]:  # noqa: C901, PLR0912  a table of kinds
     match node:
         case ast.Compare(ops=ops):
             for number, op in enumerate(ops):

@@ -26,7 +26,7 @@ from pathlib import Path
 import pytest
 
 from tests.mutation.areas import ROOT, Area
-from tests.mutation.texts import Fault
+from tests.mutation.texts import TextMutation
 
 PROCESSOR_S = 900
 """Seconds of processor time for each process of one try."""
@@ -38,20 +38,22 @@ _PYTEST = "-x", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", "--no-header",
 class Tried:
     """What became of a fault: the test that noticed it, or None; `seconds` by the clock."""
 
-    fault: Fault
+    fault: TextMutation
     area: str
     by: str | None
     seconds: float
 
 
-def try_all(chances: Sequence[tuple[Area, Fault]], workers: int, done: Callable[[Tried], None]) -> Iterator[Tried]:
+def try_all(
+    chances: Sequence[tuple[Area, TextMutation]], workers: int, done: Callable[[Tried], None]
+) -> Iterator[Tried]:
     """Try faults side by side, each in a copy; yields in the order in which they end."""
     with tempfile.TemporaryDirectory(prefix="natkeeper-faults-") as scratch:
         trees: queue.SimpleQueue[Path] = queue.SimpleQueue()
         for number in range(workers):
             trees.put(_copy(Path(scratch, str(number), "natkeeper")))
 
-        def attempt(chance: tuple[Area, Fault]) -> Tried:
+        def attempt(chance: tuple[Area, TextMutation]) -> Tried:
             tree = trees.get()
             try:
                 tried = _try(tree, *chance)
@@ -88,7 +90,7 @@ def _copy(tree: Path) -> Path:
     return tree
 
 
-def _try(tree: Path, area: Area, fault: Fault) -> Tried:
+def _try(tree: Path, area: Area, fault: TextMutation) -> Tried:
     path, began = tree / fault.path, time.monotonic()
     before = path.read_text(encoding="utf-8")
     try:

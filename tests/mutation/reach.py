@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.mutation.mutants import Mutant, Place, code_of
+from tests.mutation.mutants import Mutant, NodePlace, code_of
 from tests.mutation.session import Plugin, run
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -21,7 +21,7 @@ Line = tuple[str, int]
 
 
 @dataclass(slots=True)
-class Reach:
+class RunCoverage:
     """What the tests do when there is no fault: the seconds and the lines of each, by the test's name."""
 
     seconds: dict[str, float] = field(default_factory=dict)
@@ -33,12 +33,12 @@ class Reach:
         return sorted({test for line in lines for test in self.lines.get(line, ())}, key=self.seconds.__getitem__)
 
 
-def learn(items: Sequence[pytest.Item], plugin: Plugin) -> Reach:
+def learn(items: Sequence[pytest.Item], plugin: Plugin) -> RunCoverage:
     """Run all tests under coverage, with a context for each; those that fail are in `failed`."""
     os.environ["COVERAGE_CORE"] = "ctrace"  # the one that knows contexts on every version of Python
     import coverage
 
-    reach = Reach()
+    reach = RunCoverage()
     plugin.on_failure = reach.failed.append
     watch = coverage.Coverage(data_file=None, config_file=False, include=[f"{PACKAGE}/*"])
     watch.start()
@@ -65,7 +65,7 @@ class Mentions:
                 for name in _names(node):
                     self._add(name, str(path), place)
 
-    def _add(self, name: str, file: str, place: Place) -> None:
+    def _add(self, name: str, file: str, place: NodePlace) -> None:
         if place.function is None:
             self.flows[name] |= place.binds
         else:

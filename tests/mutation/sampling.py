@@ -14,12 +14,12 @@ from rich.table import Column, Table
 from tests.mutation.areas import Area
 from tests.mutation.explained import EXPLAINED
 from tests.mutation.planting import Tried, try_all
-from tests.mutation.texts import Fault, faults_of
+from tests.mutation.texts import TextMutation, faults_of
 
 RECORD = Path("build/mutation-sample.json")
 
 
-def draw(areas: Sequence[Area], count: int, seed: int) -> list[tuple[Area, Fault]]:
+def draw(areas: Sequence[Area], count: int, seed: int) -> list[tuple[Area, TextMutation]]:
     """Draw `count` faults, the same number from each area as far as it goes, in random order."""
     chance = random.Random(seed)
     each, left = divmod(count, len(areas))

@@ -29,7 +29,7 @@ fi
 """
 
 
-def faults(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, source: str) -> list[texts.Fault]:
+def faults(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, source: str) -> list[texts.TextMutation]:
     """All faults of a file."""
     monkeypatch.setattr(texts, "ROOT", tmp_path)
     (tmp_path / name).write_text(source, encoding="utf-8")
@@ -78,8 +78,8 @@ def test_a_fault_in_a_copy_is_noticed_there_and_nowhere_else() -> None:
     area = Area("memory", ("shared/natkeeper/domain/memory.py",), ("tests/memory",))
     path = next(area.paths())
     before = (ROOT / path).read_text(encoding="utf-8")
-    harmless = texts.Fault(path, "nothing becomes another", "", lambda: before)
-    bad = texts.Fault(path, "everything is left out", "", lambda: before.split("\ndef ", 1)[0] + "\n")
+    harmless = texts.TextMutation(path, "nothing becomes another", "", lambda: before)
+    bad = texts.TextMutation(path, "everything is left out", "", lambda: before.split("\ndef ", 1)[0] + "\n")
     seen: list[Tried] = []
     tried = list(try_all([(area, bad), (area, harmless)], 1, seen.append))
     assert [each.by is None for each in tried] == [False, True]

@@ -28,7 +28,7 @@ _KEYWORDS = ("if ", "elif ", "else", "fi", "for ", "while ", "do", "done", "case
 
 
 @dataclass(frozen=True, slots=True)
-class Fault:
+class TextMutation:
     """One fault: what becomes of what in which file; `content` makes the whole file with it."""
 
     path: Path
@@ -43,7 +43,7 @@ class Fault:
         return f"{self.path}: {self.what}{again}: {self.text}"
 
 
-def faults_of(path: Path) -> Iterator[Fault]:
+def faults_of(path: Path) -> Iterator[TextMutation]:
     """List every fault that can be planted in a file of the repository; `path` is relative to it."""
     source = (ROOT / path).read_text(encoding="utf-8")
     twins = Counter[str]()
@@ -52,18 +52,18 @@ def faults_of(path: Path) -> Iterator[Fault]:
         yield replace(fault, twin=twins[str(fault)])
 
 
-def _python(path: Path, source: str) -> Iterator[Fault]:
+def _python(path: Path, source: str) -> Iterator[TextMutation]:
     for mutant in mutants_of(path.stem, source):
         where = ".".join(mutant.place.names)
         what = f"{where}: {mutant.what}" if where else mutant.what
-        yield Fault(path, what, mutant.text, partial(_unparsed, mutant))
+        yield TextMutation(path, what, mutant.text, partial(_unparsed, mutant))
 
 
 def _unparsed(mutant: Mutant) -> str:
     return ast.unparse(plant(mutant)) + "\n"
 
 
-def _yaml(path: Path, source: str) -> Iterator[Fault]:
+def _yaml(path: Path, source: str) -> Iterator[TextMutation]:
     """Make every value another: a number one more, a truth its opposite, a text misspelt. Keys and prose stay."""
     for node in _values(yaml.compose(source, Loader=yaml.SafeLoader)):
         start, end = node.start_mark.index, node.end_mark.index
@@ -71,7 +71,7 @@ def _yaml(path: Path, source: str) -> Iterator[Fault]:
         new = _other_scalar(node, old)
         if new is not None:
             line = source[source.rfind("\n", 0, start) + 1 : source.find("\n", start)].strip()
-            yield Fault(
+            yield TextMutation(
                 path, f"{old[:40]!r} becomes another", line, partial("".join, (source[:start], new, source[end:]))
             )
 
@@ -101,14 +101,16 @@ def _other_scalar(node: yaml.ScalarNode, old: str) -> str | None:
     return f"{old}X" if " " not in node.value or "$" in node.value else None
 
 
-def _shell(path: Path, source: str) -> Iterator[Fault]:
+def _shell(path: Path, source: str) -> Iterator[TextMutation]:
     """Turn a condition round, swap an operator, change a number, leave a command out."""
     lines = source.splitlines()
     for number, line in enumerate(lines):
         if line.lstrip().startswith("#") or not line.strip():
             continue
         for what, new in _shell_lines(line):
-            yield Fault(path, what, line.strip(), partial("\n".join, [*lines[:number], new, *lines[number + 1 :], ""]))
+            yield TextMutation(
+                path, what, line.strip(), partial("\n".join, [*lines[:number], new, *lines[number + 1 :], ""])
+            )
 
 
 def _shell_lines(line: str) -> Iterator[tuple[str, str]]:

@@ -17,9 +17,9 @@ from typing import Any
 
 import pytest
 
-from natkeeper.domain.egress import EgressLost, EgressSeen, NotLooked
+from natkeeper.domain.egress import EgressLost, EgressSeen, NotChecked
 from natkeeper.egress_check import look
-from natkeeper.ports import LookFromHere
+from natkeeper.ports import CheckFromFunction
 from tests.applying.local import Local
 
 AT = datetime(2026, 11, 23, tzinfo=timezone.utc)
@@ -61,7 +61,7 @@ def silent() -> Iterator[str]:
         yield f"127.0.0.1:{listening.getsockname()[1]}"
 
 
-def seen(*targets: str, within: float = 2.0) -> EgressSeen | EgressLost | NotLooked:
+def seen(*targets: str, within: float = 2.0) -> EgressSeen | EgressLost | NotChecked:
     """Look at `targets` at a known time."""
     return look(targets, within, lambda: AT)
 
@@ -100,7 +100,7 @@ def test_an_address_that_comes_a_little_later_is_waited_for(server: str, silent:
 def test_an_address_that_does_not_come_is_not_waited_for_long(silent: str) -> None:
     """The grace ends before the time-out does."""
     began = threading.Event()
-    ended: list[EgressSeen | EgressLost | NotLooked] = []
+    ended: list[EgressSeen | EgressLost | NotChecked] = []
 
     def go() -> None:
         began.set()
@@ -246,7 +246,7 @@ def no_descriptors() -> Iterator[None]:
 def test_a_process_without_descriptors_says_nothing_of_the_internet(target: str) -> None:
     """Too many open files is the looking process's own trouble; the resolver does not even say so."""
     found = seen(target)
-    assert isinstance(found, NotLooked)
+    assert isinstance(found, NotChecked)
     assert "too many open files" in found.reason
 
 
@@ -257,7 +257,7 @@ def test_a_process_without_threads_says_nothing_of_the_internet(monkeypatch: pyt
         raise RuntimeError("can't start new thread")
 
     monkeypatch.setattr(threading.Thread, "start", refuse)
-    assert seen(silent) == NotLooked(AT, f"{silent}: can't start new thread")
+    assert seen(silent) == NotChecked(AT, f"{silent}: can't start new thread")
 
 
 def test_one_target_that_answers_is_enough_even_for_a_process_in_want(
@@ -298,7 +298,7 @@ def full() -> Iterator[str]:
 
 
 def test_the_failover_function_looks_by_the_same_code(local: Local, server: str) -> None:
-    """LookFromHere crosses no gateway."""
-    looked = local.one(LookFromHere((f"http://{server}/ip",), 2.0))
+    """CheckFromFunction crosses no gateway."""
+    looked = local.one(CheckFromFunction((f"http://{server}/ip",), 2.0))
     assert (type(looked), looked.public_ip) == (EgressSeen, "198.51.100.7")
     assert local.asked() == []

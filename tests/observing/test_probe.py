@@ -15,10 +15,10 @@ import pytest
 
 from natkeeper.domain.config import parse_config
 from natkeeper.domain.signals import ProbeReport, parse
-from natkeeper.egress_check import Kind
+from natkeeper.egress_check import OutcomeKind
 from natkeeper.probe.handler import (
     EgressLostError,
-    Probe,
+    ProbeHandler,
     ProbeMisconfiguredError,
     Settings,
     read_settings,
@@ -51,13 +51,13 @@ CONFIG = {
 }
 
 
-class Way(VirtualPath):
+class LossyPath(VirtualPath):
     """The way to the internet, on a clock that only waits move. `lost` are the times at which it is lost.
 
     The wall clock is another one, which can step; nothing may hang on it.
     """
 
-    def __init__(self, *lost: tuple[float, float], fails: Kind = Kind.SILENT) -> None:
+    def __init__(self, *lost: tuple[float, float], fails: OutcomeKind = OutcomeKind.SILENT) -> None:
         super().__init__(self.found)
         self.lost = lost
         self.fails = fails
@@ -65,14 +65,14 @@ class Way(VirtualPath):
 
     def found(self, began: float, _timeout_s: float) -> Answer:
         lost = any(begin <= began < end for begin, end in self.lost)
-        return (0.001, self.fails) if lost else (0.1, Kind.ANSWERED)
+        return (0.001, self.fails) if lost else (0.1, OutcomeKind.ANSWERED)
 
     @property
     def looks(self) -> list[float]:
         return [round(each, 3) for each in self.began]
 
-    def probe(self, settings: Settings = IN_A_ROW) -> Probe:
-        return Probe(settings, lambda _targets: self, self.ticks, lambda: self.wall + self.now)
+    def probe(self, settings: Settings = IN_A_ROW) -> ProbeHandler:
+        return ProbeHandler(settings, lambda _targets: self, self.ticks, lambda: self.wall + self.now)
 
 
 def context(timeout: float) -> Any:
@@ -82,7 +82,7 @@ def context(timeout: float) -> Any:
 
 def test_a_watch_looks_every_interval_until_the_next_one_begins() -> None:
     """The interval counts from the beginning of a look; a minute later the timer starts the next watch."""
-    way = Way()
+    way = LossyPath()
     answer = way.probe()(TIMER, context(75))
     assert way.looks[:4] == [0.0, 1.0, 2.0, 3.0]
     assert way.looks[-1] == 59.0
@@ -91,7 +91,7 @@ def test_a_watch_looks_every_interval_until_the_next_one_begins() -> None:
 
 def test_three_lost_looks_in_a_row_are_reported_by_raising() -> None:
     """The next look after a lost one begins at once: 10.0, 10.8, 11.6, and the report is out at 12.4."""
-    way = Way((9.5, 99))
+    way = LossyPath((9.5, 99))
     with pytest.raises(EgressLostError) as raised:
         way.probe()(TIMER, context(75))
     assert way.looks[-3:] == [10.0, 10.8, 11.6]
@@ -103,14 +103,14 @@ def test_three_lost_looks_in_a_row_are_reported_by_raising() -> None:
 
 def test_two_lost_looks_are_no_report() -> None:
     """Counted in a row: one that succeeds begins anew."""
-    way = Way((9.5, 11), (20.5, 22))
+    way = LossyPath((9.5, 11), (20.5, 22))
     answer = way.probe()(TIMER, context(75))
     assert answer["lost"] == 4
 
 
 def test_errors_that_come_at_once_are_not_counted_in_one_instant() -> None:
     """A route that changes answers with an ICMP error for a moment: three looks take as long as three time-outs."""
-    way = Way((10.0, 10.5), fails=Kind.REFUSED)
+    way = LossyPath((10.0, 10.5), fails=OutcomeKind.REFUSED)
     way.probe()(TIMER, context(75))
     assert 10.0 in way.looks
     assert 10.8 in way.looks
@@ -118,7 +118,7 @@ def test_errors_that_come_at_once_are_not_counted_in_one_instant() -> None:
 
 def test_the_failover_function_understands_the_report() -> None:
     """As the failure record of the asynchronous destination, which wraps the error's message."""
-    way = Way((0, 99))
+    way = LossyPath((0, 99))
     with pytest.raises(EgressLostError) as raised:
         way.probe()(TIMER, context(75))
     record = {
@@ -134,7 +134,7 @@ def test_the_failover_function_understands_the_report() -> None:
 
 def test_a_loss_that_has_begun_is_looked_at_to_its_end() -> None:
     """The watch of this minute reports it; the next one would have to count from the beginning."""
-    way = Way((58.5, 99))
+    way = LossyPath((58.5, 99))
     with pytest.raises(EgressLostError):
         way.probe()(TIMER, context(75))
     assert round(way.now, 3) == 59.0 + 3 * 0.8
@@ -142,27 +142,27 @@ def test_a_loss_that_has_begun_is_looked_at_to_its_end() -> None:
 
 def test_a_loss_is_not_looked_at_beyond_the_functions_own_time() -> None:
     """Else the platform would end the probe, and nobody would hear of anything."""
-    way = Way((58.5, 99))
+    way = LossyPath((58.5, 99))
     assert way.probe()(TIMER, context(64))["lost"] == 3
     assert way.now <= 61
 
 
 def test_a_watch_ends_within_the_functions_own_time() -> None:
     """A function that was given less time watches for less."""
-    way = Way()
+    way = LossyPath()
     way.probe()(TIMER, context(20))
     assert way.looks[-1] < 17
 
 
 def test_a_watch_can_be_asked_for() -> None:
     """After a report the failover function starts the probe again."""
-    way = Way()
+    way = LossyPath()
     assert way.probe()('{"action":"watch"}', object())["looks"] > 50
 
 
 def test_a_watch_goes_on_for_the_one_that_ended_with_its_report() -> None:
     """And ends when that would have: each minute begins its own, and two that overlap must not become three."""
-    way = Way()
+    way = LossyPath()
     again = json.dumps({"action": "watch", "until": way.wall + 20.5})
     assert way.probe()(again, context(75))["looks"] == 21
     way.now = 20.5
@@ -170,17 +170,17 @@ def test_a_watch_goes_on_for_the_one_that_ended_with_its_report() -> None:
 
 
 def test_a_look_that_succeeds_is_one_look() -> None:
-    """The answer that LookThroughProbe reads."""
-    way = Way()
+    """The answer that CheckThroughProbe reads."""
+    way = LossyPath()
     assert way.probe()(b'{"action":"look"}', object()) == {"ok": True, "ip": ADDRESS, "reason": ""}
     assert len(way.looks) == 1
 
 
 def test_a_look_that_fails_is_taken_once_more() -> None:
     """And a second success counts."""
-    way = Way((0, 0.5))
+    way = LossyPath((0, 0.5))
     assert way.probe()(b'{"action":"look"}', object())["ok"] is True
-    lost = Way((0, 99))
+    lost = LossyPath((0, 99))
     assert lost.probe()(b'{"action":"look"}', object()) == {"ok": False, "ip": None, "reason": "no answer in time"}
     assert len(lost.looks) == 2
 
@@ -188,7 +188,7 @@ def test_a_look_that_fails_is_taken_once_more() -> None:
 @pytest.mark.parametrize("event", ["", "not json", "[]", "{}", '{"action":"format"}'])
 def test_an_event_for_somebody_else_is_ignored_with_a_reason(event: str) -> None:
     """Nothing is looked at, and nothing is raised."""
-    way = Way()
+    way = LossyPath()
     assert list(way.probe()(event, object())) == ["ignored"]
     assert way.looks == []
 

@@ -27,7 +27,7 @@ from natkeeper.ports import (
     ReadNatGateway,
     ReadRoutes,
 )
-from natlab.cloud.kernel.faults import Kind
+from natlab.cloud.kernel.faults import FaultKind
 from tests.applying.local import Local
 
 STRANGER = InstanceId("i-bp1stranger")
@@ -166,7 +166,7 @@ def test_the_same_table_is_read_once_for_everybody(local: Local) -> None:
 
 def test_one_read_that_fails_leaves_the_others_their_answers(local: Local) -> None:
     """Blindness in one place is told for that place."""
-    local.fault(Kind.ERROR_CODE, "DescribeInstancesFullStatus", code="Forbidden.RAM", status=403)
+    local.fault(FaultKind.ERROR_CODE, "DescribeInstancesFullStatus", code="Forbidden.RAM", status=403)
     instances, conditions = local.ask(ReadInstances((local.first,)), ReadConditions((local.first,)))
     assert list(instances) == [local.first]
     assert conditions.kind is FailureKind.DENIED
@@ -176,7 +176,7 @@ def test_a_read_out_of_date_is_read_as_it_stands(local: Local) -> None:
     """The adapter adds no wisdom of its own to a stale answer; the loop reads again."""
     local.advance(60)
     local.cloud.ecs.stop(local.first)
-    local.fault(Kind.STALE_READ, "DescribeInstances", seconds=30.0)
+    local.fault(FaultKind.STALE_READ, "DescribeInstances", seconds=30.0)
     stale = local.one(ReadInstances((local.first,)))
     assert stale[local.first].status is PowerState.RUNNING
     assert local.one(ReadInstances((local.first,)))[local.first].status is PowerState.STOPPING

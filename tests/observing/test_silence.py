@@ -11,18 +11,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from natkeeper.egress_check import Heard, Kind
-from natkeeper.probe.handler import EgressLostError, Probe, ProbeBrokenError, Settings
-from natkeeper.probe.loss import LOOKS_IN_SILENCE, Lost, Rule, Watch
+from natkeeper.egress_check import Heard, OutcomeKind
+from natkeeper.probe.handler import EgressLostError, ProbeBrokenError, ProbeHandler, Settings
+from natkeeper.probe.loss import LOOKS_IN_SILENCE, LossRule, Lost, PathWatch
 from natkeeper.probe.watch import Watching
 from natlab.bench.virtual import Answer, VirtualPath
 
 SILENCE = Settings("prod", ("http://www.internet.test/",), 1.0, 1.2)
 PACE = 1.2 / LOOKS_IN_SILENCE
-WELL: Answer = (0.02, Kind.ANSWERED)
-SILENT: Answer = (0.0, Kind.SILENT)
-REFUSED: Answer = (0.001, Kind.REFUSED)
-BROKEN: Answer = (0.0, Kind.BROKEN)
+WELL: Answer = (0.02, OutcomeKind.ANSWERED)
+SILENT: Answer = (0.0, OutcomeKind.SILENT)
+REFUSED: Answer = (0.001, OutcomeKind.REFUSED)
+BROKEN: Answer = (0.0, OutcomeKind.BROKEN)
 
 
 def when(usual: Answer, *other: tuple[float, float, Answer]) -> Callable[[float, float], Answer]:
@@ -30,8 +30,8 @@ def when(usual: Answer, *other: tuple[float, float, Answer]) -> Callable[[float,
     return lambda at, _: next((answer for begin, end, answer in other if begin <= at < end), usual)
 
 
-def probe(path: VirtualPath, settings: Settings = SILENCE) -> Probe:
-    return Probe(settings, lambda _targets: path, path.ticks, lambda: 1_800_000_000.0 + path.now)
+def probe(path: VirtualPath, settings: Settings = SILENCE) -> ProbeHandler:
+    return ProbeHandler(settings, lambda _targets: path, path.ticks, lambda: 1_800_000_000.0 + path.now)
 
 
 def report(path: VirtualPath, settings: Settings = SILENCE) -> dict[str, Any]:
@@ -55,14 +55,14 @@ def test_a_dead_path_is_reported_after_the_silence() -> None:
 @pytest.mark.parametrize("after", [0.001, 0.02, 0.2])
 def test_a_path_that_answers_in_time_is_looked_at_once_an_interval(after: float) -> None:
     """No more traffic than by the rule of 0.1."""
-    path = VirtualPath(when((after, Kind.ANSWERED)))
+    path = VirtualPath(when((after, OutcomeKind.ANSWERED)))
     assert probe(path).watch(60.0, 72.0) == {"group": "prod", "looks": 60, "lost": 0, "ip": "192.0.2.1"}
     assert [round(at, 3) for at in path.began] == list(range(60))
 
 
 def test_a_path_that_is_always_slow_is_looked_at_once_an_interval_as_well() -> None:
     """What is usual is not late: it is learned from the first answers, and kept from one watch to the next."""
-    path = VirtualPath(when((0.4, Kind.ANSWERED)))
+    path = VirtualPath(when((0.4, OutcomeKind.ANSWERED)))
     watching = probe(path)
     watching.watch(60.0, 72.0)
     path.began.clear()
@@ -72,19 +72,19 @@ def test_a_path_that_is_always_slow_is_looked_at_once_an_interval_as_well() -> N
 
 def test_a_slow_path_that_dies_is_given_the_time_that_it_takes() -> None:
     """Five looks must each have had twice the usual time."""
-    path = VirtualPath(when((0.4, Kind.ANSWERED), (30.5, 99, SILENT)))
+    path = VirtualPath(when((0.4, OutcomeKind.ANSWERED), (30.5, 99, SILENT)))
     assert report(path)["lasted"] == pytest.approx(5 * 0.8)
 
 
 def test_one_slow_answer_is_not_what_is_usual() -> None:
     """A SYN that is sent again answers after a second."""
-    path = VirtualPath(when(WELL, (9.5, 10.1, (1.02, Kind.ANSWERED)), (30.5, 99, SILENT)))
+    path = VirtualPath(when(WELL, (9.5, 10.1, (1.02, OutcomeKind.ANSWERED)), (30.5, 99, SILENT)))
     assert report(path)["lasted"] == pytest.approx(1.2)
 
 
 def test_a_late_look_is_not_waited_for_and_its_answer_counts() -> None:
     """The look beside it is answered at once."""
-    path = VirtualPath(when(WELL, (9.5, 10.1, (1.02, Kind.ANSWERED))))
+    path = VirtualPath(when(WELL, (9.5, 10.1, (1.02, OutcomeKind.ANSWERED))))
     answer = probe(path).watch(60.0, 72.0)
     assert [round(at, 3) for at in path.began[9:13]] == [9.0, 10.0, 10.24, 11.24]
     assert answer["lost"] == 1
@@ -124,7 +124,7 @@ def test_one_refusal_in_a_silence_makes_it_longer_and_does_not_end_it() -> None:
 @pytest.mark.parametrize("at", [9.99, 10.0, 10.001])
 def test_a_stall_of_the_probe_itself_is_no_silence(stall: float, at: float) -> None:
     """Its looks were answered meanwhile, and it hears of them when it wakes up."""
-    path = VirtualPath(when((0.05, Kind.ANSWERED)), pauses=[(at, stall)])
+    path = VirtualPath(when((0.05, OutcomeKind.ANSWERED)), pauses=[(at, stall)])
     assert probe(path).watch(60.0, 72.0)["lost"] == 0
 
 
@@ -192,7 +192,7 @@ def test_a_single_look_is_lost_after_the_silence() -> None:
 def test_a_clock_that_steps_moves_no_look_and_no_end(step: float) -> None:
     """Looks are paced by a clock that does not step; only the report is of the wall clock, as it is then."""
     path = VirtualPath(when(WELL, (30.5, 99, SILENT)))
-    watching = Probe(SILENCE, lambda _targets: path, path.ticks, lambda: 1e9 + path.now + step * (path.now > 20))
+    watching = ProbeHandler(SILENCE, lambda _targets: path, path.ticks, lambda: 1e9 + path.now + step * (path.now > 20))
     with pytest.raises(EgressLostError) as raised:
         watching.watch(60.0, 72.0)
     assert len(path.began) == 31 + 5
@@ -201,7 +201,7 @@ def test_a_clock_that_steps_moves_no_look_and_no_end(step: float) -> None:
     assert told["until"] == pytest.approx(1e9 + step + 60.0)
 
 
-KINDS = st.sampled_from([WELL, SILENT, REFUSED, BROKEN, (0.4, Kind.ANSWERED), (1.1, Kind.ANSWERED)])
+KINDS = st.sampled_from([WELL, SILENT, REFUSED, BROKEN, (0.4, OutcomeKind.ANSWERED), (1.1, OutcomeKind.ANSWERED)])
 
 
 @given(st.lists(KINDS, min_size=1, max_size=60), st.lists(st.tuples(st.floats(0, 20), st.floats(0, 2)), max_size=4))
@@ -209,11 +209,11 @@ def test_a_loss_is_only_what_nobody_answered(answers: list[Answer], pauses: list
     """Whatever becomes of looks: nothing begun within the silence before a report was answered by then."""
     path = VirtualPath(lambda _began, _s: answers[len(path.began) - 1 - len(answers)] if len(path.began) <= len(answers)
                        else SILENT, pauses=sorted(pauses))  # fmt: skip
-    rule = Rule.silence(1.2, 1.0)
-    watching = Watching(Watch(rule, deque(maxlen=9)), path, path.ticks, until=90.0, at_most=90.0)
+    rule = LossRule.silence(1.2, 1.0)
+    watching = Watching(PathWatch(rule, deque(maxlen=9)), path, path.ticks, until=90.0, at_most=90.0)
     answered: dict[int, float] = {}
     for event in watching.events():
-        if isinstance(event, Heard) and event.kind is Kind.ANSWERED:
+        if isinstance(event, Heard) and event.kind is OutcomeKind.ANSWERED:
             answered[event.look] = path.now
         if isinstance(event, Lost):
             assert not [look for look in answered if look >= event.first]

@@ -25,10 +25,10 @@ from natkeeper.packaging import (
 )
 from natkeeper.packaging import __main__ as command
 from natkeeper.packaging.bundles import CONFIG_NAME, BundleBroken
-from natkeeper.packaging.target import Target, runs_here
+from natkeeper.packaging.target import BundleTarget, runs_here
 
 PROBE = BundleSpec("probe", lock=None, configuration=CONFIG_NAME)
-OTHER = Target(name="other", python="3.9", platforms=("manylinux_2_17_x86_64",), markers=FUNCTION_COMPUTE.markers)
+OTHER = BundleTarget(name="other", python="3.9", platforms=("manylinux_2_17_x86_64",), markers=FUNCTION_COMPUTE.markers)
 HANDLER = "from natkeeper.domain import words\n\n\ndef handler(event, context):\n    return words.GREETING\n"
 
 
@@ -251,7 +251,7 @@ def test_function_compute_takes_no_wheel_newer_than_its_c_library() -> None:
 
 def test_without_the_targets_python_there_is_no_bytecode() -> None:
     """A version that this machine has not got is not compiled for; the build says so instead."""
-    assert bytecode.compiler_for(Target("x", "3.99", ("any",), ())) is None
+    assert bytecode.compiler_for(BundleTarget("x", "3.99", ("any",), ())) is None
 
 
 def run(arguments: list[str], source: Source, monkeypatch: pytest.MonkeyPatch) -> int:

@@ -16,7 +16,7 @@ import yaml
 
 from natkeeper.packaging import release
 from natlab.deploy import load
-from tests.cli.town import ROOT, Town, town
+from tests.cli.town import ROOT, Workspace, town
 
 
 @pytest.fixture(scope="module")
@@ -68,7 +68,7 @@ def test_the_wheel_asks_for_what_builds_the_one_package_without_a_wheel(wheel: P
     assert {"pip", "setuptools", "wheel", "click", "rich", "packaging", "PyYAML"} <= asked
 
 
-def run(commands: Path, place: Town, home: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+def run(commands: Path, place: Workspace, home: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     environ = {
         **{key: value for key, value in os.environ.items() if key not in ("PYTHONPATH", "NATKEEPER_CONFIG")},
         "NATKEEPER_ENDPOINT": place.cloud.endpoint,

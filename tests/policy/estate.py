@@ -28,7 +28,7 @@ from natlab.cloud.fc.runtime.instances import CallableRuntime
 from natlab.cloud.kernel.clock import VirtualClock
 from natlab.cloud.kernel.latencies import Latencies
 from natlab.cloud.sls.routes import LogStore, Project
-from tests.cli.town import SEEN_IP, Guests
+from tests.cli.town import SEEN_IP, WorkspaceGuests
 
 Json = dict[str, Any]
 FC, OOS = "fc.aliyuncs.com", "oos.aliyuncs.com"
@@ -45,7 +45,7 @@ class Estate:
 
     cloud: Cloud
     time: VirtualClock
-    guests: Guests
+    guests: WorkspaceGuests
     config: Config
     ids: Mapping[str, str]
     told: list[bytes] = field(default_factory=list)
@@ -94,7 +94,7 @@ def estate(
     without: Callable[[Grant], Grant] = lambda grant: grant, readings: Mapping[str, str] | None = None
 ) -> Iterator[Estate]:
     """Serve an estate whose roles have exactly the printed policies, but for what `without` takes from one."""
-    time, guests = VirtualClock(), Guests()
+    time, guests = VirtualClock(), WorkspaceGuests()
     cloud = Cloud(clock=time, latencies=Latencies(scale=1.0), substrate=guests, readings=readings)
     ids = _build(cloud)
     config = parse_config(_settings(cloud, ids))

@@ -6,14 +6,14 @@ from typing import Any
 
 import pytest
 
-from natkeeper.cli.policies import Names, grants, missing
+from natkeeper.cli.policies import DeployedNames, grants, missing
 from natkeeper.packaging import read_configuration
 from tests.cli.town import ROOT
 
 
 def grant(account: str = "*") -> Any:
     config, _ = read_configuration(ROOT / "natkeeper.example.yaml")
-    return grants(config, Names(account=account))["function"]
+    return grants(config, DeployedNames(account=account))["function"]
 
 
 def allow(action: Any, resource: Any = "*", **more: Any) -> dict[str, Any]:

@@ -11,16 +11,16 @@ import pytest
 
 from natkeeper.cli.policies import Grant, grants
 from natkeeper.packaging import read_configuration
-from natlab.cloud.kernel.accounts import Credentials
-from natlab.deploy import Account, DeployError
-from tests.cli.town import Command, Ended, Town, command, town
+from natlab.cloud.kernel.accounts import KeyPair
+from natlab.deploy import Deployer, DeployError
+from tests.cli.town import Command, Ended, Workspace, command, town
 
 ASSISTANT = ("ecs:DescribeInvocations", "ecs:DescribeInvocationResults")
 """Read where setups do not go through OOS."""
 
 
 @pytest.fixture
-def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Town]:
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Workspace]:
     """A town with an EIP that follows and a fallback, in whose directory commands run."""
     monkeypatch.setenv("ALIBABA_CLOUD_ECS_METADATA_DISABLED", "true")
     monkeypatch.chdir(tmp_path)
@@ -49,12 +49,12 @@ def grant_of(key: str) -> Grant:
     return grants(read_configuration(Path("natkeeper.yaml"))[0])[key]
 
 
-def become(monkeypatch: pytest.MonkeyPatch, key: Credentials) -> None:
+def become(monkeypatch: pytest.MonkeyPatch, key: KeyPair) -> None:
     monkeypatch.setenv("ALIBABA_CLOUD_ACCESS_KEY_ID", key.access_key_id)
     monkeypatch.setenv("ALIBABA_CLOUD_ACCESS_KEY_SECRET", key.access_key_secret)
 
 
-def allow(place: Town, user: str, *wanted: Grant) -> None:
+def allow(place: Workspace, user: str, *wanted: Grant) -> None:
     """Give a user exactly these grants."""
     users = place.cloud.ram.users
     users[user] = replace(users[user], policies={grant.name: grant.document() for grant in wanted})
@@ -74,7 +74,7 @@ def lines_for(action: str, purpose: str = "") -> Sequence[str]:
 
 
 def test_an_operator_needs_exactly_the_printed_permissions(
-    place: Town, natkeeper: Command, monkeypatch: pytest.MonkeyPatch
+    place: Workspace, natkeeper: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """With them every command works and the doctor sees everything; without any one, a command says which it is."""
     become(monkeypatch, place.key)
@@ -121,7 +121,7 @@ def _settled(natkeeper: Command) -> Ended:
 
 
 def test_whoever_acts_directly_needs_what_the_function_needs(
-    place: Town, natkeeper: Command, monkeypatch: pytest.MonkeyPatch
+    place: Workspace, natkeeper: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """`--direct` with the printed policy, and without it."""
     first, second = place.config["groups"]["prod"]["gateways"]
@@ -143,7 +143,7 @@ def test_whoever_acts_directly_needs_what_the_function_needs(
 
 
 def test_a_deployer_needs_exactly_the_printed_permissions(
-    place: Town, natkeeper: Command, monkeypatch: pytest.MonkeyPatch
+    place: Workspace, natkeeper: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """s.yaml and the OOS template with them; without any one statement something is refused, which is named."""
     become(monkeypatch, place.key)
@@ -163,9 +163,9 @@ def test_a_deployer_needs_exactly_the_printed_permissions(
     assert _deploys(place, natkeeper, key) == ""
 
 
-def _deploys(place: Town, natkeeper: Command, key: Credentials) -> str:
+def _deploys(place: Workspace, natkeeper: Command, key: KeyPair) -> str:
     """Deploy everything, as far as it goes; what was refused."""
-    account = Account(place.cloud.account_id, key.access_key_id, key.access_key_secret)
+    account = Deployer(place.cloud.account_id, key.access_key_id, key.access_key_secret)
     try:
         place.deploy_template(account)
     except DeployError as refused:
@@ -175,7 +175,7 @@ def _deploys(place: Town, natkeeper: Command, key: Credentials) -> str:
 
 
 def test_a_drill_needs_exactly_the_printed_permissions(
-    place: Town, natkeeper: Command, monkeypatch: pytest.MonkeyPatch
+    place: Workspace, natkeeper: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """With the operator's and the driller's it goes there and back; without any one statement it says which."""
     monkeypatch.setattr("natkeeper.cli.drill.rehearsal.BEFORE_S", 0.3)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from natkeeper.alibaba.credentials import Credentials
-from natkeeper.cli.client import Reach
+from natkeeper.cli.client import RegionClients
 from natkeeper.cli.doctor.facts import ground
 from natkeeper.cli.doctor.findings import Level
 from natkeeper.cli.doctor.routes import routes
@@ -95,7 +95,7 @@ def refused_beforehand(flow: Flow, readings: Mapping[str, str]) -> bool:
 def not_replaceable(place: Estate, name: str) -> bool:
     """Ask whether the doctor says that a route of a group cannot be moved, and what to do."""
     key = place.cloud.accounts.create_access_key()
-    reach = Reach(
+    reach = RegionClients(
         place.cloud.region,
         lambda: Credentials(key.access_key_id, key.access_key_secret, ""),
         place.cloud.endpoint,

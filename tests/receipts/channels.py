@@ -36,7 +36,7 @@ def chats() -> Iterator[Chats]:
     """Serve the web hooks; each answers what its plugin takes for success."""
     known = Chats()
 
-    class Handler(BaseHTTPRequestHandler):
+    class HttpChannelHandler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             raw = self.rfile.read(int(self.headers.get("Content-Length") or 0))
             try:
@@ -54,7 +54,7 @@ def chats() -> Iterator[Chats]:
         def log_message(self, *_: object) -> None:
             return
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server = ThreadingHTTPServer(("127.0.0.1", 0), HttpChannelHandler)
     known.port = server.server_address[1]
     with _serving(server):
         yield known
@@ -73,7 +73,7 @@ def mails() -> Iterator[Mails]:
     """Serve as much of SMTP (RFC 5321) as a client without encryption or a password asks for."""
     known = Mails()
 
-    class Handler(socketserver.StreamRequestHandler):
+    class HttpChannelHandler(socketserver.StreamRequestHandler):
         def handle(self) -> None:
             self._say("220 loopback")
             while line := self.rfile.readline().decode().strip():
@@ -93,7 +93,7 @@ def mails() -> Iterator[Mails]:
         def _say(self, text: str) -> None:
             self.wfile.write(f"{text}\r\n".encode())
 
-    server = socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler)
+    server = socketserver.ThreadingTCPServer(("127.0.0.1", 0), HttpChannelHandler)
     known.port = server.server_address[1]
     with _serving(server):
         yield known

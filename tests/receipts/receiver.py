@@ -10,7 +10,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 
-class Webhook:
+class Receiver:
     """Where a message arrives. `url` is what Apprise is given."""
 
     def __init__(self, port: int) -> None:
@@ -28,10 +28,10 @@ class Webhook:
 
 
 @contextmanager
-def webhook() -> Iterator[Webhook]:
+def webhook() -> Iterator[Receiver]:
     """Serve a webhook on a free port of loopback."""
 
-    class Handler(BaseHTTPRequestHandler):
+    class ReceivingHandler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             raw = self.rfile.read(int(self.headers.get("Content-Length") or 0))
             if hook.hangs.is_set():
@@ -51,8 +51,8 @@ def webhook() -> Iterator[Webhook]:
         def log_message(self, *_: object) -> None:
             return
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    hook = Webhook(server.server_address[1])
+    server = ThreadingHTTPServer(("127.0.0.1", 0), ReceivingHandler)
+    hook = Receiver(server.server_address[1])
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
     thread.start()
     try:

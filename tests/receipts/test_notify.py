@@ -14,19 +14,19 @@ from pytest_mock import MockerFixture
 
 from natkeeper.notify.handler import NotToldError, handler
 from natkeeper.notify.message import MOST_AT_LENGTH, Style, message
-from tests.receipts.receiver import Webhook, webhook
+from tests.receipts.receiver import Receiver, webhook
 
 pytestmark = pytest.mark.filterwarnings("ignore:'imghdr' is deprecated:DeprecationWarning")  # Apprise's, until 3.13
 
 
 @pytest.fixture
-def hook() -> Iterator[Webhook]:
+def hook() -> Iterator[Receiver]:
     with webhook() as serving:
         yield serving
 
 
 @pytest.fixture
-def other() -> Iterator[Webhook]:
+def other() -> Iterator[Receiver]:
     with webhook() as serving:
         yield serving
 
@@ -57,7 +57,7 @@ def places(monkeypatch: pytest.MonkeyPatch, *urls: str) -> None:
     monkeypatch.setenv("NATKEEPER_NOTIFY", " ".join(urls))
 
 
-def test_a_webhook_gets_the_whole_story(hook: Webhook, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_webhook_gets_the_whole_story(hook: Receiver, monkeypatch: pytest.MonkeyPatch) -> None:
     """Title, sentence, signal and time, over real HTTP."""
     places(monkeypatch, hook.url)
     assert json.loads(handler(tell(receipt(problems=["busy: another task"])), None)) == {"told": 1, "of": 1}
@@ -67,7 +67,7 @@ def test_a_webhook_gets_the_whole_story(hook: Webhook, monkeypatch: pytest.Monke
     assert "Problem: busy: another task" in arrived["message"]
 
 
-def test_what_needs_a_person_says_so(hook: Webhook, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_needs_a_person_says_so(hook: Receiver, monkeypatch: pytest.MonkeyPatch) -> None:
     """A trouble has another title than a change."""
     places(monkeypatch, hook.url)
     handler(tell(receipt(outcome="attention")), None)
@@ -75,7 +75,7 @@ def test_what_needs_a_person_says_so(hook: Webhook, monkeypatch: pytest.MonkeyPa
 
 
 def test_a_place_that_fails_does_not_keep_the_others_from_hearing(
-    hook: Webhook, other: Webhook, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    hook: Receiver, other: Receiver, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """One answers 500: the other is told, once, and the platform is not asked to tell everybody again."""
     hook.status = 500
@@ -87,7 +87,7 @@ def test_a_place_that_fails_does_not_keep_the_others_from_hearing(
 
 
 def test_a_place_that_hangs_does_not_keep_the_others_from_hearing(
-    hook: Webhook, other: Webhook, monkeypatch: pytest.MonkeyPatch
+    hook: Receiver, other: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It never answers: Apprise's own time-out ends it, and the other was told meanwhile."""
     hook.hangs.set()
@@ -96,7 +96,7 @@ def test_a_place_that_hangs_does_not_keep_the_others_from_hearing(
     assert len(other.messages) == 1
 
 
-def test_where_nobody_could_be_told_the_platform_tries_again(hook: Webhook, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_where_nobody_could_be_told_the_platform_tries_again(hook: Receiver, monkeypatch: pytest.MonkeyPatch) -> None:
     """Raising is how an asynchronous invocation is repeated; the error names no URL."""
     hook.status = 503
     places(monkeypatch, hook.url)
@@ -107,7 +107,7 @@ def test_where_nobody_could_be_told_the_platform_tries_again(hook: Webhook, monk
 
 
 def test_no_token_is_ever_logged(
-    hook: Webhook,
+    hook: Receiver,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
     caplog: pytest.LogCaptureFixture,
@@ -136,7 +136,7 @@ def test_a_plugin_that_raises_is_a_place_that_failed(
     assert "geheim" not in out
 
 
-def test_trouble_of_a_region_is_one_message(hook: Webhook, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_trouble_of_a_region_is_one_message(hook: Receiver, monkeypatch: pytest.MonkeyPatch) -> None:
     """Fifty groups at once: one message, those that need a person first, the rest by name."""
     moved = [receipt(group=f"moved{n}") for n in range(48)]
     needing = [receipt(group=f"bad{n}", outcome="attention") for n in range(2)]
@@ -168,14 +168,14 @@ def test_several_moves_are_titled_as_moves() -> None:
         b'{"triggerName": "x"}',
     ],
 )
-def test_what_is_no_hand_over_tells_nobody(event: bytes, hook: Webhook, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_no_hand_over_tells_nobody(event: bytes, hook: Receiver, monkeypatch: pytest.MonkeyPatch) -> None:
     """Never a traceback, never a message."""
     places(monkeypatch, hook.url)
     assert json.loads(handler(event, None))["told"] == 0
     assert hook.messages == []
 
 
-def test_an_odd_receipt_is_told_as_far_as_it_goes(hook: Webhook, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_odd_receipt_is_told_as_far_as_it_goes(hook: Receiver, monkeypatch: pytest.MonkeyPatch) -> None:
     """A later version's receipt, or a damaged one, still reaches people."""
     places(monkeypatch, hook.url)
     handler(tell({"sentence": "all is odd", "next_hops": [1], "problems": "x", "outcome": ["?"]}), None)
@@ -191,7 +191,7 @@ def test_without_places_nothing_is_imported_or_sent(mocker: MockerFixture, monke
     made.assert_not_called()
 
 
-def test_addresses_may_come_with_the_bundle(hook: Webhook, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_addresses_may_come_with_the_bundle(hook: Receiver, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """notify.txt in the code, where `s` prints nothing of it; the environment is empty."""
     monkeypatch.setenv("NATKEEPER_NOTIFY", "")
     monkeypatch.setenv("FC_FUNCTION_CODE_PATH", str(tmp_path))
@@ -201,7 +201,7 @@ def test_addresses_may_come_with_the_bundle(hook: Webhook, monkeypatch: pytest.M
 
 
 def test_the_environment_wins_over_the_bundle(
-    hook: Webhook, other: Webhook, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    hook: Receiver, other: Receiver, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """One of the two is used, so nobody is told twice."""
     monkeypatch.setenv("FC_FUNCTION_CODE_PATH", str(tmp_path))
@@ -265,7 +265,7 @@ def record(**more: object) -> bytes:
         ({"requestContext": None, "responseContext": [1]}, "failed (unknown)"),
     ],
 )
-def test_a_run_that_failed_is_told(hook: Webhook, monkeypatch: pytest.MonkeyPatch, more: Any, said: str) -> None:
+def test_a_run_that_failed_is_told(hook: Receiver, monkeypatch: pytest.MonkeyPatch, more: Any, said: str) -> None:
     """Whatever the record looks like: which function, how and why it failed, and what to do."""
     places(monkeypatch, hook.url)
     assert json.loads(handler(record(**more), None)) == {"told": 1, "of": 1}
@@ -297,7 +297,7 @@ def test_a_heartbeat_is_one_call(
     address: str,
     ok: bool,  # noqa: FBT001  a parameter of the table
     called: str,
-    hook: Webhook,
+    hook: Receiver,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The address, or the one that means failure; nobody is told."""
@@ -308,7 +308,7 @@ def test_a_heartbeat_is_one_call(
     assert hook.messages == []
 
 
-def test_a_heartbeat_address_is_no_place_to_tell(hook: Webhook, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_heartbeat_address_is_no_place_to_tell(hook: Receiver, monkeypatch: pytest.MonkeyPatch) -> None:
     """It is counted and tried by nothing that tells people."""
     places(monkeypatch, hook.url, f"heartbeat+http://127.0.0.1:{hook.port}/geheim")
     assert json.loads(handler(b'{"action": "addresses"}', None)) == {"addresses": 1}
@@ -316,7 +316,7 @@ def test_a_heartbeat_address_is_no_place_to_tell(hook: Webhook, monkeypatch: pyt
     assert hook.gets == []
 
 
-def test_a_late_heartbeat_is_not_called(hook: Webhook, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_late_heartbeat_is_not_called(hook: Receiver, monkeypatch: pytest.MonkeyPatch) -> None:
     """Function Compute may deliver a hand-over late; it says nothing of now."""
     places(monkeypatch, f"heartbeat+http://127.0.0.1:{hook.port}/geheim")
     assert json.loads(handler(heartbeat(ok=True, age_s=300), None))["called"] == 0
@@ -333,7 +333,7 @@ def test_a_late_heartbeat_is_not_called(hook: Webhook, monkeypatch: pytest.Monke
     ],
 )
 def test_a_heartbeat_that_fails_is_logged_without_its_address(
-    address: str, problem: str, hook: Webhook, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    address: str, problem: str, hook: Receiver, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """The address is a secret, and a failure is not raised: a second try would come too late."""
     hook.status = 500

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from natlab.scenarios.evidence import Attempt, Evidence, Hop, Run, Write
-from natlab.scenarios.figures import Figures, figures
+from natlab.scenarios.evidence import FunctionRun, Hop, HostConnection, ScenarioEvidence, SeenWrite
+from natlab.scenarios.figures import ScenarioFigures, figures
 from natlab.scenarios.topology import TABLE, A, B
 
 FAULT = 100.0
@@ -13,28 +13,28 @@ IDS = {A: "i-aaaa", B: "i-bbbb", TABLE: "vtb-1", "nat-gateway": "ngw-1"}
 RECEIPT: dict[str, Any] = {"outcome": "changed", "sentence": "moved it to b", "verified": True}
 
 
-def attempts(*lost: tuple[float, float], until: float = 106.0) -> tuple[Attempt, ...]:
+def attempts(*lost: tuple[float, float], until: float = 106.0) -> tuple[HostConnection, ...]:
     """One attempt every 50 ms from second 99; those between `lost` moments fail."""
     found = []
     for number in range(round((until - 99.0) / 0.05)):
         at = round(99.0 + number * 0.05, 3)
         fails = any(begin <= at < end for begin, end in lost)
-        found.append(Attempt(at, "" if fails else "198.51.100.1", "the gateway is off" if fails else ""))
+        found.append(HostConnection(at, "" if fails else "198.51.100.1", "the gateway is off" if fails else ""))
     return tuple(found)
 
 
-def run(started: float = 101.2, finished: float | None = 103.0, **changed: Any) -> Run:
+def run(started: float = 101.2, finished: float | None = 103.0, **changed: Any) -> FunctionRun:
     """A run of the failover function that moved the route."""
     receipts = changed.pop("receipts", [RECEIPT])
-    return Run("event:ecs-state", started, finished, answer={"ok": True, "receipts": receipts}, **changed)
+    return FunctionRun("event:ecs-state", started, finished, answer={"ok": True, "receipts": receipts}, **changed)
 
 
-def move(at: float = 101.25, to: str = B, table: str = TABLE, error: str = "") -> Write:
+def move(at: float = 101.25, to: str = B, table: str = TABLE, error: str = "") -> SeenWrite:
     """A write that moves a route."""
-    return Write(at, "ModifyRouteEntry", table, to, error)
+    return SeenWrite(at, "ModifyRouteEntry", table, to, error)
 
 
-def evidence(**changed: Any) -> Evidence:
+def evidence(**changed: Any) -> ScenarioEvidence:
     """A failover that went well."""
     facts: dict[str, Any] = {
         "fault_at": FAULT,
@@ -46,10 +46,10 @@ def evidence(**changed: Any) -> Evidence:
         "hops": (Hop(102.25, TABLE, B),),
         "next_hops": {TABLE: B},
     }
-    return Evidence(**(facts | changed))
+    return ScenarioEvidence(**(facts | changed))
 
 
-def measured(**changed: Any) -> tuple[Evidence, Figures]:
+def measured(**changed: Any) -> tuple[ScenarioEvidence, ScenarioFigures]:
     """The same with its figures."""
     facts = evidence(**changed)
     return facts, figures(facts)

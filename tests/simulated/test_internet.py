@@ -10,15 +10,15 @@ from typing import Any
 
 import pytest
 
-from natlab.simulated.dataplane import SimulatedSubstrate
-from natlab.simulated.internet import Internet
+from natlab.simulated.dataplane import SimulatedDataPlane
+from natlab.simulated.internet import TunnelServer
 from natlab.simulated.network import Dropped, Reached, Way
 
 PATIENCE_S = 20.0
 PRIVATE = {"vswitch": "vsw-1"}
 
 
-class Ground(SimulatedSubstrate):
+class ScriptedNetwork(SimulatedDataPlane):
     """A substrate whose network is whatever the test says."""
 
     def __init__(self) -> None:
@@ -30,21 +30,21 @@ class Ground(SimulatedSubstrate):
 
 
 @pytest.fixture
-def ground() -> Iterator[Ground]:
+def ground() -> Iterator[ScriptedNetwork]:
     """A network that reaches everything."""
-    ground = Ground()
+    ground = ScriptedNetwork()
     yield ground
     ground.close()
 
 
 @pytest.fixture
-def internet(ground: Ground) -> Iterator[Internet]:
+def internet(ground: ScriptedNetwork) -> Iterator[TunnelServer]:
     """Its tunnel."""
-    with Internet(ground) as internet:
+    with TunnelServer(ground) as internet:
         yield internet
 
 
-def connect(internet: Internet, origin: Any, port: int = 80, timeout: float = PATIENCE_S) -> socket.socket:
+def connect(internet: TunnelServer, origin: Any, port: int = 80, timeout: float = PATIENCE_S) -> socket.socket:
     """A connection that has sent its line."""
     sock = socket.create_connection(("127.0.0.1", internet.port), timeout)
     sock.sendall(json.dumps({"from": origin, "to": ["203.0.113.10", port]}).encode() + b"\n")
@@ -68,7 +68,7 @@ def get(sock: socket.socket) -> bytes:
     return answer
 
 
-def test_an_open_way_leads_to_a_server_that_tells_the_public_address(internet: Internet) -> None:
+def test_an_open_way_leads_to_a_server_that_tells_the_public_address(internet: TunnelServer) -> None:
     """One line of agreement, then HTTP, as often as asked on one connection."""
     with connect(internet, PRIVATE) as sock:
         assert sock.recv(100) == b'{"ok": true}\n'
@@ -78,21 +78,21 @@ def test_an_open_way_leads_to_a_server_that_tells_the_public_address(internet: I
             assert answer.endswith(b"\r\n\r\n198.51.100.7")
 
 
-def test_a_function_without_a_vpc_has_a_way_of_its_own(internet: Internet, ground: Ground) -> None:
+def test_a_function_without_a_vpc_has_a_way_of_its_own(internet: TunnelServer, ground: ScriptedNetwork) -> None:
     """Whatever the gateways do."""
     ground.way = Dropped("dead")
     with connect(internet, {"public": True}) as sock:
         assert sock.recv(100) == b'{"ok": true}\n'
 
 
-def test_a_dropped_packet_is_answered_by_silence(internet: Internet, ground: Ground) -> None:
+def test_a_dropped_packet_is_answered_by_silence(internet: TunnelServer, ground: ScriptedNetwork) -> None:
     """The client's own timeout is what ends it."""
     ground.way = Dropped("dead")
     with connect(internet, PRIVATE, timeout=0.3) as sock, pytest.raises(TimeoutError):
         sock.recv(100)
 
 
-def test_a_way_that_opens_later_lets_a_retransmission_through(internet: Internet, ground: Ground) -> None:
+def test_a_way_that_opens_later_lets_a_retransmission_through(internet: TunnelServer, ground: ScriptedNetwork) -> None:
     """As a SYN that is sent again."""
     ground.way = Dropped("dead")
     with connect(internet, PRIVATE) as sock:
@@ -101,7 +101,7 @@ def test_a_way_that_opens_later_lets_a_retransmission_through(internet: Internet
         assert get(sock).endswith(b"198.51.100.8")
 
 
-def test_a_closed_port_refuses(internet: Internet) -> None:
+def test_a_closed_port_refuses(internet: TunnelServer) -> None:
     """At once."""
     with connect(internet, PRIVATE, port=81) as sock:
         assert json.loads(sock.recv(100)) == {"ok": False, "error": "refused"}
@@ -120,7 +120,7 @@ def test_a_closed_port_refuses(internet: Internet) -> None:
         b'{"from":5,"to":["a",1]}\n',
     ],
 )
-def test_lines_that_mean_nothing_are_told_so(internet: Internet, line: bytes) -> None:
+def test_lines_that_mean_nothing_are_told_so(internet: TunnelServer, line: bytes) -> None:
     """And the connection ends."""
     with socket.create_connection(("127.0.0.1", internet.port), PATIENCE_S) as sock:
         sock.sendall(line)
@@ -128,11 +128,11 @@ def test_lines_that_mean_nothing_are_told_so(internet: Internet, line: bytes) ->
         assert sock.recv(100) == b""
 
 
-def test_connections_that_nobody_answers_leak_nothing(ground: Ground) -> None:
+def test_connections_that_nobody_answers_leak_nothing(ground: ScriptedNetwork) -> None:
     """One thread serves them all, clients that give up are forgotten, and there is a bound."""
     ground.way = Dropped("dead")
     threads = threading.active_count()
-    internet = Internet(ground, most=4)
+    internet = TunnelServer(ground, most=4)
     socks = [connect(internet, PRIVATE) for _ in range(10)]
     assert ended(socks[0])  # the oldest gives way to the newest
     assert internet.connections <= 4
@@ -145,10 +145,10 @@ def test_connections_that_nobody_answers_leak_nothing(ground: Ground) -> None:
     assert threading.active_count() == threads
 
 
-def test_closing_ends_every_connection(ground: Ground) -> None:
+def test_closing_ends_every_connection(ground: ScriptedNetwork) -> None:
     """Clients see the end of the stream."""
     ground.way = Dropped("dead")
-    internet = Internet(ground)
+    internet = TunnelServer(ground)
     with connect(internet, PRIVATE) as sock:
         internet.close()
         assert ended(sock)

@@ -9,17 +9,17 @@ from pathlib import Path
 
 import pytest
 
-from natlab.cloud.dataplane import CommandResult, Substrate
-from natlab.simulated.dataplane import SimulatedSubstrate
+from natlab.cloud.dataplane import CommandResult, DataPlane
+from natlab.simulated.dataplane import SimulatedDataPlane
 from tests.simulated.conftest import MakeGuest
 
 PATIENCE_S = 30.0
 
 
 @pytest.fixture
-def ground() -> Iterator[SimulatedSubstrate]:
+def ground() -> Iterator[SimulatedDataPlane]:
     """One machine, switched on."""
-    substrate = SimulatedSubstrate()
+    substrate = SimulatedDataPlane()
     substrate.create_vswitch("vsw-1", "10.0.0.0/24", "vpc-1")
     substrate.create_instance("i-1", "10.0.0.11", "vsw-1")
     substrate.power_on("i-1")
@@ -46,13 +46,13 @@ class Waiter:
 
 def test_it_is_a_substrate() -> None:
     """mypy checks the assignment; the test keeps it."""
-    simulated = SimulatedSubstrate()
-    substrate: Substrate = simulated
+    simulated = SimulatedDataPlane()
+    substrate: DataPlane = simulated
     substrate.reset()
     simulated.close()
 
 
-def test_a_script_runs_and_its_end_is_told_once(ground: SimulatedSubstrate) -> None:
+def test_a_script_runs_and_its_end_is_told_once(ground: SimulatedDataPlane) -> None:
     """Exit status and output, from a thread of its own."""
     waiter = Waiter()
     ground.run("i-1", b"echo hello; echo oops >&2; exit 7", PATIENCE_S, waiter)
@@ -62,7 +62,7 @@ def test_a_script_runs_and_its_end_is_told_once(ground: SimulatedSubstrate) -> N
     assert len(waiter.results) == 1
 
 
-def test_a_script_that_takes_too_long_is_ended(ground: SimulatedSubstrate) -> None:
+def test_a_script_that_takes_too_long_is_ended(ground: SimulatedDataPlane) -> None:
     """With everything it started; what it printed is kept."""
     waiter = Waiter()
     ground.run("i-1", b"echo begun; sleep 1000 & sleep 1000", 0.5, waiter)
@@ -72,7 +72,7 @@ def test_a_script_that_takes_too_long_is_ended(ground: SimulatedSubstrate) -> No
 
 
 @pytest.mark.parametrize("end", ["power_off", "hang"])
-def test_a_machine_that_stops_never_answers(ground: SimulatedSubstrate, end: str) -> None:
+def test_a_machine_that_stops_never_answers(ground: SimulatedDataPlane, end: str) -> None:
     """Neither for a script under way nor for a later one, and it has no heartbeat."""
     waiter = Waiter()
     begun = ground.guests["i-1"].directory / "root" / "begun"
@@ -91,7 +91,7 @@ def test_a_machine_that_stops_never_answers(ground: SimulatedSubstrate, end: str
     assert waiter.results == []
 
 
-def test_unknown_machines_have_no_agent(ground: SimulatedSubstrate) -> None:
+def test_unknown_machines_have_no_agent(ground: SimulatedDataPlane) -> None:
     """And run nothing."""
     waiter = Waiter()
     ground.run("i-none", b"true", 1, waiter)
@@ -99,7 +99,7 @@ def test_unknown_machines_have_no_agent(ground: SimulatedSubstrate) -> None:
     assert waiter.results == []
 
 
-def test_power_on_boots_only_what_has_no_power(ground: SimulatedSubstrate) -> None:
+def test_power_on_boots_only_what_has_no_power(ground: SimulatedDataPlane) -> None:
     """Runtime state is lost by a reboot and not by switching on twice."""
     guest = ground.guests["i-1"]
     with guest.by_hand() as state:
@@ -141,7 +141,7 @@ def test_a_look_with_curl_sees_the_public_address(fresh: MakeGuest) -> None:
 def test_nothing_is_left_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Closing removes every directory."""
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    substrate = SimulatedSubstrate()
+    substrate = SimulatedDataPlane()
     substrate.create_vswitch("vsw-1", "10.0.0.0/24", "vpc-1")
     substrate.create_instance("i-1", "10.0.0.11", "vsw-1")
     substrate.close()

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from natlab.simulated.dataplane import SimulatedSubstrate
+from natlab.simulated.dataplane import SimulatedDataPlane
 from natlab.simulated.guest import Guest
 from natlab.simulated.network import Dropped, Reached
 
@@ -15,9 +15,9 @@ FIRST, SECOND, NAT = "198.51.100.1", "198.51.100.2", "198.51.100.9"
 
 
 @pytest.fixture
-def ground(pattern: Callable[[str], Guest]) -> Iterator[SimulatedSubstrate]:
+def ground(pattern: Callable[[str], Guest]) -> Iterator[SimulatedDataPlane]:
     """Two gateways that the real script made, one private vSwitch, a route through the first."""
-    substrate = SimulatedSubstrate()
+    substrate = SimulatedDataPlane()
     substrate.create_vswitch("vsw-gateways", "10.0.0.0/24", "vpc-1")
     substrate.create_vswitch("vsw-private", "10.0.3.0/24", "vpc-1")
     substrate.attach_table("vsw-gateways", "vtb-system")
@@ -34,21 +34,21 @@ def ground(pattern: Callable[[str], Guest]) -> Iterator[SimulatedSubstrate]:
     substrate.close()
 
 
-def dropped(ground: SimulatedSubstrate, vswitch: str = "vsw-private") -> str:
+def dropped(ground: SimulatedDataPlane, vswitch: str = "vsw-private") -> str:
     """Why the private host does not get out."""
     way = ground.path(vswitch, OUT, 80)
     assert isinstance(way, Dropped), way
     return way.reason
 
 
-def test_a_private_host_leaves_with_the_address_of_its_next_hop(ground: SimulatedSubstrate) -> None:
+def test_a_private_host_leaves_with_the_address_of_its_next_hop(ground: SimulatedDataPlane) -> None:
     """And with another one as soon as the route is changed in place."""
     assert ground.path("vsw-private", OUT, 80) == Reached(FIRST)
     ground.set_route("vtb-private", "0.0.0.0/0", "Instance", "i-2")
     assert ground.path("vsw-private", OUT, 80) == Reached(SECOND)
 
 
-def test_the_longest_prefix_decides(ground: SimulatedSubstrate) -> None:
+def test_the_longest_prefix_decides(ground: SimulatedDataPlane) -> None:
     """Two halves carry the traffic while the whole is replaced, one of them only its own."""
     ground.set_route("vtb-private", "128.0.0.0/1", "Instance", "i-2")
     assert ground.path("vsw-private", OUT, 80) == Reached(SECOND)
@@ -60,7 +60,7 @@ def test_the_longest_prefix_decides(ground: SimulatedSubstrate) -> None:
     assert ground.path("vsw-private", OUT, 80) == Reached(FIRST)
 
 
-def test_inside_the_vpc_no_route_is_needed(ground: SimulatedSubstrate) -> None:
+def test_inside_the_vpc_no_route_is_needed(ground: SimulatedDataPlane) -> None:
     """Another vSwitch of the VPC is reached whatever the gateways do."""
     ground.power_off("i-1", hard=True)
     assert ground.path("vsw-private", "10.0.0.12", 22) == Reached("")
@@ -78,7 +78,7 @@ def test_inside_the_vpc_no_route_is_needed(ground: SimulatedSubstrate) -> None:
         ("add_foreign_reject", "refused"),
     ],
 )
-def test_a_broken_gateway_drops_and_says_why(ground: SimulatedSubstrate, breaks: str, reason: str) -> None:
+def test_a_broken_gateway_drops_and_says_why(ground: SimulatedDataPlane, breaks: str, reason: str) -> None:
     """The other gateway is not touched by it."""
     getattr(ground.guests["i-1"], breaks)()
     assert reason in dropped(ground)
@@ -86,7 +86,7 @@ def test_a_broken_gateway_drops_and_says_why(ground: SimulatedSubstrate, breaks:
     assert ground.path("vsw-private", OUT, 80) == Reached(SECOND)
 
 
-def test_a_gateway_without_public_address_leads_nowhere(ground: SimulatedSubstrate) -> None:
+def test_a_gateway_without_public_address_leads_nowhere(ground: SimulatedDataPlane) -> None:
     """Until the address is bound to it."""
     ground.unbind_address("i-1", FIRST)
     assert "no public address" in dropped(ground)
@@ -94,7 +94,7 @@ def test_a_gateway_without_public_address_leads_nowhere(ground: SimulatedSubstra
     assert ground.path("vsw-private", OUT, 80) == Reached(NAT)
 
 
-def test_a_nat_gateway_needs_only_an_address(ground: SimulatedSubstrate) -> None:
+def test_a_nat_gateway_needs_only_an_address(ground: SimulatedDataPlane) -> None:
     """The managed fallback has no machine that could break."""
     ground.set_route("vtb-private", "0.0.0.0/0", "NatGateway", "ngw-1")
     assert "no public address" in dropped(ground)
@@ -102,7 +102,7 @@ def test_a_nat_gateway_needs_only_an_address(ground: SimulatedSubstrate) -> None
     assert ground.path("vsw-private", OUT, 80) == Reached(NAT)
 
 
-def test_next_hops_that_are_not_there_are_black_holes(ground: SimulatedSubstrate) -> None:
+def test_next_hops_that_are_not_there_are_black_holes(ground: SimulatedDataPlane) -> None:
     """A released instance, an unknown kind, an unknown vSwitch, a vSwitch without a table."""
     ground.set_route("vtb-private", "0.0.0.0/0", "Instance", "i-gone")
     assert "no such instance" in dropped(ground)
@@ -115,7 +115,7 @@ def test_next_hops_that_are_not_there_are_black_holes(ground: SimulatedSubstrate
     assert "no such instance" in dropped(ground)
 
 
-def test_a_dead_internet_answers_nobody(ground: SimulatedSubstrate) -> None:
+def test_a_dead_internet_answers_nobody(ground: SimulatedDataPlane) -> None:
     """Neither hosts nor gateways nor anyone outside, until it is back."""
     ground.internet_down()
     assert "internet" in dropped(ground)
@@ -125,7 +125,7 @@ def test_a_dead_internet_answers_nobody(ground: SimulatedSubstrate) -> None:
     assert ground.path_from_instance("i-1", OUT) == Reached(FIRST)
 
 
-def test_a_gateway_itself_leaves_by_its_own_address_or_by_the_route(ground: SimulatedSubstrate) -> None:
+def test_a_gateway_itself_leaves_by_its_own_address_or_by_the_route(ground: SimulatedDataPlane) -> None:
     """A standby without an address uses the route of its vSwitch; a route to itself is no way out."""
     assert ground.path_from_instance("i-2", OUT) == Reached(SECOND)
     ground.unbind_address("i-2", SECOND)
@@ -138,7 +138,7 @@ def test_a_gateway_itself_leaves_by_its_own_address_or_by_the_route(ground: Simu
     assert ground.path_from_instance("i-2", OUT) == Dropped("i-2 does not run")
 
 
-def test_a_forwarded_port_leads_inwards_on_the_owner_of_the_address(ground: SimulatedSubstrate) -> None:
+def test_a_forwarded_port_leads_inwards_on_the_owner_of_the_address(ground: SimulatedDataPlane) -> None:
     """Only the configured port, only while the owner runs."""
     with ground.guests["i-1"].by_hand() as state:
         state["private_ip"] = "10.0.0.11"
@@ -150,7 +150,7 @@ def test_a_forwarded_port_leads_inwards_on_the_owner_of_the_address(ground: Simu
     assert isinstance(ground.path_inward(NAT, 8080), Dropped)
 
 
-def test_reset_forgets_everything(ground: SimulatedSubstrate) -> None:
+def test_reset_forgets_everything(ground: SimulatedDataPlane) -> None:
     """Machines, routes, addresses."""
     ground.internet_down()
     homes = [guest.directory for guest in ground.guests.values()]

@@ -7,7 +7,7 @@ from dataclasses import replace
 import msgspec
 import pytest
 
-from natkeeper.domain.load import Figures
+from natkeeper.domain.load import GatewayLoad
 from natkeeper.guest import PortForward
 from natlab.simulated.flavours import FLAVOURS
 from natlab.simulated.guest import Guest
@@ -167,13 +167,13 @@ def proc(guest: Guest, name: str, text: str) -> None:
 def test_figures_are_differences_to_the_run_before(ready: MakeGuest) -> None:
     """Hexadecimal sums over processors, bytes of the interface, the share of packets in processor time."""
     guest = ready()
-    figures = msgspec.convert(setup(guest)[1].figures, Figures)
+    figures = msgspec.convert(setup(guest)[1].figures, GatewayLoad)
     assert (figures.connections, figures.maximum, figures.load) == (10, 65536, 0.08)
     proc(guest, "net/stat/nf_conntrack", "entries insert_failed drop early_drop\n0a 02 02 03\n0a 1f 00 00\n")
     proc(guest, "net/dev", "  eth0: 5000 30 0 0 0 0 0 0 9000 70 0 0 0 0 0 0\n")
     proc(guest, "stat", "cpu  150 0 100 1000 0 0 100 0 0 0\n")
     report = setup(guest)[1]
-    figures = msgspec.convert(report.figures, Figures)
+    figures = msgspec.convert(report.figures, GatewayLoad)
     assert (figures.insert_failed, figures.drops) == (32, 0)
     assert (figures.received_bytes, figures.received_packets) == (4000, 20)
     assert (figures.sent_bytes, figures.sent_packets) == (7000, 50)
@@ -192,6 +192,6 @@ def test_a_full_table_and_used_up_ports_are_told_by_name(ready: MakeGuest) -> No
     proc(guest, "net/nf_conntrack", many + line.format("203.0.113.8", "203.0.113.8") * 100)
     status, report = setup(guest)
     assert (status, {note.code for note in report.notes}) == (0, {"connections_full", "ports_used_up"})
-    figures = msgspec.convert(report.figures, Figures)
+    figures = msgspec.convert(report.figures, GatewayLoad)
     assert (figures.busiest, figures.busiest_ports) == ("203.0.113.9:443/tcp", 58000)
     assert figures.drops == 16

@@ -9,13 +9,15 @@ from typing import Any
 
 from natkeeper.domain.config import Group
 from natkeeper.probe.handler import WATCH_S, Settings
-from tests.simulation.town import Town
+from tests.simulation.town import SimulatedWorld
 
 
 class Eye:
     """One probe function. A watch goes on until the next one begins, or ends with its report."""
 
-    def __init__(self, town: Town, group: Group, function: str, report: Callable[[dict[str, Any]], None]) -> None:
+    def __init__(
+        self, town: SimulatedWorld, group: Group, function: str, report: Callable[[dict[str, Any]], None]
+    ) -> None:
         self.town, self.group, self.function, self.report = town, group, function, report
         self.table = group.probes[function]
         self._watching_until = -1.0

@@ -42,7 +42,7 @@ OF_AN_EIP = ("EIP_CAN_NOT_ASSOCIATE_WITH_PUBLIC_IP", "InvalidStatus.NotAllow", "
 
 
 @dataclass(frozen=True, slots=True)
-class Refused:
+class ScriptedRefusal:
     """Calls of `kind` are answered with `code` until `until`: those about `hop` and `table`, if they are named."""
 
     until: float
@@ -69,7 +69,7 @@ class RefusingActs:
 
     def _is_refused(self, kind: str, code: str, hop: str | None, table: str | None, seconds: float) -> None:
         town, region = self.simulation.town, self.simulation.region
-        region.refusals.append(Refused(town.second + seconds, kind, code, hop, table))
+        region.refusals.append(ScriptedRefusal(town.second + seconds, kind, code, hop, table))
         self._until_over(seconds)
 
     def _tasks_take(self, task_s: float, seconds: float) -> None:

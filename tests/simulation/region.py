@@ -14,29 +14,29 @@ from natkeeper.domain.ids import EipId, InstanceId, TableId
 from natkeeper.domain.observed import NextHop
 from natkeeper.ports import (
     AssociateEip,
+    CheckFromFunction,
+    CheckThroughProbe,
     CreateRoute,
     DeleteRoute,
     Failure,
     FailureKind,
     HandOver,
-    LookFromHere,
-    LookThroughProbe,
     NoteRoute,
     PointRoute,
     ReadConditions,
     ReadEip,
+    ReadGatewayCheck,
     ReadInstances,
-    ReadLook,
     ReadNatGateway,
     ReadRoutes,
     Result,
-    StartLook,
+    StartGatewayCheck,
     StartSetup,
     UnassociateEip,
 )
 from tests.fakes.cloud import FakeCloud, of_table
-from tests.simulation.refusing import OF_A_RIGHT, Refused
-from tests.simulation.town import Town
+from tests.simulation.refusing import OF_A_RIGHT, ScriptedRefusal
+from tests.simulation.town import SimulatedWorld
 
 ROUTE_WRITES = (PointRoute, NoteRoute, CreateRoute, DeleteRoute)
 EIP_WRITES = (UnassociateEip, AssociateEip)
@@ -44,11 +44,11 @@ WRITES = (*ROUTE_WRITES, *EIP_WRITES)
 STALE_READS = (ReadRoutes, ReadInstances, ReadConditions, ReadEip, ReadNatGateway)
 
 OF_API: dict[str, tuple[type[Any], ...]] = {
-    "ecs": (ReadInstances, ReadConditions, StartLook, ReadLook),
+    "ecs": (ReadInstances, ReadConditions, StartGatewayCheck, ReadGatewayCheck),
     "vpc": (ReadRoutes, ReadEip, ReadNatGateway, *WRITES),
     "vpc writes": ROUTE_WRITES,
     "eip": (ReadEip, *EIP_WRITES),
-    "fc": (LookThroughProbe, HandOver, LookFromHere),
+    "fc": (CheckThroughProbe, HandOver, CheckFromFunction),
     "all": (object,),
 }
 KIND = {
@@ -60,7 +60,7 @@ KIND = {
 
 
 @dataclass(frozen=True, slots=True)
-class Trouble:
+class ApiTrouble:
     """What is wrong with an API until `until`: `how` it fails, or by how much it is slow."""
 
     api: tuple[type[Any], ...]
@@ -72,13 +72,13 @@ class Trouble:
 class Region(FakeCloud):
     """Carries single attempts out; who sends them, and how long they travel, is not its business."""
 
-    def __init__(self, town: Town, probes: dict[str, str]) -> None:
+    def __init__(self, town: SimulatedWorld, probes: dict[str, str]) -> None:
         super().__init__(town, probes)
         self.town = town
-        self.troubles: list[Trouble] = []
+        self.troubles: list[ApiTrouble] = []
         self.on_hand_over: Callable[[str, bytes], None] = lambda _function, _payload: None
         self.on_repair: Callable[[], None] = lambda: None
-        self.refusals: list[Refused] = []
+        self.refusals: list[ScriptedRefusal] = []
         self.probe_broken_until = -1e9
         self.edited_until = -1e9
         self._stale: dict[Any, Result] = {}
@@ -101,7 +101,7 @@ class Region(FakeCloud):
         now = self.town.second
         return any(now < trouble.until + 15 for trouble in self.troubles) or now < self._stale_until + 15
 
-    def trouble(self, call: Any) -> Trouble | None:
+    def trouble(self, call: Any) -> ApiTrouble | None:
         """Find what is wrong with calls like this one now."""
         if not self.troubles:
             return None
@@ -160,12 +160,12 @@ class Region(FakeCloud):
         if self._stale and isinstance(call, STALE_READS) and self.town.second < self._stale_until:
             known = of_table(call)
             return self._stale[known] if known in self._stale else self._carry_out(call)
-        if isinstance(call, LookThroughProbe) and self.town.second < self.probe_broken_until:
+        if isinstance(call, CheckThroughProbe) and self.town.second < self.probe_broken_until:
             return EgressLost(self.town.now, "no answer in time")
         if isinstance(call, HandOver):
             self.on_hand_over(call.function, call.payload)
             return None
-        if isinstance(call, ReadLook) and self._looks[call.invocation].gateway not in self.town.machines:
+        if isinstance(call, ReadGatewayCheck) and self._looks[call.invocation].gateway not in self.town.machines:
             return Failure(FailureKind.GONE, "the instance is gone")
         result = self._carry_out(call)
         if isinstance(call, (PointRoute, CreateRoute, NoteRoute)) and not isinstance(result, Failure):

@@ -18,15 +18,15 @@ from natkeeper.domain.memory import Memory, is_ours
 from natkeeper.domain.observed import HopKind, NextHop, PowerState
 from natkeeper.domain.world import belongs
 from natkeeper.ports import (
+    CheckThroughProbe,
     CreateRoute,
     DeleteRoute,
     Failure,
-    LookThroughProbe,
     NoteRoute,
     PointRoute,
     ReadConditions,
+    ReadGatewayCheck,
     ReadInstances,
-    ReadLook,
     ReadNatGateway,
     ReadRoutes,
     ReadSetups,
@@ -37,7 +37,7 @@ from tests.simulation.region import ROUTE_WRITES, WRITES, Region
 from tests.simulation.run_view import RunView
 from tests.simulation.sent_rules import FRESH_S, SentRules
 from tests.simulation.story import SHAPES, Story
-from tests.simulation.town import DEFAULT, HALVES, Town
+from tests.simulation.town import DEFAULT, HALVES, SimulatedWorld
 from tests.simulation.truth import memory_of
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ SECOND_TRY_S = 590.0
 class Rules(SentRules):
     """Watches a story. Raises Violation."""
 
-    def __init__(self, story: Story, town: Town, region: Region, config: Config) -> None:
+    def __init__(self, story: Story, town: SimulatedWorld, region: Region, config: Config) -> None:
         super().__init__(story, town, region, config)
         self.bad_since: dict[str, float] = {}
         self.last_bad: dict[str, float] = {}
@@ -258,7 +258,11 @@ class Rules(SentRules):
             or self.truth.marked(group, here.id)
         ):
             return
-        lost = (answer for asked, (_, answer) in run.known.items() if isinstance(asked, (LookThroughProbe, ReadLook)))
+        lost = (
+            answer
+            for asked, (_, answer) in run.known.items()
+            if isinstance(asked, (CheckThroughProbe, ReadGatewayCheck))
+        )
         if any(isinstance(answer, EgressLost) for answer in lost):
             return
         if run.source == "probe" and repointed is not None and self.town.now - repointed < timedelta(seconds=REPORT_S):

@@ -17,11 +17,11 @@ from natkeeper.domain.config import Config
 from natkeeper.domain.egress import EgressSeen
 from natkeeper.domain.observed import NextHop
 from natkeeper.failover.run import Answer, Told, attend
-from natkeeper.ports import Batch, Failure, FailureKind, LookFromHere, Result, Wait
+from natkeeper.ports import Batch, CheckFromFunction, Failure, FailureKind, Result, Wait
 from tests.simulation.region import Region, draws
 from tests.simulation.rules import Rules
 from tests.simulation.story import Noise
-from tests.simulation.town import Town
+from tests.simulation.town import SimulatedWorld
 
 RUN_FOR = timedelta(seconds=45)
 TELL_FOR = timedelta(seconds=8)
@@ -31,10 +31,10 @@ ATTEMPT_FOR_S = 3.0
 EVENT_AGE_S = 300.0
 
 
-class Invocation:
+class SimulatedRun:
     """One run. `known`: what it was last answered, and when that was true."""
 
-    def __init__(self, function: Function, payload: bytes, number: str, tries: int, source: str) -> None:
+    def __init__(self, function: SimulatedFunction, payload: bytes, number: str, tries: int, source: str) -> None:
         self.function, self.payload, self.tries, self.source = function, payload, tries, source
         self.name = number
         town = function.town
@@ -130,7 +130,7 @@ class Invocation:
             self.die(f"killed after call {self.calls}")
             return
         left = (sent - self.function.town.now).total_seconds() + call.patience_s
-        waits = min(call.timeout_s if isinstance(call, LookFromHere) else ATTEMPT_FOR_S, left)
+        waits = min(call.timeout_s if isinstance(call, CheckFromFunction) else ATTEMPT_FOR_S, left)
         if out + back > waits:
             arrival.given_up = True
             self.function.town.quietly(waits, lambda: self._failed_attempt(arrival))
@@ -171,7 +171,7 @@ class _Arrival:
     __slots__ = ("back", "call", "given_up", "how", "number", "run", "sent", "tries", "turn")
 
     def __init__(
-        self, run: Invocation, number: int, turn: int, call: Any, sent: datetime, tries: int, how: str, back: float
+        self, run: SimulatedRun, number: int, turn: int, call: Any, sent: datetime, tries: int, how: str, back: float
     ) -> None:
         self.run, self.number, self.turn, self.call, self.sent = run, number, turn, call, sent
         self.tries, self.how, self.back, self.given_up = tries, how, back, False
@@ -189,12 +189,12 @@ class _Arrival:
         town.quietly(back, lambda: self.run.heard(self, result, when))
 
 
-class Function:
+class SimulatedFunction:
     """The failover function: at most `limit` runs at once; what is throttled is tried again, as is what died."""
 
     def __init__(
         self,
-        town: Town,
+        town: SimulatedWorld,
         region: Region,
         config: Config,
         rules: Rules,
@@ -207,7 +207,7 @@ class Function:
         self.town, self.region, self.config, self.rules, self.noise = town, region, config, rules, noise
         self.limit, self.retries, self.seed = limit, retries, seed
         self.told = Told()
-        self.running: list[Invocation] = []
+        self.running: list[SimulatedRun] = []
         self.next_kill: list[tuple[int, bool]] = []
         self.next_stall: list[tuple[int, float]] = []
         self.closed_until = 0.0
@@ -223,7 +223,7 @@ class Function:
             self.town.quietly(wait_s, lambda: self.invoke(payload, source, **again))  # type: ignore[arg-type]
             return
         self.runs += 1
-        run = Invocation(self, payload, f"run-{self.runs}", tries, source)
+        run = SimulatedRun(self, payload, f"run-{self.runs}", tries, source)
         if self.next_kill:
             run.kill_at, run.kill_before = self.next_kill.pop(0)
         if self.next_stall:
@@ -234,7 +234,7 @@ class Function:
         self.town.quietly(FC_TIMEOUT_S, lambda: run.die("the function's time-out"))
         run.begin()
 
-    def died(self, run: Invocation, why: str) -> None:
+    def died(self, run: SimulatedRun, why: str) -> None:
         """Free the place of a run that died, and try its event again."""
         self.calls += run.calls
         self.running.remove(run)
@@ -245,7 +245,7 @@ class Function:
             wait = 1.0 if run.tries == 0 else 60.0
             self.town.quietly(wait, lambda: self.invoke(run.payload, run.source, tries=run.tries + 1))
 
-    def done(self, run: Invocation, answer: Answer) -> None:
+    def done(self, run: SimulatedRun, answer: Answer) -> None:
         """Take the answer of a run."""
         self.calls += run.calls
         self.running.remove(run)

@@ -26,7 +26,7 @@ from natkeeper.ports import (
 from tests.simulation.region import EIP_WRITES, WRITES, Region
 from tests.simulation.run_view import RunView
 from tests.simulation.story import Story
-from tests.simulation.town import DEFAULT, HALVES, Town
+from tests.simulation.town import DEFAULT, HALVES, SimulatedWorld
 from tests.simulation.truth import Truth, memory_of, paused
 
 FRESH_S = 8.0
@@ -41,7 +41,7 @@ class Violation(AssertionError):
 class SentRules:
     """Judges calls by what their run knows. Raises Violation."""
 
-    def __init__(self, story: Story, town: Town, region: Region, config: Config) -> None:
+    def __init__(self, story: Story, town: SimulatedWorld, region: Region, config: Config) -> None:
         self.story, self.town, self.region, self.config = story, town, region, config
         self.group_of = {route.table: group for group in config.groups for route in group.routes}
         self.truth = Truth(town, region, config)

@@ -18,12 +18,12 @@ from tests.fakes.stage import FALLBACK, NOTIFY, hop
 from tests.fakes.world import START, Address
 from tests.simulation.probe import Eye
 from tests.simulation.refusing import RefusingActs
-from tests.simulation.region import OF_API, Region, Trouble
+from tests.simulation.region import OF_API, ApiTrouble, Region
 from tests.simulation.rules import Rules
-from tests.simulation.runs import Function
+from tests.simulation.runs import SimulatedFunction
 from tests.simulation.sent_rules import Violation
 from tests.simulation.story import SHAPES, STRANGE_TABLE, STRANGER, Story, clock
-from tests.simulation.town import Town
+from tests.simulation.town import SimulatedWorld
 
 SWEEP_S = 60.0
 
@@ -74,11 +74,11 @@ class Simulation:
         self.chance = random.Random(f"bus of {story.seed}")
         self.shape = SHAPES[story.shape]
         self.config: Config = parse_config({"region": "cn-hangzhou", "groups": self.shape.groups, "notify": NOTIFY})
-        self.town = Town()
+        self.town = SimulatedWorld()
         self.region = Region(self.town, {})
         self._build()
         self.rules = Rules(story, self.town, self.region, self.config)
-        self.function = Function(
+        self.function = SimulatedFunction(
             self.town, self.region, self.config, self.rules, story.noise,
             limit=story.runs, retries=story.retries, seed=story.seed,
         )  # fmt: skip
@@ -306,12 +306,12 @@ class Acts(RefusingActs):
         self.town.nat[NatGatewayId(FALLBACK)] = True
 
     def _api_fails(self, api: str, how: str, seconds: float) -> None:
-        self._trouble(Trouble(OF_API[api], self.town.second + seconds, how), seconds)
+        self._trouble(ApiTrouble(OF_API[api], self.town.second + seconds, how), seconds)
 
     def _api_slow(self, api: str, slow_s: float, seconds: float) -> None:
-        self._trouble(Trouble(OF_API[api], self.town.second + seconds, slow_s=slow_s), seconds)
+        self._trouble(ApiTrouble(OF_API[api], self.town.second + seconds, slow_s=slow_s), seconds)
 
-    def _trouble(self, trouble: Trouble, seconds: float) -> None:
+    def _trouble(self, trouble: ApiTrouble, seconds: float) -> None:
         self.region.troubles.append(trouble)
         self.town.after(seconds, self._over)
 

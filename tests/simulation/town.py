@@ -14,7 +14,7 @@ from typing import Any
 
 from natkeeper.domain.ids import EipId, InstanceId, NatGatewayId, TableId
 from natkeeper.domain.observed import EipStatus, EntryStatus, HopKind, Instance, NextHop, PowerState, SystemEvent
-from tests.fakes.world import START, Entry, World
+from tests.fakes.world import START, FakeEntry, FakeWorld
 
 DEFAULT = "0.0.0.0/0"
 HALVES = ("0.0.0.0/1", "128.0.0.0/1")
@@ -24,7 +24,7 @@ TASK_S = 6.0
 Tell = Callable[[str, dict[str, Any]], None]
 
 
-class Town(World):
+class SimulatedWorld(FakeWorld):
     """A world whose time is a queue of plain tuples, and whose people and fate tell the bus what they do."""
 
     def __init__(self) -> None:
@@ -250,7 +250,7 @@ class Town(World):
         if self.entry(TableId(table), HALVES[1]) is None:
             self.add_entry(table, HALVES[1], hop)
 
-    def add_entry(self, table: str, destination: str, hop: NextHop) -> Entry:
+    def add_entry(self, table: str, destination: str, hop: NextHop) -> FakeEntry:
         """Add a settled entry."""
         entry = self._new_entry(TableId(table), destination, hop, "")
         self._follow(entry)

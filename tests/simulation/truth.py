@@ -12,9 +12,9 @@ from natkeeper.domain.ids import InstanceId, NatGatewayId
 from natkeeper.domain.memory import Memory, decode, is_ours
 from natkeeper.domain.observed import EipStatus, HopKind, NextHop, PowerState, RouteEntry
 from natkeeper.domain.world import belongs
-from tests.fakes.world import Entry
+from tests.fakes.world import FakeEntry
 from tests.simulation.region import Region
-from tests.simulation.town import DEFAULT, HALVES, Town
+from tests.simulation.town import DEFAULT, HALVES, SimulatedWorld
 
 MARK_S = 3600.0 + 60.0
 TRY_AGAIN_S = 660.0
@@ -23,7 +23,7 @@ TRY_AGAIN_S = 660.0
 memory_of = lru_cache(maxsize=4096)(decode)
 
 
-def paused(entries: Iterable[Entry | RouteEntry], now: datetime) -> bool:
+def paused(entries: Iterable[FakeEntry | RouteEntry], now: datetime) -> bool:
     """Whether a route's entries say that it is paused: the one of the latest move, and the whole before its halves."""
     texts = [e.description for e in sorted(entries, key=lambda e: e.destination != DEFAULT) if is_ours(e.description)]
     known = [memory for text in texts if isinstance(memory := memory_of(text), Memory)]
@@ -34,7 +34,7 @@ def paused(entries: Iterable[Entry | RouteEntry], now: datetime) -> bool:
 class Truth:
     """Answers what is true now."""
 
-    def __init__(self, town: Town, region: Region, config: Config) -> None:
+    def __init__(self, town: SimulatedWorld, region: Region, config: Config) -> None:
         self.town, self.region = town, region
         self.hop_of = {g: NextHop.gateway(g) for group in config.groups for g in group.gateways}
         self.hop_of.update({g.fallback: NextHop.nat_gateway(g.fallback) for g in config.groups if g.fallback})  # type: ignore[misc]

@@ -9,7 +9,7 @@ import click
 import yaml
 
 from natkeeper.cli.app import COMMANDS, app
-from natkeeper.cli.policies import Names, grants
+from natkeeper.cli.policies import DeployedNames, grants
 from natkeeper.packaging import read_configuration
 from tests.docs.markdown import ROOT
 
@@ -26,7 +26,9 @@ def test_terraform_makes_the_roles_that_the_command_prints() -> None:
     """Each with its policy, trusted by its service."""
     config, _ = read_configuration(ROOT / "natkeeper.example.yaml")
     printed = {
-        grant.name: (grant.trusts, key) for key, grant in grants(config, Names(account="*")).items() if grant.trusts
+        grant.name: (grant.trusts, key)
+        for key, grant in grants(config, DeployedNames(account="*")).items()
+        if grant.trusts
     }
     made = re.findall(r'(natkeeper-\w+)\s+= \{ trusts = "([\w.]+)", policy = "(\w+)\.json" \}', TERRAFORM)
     assert {name: (trusts, key) for name, trusts, key in made} == printed

@@ -13,8 +13,8 @@ import yaml
 
 from natkeeper.packaging import BUNDLES
 from natkeeper.packaging.target import FUNCTION_COMPUTE_2
-from natlab.deploy import Scope, load
-from tests.cli.town import Command, Town, command, town
+from natlab.deploy import TemplateScope, load
+from tests.cli.town import Command, Workspace, command, town
 
 ROOT = Path(__file__).resolve().parents[2]
 FILE = ROOT / "templates" / "fc2" / "s.yaml"
@@ -31,7 +31,7 @@ TRIGGER = {"name", "type", "config", "qualifier", "role", "sourceArn"}
 def template(**variables: str) -> dict[str, Any]:
     """The template with its variables put in."""
     raw = yaml.safe_load(FILE.read_text(encoding="utf-8"))
-    scope = Scope({**raw["vars"], **variables}, {}, {})
+    scope = TemplateScope({**raw["vars"], **variables}, {}, {})
     services = scope.resolve(raw["services"])
     assert isinstance(services, dict)
     return services
@@ -88,7 +88,7 @@ def test_the_bundles_are_built_for_its_python() -> None:
 
 
 @pytest.fixture
-def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Town]:
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Workspace]:
     """A town whose functions are those of the template, in the local FC 2.0."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("ALIBABA_CLOUD_ECS_METADATA_DISABLED", "true")
@@ -101,7 +101,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Town]:
         yield built
 
 
-def _deploy(place: Town) -> None:
+def _deploy(place: Workspace) -> None:
     """Do what the component does: services, functions, triggers, asynchronous settings."""
     from tests.cli import town as sources
 
@@ -148,7 +148,9 @@ def _deploy(place: Town) -> None:
             )
 
 
-def test_the_command_line_asks_the_function_of_the_service(place: Town, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_command_line_asks_the_function_of_the_service(
+    place: Workspace, capsys: pytest.CaptureFixture[str]
+) -> None:
     """status and switch, through FC 2.0, by natkeeper's own code on an older runtime's contract."""
     natkeeper: Command = command(capsys)
     way = ("--fc2", "natkeeper/natkeeper-failover")

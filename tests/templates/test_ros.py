@@ -14,7 +14,7 @@ import yaml
 from natkeeper.cli.policies import grants
 from natkeeper.cli.policies.ros import roles_stack
 from natkeeper.domain.config import parse_config
-from natkeeper.domain.load import Figures
+from natkeeper.domain.load import GatewayLoad
 from natkeeper.failover.metrics import as_log
 from natkeeper.packaging import read_configuration
 from natlab.cloud.kernel.ram import Policy
@@ -211,7 +211,7 @@ def test_what_is_inside_an_alarm_is_well_formed_too() -> None:
 
 def test_every_field_that_an_alarm_reads_is_one_that_is_logged() -> None:
     """The names of docs/gateway.md, in the line as the handler writes it."""
-    figures = dict.fromkeys(Figures.__dataclass_fields__, 1)
+    figures = dict.fromkeys(GatewayLoad.__dataclass_fields__, 1)
     gateway = {"id": "i-a", "health": "healthy", "figures": figures}
     logged = as_log({"group": "prod", "outcome": "quiet", "view": {"gateways": [gateway], "routes": []}})
     read = {name for query in queries().values() for name in re.findall(r"\$\.metrics\.(\w+)", query)}

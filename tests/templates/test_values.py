@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from natkeeper import __version__
-from natlab.deploy import Scope
+from natlab.deploy import TemplateScope
 
 ROOT = Path(__file__).resolve().parents[2]
 SEEN_ELSEWHERE = ("description", "eventRuleFilterPattern", "component")
@@ -262,7 +262,7 @@ def loaded(file: str) -> dict[str, Any]:
 
 def named(raw: dict[str, Any], node: object) -> Any:
     """A part of the file with every variable as its own name."""
-    return Scope({name: f"<{name}>" for name in raw["vars"]}, {}, {}).resolve(node)
+    return TemplateScope({name: f"<{name}>" for name in raw["vars"]}, {}, {}).resolve(node)
 
 
 def expected(values: Values) -> dict[str, object]:

@@ -10,7 +10,7 @@ from importlib.metadata import PackageNotFoundError, distribution
 from io import BytesIO
 from pathlib import Path
 
-from natlab.bench.machine import Place
+from natlab.bench.machine import Checkout
 
 _SDKS = ("alibabacloud-ecs20140526", "alibabacloud-vpc20160428", "alibabacloud-oos20190601")
 
@@ -24,7 +24,7 @@ def code_of(**files: str) -> bytes:
     return buffer.getvalue()
 
 
-def documented_sdks(place: Place) -> Path:
+def documented_sdks(place: Checkout) -> Path:
     """Return a directory with the whole SDKs and all that they require, with bytecode: what a pip install gives.
 
     Copied from this environment, whose versions are the locked ones, and compiled once.

@@ -17,10 +17,10 @@ from pathlib import Path
 
 from natlab.bench.baselines import code_of, documented_sdks
 from natlab.bench.figures import Figure, Sample
-from natlab.bench.machine import Place
+from natlab.bench.machine import Checkout
 from natlab.bench.worlds import PAPER_CONFIG, PAPER_GATEWAYS, stopping
 from natlab.cloud.fc.models import Code, Function
-from natlab.cloud.fc.runtime.instances import Instance, InstanceSpec, Job, Outcome
+from natlab.cloud.fc.runtime.instances import FunctionInstance, InstanceSpec, InvocationJob, JobOutcome
 from natlab.cloud.fc.runtime.processes import ProcessInstance, ProcessRuntime
 from natlab.scenarios.functions import bundles
 
@@ -61,7 +61,7 @@ def handler(event, context):
 """The least that can send a request: no signature, no answer read."""
 
 
-class Wire:
+class FirstByteSocket:
     """A socket that says when the first bytes of a request came in, and then hangs up."""
 
     def __init__(self) -> None:
@@ -106,10 +106,10 @@ class Contender:
     event: bytes = b"{}"
 
 
-def cold(place: Place, runs: int) -> list[Figure]:
+def cold(place: Checkout, runs: int) -> list[Figure]:
     """Measure cold starts, taking turns so that all see the same load."""
     archive = bundles(PAPER_CONFIG)["failover"].read_bytes()
-    with contextlib.closing(Wire()) as wire, _runtime() as runtime:
+    with contextlib.closing(FirstByteSocket()) as wire, _runtime() as runtime:
         sdks = str(documented_sdks(place))
         contenders = (
             Contender(
@@ -123,7 +123,7 @@ def cold(place: Place, runs: int) -> list[Figure]:
         )
         for contender in contenders:
             start(contender, wire, runtime)  # unpacks the code, and brings the files into memory
-        taken: dict[str, list[Start]] = {contender.name: [] for contender in contenders}
+        taken: dict[str, list[StartTimes]] = {contender.name: [] for contender in contenders}
         for _ in range(runs):
             for contender in contenders:
                 taken[contender.name].append(start(contender, wire, runtime))
@@ -149,14 +149,14 @@ _numbers = itertools.count(1)
 
 
 @dataclass(frozen=True, slots=True)
-class Start:
+class StartTimes:
     """From the start of a process to its first request: on the wall, and of the processor."""
 
     ms: float
     cpu_ms: float
 
 
-def start(contender: Contender, wire: Wire, runtime: ProcessRuntime) -> Start:
+def start(contender: Contender, wire: FirstByteSocket, runtime: ProcessRuntime) -> StartTimes:
     """Start one instance, and end it after its first request."""
     checksum = f"{contender.name}-{len(contender.code)}"
     function = Function(
@@ -170,22 +170,22 @@ def start(contender: Contender, wire: Wire, runtime: ProcessRuntime) -> Start:
     spec = InstanceSpec(f"c-{next(_numbers)}", function, "1000000000000001", "cn-hangzhou")
     ended = threading.Event()
 
-    def done(_: Outcome) -> None:
+    def done(_: JobOutcome) -> None:
         ended.set()
 
     wire.expect()
     instance = runtime.start(spec)
     began = time.monotonic()
-    instance.invoke(Job("bench", contender.event, 60.0, _KEYS), done)
+    instance.invoke(InvocationJob("bench", contender.event, 60.0, _KEYS), done)
     try:
         ms = 1000 * (wire.first() - began)
-        return Start(ms, _cpu_ms(instance))
+        return StartTimes(ms, _cpu_ms(instance))
     finally:
         instance.kill()
         ended.wait(5.0)
 
 
-def _cpu_ms(instance: Instance) -> float:
+def _cpu_ms(instance: FunctionInstance) -> float:
     """Return for how long the instance's threads have had a processor (schedstat of proc(5)); 0.0 if it is gone."""
     pid = instance.pid if isinstance(instance, ProcessInstance) else None
     spent = 0

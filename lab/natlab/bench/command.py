@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from natlab.bench import cold, commands, detection, loss, packets, report, scale, size, storm, trouble, warm
-from natlab.bench.figures import Figure, Part, Table
-from natlab.bench.machine import Place, machine
+from natlab.bench.figures import BenchPart, Figure, FigureTable
+from natlab.bench.machine import Checkout, machine
 from natlab.bench.scale import GROUPS
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
+class BenchOptions:
     """What to measure: how often, how many groups, how many hours of packet loss, which parts (none named: all)."""
 
     runs: int = 15
@@ -30,31 +30,31 @@ class Order:
     only: tuple[str, ...] = ()
 
 
-def parts(order: Order, place: Place, say: Callable[[str], None]) -> tuple[Part, ...]:
+def parts(order: BenchOptions, place: Checkout, say: Callable[[str], None]) -> tuple[BenchPart, ...]:
     """List everything that can be measured, in the order in which it is."""
     return (
-        Part("size", size.KEYS, size.size),
-        Part("cold", cold.KEYS, lambda: cold.cold(place, order.runs)),
-        Part("warm", warm.KEYS, lambda: warm.warm(order.runs)),
-        Part("scale", scale.keys(order.groups), lambda: scale.scale(order.sweeps, order.groups)),
-        Part("storm", storm.KEYS, storm.storm),
-        Part("tasks", trouble.TASKS_KEYS, trouble.slow_tasks),
-        Part("outage", trouble.OUTAGE_KEYS, lambda: trouble.api_back(order.sweeps)),
-        Part("commands", commands.KEYS, lambda: commands.commands(order.runs)),
-        Part("detection", detection.KEYS, detection.detection),
-        Part("loss", loss.KEYS, lambda: loss.losses(order.hours)),
-        Part("lab", packets.KEYS, lambda: packets.packets(order.lab_runs, say)),
+        BenchPart("size", size.KEYS, size.size),
+        BenchPart("cold", cold.KEYS, lambda: cold.cold(place, order.runs)),
+        BenchPart("warm", warm.KEYS, lambda: warm.warm(order.runs)),
+        BenchPart("scale", scale.keys(order.groups), lambda: scale.scale(order.sweeps, order.groups)),
+        BenchPart("storm", storm.KEYS, storm.storm),
+        BenchPart("tasks", trouble.TASKS_KEYS, trouble.slow_tasks),
+        BenchPart("outage", trouble.OUTAGE_KEYS, lambda: trouble.api_back(order.sweeps)),
+        BenchPart("commands", commands.KEYS, lambda: commands.commands(order.runs)),
+        BenchPart("detection", detection.KEYS, detection.detection),
+        BenchPart("loss", loss.KEYS, lambda: loss.losses(order.hours)),
+        BenchPart("lab", packets.KEYS, lambda: packets.packets(order.lab_runs, say)),
     )
 
 
-def measure(order: Order, console: Console, out: Path, *, as_json: bool, say: Callable[[str], None]) -> bool:
+def measure(order: BenchOptions, console: Console, out: Path, *, as_json: bool, say: Callable[[str], None]) -> bool:
     """Measure, show and write; return whether every part that was asked for could be measured.
 
     The file is written after each part, so that whatever ends the bench, what was measured until then is there.
     """
-    place, about = Place.checkout(), machine()
+    place, about = Checkout.checkout(), machine()
     place.scratch.mkdir(parents=True, exist_ok=True)
-    measured: list[Figure | Table] = []
+    measured: list[Figure | FigureTable] = []
     told = report.as_json(measured, about)
     for part in parts(order, place, say):
         if _wanted(order, part.name):
@@ -70,5 +70,5 @@ def measure(order: Order, console: Console, out: Path, *, as_json: bool, say: Ca
     return not any(isinstance(each, Figure) and each.failed for each in measured)
 
 
-def _wanted(order: Order, name: str) -> bool:
+def _wanted(order: BenchOptions, name: str) -> bool:
     return not order.only or name in order.only

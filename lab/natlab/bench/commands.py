@@ -17,7 +17,7 @@ import yaml
 
 from natlab.bench.figures import Figure, NotMeasuredError, Sample
 from natlab.bench.warm import ROUND_TRIP_S, prepared
-from natlab.bench.worlds import World
+from natlab.bench.worlds import BenchWorld
 
 KEYS = "help_s", "status_s", "doctor_s"
 GOALS_S = {"help": 0.1, "status": 0.4, "doctor": 1.5}
@@ -44,7 +44,7 @@ def commands(runs: int) -> Iterator[Figure]:
         yield Figure(f"{name}_s", what, "s", Sample.of(taken[name][1:]), floor, GOALS_S[name])
 
 
-def _environ(here: World, folder: Path) -> dict[str, str]:
+def _environ(here: BenchWorld, folder: Path) -> dict[str, str]:
     """Write the configuration, and return the environment of somebody who may do everything."""
     key = here.cloud.accounts.create_access_key()
     text = yaml.safe_dump(here.config(setup={"mode": "off"}), sort_keys=False)

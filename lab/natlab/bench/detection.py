@@ -14,9 +14,9 @@ from typing import Any
 import yaml
 
 from natkeeper.domain.config import parse_config
-from natkeeper.egress_check import Kind
-from natkeeper.probe.handler import WATCH_S, EgressLostError, Probe, Settings, settings_file
-from natlab.bench.figures import Figure, Sample, Table, counted
+from natkeeper.egress_check import OutcomeKind
+from natkeeper.probe.handler import WATCH_S, EgressLostError, ProbeHandler, Settings, settings_file
+from natlab.bench.figures import Figure, FigureTable, Sample, counted
 from natlab.bench.virtual import Answer, VirtualPath
 from natlab.bench.worlds import PAPER_CONFIG
 from natlab.scenarios.functions import ROOT
@@ -39,7 +39,7 @@ IN_A_ROW = ((1.0, 0.8, 3), (1.0, 0.5, 2), (2.0, 0.8, 3), (10.0, 2.0, 3))
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class DetectionRow:
     """What one setting gives. Times in seconds from the death of the path to the report."""
 
     settings: Settings
@@ -100,7 +100,7 @@ def in_a_row(interval: float, timeout: float, failures: int) -> Settings:
     return Settings("prod", _TARGETS, interval, None, timeout, failures)
 
 
-def table() -> list[Row]:
+def table() -> list[DetectionRow]:
     """Every setting, the shipped one first, and last the shipped one with watches that leave a pause between them."""
     ours = shipped()
     others = [silent_for(*each) for each in SILENCES] + [in_a_row(*each) for each in IN_A_ROW]
@@ -109,7 +109,7 @@ def table() -> list[Row]:
     return [*rows, row(ours, SAVING_S)]
 
 
-def detection() -> list[Figure | Table]:
+def detection() -> list[Figure | FigureTable]:
     """Measure every setting; the figures are those of the shipped one."""
     rows = table()
     ours, saving = rows[0], rows[-1]
@@ -120,28 +120,28 @@ def detection() -> list[Figure | Table]:
                f"with a watch of {saving.watch_s:g} s in a minute {saving.silent.high:.1f} s"),
         counted("probe_usd", "what the probe's time costs a month", round(ours.usd, 2), "USD",
                 floor=f"with a watch of {saving.watch_s:g} s {saving.usd:.2f}"),
-        Table("detection", "how soon the probe reports a dead path (mean / worst), by its settings",
+        FigureTable("detection", "how soon the probe reports a dead path (mean / worst), by its settings",
               ("a loss is", "interval", "watch", "silent", "refused", "USD a month"),
               tuple(row.cells for row in rows), tuple(row.as_json() for row in rows)),
     ]  # fmt: skip
 
 
-def row(settings: Settings, watch_s: float) -> Row:
+def row(settings: Settings, watch_s: float) -> DetectionRow:
     """Measure one setting."""
     deaths = [number * _EVERY_S for number in range(round(MINUTE_S / _EVERY_S))]
-    silent = Sample.of([seen_after(settings, death, Kind.SILENT, watch_s) for death in deaths])
-    refused = Sample.of([seen_after(settings, death, Kind.REFUSED, watch_s) for death in deaths])
-    return Row(settings, watch_s, silent, refused, usd_a_month(watch_s))
+    silent = Sample.of([seen_after(settings, death, OutcomeKind.SILENT, watch_s) for death in deaths])
+    refused = Sample.of([seen_after(settings, death, OutcomeKind.REFUSED, watch_s) for death in deaths])
+    return DetectionRow(settings, watch_s, silent, refused, usd_a_month(watch_s))
 
 
-def seen_after(settings: Settings, death: float, fails: Kind, watch_s: float) -> float:
+def seen_after(settings: Settings, death: float, fails: OutcomeKind, watch_s: float) -> float:
     """Return the seconds from the death of the path, so long after a minute began, to the probe's report."""
 
     def answer(began: float, _timeout_s: float) -> Answer:
-        return (_REFUSAL_S, fails) if began >= death else (_ANSWER_S, Kind.ANSWERED)
+        return (_REFUSAL_S, fails) if began >= death else (_ANSWER_S, OutcomeKind.ANSWERED)
 
     path = VirtualPath(answer)
-    probe = Probe(settings, lambda _targets: path, path.ticks, path.ticks)
+    probe = ProbeHandler(settings, lambda _targets: path, path.ticks, path.ticks)
     minute = 0.0
     while True:
         path.now = max(path.now, minute)

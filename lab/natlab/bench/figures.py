@@ -97,7 +97,7 @@ def failed(key: str, what: str, unit: str, why: str) -> Figure:
 
 
 @dataclass(frozen=True, slots=True)
-class Table:
+class FigureTable:
     """Figures that are read side by side. `told` is what bench.json has of it under `key`: an object for each row."""
 
     key: str
@@ -108,14 +108,14 @@ class Table:
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class BenchPart:
     """A part of the bench. It yields each figure as soon as it has it; `keys` are the figures that it promises."""
 
     name: str
     keys: tuple[str, ...]
-    measure: Callable[[], Iterable[Figure | Table]]
+    measure: Callable[[], Iterable[Figure | FigureTable]]
 
-    def figures(self) -> Iterator[Figure | Table]:
+    def figures(self) -> Iterator[Figure | FigureTable]:
         """Yield the figures; after a failure, one without a value and with the reason for each that is missing.
 
         One part that fails must not cost what the others measured, so every error ends here.

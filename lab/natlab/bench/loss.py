@@ -14,10 +14,10 @@ from dataclasses import dataclass
 from itertools import count
 from statistics import mean
 
-from natkeeper.egress_check import Kind
-from natkeeper.probe.handler import WATCH_S, EgressLostError, Probe, Settings
+from natkeeper.egress_check import OutcomeKind
+from natkeeper.probe.handler import WATCH_S, EgressLostError, ProbeHandler, Settings
 from natlab.bench.detection import ALLOWED_S, in_a_row, shipped
-from natlab.bench.figures import Figure, Sample, Table
+from natlab.bench.figures import Figure, FigureTable, Sample
 from natlab.bench.virtual import Answer, VirtualPath
 
 KEYS = "false_reports_10pct", "false_reports_10pct_before"
@@ -37,16 +37,16 @@ Passes = Callable[[float], bool]
 """Whether a packet that is sent at a time arrives."""
 
 
-def losses(hours: float, deaths: int = 200) -> Iterator[Figure | Table]:
+def losses(hours: float, deaths: int = 200) -> Iterator[Figure | FigureTable]:
     """Measure both rules: false reports in `hours` of each loss, and `deaths` of paths at random moments."""
     ours, rules = shipped(), (shipped(), BEFORE)
-    rows = [[Row.of(rule, loss, hours, deaths) for rule in rules] for loss in LOSSES]
+    rows = [[LossRow.of(rule, loss, hours, deaths) for rule in rules] for loss in LOSSES]
     new, old = next(pair for pair, loss in zip(rows, LOSSES, strict=True) if loss == 0.1)  # noqa: PLR2004
     yield Figure("false_reports_10pct", f"false reports in {HOURS:g} h, one packet of ten lost", "", new.sample,
                  f"of {hours:g} h played; the rule of 0.1: {old.sample.median:.2g}",
                  target=max(old.sample.median / 10, 0.0))  # fmt: skip
     yield Figure("false_reports_10pct_before", "the same by the rule of 0.1", "", old.sample, f"of {hours:g} h played")
-    yield Table(
+    yield FigureTable(
         "loss",
         f"packet loss: false reports in {HOURS:g} h, and how soon a death is reported (mean / worst)",
         ("lost", *(f"{_named(rule, ours)}: {what}" for rule in rules for what in ("false", "death"))),
@@ -57,7 +57,7 @@ def losses(hours: float, deaths: int = 200) -> Iterator[Figure | Table]:
         tuple(row.as_json() for pair in rows for row in pair),
     )
     bursts = [(burst, [reported(rule, burst, deaths) for rule in rules]) for burst in BURSTS_S]
-    yield Table(
+    yield FigureTable(
         "bursts",
         "nothing arrives for a while, once: how many of such bursts are reported",
         ("burst", *(_named(rule, ours) for rule in rules)),
@@ -67,7 +67,7 @@ def losses(hours: float, deaths: int = 200) -> Iterator[Figure | Table]:
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class LossRow:
     """What one rule makes of one loss."""
 
     rule: str
@@ -76,7 +76,7 @@ class Row:
     deaths: Sample
 
     @classmethod
-    def of(cls, rule: Settings, loss: float, hours: float, deaths: int) -> Row:
+    def of(cls, rule: Settings, loss: float, hours: float, deaths: int) -> LossRow:
         """Play it."""
         rate = false_reports(rule, lossy(loss), hours) * HOURS / hours
         seen = [death(rule, loss, number / deaths) for number in range(deaths)]
@@ -139,7 +139,7 @@ def look(passes: Passes, began: float, timeout_s: float) -> Answer:
     other = _connected(passes, began, timeout_s)
     answered = _answered(passes, began + other, timeout_s - other) + other
     soonest = min(connected, answered)
-    return soonest, Kind.ANSWERED if soonest <= timeout_s else Kind.SILENT
+    return soonest, OutcomeKind.ANSWERED if soonest <= timeout_s else OutcomeKind.SILENT
 
 
 def _connected(passes: Passes, began: float, within_s: float) -> float:
@@ -160,7 +160,7 @@ def _arrived(passes: Passes, began: float, again_s: Sequence[float], within_s: f
 
 def _reports(rule: Settings, path: VirtualPath, seconds: float) -> Iterator[float]:
     """Watch minute by minute for so long; yield the time of each report."""
-    probe = Probe(rule, lambda _targets: path, path.ticks, path.ticks)
+    probe = ProbeHandler(rule, lambda _targets: path, path.ticks, path.ticks)
     for minute in count():
         path.now = max(path.now, minute * _MINUTE_S)
         while (left := (minute + 1) * _MINUTE_S - path.now) > 0:

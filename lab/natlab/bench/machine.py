@@ -9,7 +9,7 @@ from pathlib import Path
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class Checkout:
     """A checkout of natkeeper; `scratch` may be deleted at any time."""
 
     root: Path
@@ -20,7 +20,7 @@ class Place:
         return self.root / "build" / "bench"
 
     @classmethod
-    def checkout(cls) -> Place:
+    def checkout(cls) -> Checkout:
         """Return the checkout that this module belongs to. Raises FileNotFoundError outside of one."""
         root = Path(__file__).resolve().parents[3]
         if not (root / "functions").is_dir():

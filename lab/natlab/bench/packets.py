@@ -26,7 +26,7 @@ _FEW, _MANY, _NONE = 25, 100, 0
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class PacketRow:
     """One figure of a scenario: how it is read from what was observed, its aim, and what it is made of."""
 
     key: str
@@ -52,12 +52,12 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class PacketScenario:
     """One scenario, the connections that are kept meanwhile, and its figures."""
 
     scenario: str
     flows: int
-    rows: tuple[Row, ...]
+    rows: tuple[PacketRow, ...]
 
 
 class WentBadlyError(Exception):
@@ -123,51 +123,53 @@ _ONCE_MORE = "until TCP tries again by itself; its pauses double"
 _AT_ONCE = "until the next segment; ten are sent in a second"
 
 
-def _hang(scenario: str, when: str, aside: str) -> Row:
+def _hang(scenario: str, when: str, aside: str) -> PacketRow:
     what = f"lab: {when}: until the last connection was reset, after the move"
-    return Row(f"{scenario}_hung_s", what, "s", _hung, aside, most=1.0)
+    return PacketRow(f"{scenario}_hung_s", what, "s", _hung, aside, most=1.0)
 
 
-def _planned(scenario: str, when: str) -> Part:
-    row = Row(f"{scenario}_lost", f"lab: {when}: new connections that fail", "", _lost, "both gateways work", most=0.0)
-    return Part(scenario, _FEW, (row, _hang(scenario, when, _AT_ONCE)))
+def _planned(scenario: str, when: str) -> PacketScenario:
+    row = PacketRow(
+        f"{scenario}_lost", f"lab: {when}: new connections that fail", "", _lost, "both gateways work", most=0.0
+    )
+    return PacketScenario(scenario, _FEW, (row, _hang(scenario, when, _AT_ONCE)))
 
 
 OWN = (
     _planned("manual", "a person switches"),
     _planned("maintenance", "maintenance is announced"),
     _planned("spot", "spot instance reclaimed"),
-    Part("stop", _FEW, (
-        Row("stop_outage_s", "lab: gateway stopped: outage", "s", _outage,
+    PacketScenario("stop", _FEW, (
+        PacketRow("stop_outage_s", "lab: gateway stopped: outage", "s", _outage,
             "assumed: event 1 s, delivery 0.25 s, route task 1 s"),
-        Row("stop_after_event_s", "lab: the same, from event to connection, less the route task's 1 s", "s",
+        PacketRow("stop_after_event_s", "lab: the same, from event to connection, less the route task's 1 s", "s",
             _after_event, "assumed: delivery 0.25 s", most=1.0),
         _hang("stop", "gateway stopped", _ONCE_MORE),
     )),
-    Part("freeze", _FEW, (
-        Row("freeze_outage_s", "lab: gateway hangs, no event: outage", "s", _outage,
+    PacketScenario("freeze", _FEW, (
+        PacketRow("freeze_outage_s", "lab: gateway hangs, no event: outage", "s", _outage,
             "half an interval, 1.2 s of silence, route task 1 s", most=2.8),
         _hang("freeze", "gateway hangs", _ONCE_MORE),
     )),
 )  # fmt: skip
 FOLLOWING = (
-    Part("follow", _MANY, (
-        Row("follow_survived", "lab: host fails, the EIP follows: TCP connections of 200 that go on", "", _survivors,
-            "with addresses of the gateways' own none does", least=2.0 * _MANY),
-        Row("follow_outage_s", "lab: the same: outage", "s", _outage, "assumed: event 1 s, EIP 7 s + 7 s"),
+    PacketScenario("follow", _MANY, (
+        PacketRow("follow_survived", "lab: host fails, the EIP follows: TCP connections of 200 that go on",
+            "", _survivors, "with addresses of the gateways' own none does", least=2.0 * _MANY),
+        PacketRow("follow_outage_s", "lab: the same: outage", "s", _outage, "assumed: event 1 s, EIP 7 s + 7 s"),
     )),
-    Part("freeze-follow", _NONE, (
-        Row("freeze_follow_s", "lab: gateway hangs, the EIP follows: outage less the EIP's 14 s", "s", _beside_eip,
-            "the same looks; the EIP waits for no route task", most=5.0),
+    PacketScenario("freeze-follow", _NONE, (
+        PacketRow("freeze_follow_s", "lab: gateway hangs, the EIP follows: outage less the EIP's 14 s",
+            "s", _beside_eip, "the same looks; the EIP waits for no route task", most=5.0),
     )),
 )  # fmt: skip
 RELAYED = (
-    Part("relay", _MANY, (
-        Row("relay_survived", "lab: planned move, own addresses, relay: TCP connections of 200 that go on", "",
+    PacketScenario("relay", _MANY, (
+        PacketRow("relay_survived", "lab: planned move, own addresses, relay: TCP connections of 200 that go on", "",
             _survivors, "without a relay none does", least=2.0 * _MANY),
-        Row("relay_worst_s", "lab: the same: longest wait of a busy connection", "s", _worst,
+        PacketRow("relay_worst_s", "lab: the same: longest wait of a busy connection", "s", _worst,
             "beyond its pace of 0.1 s", most=0.1),
-        Row("relay_lost", "lab: the same: new connections that fail", "", _lost, "both gateways work", most=0.0),
+        PacketRow("relay_lost", "lab: the same: new connections that fail", "", _lost, "both gateways work", most=0.0),
     )),
 )  # fmt: skip
 SWEEP = "sweep_writes", "lab: writes of a sweep of two healthy gateways", ""
@@ -187,7 +189,7 @@ def packets(runs: int, say: Callable[[str], None]) -> Iterator[Figure]:
         yield from _on_a_stage(parts, runs, say)
 
 
-def _on_a_stage(parts: tuple[Part, ...], runs: int, say: Callable[[str], None]) -> Iterator[Figure]:
+def _on_a_stage(parts: tuple[PacketScenario, ...], runs: int, say: Callable[[str], None]) -> Iterator[Figure]:
     from natlab.scenarios.stage import InVain
 
     say(f"lab: setting a stage for {', '.join(part.scenario for part in parts)}")
@@ -201,7 +203,7 @@ def _on_a_stage(parts: tuple[Part, ...], runs: int, say: Callable[[str], None]) 
                 yield from (row.failed(str(bad)) for row in part.rows)
 
 
-def _repeated(stage: Drills, part: Part, runs: int, say: Callable[[str], None]) -> list[Figure]:
+def _repeated(stage: Drills, part: PacketScenario, runs: int, say: Callable[[str], None]) -> list[Figure]:
     from natlab.drill.measurement import Flows
 
     seen: list[Observed] = []

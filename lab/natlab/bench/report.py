@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from natlab.bench.figures import Figure, Table
+from natlab.bench.figures import Figure, FigureTable
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 _LARGE = 100
 
 
-def show(console: Console, measured: Sequence[Figure | Table], machine: Mapping[str, str]) -> None:
+def show(console: Console, measured: Sequence[Figure | FigureTable], machine: Mapping[str, str]) -> None:
     """Print the figures, each beside its floor and its aim, and then the tables."""
     from rich import box
     from rich.table import Table as Shown
@@ -33,7 +33,7 @@ def show(console: Console, measured: Sequence[Figure | Table], machine: Mapping[
             table.add_row(*_cells(figure))
     console.print(table)
     for other in measured:
-        if isinstance(other, Table):
+        if isinstance(other, FigureTable):
             shown = Shown(title=other.title, **style)  # type: ignore[arg-type]
             for heading in other.headings:
                 shown.add_column(heading, justify="right", no_wrap=True)
@@ -42,14 +42,14 @@ def show(console: Console, measured: Sequence[Figure | Table], machine: Mapping[
             console.print(shown)
 
 
-def as_json(measured: Sequence[Figure | Table], machine: Mapping[str, str]) -> dict[str, Any]:
+def as_json(measured: Sequence[Figure | FigureTable], machine: Mapping[str, str]) -> dict[str, Any]:
     """Give the object of bench.json: each figure by its key, then everything about it, then the tables by theirs."""
     figures = [figure for figure in measured if isinstance(figure, Figure)]
     return {
         **{figure.key: figure.value for figure in figures},
         "machine": dict(machine),
         "figures": {figure.key: _about(figure) for figure in figures},
-        **{table.key: list(table.told) for table in measured if isinstance(table, Table)},
+        **{table.key: list(table.told) for table in measured if isinstance(table, FigureTable)},
     }
 
 

@@ -12,8 +12,8 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 
 from natlab.bench.figures import Figure, NotMeasuredError, Sample, counted, failed
-from natlab.bench.warm import Watch, fail_over, settle
-from natlab.bench.worlds import FAILOVER, World, install, world
+from natlab.bench.warm import WarmWatch, fail_over, settle
+from natlab.bench.worlds import FAILOVER, BenchWorld, install, world
 from natlab.cloud.fc.models import Invocation
 from natlab.scenarios.functions import bundles
 
@@ -50,7 +50,7 @@ def scale(runs: int, groups: int = GROUPS) -> Iterator[Figure]:
         one = here.groups[groups // 2]
         install(here.cloud, bundles(here.config())["failover"], one)
         _set_up(here)
-        watch = Watch()
+        watch = WarmWatch()
         here.cloud.subscribers.append(watch.event)
         here.cloud.wire_observers.append(watch.wire)
         here.slow_down(ROUND_TRIP_S)
@@ -110,7 +110,7 @@ def _calls(key: str, quiet: Sequence[Counter[str]], target: float) -> Figure:
     return counted(key, "its API calls", most.total(), floor=_in_words(most), target=target)
 
 
-def _set_up(here: World) -> None:
+def _set_up(here: BenchWorld) -> None:
     """Have every gateway set up, by the same executions that natkeeper would start; wait for their end."""
     from natkeeper.domain.config import parse_config
     from natkeeper.failover.gateway_setup import setup_parameters
@@ -134,13 +134,13 @@ def _set_up(here: World) -> None:
         time.sleep(0.5)
 
 
-def _status(here: World, execution: str) -> str:
+def _status(here: BenchWorld, execution: str) -> str:
     asked = {"RegionId": here.cloud.region, "ExecutionId": execution}
     answer: dict[str, list[dict[str, str]]] = here.cloud.call("oos", "ListExecutions", asked)  # type: ignore[assignment]
     return answer["Executions"][0]["Status"]
 
 
-def _sweep(here: World) -> Swept:
+def _sweep(here: BenchWorld) -> Swept:
     """Sweep as the timer does; returns the run and its calls. Raises NotMeasuredError unless it was a quiet one."""
     settle(here)
     began = here.cloud.clock.now()

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from natlab.bench.figures import Figure, NotMeasuredError, Sample, counted
 from natlab.bench.warm import prepared, settle
-from natlab.bench.worlds import FAILOVER, Guarded, World
+from natlab.bench.worlds import FAILOVER, BenchWorld, Guarded
 
 if TYPE_CHECKING:
     from natlab.cloud.kernel.events import Event
@@ -72,7 +72,7 @@ def play(copies: int) -> Storm:
     return Storm(1000 * (watch.at - watch.taken), len(runs), calls, max(run.memory_mb for run in runs))
 
 
-def _rain(here: World, other: Guarded, event: Event, copies: int) -> None:
+def _rain(here: BenchWorld, other: Guarded, event: Event, copies: int) -> None:
     """Publish the copies, and stop the other group's gateway half-way. Raises NotMeasuredError if its route stays."""
     dying = here.hop(other)
     for number in range(copies):

@@ -14,9 +14,9 @@ from http.client import OK
 from typing import Any
 
 from natlab.bench.figures import Figure, NotMeasuredError, Sample, counted
-from natlab.bench.warm import ROUND_TRIP_S, Watch, fail_over, settle
-from natlab.bench.worlds import FAILOVER, Guarded, World, install, world
-from natlab.cloud.kernel.faults import Fault, Kind
+from natlab.bench.warm import ROUND_TRIP_S, WarmWatch, fail_over, settle
+from natlab.bench.worlds import FAILOVER, BenchWorld, Guarded, install, world
+from natlab.cloud.kernel.faults import CallFault, FaultKind
 from natlab.cloud.kernel.wire import Request, Response
 from natlab.scenarios.functions import bundles
 
@@ -58,7 +58,7 @@ def api_back(runs: int) -> Iterator[Figure]:
     lags, calls = [], []
     with _deployed({}, 1) as (here, _):
         cloud, (group, _) = here.cloud, here.groups
-        watch = Watch()
+        watch = WarmWatch()
         cloud.subscribers.append(watch.event)
         cloud.wire_observers.append(watch.wire)
         fail_over(here, group, watch)  # a warm function
@@ -67,7 +67,7 @@ def api_back(runs: int) -> Iterator[Figure]:
             dying = here.hop(group)
             watch.expect()
             began = cloud.clock.now()
-            cloud.faults.add(Fault(Kind.SERVER_ERROR, product=_PRODUCTS))
+            cloud.faults.add(CallFault(FaultKind.SERVER_ERROR, product=_PRODUCTS))
             cloud.ecs.stop(dying)
             time.sleep(DOWN_S)
             calls.append(len(here.asked(began)))
@@ -84,7 +84,7 @@ def api_back(runs: int) -> Iterator[Figure]:
 
 
 @contextmanager
-def _deployed(latencies: dict[str, float], tables: int) -> Iterator[tuple[World, list[str]]]:
+def _deployed(latencies: dict[str, float], tables: int) -> Iterator[tuple[BenchWorld, list[str]]]:
     """Two groups, the first with so many tables; events and dispatches take no time."""
     quick = {"api__round_trip": ROUND_TRIP_S, "eventbridge__delivery": 0.0, "fc__async__dispatch": 0.0,
              "fc__cold_start__platform": 0.0, "event__ecs__publish": 0.0}  # fmt: skip
@@ -98,7 +98,7 @@ def _deployed(latencies: dict[str, float], tables: int) -> Iterator[tuple[World,
         yield here, guarded
 
 
-def _another(here: World, group: Guarded) -> str:
+def _another(here: BenchWorld, group: Guarded) -> str:
     """Make another table in the group's VPC, with the same way out."""
     table = here.cloud.vpc.create_route_table(group.vpc)
     here.cloud.vpc.add_route(table, "0.0.0.0/0", group.gateways[0])

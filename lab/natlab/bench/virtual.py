@@ -6,16 +6,16 @@ import heapq
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from natkeeper.egress_check import NO_ANSWER, Heard, Kind
+from natkeeper.egress_check import NO_ANSWER, Heard, OutcomeKind
 
-Answer = tuple[float, Kind]
+Answer = tuple[float, OutcomeKind]
 """After how many seconds something is heard of a look, and what."""
 ADDRESS = "192.0.2.1"
 
 
 @dataclass
 class VirtualPath:
-    """Looks as the probe makes them (see natkeeper.probe.watch.Looks).
+    """Looks as the probe makes them (see natkeeper.probe.watch.CheckRunner).
 
     `answer` says what becomes of a look that begins at a time and may take so many seconds; Kind.SILENT is never heard.
     `pauses` are times at which the probe's process stops for some seconds: its waits end late by so much.
@@ -25,7 +25,7 @@ class VirtualPath:
     now: float = 0.0
     pauses: list[tuple[float, float]] = field(default_factory=list)
     began: list[float] = field(default_factory=list)
-    _due: list[tuple[float, int, Kind]] = field(default_factory=list)
+    _due: list[tuple[float, int, OutcomeKind]] = field(default_factory=list)
 
     def ticks(self) -> float:
         """Return the time."""
@@ -35,7 +35,7 @@ class VirtualPath:
         """Begin a look."""
         self.began.append(self.now)
         after, kind = self.answer(self.now, timeout_s)
-        if kind is not Kind.SILENT and after <= timeout_s:
+        if kind is not OutcomeKind.SILENT and after <= timeout_s:
             heapq.heappush(self._due, (self.now + after, look, kind))
 
     def wait(self, seconds: float) -> Heard | None:
@@ -48,7 +48,7 @@ class VirtualPath:
         if not heard:
             return None
         _, look, kind = heapq.heappop(self._due)
-        return Heard(look, kind, ADDRESS if kind is Kind.ANSWERED else kind.value)
+        return Heard(look, kind, ADDRESS if kind is OutcomeKind.ANSWERED else kind.value)
 
     def reason(self, look: int) -> str:
         """Say why a look was not answered."""

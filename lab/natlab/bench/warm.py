@@ -16,8 +16,8 @@ from http.client import OK
 from pathlib import Path
 
 from natlab.bench.figures import Figure, NotMeasuredError, Sample, counted
-from natlab.bench.worlds import FAILOVER, Guarded, World, install, put_function, world
-from natlab.cloud.ecs.models import Status
+from natlab.bench.worlds import FAILOVER, BenchWorld, Guarded, install, put_function, world
+from natlab.cloud.ecs.models import InstanceStatus
 from natlab.cloud.fc.models import Invocation
 from natlab.cloud.kernel.events import Event
 from natlab.cloud.kernel.wire import Request, Response
@@ -31,7 +31,7 @@ KEYS = "warm_ms", "warm_overhead_ms", "cold_failover_ms", "cold_peak_mb", "event
 
 
 @dataclass(slots=True)
-class Watch:
+class WarmWatch:
     """Notes when an event was taken by the bus, and when the answer to the next change of a route left."""
 
     taken: float = 0.0
@@ -93,7 +93,7 @@ def warm(runs: int) -> list[Figure]:
 
 
 @contextmanager
-def prepared(groups: int) -> Iterator[tuple[World, Watch]]:
+def prepared(groups: int) -> Iterator[tuple[BenchWorld, WarmWatch]]:
     """A world with the functions deployed and a watch over it."""
     latencies = {"api__round_trip": ROUND_TRIP_S, "eventbridge__delivery": 0.0, "fc__async__dispatch": 0.0,
                  "fc__cold_start__platform": 0.0, "event__ecs__publish": 0.0}  # fmt: skip
@@ -102,13 +102,13 @@ def prepared(groups: int) -> Iterator[tuple[World, Watch]]:
         source = Path(__file__).with_name("floor_function.py").read_text(encoding="utf-8")
         put_function(here.cloud, _FLOOR, source, BENCH=here.cloud.endpoint.removeprefix("http://"))
         _floor(here, here.groups[0])
-        watch = Watch()
+        watch = WarmWatch()
         here.cloud.subscribers.append(watch.event)
         here.cloud.wire_observers.append(watch.wire)
         yield here, watch
 
 
-def fail_over(here: World, group: Guarded, watch: Watch) -> Failover:
+def fail_over(here: BenchWorld, group: Guarded, watch: WarmWatch) -> Failover:
     """Stop the gateway that carries the route; bring it back when the run is over. Raises NotMeasuredError."""
     cloud, dying = here.cloud, here.hop(group)
     settle(here)
@@ -127,7 +127,7 @@ def fail_over(here: World, group: Guarded, watch: Watch) -> Failover:
     return Failover(1000 * (watch.at - watch.taken), calls, moving)
 
 
-def settle(here: World, longest_s: float = _LONGEST_S) -> None:
+def settle(here: BenchWorld, longest_s: float = _LONGEST_S) -> None:
     """Wait until machines have changed their state and every invocation is over. Raises NotMeasuredError."""
     cloud, quiet, until = here.cloud, 0, time.monotonic() + longest_s
     while quiet < 3:  # noqa: PLR2004  looks in a row, so that what one thing leads to is seen as well
@@ -135,7 +135,7 @@ def settle(here: World, longest_s: float = _LONGEST_S) -> None:
             raise NotMeasuredError(f"something never ends; {_log(here)}")
         busy = any(not run.ended for run in list(cloud.fc.invocations))
         changing = any(
-            cloud.ecs.instance(gateway).status not in (Status.RUNNING, Status.STOPPED)
+            cloud.ecs.instance(gateway).status not in (InstanceStatus.RUNNING, InstanceStatus.STOPPED)
             for group in here.groups[:3]
             for gateway in group.gateways
         )
@@ -143,7 +143,7 @@ def settle(here: World, longest_s: float = _LONGEST_S) -> None:
         time.sleep(0.1)
 
 
-def _floor(here: World, group: Guarded) -> float:
+def _floor(here: BenchWorld, group: Guarded) -> float:
     settle(here)
     asked = {"region": here.cloud.region, "table": group.table}
     told = here.cloud.fc.invoke(_FLOOR, json.dumps(asked).encode())
@@ -152,6 +152,6 @@ def _floor(here: World, group: Guarded) -> float:
     return 1000 * float(json.loads(told.result))
 
 
-def _log(here: World) -> str:
+def _log(here: BenchWorld) -> str:
     runs = [run for run in here.cloud.fc.invocations if run.function == FAILOVER]
     return f"the last run said {runs[-1].result.decode()[:500]}" if runs else "no run was started"

@@ -20,7 +20,7 @@ from typing import Any
 from natlab import deploy
 from natlab.bench.baselines import code_of
 from natlab.cloud.cloud import Cloud
-from natlab.cloud.dataplane import CommandResult, NullSubstrate
+from natlab.cloud.dataplane import CommandResult, NullDataPlane
 from natlab.cloud.kernel.gate import CallRecord
 from natlab.cloud.kernel.latencies import Latencies
 from natlab.scenarios.functions import ROOT, TEMPLATE
@@ -31,7 +31,7 @@ SEES_ALWAYS = 'def handler(event, context):\n    return {"ok": True, "ip": "192.
 _PARAMETERS = re.compile(rb"NK_PARAMETERS='([A-Za-z0-9+/=]+)'")
 
 
-class Paper(NullSubstrate):
+class Paper(NullDataPlane):
     """Machines that exist in the API only, and whose agents always have good news."""
 
     def agent_alive(self, instance_id: str) -> bool:
@@ -67,7 +67,7 @@ class Guarded:
 
 
 @dataclass(frozen=True, slots=True)
-class World:
+class BenchWorld:
     """A cloud with groups in it, each in a VPC of its own, and the configuration that guards them."""
 
     cloud: Cloud
@@ -108,13 +108,13 @@ class World:
 
 
 @contextmanager
-def world(groups: int, **latencies: float) -> Iterator[World]:
+def world(groups: int, **latencies: float) -> Iterator[BenchWorld]:
     """Serve a cloud with `groups` groups; `latencies` are by name with _ for the dot, the others a hundredth."""
     named = {name.replace("__", "."): seconds for name, seconds in latencies.items()}
     cloud = Cloud(substrate=Paper(), latencies=Latencies(0.01, named))
     try:
         with cloud.serve():
-            yield World(cloud, tuple(_guarded(cloud, number) for number in range(groups)))
+            yield BenchWorld(cloud, tuple(_guarded(cloud, number) for number in range(groups)))
     finally:
         cloud.close()
 
@@ -136,7 +136,7 @@ def install(cloud: Cloud, archive: Any, *probed: Guarded) -> None:
     The timer is slowed down, so that nothing happens unasked.
     """
     key = cloud.accounts.create_access_key()
-    account = deploy.Account(cloud.account_id, key.access_key_id, key.access_key_secret)
+    account = deploy.Deployer(cloud.account_id, key.access_key_id, key.access_key_secret)
     setup = {"RegionId": cloud.region, "TemplateName": TEMPLATE.stem, "Content": TEMPLATE.read_text(encoding="utf-8")}
     cloud.call("oos", "CreateTemplate", setup)
     wanted = deploy.Overrides(

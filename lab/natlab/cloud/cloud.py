@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
 from natlab.cloud import actiontrail, ecs, ram, vpc
-from natlab.cloud.dataplane import NullSubstrate, Substrate
+from natlab.cloud.dataplane import DataPlane, NullDataPlane
 from natlab.cloud.eventbridge.bus import Bus
 from natlab.cloud.eventbridge.routes import EventBridge
 from natlab.cloud.fc.functions import FunctionCompute, Places
@@ -46,7 +46,7 @@ class Cloud:
         self,
         clock: Clock | None = None,
         latencies: Latencies | None = None,
-        substrate: Substrate | None = None,
+        substrate: DataPlane | None = None,
         region: str = "cn-hangzhou",
         account_id: str = "1000000000000001",
         seed: int = 0,
@@ -59,7 +59,7 @@ class Cloud:
         self.clock: Clock = RealClock() if clock is None else clock
         self.lock: threading.RLock = self.clock.lock if isinstance(self.clock, RealClock) else threading.RLock()
         self.latencies = Latencies() if latencies is None else latencies
-        self.substrate: Substrate = NullSubstrate() if substrate is None else substrate
+        self.substrate: DataPlane = NullDataPlane() if substrate is None else substrate
         self.readings = Readings(readings)
         self.rates = Rates(self.clock.now)
         self.ids = Ids(seed)
@@ -156,9 +156,9 @@ class Cloud:
     @contextmanager
     def serve(self, port: int = 0) -> Iterator[str]:
         """Answer HTTP on loopback while the context lasts; yields the endpoint. Port 0 takes a free one."""
-        from natlab.cloud.kernel.server import Server
+        from natlab.cloud.kernel.server import CloudServer
 
-        server = Server(self, port)
+        server = CloudServer(self, port)
         self.endpoint = server.endpoint
         try:
             yield server.endpoint

@@ -16,7 +16,7 @@ class CommandResult:
     error: str = ""
 
 
-class Substrate(Protocol):
+class DataPlane(Protocol):
     """The physical thing below the APIs.
 
     The simulated one answers from a model; the lab's one moves real packets.
@@ -49,7 +49,7 @@ class Substrate(Protocol):
     def reset(self) -> None: ...
 
 
-class NullSubstrate:
+class NullDataPlane:
     """Accepts everything and moves nothing: for tests of the APIs alone."""
 
     def create_instance(self, instance_id: str, private_ip: str, vswitch_id: str) -> None: ...

@@ -1,27 +1,27 @@
 """Deploy any s.yaml of component fc3, with the calls that Serverless Devs makes, in its order."""
 
-from natlab.deploy.component import Component, Step, deploy
+from natlab.deploy.component import Component, DeployStep, deploy
 from natlab.deploy.template import (
     DeployError,
     Overrides,
     Resource,
-    Scope,
     Template,
+    TemplateScope,
     load,
     run_actions,
     zipped,
 )
-from natlab.deploy.wire import Account
+from natlab.deploy.wire import Deployer
 
 __all__ = [
-    "Account",
     "Component",
     "DeployError",
+    "DeployStep",
+    "Deployer",
     "Overrides",
     "Resource",
-    "Scope",
-    "Step",
     "Template",
+    "TemplateScope",
     "deploy",
     "load",
     "run_actions",

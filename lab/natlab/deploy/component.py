@@ -22,7 +22,7 @@ from Tea.exceptions import TeaException
 from natlab.checksum import crc64
 from natlab.deploy.comparison import comparable, comparable_async, comparable_trigger, differences
 from natlab.deploy.template import DeployError, Json, Resource, Template, run_actions, zipped
-from natlab.deploy.wire import Account, Refused, Wire
+from natlab.deploy.wire import Deployer, DeployWire, ServiceRefused
 
 SEND_TO_FC = ("sendevent-fc.eventbridge.aliyuncs.com",)
 SOURCES = ("source-cms.eventbridge.aliyuncs.com", "source-actiontrail.eventbridge.aliyuncs.com")
@@ -54,7 +54,7 @@ _EMPTY: Json = {
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class DeployStep:
     """One thing that was done: `created function natkeeper-failover`."""
 
     verb: str
@@ -69,14 +69,14 @@ class Step:
 def deploy(
     template: Template,
     endpoint: str,
-    account: Account,
+    account: Deployer,
     *,
     actions: bool = False,
     say: Callable[[str], None] | None = None,
     yes: bool = True,
     only: Mapping[str, Sequence[str]] | None = None,
     sleeper: Callable[[float], None] = time.sleep,
-) -> list[Step]:
+) -> list[DeployStep]:
     """Bring what `template` describes to Alibaba Cloud behind `endpoint` (`http://127.0.0.1:8000`).
 
     With `actions`, runs the template's pre-deploy commands first. `yes` is `-y`; without it, a difference is asked
@@ -85,11 +85,11 @@ def deploy(
     """
     if actions:
         run_actions(template)
-    done: list[Step] = []
+    done: list[DeployStep] = []
     for resource in template.resources:
         if only is not None and resource.name not in only:
             continue
-        wire = Wire(endpoint, account, str(resource.props["region"]))
+        wire = DeployWire(endpoint, account, str(resource.props["region"]))
         component = Component(
             wire, resource, yes=yes, sleeper=sleeper, only=None if only is None else only[resource.name]
         )
@@ -102,7 +102,7 @@ def deploy(
             denied = (error.data or {}).get("AccessDeniedDetail") or {}
             action = f" ({denied['AuthAction']})" if denied.get("AuthAction") else ""
             raise DeployError(f"{resource.function}: {error.code}: {error.message}{action}") from error
-        except Refused as error:
+        except ServiceRefused as error:
             raise DeployError(f"{resource.function}: {error}") from error
     return done
 
@@ -111,7 +111,7 @@ def deploy(
 class Component:
     """One function on its way; `only` names the triggers that alone are deployed."""
 
-    wire: Wire
+    wire: DeployWire
     resource: Resource
     yes: bool = True
     sleeper: Callable[[float], None] = time.sleep
@@ -128,7 +128,7 @@ class Component:
     def _write(self, method: str, below: str, body: Mapping[str, Any] | None = None, **query: str) -> None:
         self.wire.write(method, f"functions/{self._name}{below}", body, **query)
 
-    def deploy(self) -> Iterator[Step]:
+    def deploy(self) -> Iterator[DeployStep]:
         """Do what `s deploy` does with this resource; yields each step once it is done."""
         props = self.resource.props
         for trigger in props.get("triggers") or ():
@@ -143,7 +143,7 @@ class Component:
         if self.only is not None:
             there = self._read_triggers()
             if self._asked(self._trigger_differences(there)):
-                yield Step("left unanswered", "the triggers of", self._name)
+                yield DeployStep("left unanswered", "the triggers of", self._name)
                 return
             yield from self._put_triggers(there)
             return
@@ -151,7 +151,7 @@ class Component:
 
     # ── the whole resource ──────────────────────────────────────────────────────────────────────────────────
 
-    def _deploy_all(self) -> Iterator[Step]:
+    def _deploy_all(self) -> Iterator[DeployStep]:
         name, props = self._name, self.resource.props
         local = {**_DEFAULTS, **{key: value for key, value in props.items() if key not in _NOT_THE_FUNCTION}}
         remote = self._read()
@@ -161,27 +161,27 @@ class Component:
             if local.get("logConfig") == "auto" and (remote.get("logConfig") or {}).get("project"):
                 local["logConfig"] = remote["logConfig"]
             if self._asked(differences(comparable(remote), local)):
-                yield Step("left unanswered", "function", name)
+                yield DeployStep("left unanswered", "function", name)
                 return
         triggers = self._read_triggers()
         if self._asked(self._trigger_differences(triggers)):
-            yield Step("left unanswered", "the triggers of", name)
+            yield DeployStep("left unanswered", "the triggers of", name)
             return
         wanted = props.get("asyncInvokeConfig") or {}
         qualifier = str(wanted.get("qualifier") or _LATEST)
         asynchronous = self._read("/async-invoke-config", qualifier=qualifier)
         if asynchronous and self._asked(differences(comparable_async(asynchronous, qualifier), wanted)):
-            yield Step("left unanswered", "the asynchronous invocation of", name)
+            yield DeployStep("left unanswered", "the asynchronous invocation of", name)
             return
         self._read("/vpc-bindings")
         scaling = self._scaling()
         if scaling and self._asked(differences(scaling, props.get("scalingConfig") or {})):
-            yield Step("left unanswered", "the scaling of", name)
+            yield DeployStep("left unanswered", "the scaling of", name)
             return
         reserved = self._read("/concurrency")
         concurrency = {key: value for key, value in (reserved or {}).items() if key != "functionArn"}
         if concurrency and self._asked(differences(concurrency, props.get("concurrencyConfig") or {})):
-            yield Step("left unanswered", "the concurrency of", name)
+            yield DeployStep("left unanswered", "the concurrency of", name)
             return
 
         yield from self._put_function(local, checksum)
@@ -192,13 +192,13 @@ class Component:
         yield from self._put_concurrency(concurrency)
         self._show()
 
-    def _linked(self, services: Sequence[str]) -> Iterator[Step]:
+    def _linked(self, services: Sequence[str]) -> Iterator[DeployStep]:
         """Look for service-linked roles, and create them, as far as the first one that exists."""
         for service in services:
             if self.wire.linked_role_exists(service):
                 return
             self.wire.create_linked_role(service)
-            yield Step("created", "service-linked role for", service)
+            yield DeployStep("created", "service-linked role for", service)
 
     def _asked(self, found: Sequence[str]) -> bool:
         """Whether differences are asked about, which nobody here answers."""
@@ -206,7 +206,7 @@ class Component:
 
     # ── function ────────────────────────────────────────────────────────────────────────────────────────────
 
-    def _put_function(self, local: Json, checksum: str) -> Iterator[Step]:
+    def _put_function(self, local: Json, checksum: str) -> Iterator[DeployStep]:
         name = self._name
         for key in ("vpcConfig", "nasConfig", "ossMountConfig"):
             if local.get(key) == "auto":
@@ -221,18 +221,18 @@ class Component:
             place = self.wire.temporary_place()
             self.wire.put_object(place, archive)
             body["code"] = {"ossBucketName": place.bucket, "ossObjectName": place.key}
-            yield Step("uploaded", "the code of", name)
+            yield DeployStep("uploaded", "the code of", name)
         if self._read() is None:
             _check(models.CreateFunctionInput(), body, name)
             self.wire.write("POST", "functions", body)
-            yield Step("created", "function", name)
+            yield DeployStep("created", "function", name)
             return
         changed = {key: value for key, value in body.items() if key != "functionName"}
         _check(models.UpdateFunctionInput(), changed, name)
         self._write("PUT", "", changed)
-        yield Step("updated", "function", name)
+        yield DeployStep("updated", "function", name)
 
-    def _make_log_store(self, local: Json) -> Iterator[Step]:
+    def _make_log_store(self, local: Json) -> Iterator[DeployStep]:
         wire, project = self.wire, log_project(self.wire.region, self.wire.account.account_id)
         path = f"/logstores/{_LOG_STORE}"
         described = {"projectName": project, "description": "Made for the logs of functions"}
@@ -246,7 +246,7 @@ class Component:
         ):
             try:
                 wire.log(*look)
-            except Refused as refused:
+            except ServiceRefused as refused:
                 if refused.code != missing:
                     raise
                 wire.log(*make)
@@ -260,7 +260,7 @@ class Component:
             "project": project,
         }
         if made:
-            yield Step("created", "log store", f"{project}/{_LOG_STORE}")
+            yield DeployStep("created", "log store", f"{project}/{_LOG_STORE}")
 
     # ── triggers ────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -274,37 +274,37 @@ class Component:
         pairs = zip(self._triggers, there, strict=True)
         return [each for wanted, found in pairs if found for each in differences(found, wanted)]
 
-    def _put_triggers(self, there: Sequence[Json]) -> Iterator[Step]:
+    def _put_triggers(self, there: Sequence[Json]) -> Iterator[DeployStep]:
         """Write them in their order, up to the first EventBridge trigger that did not change: there it ends."""
         name = self._name
         for wanted, found in zip(self._triggers, there, strict=True):
             trigger = str(wanted["triggerName"])
             where = f"{name}/{trigger}"
             if found and wanted["triggerType"] == "eventbridge" and not differences(found, wanted):
-                yield Step("skipped", "eventbridge trigger", f"{where} and all after it")
+                yield DeployStep("skipped", "eventbridge trigger", f"{where} and all after it")
                 return
             body = wanted | {"triggerConfig": json.dumps(wanted["triggerConfig"], ensure_ascii=False)}
             if self._read(f"/triggers/{trigger}") is None:
                 _check(models.CreateTriggerInput(), body, where)
                 self._write("POST", "/triggers", body)
-                yield Step("created", f"{wanted['triggerType']} trigger", where)
+                yield DeployStep("created", f"{wanted['triggerType']} trigger", where)
                 continue
             changed = {
                 k: v for k, v in body.items() if k in {"description", "invocationRole", "qualifier", "triggerConfig"}
             }
             self._write("PUT", f"/triggers/{trigger}", changed)
-            yield Step("updated", f"{wanted['triggerType']} trigger", where)
+            yield DeployStep("updated", f"{wanted['triggerType']} trigger", where)
 
     # ── configurations ──────────────────────────────────────────────────────────────────────────────────────
 
-    def _put_async(self, wanted: Json, qualifier: str) -> Iterator[Step]:
+    def _put_async(self, wanted: Json, qualifier: str) -> Iterator[DeployStep]:
         if not wanted:
             return
         name = self._name
         sent = {"destinationConfig": {}, **{k: v for k, v in wanted.items() if k != "qualifier"}}
         _check(models.PutAsyncInvokeConfigInput(), sent, name)
         self._write("PUT", "/async-invoke-config", sent, qualifier=qualifier)
-        yield Step("set", "asynchronous invocation of", name)
+        yield DeployStep("set", "asynchronous invocation of", name)
 
     def _scaling(self) -> Json:
         """What is deployed of the scaling configuration; an answer without a function's ARN means none."""
@@ -314,7 +314,7 @@ class Component:
         status = ("currentInstances", "currentError", "functionArn", "targetInstances")
         return {key: value for key, value in found.items() if key not in status}
 
-    def _remove_scaling(self) -> Iterator[Step]:
+    def _remove_scaling(self) -> Iterator[DeployStep]:
         name = self._name
         self._write("DELETE", "/scaling-config", qualifier=_LATEST)
         for _ in range(_POLLS):
@@ -322,17 +322,17 @@ class Component:
             if not left.get("functionArn") or not left.get("currentInstances"):
                 break
             self.sleeper(_POLL_S)
-        yield Step("removed", "the scaling of", name)
+        yield DeployStep("removed", "the scaling of", name)
 
-    def _put_concurrency(self, there: Json) -> Iterator[Step]:
+    def _put_concurrency(self, there: Json) -> Iterator[DeployStep]:
         name = self._name
         if wanted := self.resource.props.get("concurrencyConfig"):
             _check(models.PutConcurrencyInput(), wanted, name)
             self._write("PUT", "/concurrency", wanted)
-            yield Step("set", "reserved concurrency of", name)
+            yield DeployStep("set", "reserved concurrency of", name)
         elif there:
             self._write("DELETE", "/concurrency")
-            yield Step("removed", "reserved concurrency of", name)
+            yield DeployStep("removed", "reserved concurrency of", name)
 
     def _show(self) -> None:
         """Read once more what is shown at the end."""

@@ -85,7 +85,7 @@ def load(
     if not isinstance(raw, dict) or not isinstance(raw.get("resources"), dict):
         raise DeployError(f"{path} has no resources")
     values = dict(raw.get("vars") or {}) | dict(overrides.vars)
-    scope = Scope(values, os.environ if environ is None else environ, {"AccountID": account_id})
+    scope = TemplateScope(values, os.environ if environ is None else environ, {"AccountID": account_id})
     resources = tuple(
         _resource(name, scope.resolve(declared), path.parent, overrides) for name, declared in raw["resources"].items()
     )
@@ -105,7 +105,7 @@ def run_actions(template: Template) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class Scope:
+class TemplateScope:
     """What expressions can refer to."""
 
     vars: Mapping[str, Any]

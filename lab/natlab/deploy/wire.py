@@ -29,7 +29,7 @@ _TIMEOUT_S = 60
 _MISSING = 404
 
 
-class Refused(Exception):
+class ServiceRefused(Exception):
     """OSS or SLS refused; `code` is theirs."""
 
     def __init__(self, code: str, message: str) -> None:
@@ -38,7 +38,7 @@ class Refused(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Account:
+class Deployer:
     """Who deploys: an access key and the account that it belongs to."""
 
     account_id: str
@@ -47,7 +47,7 @@ class Account:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class CodeUpload:
     """Where a package of code may be put: the answer to tempBucketToken."""
 
     bucket: str
@@ -57,10 +57,10 @@ class Place:
     security_token: str
 
 
-class Wire:
+class DeployWire:
     """Everything behind one endpoint (`http://127.0.0.1:8000`), as one account."""
 
-    def __init__(self, endpoint: str, account: Account, region: str) -> None:
+    def __init__(self, endpoint: str, account: Deployer, region: str) -> None:
         self.endpoint, self.account, self.region = endpoint.rstrip("/"), account, region
         url = urlsplit(self.endpoint)
         self._http = requests.Session()
@@ -135,8 +135,8 @@ class Wire:
         body: Mapping[str, Any] = answer["body"]
         return body
 
-    def temporary_place(self) -> Place:
-        """Ask where to put a package of code (tempBucketToken, by FC 2.0's path). Raises Refused."""
+    def temporary_place(self) -> CodeUpload:
+        """Ask where to put a package of code (tempBucketToken, by FC 2.0's path). Raises ServiceRefused."""
         path = "/2016-08-15/tempBucketToken"
         headers = {
             "accept": "application/json",
@@ -148,9 +148,9 @@ class Wire:
         told = self._http.get(self.endpoint + path, headers=headers, timeout=_TIMEOUT_S)
         answer = told.json()
         if not told.ok:
-            raise Refused(str(answer.get("ErrorCode")), str(answer.get("ErrorMessage")))
+            raise ServiceRefused(str(answer.get("ErrorCode")), str(answer.get("ErrorMessage")))
         key = answer["credentials"]
-        return Place(
+        return CodeUpload(
             bucket=answer["ossBucket"],
             key=f"{self.account.account_id}/{answer['objectName']}",
             access_key_id=key["AccessKeyId"],
@@ -158,8 +158,8 @@ class Wire:
             security_token=key["SecurityToken"],
         )
 
-    def put_object(self, place: Place, content: bytes) -> None:
-        """PUT the package where it may go; the bucket is the first label of the host. Raises Refused."""
+    def put_object(self, place: CodeUpload, content: bytes) -> None:
+        """PUT the package where it may go; the bucket is the first label of the host. Raises ServiceRefused."""
         resource = f"/{place.bucket}/{place.key}"
         headers = {
             "host": f"{place.bucket}.oss-{self.region}.aliyuncs.com",
@@ -171,10 +171,10 @@ class Wire:
         headers["authorization"] = f"OSS {place.access_key_id}:{_signed(text, place.access_key_secret)}"
         answer = self._http.put(f"{self.endpoint}/{place.key}", data=content, headers=headers, timeout=_TIMEOUT_S)
         if not answer.ok:
-            raise Refused(f"OSS {answer.status_code}", answer.text)
+            raise ServiceRefused(f"OSS {answer.status_code}", answer.text)
 
     def log(self, method: str, path: str, project: str = "", body: Mapping[str, Any] | None = None) -> Any:
-        """Call SLS; the project is the first label of the host. Raises Refused."""
+        """Call SLS; the project is the first label of the host. Raises ServiceRefused."""
         content = json.dumps(body).encode() if body is not None else b""
         host = f"{self.region}.log.aliyuncs.com"
         headers = {
@@ -195,7 +195,7 @@ class Wire:
         )
         if not answer.ok:
             told = answer.json()
-            raise Refused(str(told.get("errorCode")), str(told.get("errorMessage")))
+            raise ServiceRefused(str(told.get("errorCode")), str(told.get("errorMessage")))
         return answer.json() if answer.content else {}
 
 

@@ -10,17 +10,17 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
-from natkeeper.drill import Figures, Moment, Observed, figures, render
+from natkeeper.drill import DrillFigures, Moment, Observed, figures, render
 from natkeeper.drill.observed import Kind
 from natlab.demo import wording
-from natlab.drill.measurement import Felt, Flows, forwarding
+from natlab.drill.measurement import FlowMeasurement, Flows, forwarding
 from natlab.real.preflight import require
 from natlab.real.testbed import LabGround
 from natlab.scenarios import record
 from natlab.scenarios.catalogue import scenario
 from natlab.scenarios.network import FAILOVER, PROBE
 from natlab.scenarios.play import Result, Setting, play
-from natlab.scenarios.reuse import Stage, kept
+from natlab.scenarios.reuse import ReadyWorld, kept
 from natlab.scenarios.scenario import Scenario
 
 PLACE: Final = "natlab's lab: Linux systems with firewalld, network namespaces, real packets; a local Alibaba Cloud"
@@ -55,7 +55,7 @@ def run(name: str, out: Path, facts: Path | None = None, *, as_json: bool) -> bo
     return found.ok
 
 
-def in_words(found: Figures) -> str:
+def in_words(found: DrillFigures) -> str:
     """The figures for a person, a line each."""
     lines = [
         f"{found.scenario}: {'good' if found.ok else 'not good'}",
@@ -88,7 +88,7 @@ def drill(scenario: Scenario, flows: Flows | None = None, phase: Callable[[str],
 class Drills:
     """Several drills on one stage of the lab; see natlab.scenarios.reuse for what scenarios these may be."""
 
-    def __init__(self, on: Stage) -> None:
+    def __init__(self, on: ReadyWorld) -> None:
         self.stage = on
 
     def drill(self, scenario: Scenario, flows: Flows | None = None) -> Drilled:
@@ -114,7 +114,7 @@ def _observed(
     playing: Callable[[Scenario, Setting], Result],
 ) -> Drilled:
     flows = replace(flows or Flows(), every=scenario.policy.get("way_in") == "every")
-    felt, heard, names = Felt(flows), list[record.Moment](), dict[str, str]()
+    felt, heard, names = FlowMeasurement(flows), list[record.TimelineEntry](), dict[str, str]()
     setting = Setting(ground=LabGround, beside=felt.beside, hear=heard.append, phase=phase, named=names.update)
     result = playing(forwarding(scenario), setting)
     fault_at = result.evidence.fault_at
@@ -135,7 +135,7 @@ def _observed(
     return Drilled(result, observed)
 
 
-def _moments(heard: list[record.Moment], names: dict[str, str], fault_at: float) -> tuple[Moment, ...]:
+def _moments(heard: list[record.TimelineEntry], names: dict[str, str], fault_at: float) -> tuple[Moment, ...]:
     """What people want to read of what was heard, oldest first; the run that decides began with the signal."""
     told = [each for each in heard if each.kind in _TOLD and each.at > fault_at - _BEFORE_S]
     told = [each for each in told if record.NO_PATTERN not in each.what and not _is_quiet_probe(each)]
@@ -151,11 +151,11 @@ def _moments(heard: list[record.Moment], names: dict[str, str], fault_at: float)
     )
 
 
-def _moment(heard: record.Moment, kind: Kind) -> Moment:
+def _moment(heard: record.TimelineEntry, kind: Kind) -> Moment:
     return Moment(heard.at, kind, heard.who or "the world", heard.what)
 
 
-def _kind(heard: record.Moment, decided: float | None) -> Kind:
+def _kind(heard: record.TimelineEntry, decided: float | None) -> Kind:
     match heard.kind:
         case "fault":
             return "fault"
@@ -172,12 +172,12 @@ def _kind(heard: record.Moment, decided: float | None) -> Kind:
     return "detail"
 
 
-def _is_routine(heard: record.Moment) -> bool:
+def _is_routine(heard: record.TimelineEntry) -> bool:
     """A sweep that begins, or a run that ends as it should: what it did is told by itself."""
     ends = heard.kind == "end" and heard.what.startswith("ends")
     return heard.who == FAILOVER and (ends or (heard.kind == "start" and "timer sweep" in heard.what))
 
 
-def _is_quiet_probe(heard: record.Moment) -> bool:
+def _is_quiet_probe(heard: record.TimelineEntry) -> bool:
     """A probe that begins its minute, or ends it without a report."""
     return heard.who == PROBE and "fails" not in heard.what

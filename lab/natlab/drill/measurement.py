@@ -12,9 +12,9 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from natkeeper.drill.figures import SLOW_S
-from natkeeper.drill.observed import Attempt, Flow, Gap
-from natlab.real.dataplane import LabSubstrate
-from natlab.real.measurement import Account, Measurement, Order, offer
+from natkeeper.drill.observed import Flow, Gap, NewConnection
+from natlab.real.dataplane import LabDataPlane
+from natlab.real.measurement import HostMeasurement, Measurement, MeasurementPlan, offer
 from natlab.real.namespaces import Namespace
 from natlab.real.testbed import LabGround
 from natlab.scenarios.network import PRIVATE_HOST
@@ -47,14 +47,14 @@ class Flows:
 
 
 @dataclass(slots=True)
-class Felt:
+class FlowMeasurement:
     """Measures beside a play. `ways` are named once it has begun; the rest is there when it has ended."""
 
     flows: Flows
     ways: dict[str, str] = field(default_factory=dict)
     began_at: float = 0.0
     ended_at: float = 0.0
-    attempts: list[Attempt] = field(default_factory=list)
+    attempts: list[NewConnection] = field(default_factory=list)
     lasting: list[Flow] = field(default_factory=list)
     gaps: list[Gap] = field(default_factory=list)
 
@@ -74,9 +74,9 @@ class Felt:
             yield
             _linger(play, dict(started)[OUT].account, self.flows.busy)
 
-    def _orders(self, play: Play, lab: LabSubstrate) -> list[tuple[str, str, Namespace, Order]]:
+    def _orders(self, play: Play, lab: LabDataPlane) -> list[tuple[str, str, Namespace, MeasurementPlan]]:
         flows = self.flows
-        outward = Order(busy=flows.busy, idle=flows.idle, udp=flows.udp)
+        outward = MeasurementPlan(busy=flows.busy, idle=flows.idle, udp=flows.udp)
         several = len(play.world.vswitches) > 1
         orders = []
         for number, (table, vswitch) in enumerate(play.world.vswitches.items()):
@@ -86,7 +86,7 @@ class Felt:
         for number, (name, address) in enumerate(_addresses(play).items() if flows.inward else ()):
             # A flow can only be opened through the gateway that the private host's answers take.
             lasting = flows.inward if number == 0 or flows.every else 0
-            order = Order((address, INWARD_HTTP), (address, INWARD_ECHO), busy=lasting, idle=lasting)
+            order = MeasurementPlan((address, INWARD_HTTP), (address, INWARD_ECHO), busy=lasting, idle=lasting)
             orders.append((f"in {name}", f"in by {name}", lab.internet.namespace, order))
         return orders
 
@@ -96,8 +96,10 @@ class Felt:
                 self._take(way, measurement.stop())
         self.ended_at = time.time()
 
-    def _take(self, way: str, account: Account) -> None:
-        self.attempts += [Attempt(each.began, each.ended, each.error, each.seen, way) for each in account.attempts]
+    def _take(self, way: str, account: HostMeasurement) -> None:
+        self.attempts += [
+            NewConnection(each.began, each.ended, each.error, each.seen, way) for each in account.attempts
+        ]
         self.lasting += [
             Flow(flow.kind, flow.number, flow.opened, flow.longest_gap_s, flow.ended, flow.error, way)
             for flow in account.flows
@@ -105,7 +107,7 @@ class Felt:
         self.gaps += [Gap(gap["kind"], gap["number"], gap["began"], gap["ended"], way) for gap in account.gaps]
 
 
-def _linger(play: Play, account: Account, busy: int) -> None:
+def _linger(play: Play, account: HostMeasurement, busy: int) -> None:
     """Wait for flows: TCP that was not answered for a while asks again after about as long."""
     troubled = [each for each in list(account.attempts) if each.error or each.ended - each.began > SLOW_S]
     over = max((each.ended for each in troubled), default=play.fault_at)
@@ -123,7 +125,7 @@ def forwarding(scenario: Scenario) -> Scenario:
     return replace(scenario, policy={**scenario.policy, "forwards": [*scenario.policy.get("forwards", ()), *FORWARDS]})
 
 
-def _lab_of(play: Play) -> LabSubstrate:
+def _lab_of(play: Play) -> LabDataPlane:
     assert isinstance(play.ground, LabGround)  # noqa: S101  a drill is played in the lab
     return play.ground.lab
 

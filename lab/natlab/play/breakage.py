@@ -57,7 +57,7 @@ class CannotBreak(Exception):
     """A request that cannot be carried out; the message says what can."""
 
 
-class Bench:
+class Breaker:
     """Breaks and heals one playground, and remembers what is broken."""
 
     def __init__(self, play: Play, gateways: tuple[str, ...]) -> None:

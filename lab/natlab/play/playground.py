@@ -19,12 +19,12 @@ from natlab.demo import wording
 from natlab.demo.room import machine
 from natlab.demo.waiting import Waiting
 from natlab.demo.workers import remove
-from natlab.play.breakage import KINDS, Bench, CannotBreak
+from natlab.play.breakage import KINDS, Breaker, CannotBreak
 from natlab.play.control import PREFIX, VARIABLE, serve
 from natlab.play.view import page
 from natlab.scenarios.network import GROUP, configuration
 from natlab.scenarios.play import REGION, Setting, stage
-from natlab.scenarios.record import NO_PATTERN, Moment
+from natlab.scenarios.record import NO_PATTERN, TimelineEntry
 from natlab.scenarios.scenario import Scenario
 from natlab.scenarios.stage import Play
 
@@ -73,7 +73,7 @@ class Playground:
             remove(directory)
 
     def _serve(self, play: Play, directory: Path, over: threading.Event) -> None:
-        bench = Bench(play, self.scenario.topology.gateways)
+        bench = Breaker(play, self.scenario.topology.gateways)
         data = configuration(play.world, REGION, self.scenario.policy)
         (directory / "natkeeper.yaml").write_text(yaml.safe_dump(data, sort_keys=False), encoding="utf-8")
         exports = {
@@ -110,7 +110,7 @@ class Playground:
         )
         say("Below is what happens, as it happens. Ctrl-C ends everything.\n", style="dim")
 
-    def _answer(self, bench: Bench, request: Mapping[str, Any]) -> dict[str, Any]:
+    def _answer(self, bench: Breaker, request: Mapping[str, Any]) -> dict[str, Any]:
         action, kind, name = (str(request.get(key) or "") for key in ("action", "kind", "name"))
         try:
             if action == "break":
@@ -140,7 +140,7 @@ class Playground:
     def _name(self, names: Mapping[str, str]) -> None:
         self._names.update(names)
 
-    def _hear(self, moment: Moment) -> None:
+    def _hear(self, moment: TimelineEntry) -> None:
         quiet = moment.kind not in _SHOWN or (moment.kind == "event" and NO_PATTERN in moment.what)
         if not self._live or quiet or (moment.kind == "receipt" and moment.what == self._said):
             return

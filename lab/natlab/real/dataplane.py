@@ -1,6 +1,6 @@
 """What is below the APIs in the lab?  Booted systems, cables and routers, changed as the local cloud says.
 
-LabSubstrate keeps what the platform would know (which vSwitch has which table, who has which address) and holds
+LabDataPlane keeps what the platform would know (which vSwitch has which table, who has which address) and holds
 the routers to it. Use as a context manager or `close` it; whatever ends the process, a guardian cleans up.
 """
 
@@ -19,7 +19,7 @@ from natlab.cloud.dataplane import CommandResult
 from natlab.real import preflight, reachability, reaper, rootfs
 from natlab.real.commands import CommandFailed
 from natlab.real.container import Disk
-from natlab.real.internet import PUBLIC_SIDE, Internet, start_servers
+from natlab.real.internet import PUBLIC_SIDE, InternetNamespace, start_servers
 from natlab.real.machine import Machine
 from natlab.real.namespaces import Namespace
 from natlab.real.router import RESOLVER, Cable, Router
@@ -54,8 +54,8 @@ class _NatGateway:
     cable: Cable
 
 
-class LabSubstrate:
-    """Implements `natlab.cloud.dataplane.Substrate` with real systems and packets. Needs root; see preflight."""
+class LabDataPlane:
+    """Implements `natlab.cloud.dataplane.DataPlane` with real systems and packets. Needs root; see preflight."""
 
     def __init__(self, suite: str = rootfs.SUITE, say: rootfs.Say = lambda _: None) -> None:
         preflight.require()
@@ -80,7 +80,7 @@ class LabSubstrate:
         self._addresses: dict[str, list[str]] = {}
         self._nat_gateways: dict[str, _NatGateway] = {}
         try:
-            self.internet = Internet(self._namespace("internet"))
+            self.internet = InternetNamespace(self._namespace("internet"))
             self._servers.append(self.internet.servers)
             self.tunnel = Tunnel(self._socket_for_function)
             self._ending.callback(self.tunnel.close)
@@ -391,7 +391,7 @@ class LabSubstrate:
         for server in self._servers:
             server.communicate()
 
-    def __enter__(self) -> LabSubstrate:  # noqa: PYI034  Python 3.10 has no Self, and nobody inherits
+    def __enter__(self) -> LabDataPlane:  # noqa: PYI034  Python 3.10 has no Self, and nobody inherits
         return self
 
     def __exit__(self, *exception: object) -> None:

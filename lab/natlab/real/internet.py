@@ -31,7 +31,7 @@ table ip internet {
 """
 
 
-class Internet:
+class InternetNamespace:
     """The internet's namespace and its servers."""
 
     def __init__(self, namespace: Namespace) -> None:

@@ -24,7 +24,7 @@ _OVER_TIMEOUT_S = 30.0
 
 
 @dataclass(frozen=True)
-class Order:
+class MeasurementPlan:
     """What a host is to do: whom to connect to how often, and how many lasting flows of each kind to keep."""
 
     connect: tuple[str, int] | None = (WEB_SERVER, 80)
@@ -41,7 +41,7 @@ class Order:
 
 
 @dataclass(frozen=True)
-class Attempt:
+class ConnectionAttempt:
     """One new connection: when, how it ended, and which address the server saw."""
 
     began: float
@@ -67,10 +67,10 @@ class FlowAccount:
 
 
 @dataclass
-class Account:
+class HostMeasurement:
     """Everything one host noticed."""
 
-    attempts: list[Attempt] = field(default_factory=list)
+    attempts: list[ConnectionAttempt] = field(default_factory=list)
     flows: list[FlowAccount] = field(default_factory=list)
     gaps: list[dict[str, Any]] = field(default_factory=list)
     """Silences in lasting flows as they ended: kind, number, began, ended."""
@@ -117,8 +117,8 @@ class Account:
 class Measurement:
     """One host at work. Started when constructed and its flows are open; `stop` returns its account."""
 
-    def __init__(self, host: Namespace, order: Order) -> None:
-        self.account = Account()
+    def __init__(self, host: Namespace, order: MeasurementPlan) -> None:
+        self.account = HostMeasurement()
         self._ready = threading.Event()
         self._over = threading.Event()
         self._process = host.start([sys.executable, "-IS", traffic.__file__, json.dumps(asdict(order))])
@@ -134,7 +134,7 @@ class Measurement:
             told = json.loads(line)
             match told.pop("what"):
                 case "try":
-                    self.account.attempts.append(Attempt(**told))
+                    self.account.attempts.append(ConnectionAttempt(**told))
                 case "flow":
                     self.account.flows.append(FlowAccount(**told))
                 case "gap":
@@ -144,7 +144,7 @@ class Measurement:
         self._over.set()
         self._ready.set()
 
-    def stop(self) -> Account:
+    def stop(self) -> HostMeasurement:
         """Close every flow and return what the host noticed. Raises CommandFailed."""
         assert self._process.stdin is not None  # noqa: S101  namespace.start makes pipes
         self._process.stdin.close()

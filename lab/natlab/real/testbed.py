@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from natlab.cloud.dataplane import Substrate
-from natlab.real.dataplane import LabSubstrate
+from natlab.cloud.dataplane import DataPlane
+from natlab.real.dataplane import LabDataPlane
 from natlab.real.rootfs import SUITE, Say
 from natlab.scenarios.testbed import WEB_SERVER, Hands, Try
 from natlab.simulated.network import Dropped, Reached
@@ -17,8 +17,8 @@ class LabGround:
     """Ground that is real. Needs root; see natlab.real.preflight."""
 
     def __init__(self, suite: str = SUITE, say: Say = lambda _: None) -> None:
-        self.lab = LabSubstrate(suite, say)
-        self.substrate: Substrate = self.lab
+        self.lab = LabDataPlane(suite, say)
+        self.substrate: DataPlane = self.lab
         self.tunnel = self.lab.tunnel.address
 
     def connect(self, vswitch_id: str) -> Try:

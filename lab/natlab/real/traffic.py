@@ -26,7 +26,7 @@ def tell(what: str, **details: Any) -> None:
     sys.stdout.flush()
 
 
-class Flow:
+class LastingFlow:
     """One lasting flow: when it was last heard of, its longest silence, and how it ended."""
 
     def __init__(self, kind: str, number: int) -> None:
@@ -69,13 +69,13 @@ class Flow:
         )  # fmt: skip
 
 
-class Traffic:
+class HostTraffic:
     """Everything one host does."""
 
     def __init__(self, order: dict[str, Any]) -> None:
         self.order = order
         self.stopping = asyncio.Event()
-        self.flows: list[Flow] = []
+        self.flows: list[LastingFlow] = []
 
     async def run(self) -> None:
         """Open the flows, say so, measure until the end of input, then account for all."""
@@ -85,7 +85,7 @@ class Traffic:
         lasting = []
         for kind, play in kinds.items():
             for number in range(order[kind]):
-                flow = Flow(kind, number)
+                flow = LastingFlow(kind, number)
                 self.flows.append(flow)
                 lasting.append(asyncio.create_task(self._guard(flow, play, opened)))
         for _ in lasting:
@@ -101,7 +101,7 @@ class Traffic:
             flow.account()
         tell("over", at=time.time())
 
-    async def _guard(self, flow: Flow, play: Any, opened: asyncio.Semaphore) -> None:
+    async def _guard(self, flow: LastingFlow, play: Any, opened: asyncio.Semaphore) -> None:
         try:
             await play(flow, opened)
         except (OSError, asyncio.TimeoutError, asyncio.IncompleteReadError) as error:
@@ -143,7 +143,7 @@ class Traffic:
             writer.close()
 
     # ── flows that last ─────────────────────────────────────────────────────────────────────────────────────
-    async def _busy(self, flow: Flow, opened: asyncio.Semaphore) -> None:
+    async def _busy(self, flow: LastingFlow, opened: asyncio.Semaphore) -> None:
         reader, writer = await asyncio.wait_for(asyncio.open_connection(*self.order["echo"]), _LAST_WORD_S)
         flow.open()
         opened.release()
@@ -164,13 +164,13 @@ class Traffic:
             listening.cancel()
             writer.close()
 
-    async def _listen(self, flow: Flow, reader: asyncio.StreamReader) -> None:
+    async def _listen(self, flow: LastingFlow, reader: asyncio.StreamReader) -> None:
         while await reader.readexactly(8):
             flow.hear()
             if self.stopping.is_set() and flow.answered == flow.asked:
                 await asyncio.Event().wait()
 
-    async def _idle(self, flow: Flow, opened: asyncio.Semaphore) -> None:
+    async def _idle(self, flow: LastingFlow, opened: asyncio.Semaphore) -> None:
         reader, writer = await asyncio.wait_for(asyncio.open_connection(*self.order["echo"]), _LAST_WORD_S)
         try:
             await self._question(flow, reader, writer)
@@ -184,13 +184,13 @@ class Traffic:
             writer.close()
 
     @staticmethod
-    async def _question(flow: Flow, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _question(flow: LastingFlow, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         flow.asked += 1
         writer.write(b"%08d" % flow.asked)
         await asyncio.wait_for(reader.readexactly(8), _LAST_WORD_S)
         flow.hear(silent=True)
 
-    async def _udp(self, flow: Flow, opened: asyncio.Semaphore) -> None:
+    async def _udp(self, flow: LastingFlow, opened: asyncio.Semaphore) -> None:
         loop = asyncio.get_running_loop()
         host, port = self.order["echo"]
         transport, _ = await loop.create_datagram_endpoint(lambda: _Answers(flow), remote_addr=(host, port))
@@ -211,7 +211,7 @@ class Traffic:
 
 
 class _Answers(asyncio.DatagramProtocol):
-    def __init__(self, flow: Flow) -> None:
+    def __init__(self, flow: LastingFlow) -> None:
         self._flow = flow
 
     def datagram_received(self, data: bytes, addr: Any) -> None:
@@ -222,7 +222,7 @@ class _Answers(asyncio.DatagramProtocol):
 
 
 async def _main() -> None:
-    await Traffic(json.loads(sys.argv[1])).run()
+    await HostTraffic(json.loads(sys.argv[1])).run()
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ from typing import Any
 from natlab.scenarios.catalogue import NAMES, scenario
 from natlab.scenarios.play import Result, Setting, play
 from natlab.scenarios.readings import platform
-from natlab.scenarios.record import Moment
+from natlab.scenarios.record import TimelineEntry
 
 _WRITING = threading.Lock()
 
@@ -67,7 +67,7 @@ def _strips(result: Result) -> dict[str, Any]:
     }
 
 
-def _moment(moment: Moment) -> None:
+def _moment(moment: TimelineEntry) -> None:
     _say(moment=asdict(moment))
 
 

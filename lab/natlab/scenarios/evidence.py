@@ -11,7 +11,7 @@ from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
-class Attempt:
+class HostConnection:
     """A private host tried a new connection: the address it was seen with, or empty and why it was lost.
 
     `at`: when it knew.
@@ -23,7 +23,7 @@ class Attempt:
 
 
 @dataclass(frozen=True, slots=True)
-class Write:
+class SeenWrite:
     """A function asked the API to change something; `to` is the new next hop, where it named one.
 
     `error` is the code of the refusal, empty when it was accepted.
@@ -46,7 +46,7 @@ class Hop:
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
+class FunctionRun:
     """One invocation of the failover function: why, when, and what it answered."""
 
     source: str
@@ -68,7 +68,7 @@ class Run:
 
 
 @dataclass(frozen=True, slots=True)
-class Evidence:
+class ScenarioEvidence:
     """Everything that was seen from shortly before the fault to the end of the script.
 
     `next_hops` is what the route tables say at the end; `ids` leads from names to ids; `marks` are moments that the
@@ -78,9 +78,9 @@ class Evidence:
     fault_at: float
     ended_at: float
     ids: Mapping[str, str]
-    attempts: Mapping[str, tuple[Attempt, ...]] = field(default_factory=dict)
-    runs: tuple[Run, ...] = ()
-    writes: tuple[Write, ...] = ()
+    attempts: Mapping[str, tuple[HostConnection, ...]] = field(default_factory=dict)
+    runs: tuple[FunctionRun, ...] = ()
+    writes: tuple[SeenWrite, ...] = ()
     hops: tuple[Hop, ...] = ()
     next_hops: Mapping[str, str] = field(default_factory=dict)
     eip_on: str = ""

@@ -10,13 +10,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from natkeeper.drill.figures import longest_outage
-from natlab.scenarios.evidence import Attempt, Evidence, Run, Write
+from natlab.scenarios.evidence import FunctionRun, HostConnection, ScenarioEvidence, SeenWrite
 
 MOVES = frozenset({"ModifyRouteEntry", "CreateRouteEntry"})
 
 
 @dataclass(frozen=True, slots=True)
-class Figures:
+class ScenarioFigures:
     """`outage_s`: the longest time without a successful new connection, 0.0 when none failed.
 
     `detected_s`: until the run that acted began (or, where none acted, the first that had something to tell).
@@ -34,12 +34,12 @@ class Figures:
     receipts: tuple[Mapping[str, Any], ...]
 
 
-def figures(evidence: Evidence) -> Figures:
+def figures(evidence: ScenarioEvidence) -> ScenarioFigures:
     """Compute the figures."""
     write = first_move(evidence)
     acted = acting_run(evidence, write)
     telling = next((run for run in evidence.runs if run.news), None) if write is None else acted
-    return Figures(
+    return ScenarioFigures(
         outage_s=max((outage(each, evidence) for each in evidence.attempts.values()), default=0.0),
         lost=sum(lost(each, evidence) for each in evidence.attempts.values()),
         detected_s=None if telling is None else _since(evidence, telling.started),
@@ -51,7 +51,7 @@ def figures(evidence: Evidence) -> Figures:
     )
 
 
-def outage(attempts: Sequence[Attempt], evidence: Evidence) -> float:
+def outage(attempts: Sequence[HostConnection], evidence: ScenarioEvidence) -> float:
     """The longest time between two successes with a failure in between; to the end where no success follows."""
     before = [each.at for each in attempts if each.public_ip and each.at < evidence.fault_at]
     after = [each for each in attempts if each.at >= evidence.fault_at]
@@ -64,17 +64,17 @@ def outage(attempts: Sequence[Attempt], evidence: Evidence) -> float:
     return 0.0 if found is None else round(found[1] - found[0], 3)
 
 
-def lost(attempts: Sequence[Attempt], evidence: Evidence) -> int:
+def lost(attempts: Sequence[HostConnection], evidence: ScenarioEvidence) -> int:
     """How many attempts failed after the fault."""
     return sum(not each.public_ip for each in attempts if each.at >= evidence.fault_at)
 
 
-def first_move(evidence: Evidence) -> Write | None:
+def first_move(evidence: ScenarioEvidence) -> SeenWrite | None:
     """The first write that was to change a next hop, accepted or not."""
     return next((write for write in evidence.writes if write.action in MOVES and write.to), None)
 
 
-def acting_run(evidence: Evidence, write: Write | None) -> Run | None:
+def acting_run(evidence: ScenarioEvidence, write: SeenWrite | None) -> FunctionRun | None:
     """The run that was under way when the write reached the API; only one runs at a time."""
     if write is None:
         return None
@@ -84,7 +84,7 @@ def acting_run(evidence: Evidence, write: Write | None) -> Run | None:
     return None
 
 
-def _routed(evidence: Evidence, acted: Run, first: Write) -> float | None:
+def _routed(evidence: ScenarioEvidence, acted: FunctionRun, first: SeenWrite) -> float | None:
     """When the last of the tables that the run moved at first was moved."""
     until = evidence.ended_at if acted.finished is None else acted.finished
     tables = {w.table for w in evidence.writes if w.to and not w.error and first.at <= w.at <= until}
@@ -97,16 +97,16 @@ def _routed(evidence: Evidence, acted: Run, first: Write) -> float | None:
     return _since(evidence, max(moved)) if moved else None
 
 
-def _verified(run: Run) -> bool | None:
+def _verified(run: FunctionRun) -> bool | None:
     told = [receipt.get("verified") for receipt in run.news]
     return None if not told or None in told else all(told)
 
 
-def _next_hop(evidence: Evidence) -> str | Mapping[str, str]:
+def _next_hop(evidence: ScenarioEvidence) -> str | Mapping[str, str]:
     hops = {evidence.ids.get(table, table): evidence.ids.get(to, to) for table, to in evidence.next_hops.items()}
     different = set(hops.values())
     return different.pop() if len(different) == 1 else hops
 
 
-def _since(evidence: Evidence, at: float) -> float:
+def _since(evidence: ScenarioEvidence, at: float) -> float:
     return round(at - evidence.fault_at, 3)

@@ -20,7 +20,7 @@ from natkeeper.packaging.bundles import CONFIG_NAME, build, contents
 from natlab import deploy
 from natlab.cloud.cloud import Cloud
 from natlab.cloud.kernel.clock import VirtualClock
-from natlab.scenarios.network import FAILOVER, GROUP, World, configuration
+from natlab.scenarios.network import FAILOVER, GROUP, ScenarioNetwork, configuration
 from natlab.scenarios.network import build as build_world
 from natlab.scenarios.topology import Topology
 
@@ -72,19 +72,19 @@ def difference() -> str:
 
 def install(
     cloud: Cloud,
-    world: World,
+    world: ScenarioNetwork,
     code: Mapping[str, Path],
     *,
     amend: Callable[[deploy.Template], deploy.Template] = lambda template: template,
     notify: str = "",
-) -> deploy.Account:
+) -> deploy.Deployer:
     """Deploy s.yaml, the roles and the OOS template, as an operator would; returns the operator's account.
 
     From then on RAM enforces the policies that `natkeeper policy` prints, and no others. Raises DeployError.
     """
     grant(cloud, code["failover"])
     key = cloud.accounts.create_access_key()
-    account = deploy.Account(cloud.account_id, key.access_key_id, key.access_key_secret)
+    account = deploy.Deployer(cloud.account_id, key.access_key_id, key.access_key_secret)
     region = {"RegionId": cloud.region}
     setup = {"TemplateName": TEMPLATE.stem, "Content": TEMPLATE.read_text(encoding="utf-8")}
     cloud.call("oos", "CreateTemplate", region | setup)
@@ -115,7 +115,7 @@ def grant(cloud: Cloud, bundle: Path) -> None:
     cloud.ram.enforce()
 
 
-def ask(cloud: Cloud, account: deploy.Account, payload: bytes) -> bytes:
+def ask(cloud: Cloud, account: deploy.Deployer, payload: bytes) -> bytes:
     """Invoke the failover function as a person would, with Alibaba's own client; returns its answer."""
     from alibabacloud_fc20230330 import models
     from alibabacloud_fc20230330.client import Client

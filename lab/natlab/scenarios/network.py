@@ -23,7 +23,7 @@ WEB_SITE = "http://www.internet.test/"
 
 
 @dataclass(frozen=True, slots=True)
-class World:
+class ScenarioNetwork:
     """What was built; `ids` leads from the scenario's names to ids, `vswitches` from a table to its private vSwitch."""
 
     topology: Topology
@@ -35,12 +35,12 @@ class World:
         """What the scenario calls a resource; the id itself where it has no name."""
         return next((name for name, each in self.ids.items() if each == resource_id), resource_id)
 
-    def exchanged(self, one: str, other: str) -> World:
+    def exchanged(self, one: str, other: str) -> ScenarioNetwork:
         """The same world, where each of two has the other's name."""
         return replace(self, ids={**self.ids, one: self.ids[other], other: self.ids[one]})
 
 
-def build(cloud: Cloud, topology: Topology) -> World:
+def build(cloud: Cloud, topology: Topology) -> ScenarioNetwork:
     """A VPC with a public vSwitch and gateways in every zone, and a private vSwitch behind every table."""
     network = cloud.vpc
     vpc = network.create_vpc("10.0.0.0/8", name="office")
@@ -66,10 +66,10 @@ def build(cloud: Cloud, topology: Topology) -> World:
         vswitches[table] = network.create_vswitch(vpc, f"10.0.{100 + index}.0/24", zone, f"private-{index}")
         ids[table] = network.create_route_table(vpc, [vswitches[table]], name=table)
         network.add_route(ids[table], "0.0.0.0/0", ids[home])
-    return World(topology, vpc, ids, vswitches)
+    return ScenarioNetwork(topology, vpc, ids, vswitches)
 
 
-def configuration(world: World, region: str, policy: Mapping[str, Any]) -> dict[str, Any]:
+def configuration(world: ScenarioNetwork, region: str, policy: Mapping[str, Any]) -> dict[str, Any]:
     """The data of natkeeper.yaml for this world: what a user would write, with `policy` on top."""
     topology, ids = world.topology, world.ids
     homes = set(topology.tables.values())

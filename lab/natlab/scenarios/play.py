@@ -21,14 +21,14 @@ from natlab.cloud.fc.runtime.processes import ProcessRuntime
 from natlab.cloud.kernel.latencies import TABLE, Latencies
 from natlab.deploy import Template
 from natlab.scenarios import functions
-from natlab.scenarios.evidence import Attempt, Evidence
-from natlab.scenarios.figures import Figures, figures
-from natlab.scenarios.network import FAILOVER, NOTIFIES, PROBE, World, build, configuration
+from natlab.scenarios.evidence import HostConnection, ScenarioEvidence
+from natlab.scenarios.figures import ScenarioFigures, figures
+from natlab.scenarios.network import FAILOVER, NOTIFIES, PROBE, ScenarioNetwork, build, configuration
 from natlab.scenarios.readings import Platform
-from natlab.scenarios.record import Moment, Record
+from natlab.scenarios.record import Record, TimelineEntry
 from natlab.scenarios.scenario import Scenario
 from natlab.scenarios.stage import InVain, Play
-from natlab.scenarios.testbed import Ground, Observed, SimulatedGround
+from natlab.scenarios.testbed import RecordingDataPlane, SimulatedGround, Testbed
 from natlab.scenarios.topology import STRANGER
 from natlab.scenarios.traffic import Traffic
 from natlab.scenarios.verdicts import judge
@@ -70,11 +70,11 @@ class Setting:
     platform: Platform = field(default_factory=Platform)
     patience: float = 1.0
     unpacked: Path | None = None
-    hear: Callable[[Moment], None] = lambda _: None
+    hear: Callable[[TimelineEntry], None] = lambda _: None
     webhook: Callable[[Callable[[str, str], None]], Webhook] = Webhook
     phase: Callable[[str], None] = lambda _: None
     named: Callable[[Mapping[str, str]], None] = lambda _: None
-    ground: Callable[[], Ground] = SimulatedGround
+    ground: Callable[[], Testbed] = SimulatedGround
     beside: Callable[[Play], contextlib.AbstractContextManager[object]] = lambda _: contextlib.nullcontext()
 
 
@@ -83,8 +83,8 @@ class Result:
     """How a scenario ended: the figures, what they come from, and why it is not good (nothing, when it is)."""
 
     scenario: str
-    figures: Figures
-    evidence: Evidence
+    figures: ScenarioFigures
+    evidence: ScenarioEvidence
     reasons: tuple[str, ...]
 
     @property
@@ -122,7 +122,7 @@ def stage(scenario: Scenario, setting: Setting) -> Iterator[Play]:
     with contextlib.ExitStack() as ending:
         ground = setting.ground()
         ending.callback(ground.close)
-        observed = Observed(ground.substrate)
+        observed = RecordingDataPlane(ground.substrate)
         haste = hasty(setting)
         cloud = Cloud(
             region=REGION,
@@ -222,14 +222,14 @@ def _perform(stage: Play, scenario: Scenario) -> tuple[str, ...]:
     return ()
 
 
-def _evidence(stage: Play, in_vain: tuple[str, ...]) -> Evidence:
+def _evidence(stage: Play, in_vain: tuple[str, ...]) -> ScenarioEvidence:
     since, record = stage.fault_at, stage.record
     with stage.cloud.lock:
         attempts = {table: tuple(each) for table, each in stage.traffic.attempts.items()}
         seen = {
             table: tuple(dict.fromkeys(a.public_ip for a in each if a.public_ip)) for table, each in attempts.items()
         }
-        return Evidence(
+        return ScenarioEvidence(
             fault_at=since,
             ended_at=time.time(),
             ids=dict(stage.world.ids),
@@ -246,16 +246,16 @@ def _evidence(stage: Play, in_vain: tuple[str, ...]) -> Evidence:
         )
 
 
-def _traffic(ground: Ground, world: World, record: Record) -> Traffic:
+def _traffic(ground: Testbed, world: ScenarioNetwork, record: Record) -> Traffic:
     hosts = {table: _host(ground, vswitch) for table, vswitch in world.vswitches.items()}
     return Traffic(hosts, lambda table, attempt: _noticed(record, world, table, attempt))
 
 
-def _host(ground: Ground, vswitch: str) -> Callable[[], Any]:
+def _host(ground: Testbed, vswitch: str) -> Callable[[], Any]:
     return lambda: ground.connect(vswitch)
 
 
-def _noticed(record: Record, world: World, table: str, attempt: Attempt) -> None:
+def _noticed(record: Record, world: ScenarioNetwork, table: str, attempt: HostConnection) -> None:
     who = "private host" if len(world.vswitches) == 1 else f"host behind {table}"
     what = f"a new connection works, seen as {attempt.public_ip}" if attempt.public_ip else "new connections fail"
     lost = attempt.lost

@@ -12,18 +12,18 @@ from dataclasses import dataclass
 from typing import Any
 
 from natlab.cloud.cloud import Cloud
-from natlab.cloud.fc.models import Invocation, Status
+from natlab.cloud.fc.models import Invocation, InvocationStatus
 from natlab.cloud.kernel.events import Event
 from natlab.cloud.kernel.gate import CallRecord
-from natlab.scenarios.evidence import Hop, Run, Write
-from natlab.scenarios.network import FAILOVER, World
+from natlab.scenarios.evidence import FunctionRun, Hop, SeenWrite
+from natlab.scenarios.network import FAILOVER, ScenarioNetwork
 
 _ROLE_OF_OURS = "natkeeper-"
 NO_PATTERN = "no pattern matches"
 
 
 @dataclass(frozen=True, slots=True)
-class Moment:
+class TimelineEntry:
     """One line of a timeline. `kind`: fault, step, power, event, start, end, read, write, wait, route, address,
     receipt, connection, told, note.
     """
@@ -37,24 +37,24 @@ class Moment:
 class Record:
     """What was heard so far; `listeners` hear of each moment at once."""
 
-    def __init__(self, cloud: Cloud, world: World) -> None:
+    def __init__(self, cloud: Cloud, world: ScenarioNetwork) -> None:
         self._cloud = cloud
         self.world = world
         self.hops: list[Hop] = []
-        self.writes: list[Write] = []
+        self.writes: list[SeenWrite] = []
         self.messages: list[str] = []
-        self.listeners: list[Callable[[Moment], None]] = []
+        self.listeners: list[Callable[[TimelineEntry], None]] = []
         cloud.subscribers.append(self._event)
         cloud.fc.observers.append(self._invocation)
         cloud.gate.observers.append(self._call)
 
     def say(self, kind: str, who: str, what: str, at: float | None = None) -> None:
         """Tell the listeners."""
-        moment = Moment(time.time() if at is None else at, kind, who, what)
+        moment = TimelineEntry(time.time() if at is None else at, kind, who, what)
         for listener in self.listeners:
             listener(moment)
 
-    def runs(self) -> tuple[Run, ...]:
+    def runs(self) -> tuple[FunctionRun, ...]:
         """The runs of the failover function that began, oldest first."""
         found = self._cloud.fc.invocations_of(FAILOVER)
         return tuple(run_of(each) for each in found if each.started is not None)
@@ -105,12 +105,12 @@ class Record:
             call.params.get("RouteTableId", ""),
             call.params.get("NewNextHopId", call.params.get("NextHopId", "")),
         )
-        self.writes.append(Write(call.at, call.action, name(table), name(to) if to else "", call.error))
+        self.writes.append(SeenWrite(call.at, call.action, name(table), name(to) if to else "", call.error))
         detail = f" {name(table)} to {name(to)}" if to else ""
         self.say("write", call.product, call.action + detail + refused, call.at)
 
 
-def run_of(invocation: Invocation) -> Run:
+def run_of(invocation: Invocation) -> FunctionRun:
     """What can be seen of one invocation."""
     answer: Any = {}
     if invocation.ended and invocation.result:
@@ -118,13 +118,13 @@ def run_of(invocation: Invocation) -> Run:
             answer = json.loads(invocation.result)
         except ValueError:
             answer = {"error": "the answer is no JSON"}
-    return Run(
+    return FunctionRun(
         source=invocation.source,
         started=invocation.started or invocation.received,
         finished=invocation.finished,
         cold=invocation.cold,
         answer=answer if isinstance(answer, dict) else {},
-        error="" if invocation.status is Status.STOPPED else invocation.error_type,
+        error="" if invocation.status is InvocationStatus.STOPPED else invocation.error_type,
     )
 
 

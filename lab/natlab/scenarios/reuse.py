@@ -33,7 +33,7 @@ _MINUTES = 3.0
 _OVER = "Success", "Failed", "Cancelled"
 
 
-class Stage:
+class ReadyWorld:
     """A world that is up and well."""
 
     def __init__(self, ready: Play) -> None:
@@ -96,11 +96,11 @@ class Stage:
 
 
 @contextlib.contextmanager
-def kept(scenario: Scenario, setting: Setting) -> Iterator[Stage]:
+def kept(scenario: Scenario, setting: Setting) -> Iterator[ReadyWorld]:
     """Set a stage with the topology and the policy of a scenario. Raises DeployError, InVain."""
     with stage(scenario, setting) as ready:
         ready.haste[_RECOVERY] = _RECOVERY_S
-        yield Stage(ready)
+        yield ReadyWorld(ready)
 
 
 def sweep(ready: Play) -> None:

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 from natlab.scenarios.topology import Topology
 
 if TYPE_CHECKING:
-    from natlab.scenarios.evidence import Evidence
-    from natlab.scenarios.figures import Figures
+    from natlab.scenarios.evidence import ScenarioEvidence
+    from natlab.scenarios.figures import ScenarioFigures
     from natlab.scenarios.stage import Play
 
-Check = Callable[["Evidence", "Figures"], "str | None"]
+Check = Callable[["ScenarioEvidence", "ScenarioFigures"], "str | None"]
 """Why this is not good; None when it is."""
 
 

@@ -9,11 +9,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from natlab.cloud.cloud import Cloud
-from natlab.deploy import Account
+from natlab.deploy import Deployer
 from natlab.scenarios import functions
-from natlab.scenarios.network import World
+from natlab.scenarios.network import ScenarioNetwork
 from natlab.scenarios.record import Record
-from natlab.scenarios.testbed import Ground
+from natlab.scenarios.testbed import Testbed
 from natlab.scenarios.topology import EIP
 from natlab.scenarios.traffic import Traffic
 
@@ -29,11 +29,11 @@ class Play:
     """What the steps of a script have at hand."""
 
     cloud: Cloud
-    ground: Ground
-    world: World
+    ground: Testbed
+    world: ScenarioNetwork
     record: Record
     traffic: Traffic
-    account: Account
+    account: Deployer
     haste: dict[str, float] = field(default_factory=dict)
     """What the local cloud waits instead of the table's seconds; empty while a script is played."""
     patience: float = 1.0

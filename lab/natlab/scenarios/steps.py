@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from natlab.cloud.kernel.faults import Fault, Kind
+from natlab.cloud.kernel.faults import CallFault, FaultKind
 from natlab.scenarios.network import FAILOVER, FORWARDED
 from natlab.scenarios.scenario import Step
 from natlab.scenarios.stage import InVain, Play
@@ -63,7 +63,7 @@ def ask(**request: Any) -> Callable[[Play], object]:
 
 def api_silent(play: Play) -> None:
     """Nothing of ECS and VPC answers any more."""
-    play.cloud.faults.add(Fault(Kind.TIMEOUT, product="ecs|vpc", seconds=30.0))
+    play.cloud.faults.add(CallFault(FaultKind.TIMEOUT, product="ecs|vpc", seconds=30.0))
 
 
 def api_back(play: Play) -> None:

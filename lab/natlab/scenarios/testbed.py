@@ -9,9 +9,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-from natlab.cloud.dataplane import CommandResult, Substrate
-from natlab.simulated.dataplane import SimulatedSubstrate
-from natlab.simulated.internet import Internet
+from natlab.cloud.dataplane import CommandResult, DataPlane
+from natlab.simulated.dataplane import SimulatedDataPlane
+from natlab.simulated.internet import TunnelServer
 from natlab.simulated.network import Dropped, Reached, Way
 
 WEB_SERVER = "203.0.113.10"
@@ -50,10 +50,10 @@ class Hands(Protocol):
         ...
 
 
-class Ground(Protocol):
+class Testbed(Protocol):
     """Machines, cables and addresses that can be broken by hand."""
 
-    substrate: Substrate
+    substrate: DataPlane
     tunnel: str
     """host:port through which functions reach the internet; empty where their sockets are real."""
 
@@ -92,7 +92,7 @@ class Ground(Protocol):
     def close(self) -> None: ...
 
 
-class _Looked(SimulatedSubstrate):
+class _Looked(SimulatedDataPlane):
     """Counts the looks that come through the tunnel."""
 
     def __init__(self) -> None:
@@ -109,12 +109,12 @@ class SimulatedGround:
 
     def __init__(self) -> None:
         self._machines = _Looked()
-        self._internet = Internet(self._machines)
-        self.substrate: Substrate = self._machines
+        self._internet = TunnelServer(self._machines)
+        self.substrate: DataPlane = self._machines
         self.tunnel = self._internet.address
 
     def connect(self, vswitch_id: str) -> Try:
-        match SimulatedSubstrate.path(self._machines, vswitch_id, WEB_SERVER):
+        match SimulatedDataPlane.path(self._machines, vswitch_id, WEB_SERVER):
             case Reached(public_ip):
                 return Try(public_ip)
             case Dropped(reason):
@@ -150,10 +150,10 @@ class SimulatedGround:
         self._machines.close()
 
 
-class Observed:
+class RecordingDataPlane:
     """A substrate that tells `hear` what the cloud does to it: (what, subject, object), as it is done."""
 
-    def __init__(self, substrate: Substrate) -> None:
+    def __init__(self, substrate: DataPlane) -> None:
         self.hear: Callable[[str, str, str], None] = lambda _what, _subject, _object: None
         self._below = substrate
 

@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 
-from natlab.scenarios.evidence import Attempt
+from natlab.scenarios.evidence import HostConnection
 from natlab.scenarios.testbed import Try
 
 EVERY_S = 0.05
@@ -15,8 +15,8 @@ EVERY_S = 0.05
 class Traffic:
     """One private host behind each table, all in one thread of their own; times by the monotonic clock."""
 
-    def __init__(self, hosts: Mapping[str, Callable[[], Try]], changed: Callable[[str, Attempt], None]) -> None:
-        self.attempts: dict[str, list[Attempt]] = {table: [] for table in hosts}
+    def __init__(self, hosts: Mapping[str, Callable[[], Try]], changed: Callable[[str, HostConnection], None]) -> None:
+        self.attempts: dict[str, list[HostConnection]] = {table: [] for table in hosts}
         self._hosts = dict(hosts)
         self._changed = changed
         self._ahead = time.time() - time.monotonic()
@@ -48,7 +48,7 @@ class Traffic:
         answer = connect()
         at = time.monotonic() + self._ahead
         attempts = self.attempts[table]
-        attempt = Attempt(at, answer.public_ip, answer.lost)
+        attempt = HostConnection(at, answer.public_ip, answer.lost)
         before = attempts[-1].public_ip if attempts else None
         attempts.append(attempt)
         if before != attempt.public_ip:

@@ -39,10 +39,10 @@ class _Server(ThreadingHTTPServer):
 
     def __init__(self, webhook: Webhook) -> None:
         self.webhook = webhook
-        super().__init__(("127.0.0.1", 0), _Handler)
+        super().__init__(("127.0.0.1", 0), _WebhookHandler)
 
 
-class _Handler(BaseHTTPRequestHandler):
+class _WebhookHandler(BaseHTTPRequestHandler):
     server: _Server
 
     def do_POST(self) -> None:

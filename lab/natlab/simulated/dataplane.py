@@ -19,14 +19,14 @@ from natlab.cloud.dataplane import CommandResult
 from natlab.cloud.fc.runtime.processes import GUESTS
 from natlab.simulated.flavours import FLAVOURS, Flavour
 from natlab.simulated.guest import Guest
-from natlab.simulated.network import Dropped, Network, NextHop, Reached, Way
+from natlab.simulated.network import Dropped, Network, Reached, RoutedHop, Way
 
 PUBLIC_SIDE: Final = "198.51.100.254"
 """The address that a function without a VPC is seen with."""
 
 
-class SimulatedSubstrate:
-    """Implements `natlab.cloud.dataplane.Substrate`; everything it keeps is under one temporary directory."""
+class SimulatedDataPlane:
+    """Implements `natlab.cloud.dataplane.DataPlane`; everything it keeps is under one temporary directory."""
 
     def __init__(
         self, image: Flavour | Callable[[str], Flavour] = FLAVOURS["debian12"], shell: str = "/bin/sh"
@@ -95,7 +95,7 @@ class SimulatedSubstrate:
     def set_route(self, table_id: str, destination: str, next_hop_type: str, next_hop_id: str) -> None:
         with self._lock:
             table = self.network.tables.setdefault(table_id, {})
-            table[ipaddress.IPv4Network(destination)] = NextHop(next_hop_type, next_hop_id)
+            table[ipaddress.IPv4Network(destination)] = RoutedHop(next_hop_type, next_hop_id)
 
     def remove_route(self, table_id: str, destination: str) -> None:
         with self._lock:

@@ -14,7 +14,7 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-from natlab.simulated.dataplane import SimulatedSubstrate
+from natlab.simulated.dataplane import SimulatedDataPlane
 from natlab.simulated.network import Dropped, Reached, Way
 
 OPEN_PORTS = frozenset({53, 80, 443, 853, 8080})
@@ -24,10 +24,10 @@ _LIMIT = 65536
 _POLL_S = 0.05
 
 
-class Internet:
+class TunnelServer:
     """The tunnel's server. Use as a context manager or `close` it; `address` is what NATLAB_TUNNEL holds."""
 
-    def __init__(self, substrate: SimulatedSubstrate, open_ports: frozenset[int] = OPEN_PORTS, most: int = 512) -> None:
+    def __init__(self, substrate: SimulatedDataPlane, open_ports: frozenset[int] = OPEN_PORTS, most: int = 512) -> None:
         self._substrate = substrate
         self._open_ports = open_ports
         self._most = most
@@ -56,7 +56,7 @@ class Internet:
             self._loop.call_soon_threadsafe(self._stopped.set)
             self._thread.join()
 
-    def __enter__(self) -> Internet:  # noqa: PYI034 -- Python 3.10 has no Self, and nobody inherits
+    def __enter__(self) -> TunnelServer:  # noqa: PYI034 -- Python 3.10 has no Self, and nobody inherits
         return self
 
     def __exit__(self, *exception: object) -> None:

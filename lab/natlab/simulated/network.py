@@ -28,7 +28,7 @@ Way = Reached | Dropped
 
 
 @dataclass(frozen=True)
-class NextHop:
+class RoutedHop:
     """Where a route leads: the platform's word for the kind, and an id."""
 
     kind: str
@@ -41,7 +41,7 @@ class Network:
 
     vswitches: dict[str, tuple[ipaddress.IPv4Network, str]] = field(default_factory=dict)
     """vSwitch id -> its network and its VPC."""
-    tables: dict[str, dict[ipaddress.IPv4Network, NextHop]] = field(default_factory=dict)
+    tables: dict[str, dict[ipaddress.IPv4Network, RoutedHop]] = field(default_factory=dict)
     attached: dict[str, str] = field(default_factory=dict)
     """vSwitch id -> route table id."""
     addresses: dict[str, list[str]] = field(default_factory=dict)
@@ -57,7 +57,7 @@ class Network:
         network, _ = self.vswitches[vswitch_id]
         return str(network.network_address + network.num_addresses // 2)
 
-    def next_hop(self, vswitch_id: str, destination_ip: str) -> NextHop | None:
+    def next_hop(self, vswitch_id: str, destination_ip: str) -> RoutedHop | None:
         """The route with the longest prefix in the vSwitch's table."""
         destination = ipaddress.IPv4Address(destination_ip)
         table = self.tables.get(self.attached.get(vswitch_id, ""), {})

@@ -15,12 +15,12 @@ from natkeeper.alibaba.egress_check_script import look_script
 from natkeeper.alibaba.errors import RefusedError
 from natkeeper.alibaba.fields import optional, there, time_of
 from natkeeper.alibaba.lean_imports import lean
-from natkeeper.alibaba.setups import Memory, Start, latest
+from natkeeper.alibaba.setups import ReportCache, StartedSetup, latest
 from natkeeper.domain.egress import Egress, EgressLost, EgressSeen
 from natkeeper.domain.ids import InstanceId
-from natkeeper.guest.report import SetupReport, Unreadable, parse_report
+from natkeeper.guest.report import SetupReport, UnreadableReport, parse_report
 from natkeeper.guest.script import library_command, render
-from natkeeper.ports import Clock, SetupRun, StartLook, StartRelay, StartSetup
+from natkeeper.ports import Clock, SetupRun, StartGatewayCheck, StartRelay, StartSetup
 
 with lean("alibabacloud_ecs20140526"):
     from alibabacloud_ecs20140526 import models
@@ -51,7 +51,7 @@ def start_setup(attempt: Attempt, call: StartSetup) -> str:
     return _run(attempt, SETUP, render(call.parameters), call.gateways, SETUP_TIMEOUT_S, call.token)
 
 
-def start_look(attempt: Attempt, call: StartLook, token: str) -> str:
+def start_look(attempt: Attempt, call: StartGatewayCheck, token: str) -> str:
     """Look at the targets from the gateway itself (RunCommand); returns the invocation's id."""
     script = look_script(call.targets, call.timeout_s)
     return _run(attempt, LOOK, script, (call.gateway,), LOOK_TIMEOUT_S, token)
@@ -100,7 +100,7 @@ def read_relay(attempt: Attempt, invocation: str) -> str | None:
 
 
 def read_setups(
-    attempt: Attempt, since: datetime, gateways: frozenset[InstanceId], memory: Memory
+    attempt: Attempt, since: datetime, gateways: frozenset[InstanceId], memory: ReportCache
 ) -> tuple[SetupRun, ...]:
     """Read the latest setup runs of `gateways` that began after `since`, newest first.
 
@@ -128,13 +128,13 @@ def latest_report(attempt: Attempt, gateway: InstanceId, since: datetime) -> Set
 
 def report_of(
     result: models.DescribeInvocationResultsResponseBodyInvocationInvocationResultsInvocationResult,
-) -> SetupReport | Unreadable:
+) -> SetupReport | UnreadableReport:
     """Read the report in a command's output; where there is none, say how the command ended."""
     report = parse_report(_decoded(result.output))
     if isinstance(report, SetupReport) or result.invocation_status == "Success":
         return report
     why = ", ".join(filter(None, (result.invocation_status, result.error_code, result.error_info)))
-    return Unreadable(f"{report.reason} ({why})")
+    return UnreadableReport(f"{report.reason} ({why})")
 
 
 def _run(attempt: Attempt, name: str, script: bytes, gateways: Sequence[InstanceId], timeout_s: int, token: str) -> str:
@@ -154,7 +154,7 @@ def _run(attempt: Attempt, name: str, script: bytes, gateways: Sequence[Instance
     return there(there(answer.body, "body").invoke_id, "InvokeId")
 
 
-def _starts(attempt: Attempt, since: datetime) -> Iterator[Start]:
+def _starts(attempt: Attempt, since: datetime) -> Iterator[StartedSetup]:
     """Yield the setup invocations that began after `since`, newest first; where none of them has ended, ask for those.
 
     Whether a list without a state holds more than what is under way is not confirmed (DescribeInvocations).
@@ -168,7 +168,7 @@ def _starts(attempt: Attempt, since: datetime) -> Iterator[Start]:
         yield from sorted(rest, key=lambda start: start.began, reverse=True)
 
 
-def _listed(attempt: Attempt, since: datetime, state: str = "") -> Iterator[Start]:
+def _listed(attempt: Attempt, since: datetime, state: str = "") -> Iterator[StartedSetup]:
     """Yield the setup invocations of a state that began after `since`, newest first."""
     request = models.DescribeInvocationsRequest(region_id=attempt.region, command_name=SETUP, max_results=PER_PAGE)
     if state:
@@ -183,15 +183,17 @@ def _listed(attempt: Attempt, since: datetime, state: str = "") -> Iterator[Star
                 return
             states = {InstanceId(one.instance_id): one.invocation_status or "" for one in _instances(invocation)}
             over = frozenset(gateway for gateway, status in states.items() if status not in _UNDER_WAY)
-            yield Start(invocation.invoke_id, began, tuple(states), over)
+            yield StartedSetup(invocation.invoke_id, began, tuple(states), over)
         if not body.next_token:
             return
         request.next_token = body.next_token
 
 
-def _reports(attempt: Attempt, start: Start) -> dict[InstanceId, SetupReport | Unreadable]:
+def _reports(attempt: Attempt, start: StartedSetup) -> dict[InstanceId, SetupReport | UnreadableReport]:
     """Read what an invocation printed on the gateways on which it has ended."""
-    found: dict[InstanceId, SetupReport | Unreadable] = dict.fromkeys(start.over, Unreadable("its output is missing"))
+    found: dict[InstanceId, SetupReport | UnreadableReport] = dict.fromkeys(
+        start.over, UnreadableReport("its output is missing")
+    )
     for result in _results(attempt, start.id):
         if result.instance_id in found:
             found[InstanceId(result.instance_id)] = report_of(result)

@@ -149,7 +149,7 @@ class SetupStart:
 
 
 @dataclass(slots=True)
-class Plan:
+class BatchPlan:
     """The jobs of one batch, in the order in which they were first needed."""
 
     jobs: list[Job] = field(default_factory=list)

@@ -15,37 +15,37 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from natkeeper.alibaba import ecs, vpc
-from natkeeper.alibaba.batching import Answer, Plan
+from natkeeper.alibaba.batching import Answer, BatchPlan
 from natkeeper.alibaba.clients import Attempt, Clients
 from natkeeper.alibaba.credentials import Credentials, NoCredentialsError
 from natkeeper.alibaba.errors import classify
 from natkeeper.alibaba.retry import Patience, Persistence
-from natkeeper.alibaba.setups import Memory
+from natkeeper.alibaba.setups import ReportCache
 from natkeeper.alibaba.threads import all_at_once
 from natkeeper.ports import (
     AssociateEip,
     Batch,
     Call,
+    CheckFromFunction,
+    CheckThroughProbe,
     Clock,
     CreateRoute,
     DeleteRoute,
     Failure,
     FailureKind,
     HandOver,
-    LookFromHere,
-    LookThroughProbe,
     NoteRoute,
     PointRoute,
     ReadConditions,
     ReadEip,
+    ReadGatewayCheck,
     ReadInstances,
-    ReadLook,
     ReadNatGateway,
     ReadRelay,
     ReadRoutes,
     ReadSetups,
     Result,
-    StartLook,
+    StartGatewayCheck,
     StartRelay,
     StartSetup,
     SteadyClock,
@@ -60,7 +60,7 @@ _WRITES = (
     DeleteRoute,
     AssociateEip,
     UnassociateEip,
-    StartLook,
+    StartGatewayCheck,
     StartRelay,
     HandOver,
 )
@@ -69,7 +69,7 @@ _WRITES = (
 
 @dataclass
 class AlibabaCloud:
-    """One region of Alibaba Cloud, as `ports.Cloud`. Made once and kept: clients and connections stay warm.
+    """One region of Alibaba Cloud, as `ports.Performer`. Made once and kept: clients and connections stay warm.
 
     `credentials` is asked at every request. `endpoint`, such as http://127.0.0.1:8000, takes the place of every
     product's own (the local cloud). `account_id` is part of Function Compute's address. `clock` must be steady:
@@ -88,11 +88,11 @@ class AlibabaCloud:
     def __post_init__(self) -> None:
         self._clients = Clients(self.region, self.credentials, self.endpoint, self.account_id)
         self._persistence = Persistence(self.clock, self.sleeper, self._classify, self.chance, self.patience)
-        self._setups = Memory()
+        self._setups = ReportCache()
 
     def perform(self, batch: Batch, deadline: datetime) -> Sequence[Result]:
         """Answer every call of `batch`, in order, with its value or a `Failure`; never raise."""
-        plan = Plan()
+        plan = BatchPlan()
         answers = [self._plan(call, place, plan, deadline) for place, call in enumerate(batch)]
         wait = max((call.seconds for call in batch if isinstance(call, Wait)), default=0.0)
         left = (deadline - self.clock()).total_seconds()
@@ -112,7 +112,7 @@ class AlibabaCloud:
 
     # ---- planning ----------------------------------------------------------------------------------------
 
-    def _plan(self, call: Call[Any], place: int, plan: Plan, deadline: datetime) -> Answer:
+    def _plan(self, call: Call[Any], place: int, plan: BatchPlan, deadline: datetime) -> Answer:
         """Add the jobs that `call` needs, unless another call needs them too; return how to answer it from them."""
 
         def perform(call: Call[Any]) -> Result:
@@ -148,7 +148,7 @@ class AlibabaCloud:
 
     def _perform(self, call: Call[Any], deadline: datetime) -> Result:
         """Make one call, again where that helps, and answer with its value or a Failure."""
-        if isinstance(call, LookFromHere):
+        if isinstance(call, CheckFromFunction):
             return self._look(call, deadline)
         token = str(uuid.UUID(int=self.chance.getrandbits(128), version=4))
         return self._persist(lambda attempt: self._attempt(call, attempt, token), deadline, call)
@@ -180,13 +180,13 @@ class AlibabaCloud:
         from natkeeper.alibaba import assistant, fc
 
         match call:
-            case LookThroughProbe(function=function):
+            case CheckThroughProbe(function=function):
                 return fc.look_through_probe(attempt, function, self.clock)
             case HandOver(function=function, payload=payload, delay_s=delay_s):
                 return fc.hand_over(attempt, function, payload, delay_s)
-            case StartLook():
+            case StartGatewayCheck():
                 return assistant.start_look(attempt, call, token)
-            case ReadLook(invocation=invocation):
+            case ReadGatewayCheck(invocation=invocation):
                 return assistant.read_look(attempt, invocation, self.clock)
             case StartRelay():
                 return assistant.start_relay(attempt, call, token)
@@ -205,13 +205,13 @@ class AlibabaCloud:
                 return oos.read_setups(attempt, template, since, frozenset(gateways), self._setups)
         raise TypeError(f"{type(call).__name__} is not a call that this cloud knows")
 
-    def _look(self, call: LookFromHere, deadline: datetime) -> Result:
-        from natkeeper.domain.egress import NotLooked
+    def _look(self, call: CheckFromFunction, deadline: datetime) -> Result:
+        from natkeeper.domain.egress import NotChecked
         from natkeeper.egress_check import look
 
         left = (deadline - self.clock()).total_seconds()
         found = look(call.targets, max(0.0, min(call.timeout_s, left)), self.clock)
-        if isinstance(found, NotLooked):
+        if isinstance(found, NotChecked):
             return Failure(FailureKind.UNREACHABLE, f"this function could not look at the internet: {found.reason}")
         return found
 

@@ -11,33 +11,33 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from natkeeper.ports import FailureKind, Names
+from natkeeper.ports import FailureKind, FailureSubject
 
-K, N = FailureKind, Names
+K, N = FailureKind, FailureSubject
 
 
-class Row(NamedTuple):
+class CodeRow(NamedTuple):
     """Codes with one meaning, separated by white space."""
 
     kind: FailureKind
-    names: Names
+    names: FailureSubject
     codes: str
 
 
 # fmt: off
-TABLE: tuple[Row, ...] = (
+TABLE: tuple[CodeRow, ...] = (
     # The API itself: whether the call was carried out is not known.
-    Row(K.UNREACHABLE, N.NOTHING, """
+    CodeRow(K.UNREACHABLE, N.NOTHING, """
         Internal.Error InternalError InternalError.Dispatch LimitedOperation.ServiceUnavailable
         ServiceUnavailable VPC.ERROR Vpc.Error ServiceUnavailableTemporary InternalFailure UnknownError
         InternalServerError DownstreamServiceError InvocationInterrupted
     """),
     # Too many calls, and Function Compute's own names for that.
-    Row(K.THROTTLED, N.NOTHING, """
+    CodeRow(K.THROTTLED, N.NOTHING, """
         Throttling Throttling.User Throttling.Api ResourceThrottled ResourceExhausted ConcurrentUpdateError
     """),
     # Another task of the VPC, a passing state, or the moment of the call (clock, nonce).
-    Row(K.BUSY, N.NOTHING, """
+    CodeRow(K.BUSY, N.NOTHING, """
         DefaultValidate.Error IdempotentProcessing IncorrcetRouteEntryStatus IncorrectRouteEntryStatus
         IncorrectStatus.CenRelation IncorrectStatus.Ipv4Gateway IncorrectStatus.MultiScopeRiRouteEntry
         IncorrectStatus.PrefixList IncorrectStatus.RouteEntry IncorrectStatus.RouteTableStatus
@@ -51,7 +51,7 @@ TABLE: tuple[Row, ...] = (
         ServerBusy SignatureNonceUsed IllegalTimestamp InvalidTimeStamp.Expired InvalidTimeStamp.Format
     """),
     # A state of the next hop, or of the instance that an EIP is bound to; it may pass, and it may last.
-    Row(K.BUSY, N.HOP, """
+    CodeRow(K.BUSY, N.HOP, """
         DiskError IncorrectHaVipStatus IncorrectInstanceStatus IncorrectStatus.Ipv6Address
         IncorrectStatus.NextHop InstanceNotReady InvalidOperation.InvalidEcsState
         InvalidOperation.InvalidEniState InvalidStatus.EcsStatusNotSupport InvalidStatus.EniStatusNotSupport
@@ -59,29 +59,29 @@ TABLE: tuple[Row, ...] = (
         OperationDenied.VbrIdle OperationFailed.EcsMigrating OperationFailed.OperationLocked
     """),
     # A state of the EIP, or of what uses it.
-    Row(K.BUSY, N.ADDRESS, """
+    CodeRow(K.BUSY, N.ADDRESS, """
         IncorrectEipStatus IncorrectStatus.NatGateway InvalidAction.Denied InvalidBindingStatus
         InvalidIpStatus.HasBeenUsedByForwardEntry InvalidIpStatus.HasBeenUsedBySnatTable
         InvalidStatus.SnatOrDnat
     """),
     # The entry is there already: read, and take it as done or decide anew.
-    Row(K.BUSY, N.ENTRY, """
+    CodeRow(K.BUSY, N.ENTRY, """
         Duplicated.VpcNextHop InvalidCIDRBlock.Duplicate InvalidRouteEntry.Duplicate
         OperationDenied.NextHopExist OperationDenied.NextHopNotChanged RouteConflict.AlreadyExist
         RouterEntryConflict.Duplicated
     """),
     # This entry cannot be pointed elsewhere in place.
-    Row(K.NOT_IN_PLACE, N.ENTRY, """
+    CodeRow(K.NOT_IN_PLACE, N.ENTRY, """
         IllegealParam.NextHopType OperationDenied.NextHopTypeNonsupport OperationFailed.ModifyEcmpRoute
         UnsupportedFeature.ModifyRouteEntryNextHop UnsupportedFeature.NextHopType
         UnsupportedFeature.NormalTypeNatGateway
     """),
     # The name or the description.
-    Row(K.WORDS, N.WORDS, """
+    CodeRow(K.WORDS, N.WORDS, """
         IllegalParam.RouteEntryName InvalidDescription.Malformed InvalidRouteEntryName.Malformed
     """),
     # The next hop, or the instance, does not exist (in this VPC).
-    Row(K.GONE, N.HOP, """
+    CodeRow(K.GONE, N.HOP, """
         Abs.InstanceNotExist Forbidden.PrivateIpNotFound IllegalParam.NextHopId InvalidAttachment.NotFound
         InvalidBindInstance.NotFound InvalidEcsId.NotFound InvalidEniId.NotFound InvalidHaVip.NotFound
         InvalidHaVipId.NotFound InvalidInstanId.NotFound InvalidInstance.NotExist InvalidInstance.NotFound
@@ -97,7 +97,7 @@ TABLE: tuple[Row, ...] = (
         ResourceNotFound.VpcPeer
     """),
     # The next hop, or the instance, will not do.
-    Row(K.REFUSED, N.HOP, """
+    CodeRow(K.REFUSED, N.HOP, """
         BIND_INSTANCE_HAVE_PORTMAP_OR_BIND_EIP BindInstance.NotSupported DiskInArrears
         EIP_CAN_NOT_ASSOCIATE_WITH_PUBLIC_IP Eni.Attached Eni.HasSubIp Forbidden.EipCanNotBindGatgw
         Forbidden.InstanceBandwidthNotZero INSTANCE_TYPE_NOT_SUPPORT InstanceExpired
@@ -116,12 +116,12 @@ TABLE: tuple[Row, ...] = (
         ResourceAlreadyAssociated.IpAddress
     """),
     # The route entry does not exist.
-    Row(K.GONE, N.ENTRY, """
+    CodeRow(K.GONE, N.ENTRY, """
         InvalidRouteEntry InvalidRouteEntry.NotFound InvalidRouteEntryId.NotFound
         ResourceNotFound.RouteEntry
     """),
     # The route entry is of a kind that is not to be changed.
-    Row(K.REFUSED, N.ENTRY, """
+    CodeRow(K.REFUSED, N.ENTRY, """
         OperationDenied.DeleteGatewayEndpointRoute OperationDenied.DeleteManagedRouteEntry
         OperationDenied.IllegalNewNextHopType OperationDenied.LocalEntryCanOnlyModifyNextHop
         OperationDenied.LocalRouteEntryBoundToVSwitch OperationDenied.LocalRouteEntryInSystemRouteTable
@@ -131,17 +131,17 @@ TABLE: tuple[Row, ...] = (
         OperationFailed.DeleteMultiScopeEntry
     """),
     # The EIP does not exist.
-    Row(K.GONE, N.ADDRESS, """
+    CodeRow(K.GONE, N.ADDRESS, """
         InvalidAllocationId.NotFound
     """),
     # The EIP will not do.
-    Row(K.REFUSED, N.ADDRESS, """
+    CodeRow(K.REFUSED, N.ADDRESS, """
         BIND_INSTANCE_OWENER_ERROR DependencyViolation.SnatEntry Forbidden.FinancialLocked
         InvalidBandwidthPackageId.NotFound InvalidEIPStatus.BizDisabled InvalidParameter.Mismatch
         OperationDenied.UnsupportedEipBindMode OperationFailed.EipBindModeConflict
     """),
     # The caller's rights or keys.
-    Row(K.DENIED, N.CALLER, """
+    CodeRow(K.DENIED, N.CALLER, """
         Abs.Forbidden CreateServiceLinkedRole.NoPermission Forbidden.NotSupportRAM Forbidden.RegionId
         Forbidden.SubUser IncompleteSignature Operation.Forbidden OperationDenied.Unauthorized
         ParameterStore.NoPermission TemporaryAccessKey.Error Forbidden.RAM NoPermission
@@ -151,7 +151,7 @@ TABLE: tuple[Row, ...] = (
         AccessDenied SignatureNotMatch
     """),
     # The table, VPC, vSwitch, template or command of the call does not exist.
-    Row(K.GONE, N.CALL, """
+    CodeRow(K.GONE, N.CALL, """
         Forbidden.VRouterNotFound Forbidden.VpcNotFound InvalidCmdId.NotFound InvalidEventId.NotFound
         InvalidRouteTable.NotFound InvalidRouteTableId.NotFound InvalidSecurityGroupId.NotFound
         InvalidVPC.NotFound InvalidVRouter.NotFound InvalidVSwitchId.NotFound InvalidVpc.NotFound
@@ -159,11 +159,11 @@ TABLE: tuple[Row, ...] = (
         EntityNotExists.Template EntityNotExist.Role EntityNotExist.Policy
     """),
     # The destination of a route entry.
-    Row(K.REFUSED, N.DESTINATION, """
+    CodeRow(K.REFUSED, N.DESTINATION, """
         IllegalParam.DestCidrBlock IllegalParamFormat.DstCidrBlock InvalidDestinationCidrBlock
     """),
     # The table, VPC, quota or the form of the request: no other next hop changes the answer.
-    Row(K.REFUSED, N.CALL, """
+    CodeRow(K.REFUSED, N.CALL, """
         Abs.InvalidAccount.NotFound Abs.InvalidPayPeriod Abs.InvalidPayType
         CannotCancelSystemEvent.NotSimulated CmdContent.DecodeError CmdContent.ExceedLimit
         CmdCount.ExceedQuota CmdDesc.ExceedLimit CmdName.ExceedLimit CmdParam.EmptyKey
@@ -259,13 +259,13 @@ TABLE: tuple[Row, ...] = (
         InvalidAction.NotFound
     """),
     # Placeholder that the metadata lists as a code.
-    Row(K.REFUSED, N.NOTHING, """
+    CodeRow(K.REFUSED, N.NOTHING, """
         %s
     """),
 )
 # fmt: on
 
-BY_STATUS: dict[tuple[str, int], tuple[FailureKind, Names]] = {
+BY_STATUS: dict[tuple[str, int], tuple[FailureKind, FailureSubject]] = {
     ("Forbbiden", 400): (K.REFUSED, N.ENTRY),  # DeleteRouteEntry: "cannot allowed delete by openApi"
     ("Forbbiden", 403): (K.DENIED, N.CALLER),  # ModifyRouteEntry: "User not authorized"
     ("Forbidden", 400): (K.REFUSED, N.ADDRESS),  # EIPs: "The eip instance owner error"
@@ -276,7 +276,7 @@ BY_STATUS: dict[tuple[str, int], tuple[FailureKind, Names]] = {
 }
 """Codes whose meaning depends on the HTTP status that they come with."""
 
-BY_FORM: tuple[tuple[str, FailureKind, Names], ...] = (
+BY_FORM: tuple[tuple[str, FailureKind, FailureSubject], ...] = (
     (r"Throttl.*|.*Flow.*|Qps.*", K.THROTTLED, N.NOTHING),
     (r"Incorr\w*Status\.(NextHop|Instance|NetworkInterface)", K.BUSY, N.HOP),
     (r"Incorr\w*Status(\..*)?|.*Busy(\..*)?|.*TaskConflict|.*LastTokenProcessing", K.BUSY, N.NOTHING),

@@ -10,7 +10,7 @@ from typing import Any
 
 from natkeeper.alibaba.codes import BY_FORM, BY_STATUS, TABLE
 from natkeeper.alibaba.credentials import Credentials, NoCredentialsError
-from natkeeper.ports import Failure, FailureKind, Names
+from natkeeper.ports import Failure, FailureKind, FailureSubject
 
 NAME_REFUSED = "InvalidRouteEntryName.Malformed"
 NEXT_HOP_EXISTS = "OperationDenied.NextHopExist"
@@ -52,10 +52,10 @@ _NETWORK: tuple[tuple[str, str], ...] = (
 
 
 _BY_STATUS = {
-    _UNAUTHORIZED: (FailureKind.DENIED, Names.CALLER),
-    _FORBIDDEN: (FailureKind.DENIED, Names.CALLER),
-    _CONFLICT: (FailureKind.BUSY, Names.NOTHING),
-    _TOO_MANY: (FailureKind.THROTTLED, Names.NOTHING),
+    _UNAUTHORIZED: (FailureKind.DENIED, FailureSubject.CALLER),
+    _FORBIDDEN: (FailureKind.DENIED, FailureSubject.CALLER),
+    _CONFLICT: (FailureKind.BUSY, FailureSubject.NOTHING),
+    _TOO_MANY: (FailureKind.THROTTLED, FailureSubject.NOTHING),
 }
 
 
@@ -73,15 +73,15 @@ def code_of(error: BaseException) -> str:
     return code if isinstance(code, str) and code != "None" else ""
 
 
-def meaning_of(code: str, status: int | None = None) -> tuple[FailureKind, Names]:
+def meaning_of(code: str, status: int | None = None) -> tuple[FailureKind, FailureSubject]:
     """Return what `code`, answered with HTTP `status`, means, and what it names."""
     known = _MEANING.get(code) or BY_STATUS.get((code, status or 0))
     if known is not None:
         return known
     if not code or (status is not None and status >= _SERVER_FAULT):
-        by_status = FailureKind.UNREACHABLE, Names.NOTHING
+        by_status = FailureKind.UNREACHABLE, FailureSubject.NOTHING
     else:
-        by_status = _BY_STATUS.get(status or 0, (FailureKind.REFUSED, Names.NOTHING))
+        by_status = _BY_STATUS.get(status or 0, (FailureKind.REFUSED, FailureSubject.NOTHING))
     return next(((kind, names) for form, kind, names in BY_FORM if re.fullmatch(form, code)), by_status)
 
 
@@ -95,7 +95,7 @@ def classify(error: Exception, credentials: Credentials | None = None) -> Failur
     if isinstance(error, RefusedError):
         return Failure(FailureKind.REFUSED, str(error))
     if isinstance(error, NoCredentialsError):
-        return Failure(FailureKind.DENIED, str(error), names=Names.CALLER)
+        return Failure(FailureKind.DENIED, str(error), names=FailureSubject.CALLER)
     if isinstance(error, UnreadableAnswerError):
         return Failure(FailureKind.UNREACHABLE, str(error))
     code = code_of(error)

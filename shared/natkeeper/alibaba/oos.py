@@ -12,9 +12,9 @@ from natkeeper.alibaba.clients import WRITE_S, Attempt
 from natkeeper.alibaba.errors import TEMPLATE_GONE, code_of
 from natkeeper.alibaba.fields import text_of, there, time_of
 from natkeeper.alibaba.lean_imports import lean
-from natkeeper.alibaba.setups import Memory, Start, latest
+from natkeeper.alibaba.setups import ReportCache, StartedSetup, latest
 from natkeeper.domain.ids import InstanceId
-from natkeeper.guest.report import SetupReport, Unreadable, parse_report
+from natkeeper.guest.report import SetupReport, UnreadableReport, parse_report
 from natkeeper.guest.script import LIBRARY_TASK, parameter_block
 from natkeeper.ports import SetupRun, StartSetup
 
@@ -73,7 +73,7 @@ def start_setup(attempt: Attempt, call: StartSetup) -> str:
 
 
 def read_setups(
-    attempt: Attempt, template: str, since: datetime, gateways: frozenset[InstanceId], memory: Memory
+    attempt: Attempt, template: str, since: datetime, gateways: frozenset[InstanceId], memory: ReportCache
 ) -> tuple[SetupRun, ...]:
     """Read the latest setup runs of `gateways` that began after `since` (ListExecutions, ListTaskExecutions).
 
@@ -103,7 +103,7 @@ def ensure_template(attempt: Attempt, name: str, content: str) -> bool:
     return True
 
 
-def _starts(attempt: Attempt, template: str, since: datetime, words: dict[str, str]) -> Iterator[Start]:
+def _starts(attempt: Attempt, template: str, since: datetime, words: dict[str, str]) -> Iterator[StartedSetup]:
     """Yield the executions of `template` that began after `since`, newest first; note in `words` how each stands."""
     request = models.ListExecutionsRequest(
         region_id=attempt.region,
@@ -123,13 +123,13 @@ def _starts(attempt: Attempt, template: str, since: datetime, words: dict[str, s
             gateways = tuple(_gateways(execution.parameters))
             words[execution.execution_id] = f"{execution.status}: {execution.status_message or ''}"
             over = frozenset(gateways if execution.status in _OVER else ())
-            yield Start(execution.execution_id, began, gateways, over)
+            yield StartedSetup(execution.execution_id, began, gateways, over)
         if not body.next_token:
             return
         request.next_token = body.next_token
 
 
-def _reports(attempt: Attempt, start: Start, word: str) -> dict[InstanceId, SetupReport | Unreadable]:
+def _reports(attempt: Attempt, start: StartedSetup, word: str) -> dict[InstanceId, SetupReport | UnreadableReport]:
     """Read what the runs of the setup task, one a gateway, gave out.
 
     A script that ends with an error fails its task, and then OOS promises no output; Cloud Assistant has it.
@@ -140,17 +140,17 @@ def _reports(attempt: Attempt, start: Start, word: str) -> dict[InstanceId, Setu
         include_child_task_execution=True,
         max_results=TASKS_PER_PAGE,
     )
-    missing = Unreadable(f"the execution ended as {word}")
-    reports: dict[InstanceId, SetupReport | Unreadable] = dict.fromkeys(start.gateways, missing)
+    missing = UnreadableReport(f"the execution ended as {word}")
+    reports: dict[InstanceId, SetupReport | UnreadableReport] = dict.fromkeys(start.gateways, missing)
     for task in _tasks(attempt, request):
         # The library's task, one a gateway as well, reports nothing.
         if not task.loop_item or task.task_name == LIBRARY_TASK:
             continue
         gateway = InstanceId(task.loop_item.strip('"'))
         report = _output(task.outputs)
-        if isinstance(report, Unreadable) and task.status != "Success":
+        if isinstance(report, UnreadableReport) and task.status != "Success":
             printed = latest_report(attempt, gateway, start.began)
-            report = printed or Unreadable((task.status_message or report.reason)[:_LONGEST_REASON])
+            report = printed or UnreadableReport((task.status_message or report.reason)[:_LONGEST_REASON])
         reports[gateway] = report
     return reports
 
@@ -168,14 +168,14 @@ def _tasks(
         request.next_token = body.next_token
 
 
-def _output(outputs: str | None) -> SetupReport | Unreadable:
+def _output(outputs: str | None) -> SetupReport | UnreadableReport:
     given = _mapping(outputs)
     texts = [value for value in given.values() if isinstance(value, str)]
     reports = [parse_report(text) for text in texts]
     readable = [report for report in reports if isinstance(report, SetupReport)]
     if readable:
         return readable[0]
-    return reports[0] if reports else Unreadable("the task gave nothing out")
+    return reports[0] if reports else UnreadableReport("the task gave nothing out")
 
 
 def _gateways(parameters: object) -> list[InstanceId]:

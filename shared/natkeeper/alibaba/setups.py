@@ -16,9 +16,9 @@ from natkeeper.domain.ids import InstanceId
 from natkeeper.ports import SetupRun
 
 if TYPE_CHECKING:
-    from natkeeper.guest.report import SetupReport, Unreadable
+    from natkeeper.guest.report import SetupReport, UnreadableReport
 
-    Reports = Mapping[InstanceId, SetupReport | Unreadable | None]
+    Reports = Mapping[InstanceId, SetupReport | UnreadableReport | None]
 
 TOGETHER = 50
 """Gateways that are set up by one start; the results of all of them fit on one page of either product."""
@@ -31,7 +31,7 @@ MOST_REMEMBERED = 2000
 
 
 @dataclass(frozen=True, slots=True)
-class Start:
+class StartedSetup:
     """Something that was started for some gateways. `over` are those of them on which it has ended."""
 
     id: str
@@ -41,12 +41,12 @@ class Start:
 
 
 @dataclass(slots=True)
-class Memory:
+class ReportCache:
     """Reports that cannot change any more, by what was started."""
 
     reports: dict[str, Reports] = field(default_factory=dict)
 
-    def keep(self, start: Start, reports: Reports) -> None:
+    def keep(self, start: StartedSetup, reports: Reports) -> None:
         """Remember the reports of a start that has ended on all its gateways; forget the oldest."""
         if start.over.issuperset(start.gateways):
             self.reports[start.id] = reports
@@ -55,10 +55,10 @@ class Memory:
 
 
 def latest(
-    starts: Iterable[Start],
+    starts: Iterable[StartedSetup],
     wanted: frozenset[InstanceId],
-    memory: Memory,
-    fetch: Callable[[Start], Reports],
+    memory: ReportCache,
+    fetch: Callable[[StartedSetup], Reports],
     left: Callable[[], float],
 ) -> tuple[SetupRun, ...]:
     """Return the latest runs of each gateway, newest first: the last that ended, and what is under way since.

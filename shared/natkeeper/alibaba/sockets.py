@@ -73,7 +73,7 @@ class _LookUp:
     error: OSError | None = None
 
 
-class Names:
+class DnsCache:
     """Addresses of hosts, looked up no longer than there is time, and remembered.
 
     `resolve` is getaddrinfo, `now` a monotonic clock.
@@ -133,14 +133,14 @@ class Names:
             look_up.done.set()
 
 
-NAMES = Names()
+NAMES = DnsCache()
 """The names that this process knows."""
 
 
 # ---- connecting --------------------------------------------------------------------------------------------
 
 
-def connect(host: str, port: int, limit_s: float, names: Names = NAMES) -> TimedSocket:
+def connect(host: str, port: int, limit_s: float, names: DnsCache = NAMES) -> TimedSocket:
     """Connect to the first address of `host` that answers, within `limit_s` seconds.
 
     Raise socket.gaierror when it has none, TimeoutError when none answers, OSError when all refuse.

@@ -24,7 +24,7 @@ from natkeeper.ports import (
     CreateRoute,
     DeleteRoute,
     FailureKind,
-    Names,
+    FailureSubject,
     NoteRoute,
     PointRoute,
     UnassociateEip,
@@ -175,7 +175,7 @@ def delete_route(attempt: Attempt, call: DeleteRoute) -> None:
     try:
         attempt.clients.client(Client).delete_route_entry_with_options(request, attempt.options(WRITE_S))
     except Exception as error:
-        if meaning_of(code_of(error)) != (FailureKind.GONE, Names.ENTRY):
+        if meaning_of(code_of(error)) != (FailureKind.GONE, FailureSubject.ENTRY):
             raise
 
 

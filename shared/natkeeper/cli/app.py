@@ -14,8 +14,8 @@ from typing import Any
 import click
 
 from natkeeper import __version__
-from natkeeper.cli.context import Seat
-from natkeeper.cli.errors import MEANING, Exit, Trouble
+from natkeeper.cli.context import CommandContext
+from natkeeper.cli.errors import MEANING, CommandError, Exit
 from natkeeper.cli.options import shared
 from natkeeper.cli.output import Screen
 
@@ -120,10 +120,10 @@ def run(arguments: list[str] | None = None) -> int:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # a name in another alphabet must not end a command
-    seat = Seat()
+    seat = CommandContext()
     try:
         ended: Any = app.main(arguments, prog_name="natkeeper", standalone_mode=False, obj=seat)
-    except Trouble as trouble:
+    except CommandError as trouble:
         return _failed(seat, trouble.what, trouble.do, trouble.code)
     except click.ClickException as wrong:
         return _failed(seat, _usage(wrong), _hint(wrong), Exit.WRONG, as_json="--json" in arguments)
@@ -141,7 +141,7 @@ def run(arguments: list[str] | None = None) -> int:
     return int(ended) if isinstance(ended, int) else Exit.OK
 
 
-def _failed(seat: Seat, what: str, do: str, code: Exit, *, as_json: bool = False) -> int:
+def _failed(seat: CommandContext, what: str, do: str, code: Exit, *, as_json: bool = False) -> int:
     Screen(seat.as_json or as_json).trouble(what, do, code)
     return code
 

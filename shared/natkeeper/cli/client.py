@@ -36,7 +36,7 @@ def utc_now() -> datetime:
 
 
 @dataclass
-class Reach:
+class RegionClients:
     """Clients of one region; `endpoint` takes the place of every product's own."""
 
     region: str
@@ -56,7 +56,7 @@ class Reach:
         return self._persistence.perform(lambda left: make(Attempt(self.clients, left)), until)
 
     def do(self, doing: str, make: Callable[[Attempt], T]) -> T:
-        """Make a call, again where that helps. Raises Trouble; `doing` says what it is for."""
+        """Make a call, again where that helps. Raises CommandError; `doing` says what it is for."""
         answer = self.try_(make)
         if isinstance(answer, Failure):
             raise trouble_of(answer, doing)
@@ -98,7 +98,7 @@ class Reach:
         return body if isinstance(body, dict) else {}
 
     def account(self) -> str:
-        """Ask STS which account these credentials are of. Raises Trouble."""
+        """Ask STS which account these credentials are of. Raises CommandError."""
         answer = self.plain("sts", "GetCallerIdentity")
         if isinstance(answer, Failure):
             raise trouble_of(answer, "asking STS which account this is")

@@ -14,7 +14,7 @@ from natkeeper.domain.observed import HopKind, RouteEntry
 from natkeeper.failover.gateway_setup import PRIVATE
 
 if TYPE_CHECKING:
-    from natkeeper.cli.client import Reach
+    from natkeeper.cli.client import RegionClients
 
 _DEFAULT = "0.0.0.0/0"
 _COMMENT_AT = 34
@@ -26,12 +26,12 @@ class Found:
 
     vpc: network.VpcAbout
     vswitches: tuple[network.VSwitch, ...]
-    tables: tuple[network.Table, ...]
+    tables: tuple[network.SurveyedTable, ...]
     entries: Mapping[str, tuple[RouteEntry, ...]]
-    machines: tuple[network.Machine, ...]
+    machines: tuple[network.SurveyedInstance, ...]
     nat_gateways: tuple[network.ManagedNat, ...]
 
-    def machine(self, instance: str) -> network.Machine | None:
+    def machine(self, instance: str) -> network.SurveyedInstance | None:
         """Return the instance of that id, or None."""
         return next((machine for machine in self.machines if machine.id == instance), None)
 
@@ -46,8 +46,8 @@ class Draft:
     variables: Mapping[str, str]
 
 
-def find(reach: Reach, vpc: network.VpcAbout) -> Found:
-    """Read a VPC. Raises Trouble."""
+def find(reach: RegionClients, vpc: network.VpcAbout) -> Found:
+    """Read a VPC. Raises CommandError."""
     doing = f"reading {vpc.id}"
     tables = reach.do(doing, lambda attempt: network.tables(attempt, vpc.id))
     return Found(
@@ -185,7 +185,7 @@ def _address(found: Found, chosen: Sequence[str], *, one_home: bool) -> Iterator
     yield _with_comment(f"    # address: {{follow: {first.eip}}}", f"{first.eip_address}, now on {first.id}")
 
 
-def _machine(machine: network.Machine | None) -> str:
+def _machine(machine: network.SurveyedInstance | None) -> str:
     if machine is None:
         return "is not among the instances of this VPC"
     parts = [machine.name, machine.zone, machine.status, machine.public_ip or "no public address"]

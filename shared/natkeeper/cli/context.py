@@ -17,7 +17,7 @@ from natkeeper.cli.errors import Wrong
 from natkeeper.cli.output import Screen
 
 if TYPE_CHECKING:
-    from natkeeper.cli.client import Reach
+    from natkeeper.cli.client import RegionClients
     from natkeeper.domain.config import Config, Group
 
 CONFIG = "natkeeper.yaml"
@@ -26,7 +26,7 @@ FUNCTION = "natkeeper-failover"
 
 
 @dataclass
-class Seat:
+class CommandContext:
     """What the options of one command line add up to."""
 
     config_path: str = CONFIG
@@ -88,12 +88,12 @@ class Seat:
         return region
 
     @cached_property
-    def reach(self) -> Reach:
+    def reach(self) -> RegionClients:
         """The way to Alibaba Cloud with these credentials, in this region."""
-        from natkeeper.cli.client import Reach
+        from natkeeper.cli.client import RegionClients
         from natkeeper.cli.credentials import Finder
 
-        return Reach(self.region_id, Finder(self.profile, self.environ).find, self.url)
+        return RegionClients(self.region_id, Finder(self.profile, self.environ).find, self.url)
 
     @property
     def url(self) -> str | None:

@@ -35,7 +35,7 @@ MEANING = {
 }
 
 
-class Trouble(Exception):
+class CommandError(Exception):
     """A command cannot go on: what is wrong, and what to do about it, each a sentence without a full stop."""
 
     code = Exit.ATTENTION
@@ -46,37 +46,37 @@ class Trouble(Exception):
         self.do = do
 
 
-class Wrong(Trouble):
+class Wrong(CommandError):
     """The request or the configuration is wrong."""
 
     code = Exit.WRONG
 
 
-class Unreached(Trouble):
+class Unreached(CommandError):
     """Something that had to answer did not."""
 
     code = Exit.UNREACHABLE
 
 
-class Denied(Trouble):
+class Denied(CommandError):
     """The credentials are missing or do not suffice."""
 
     code = Exit.DENIED
 
 
-class Refused(Trouble):
+class Refused(CommandError):
     """natkeeper refuses, and says what it would accept."""
 
     code = Exit.REFUSED
 
 
-class Interrupted(Trouble):
+class Interrupted(CommandError):
     """A person, or the end of a terminal, interrupted a command that had something to put in order first."""
 
     code = Exit.INTERRUPTED
 
 
-def trouble_of(failure: Failure, doing: str) -> Trouble:
+def trouble_of(failure: Failure, doing: str) -> CommandError:
     """Turn a failed call into the end of a command; `doing` says what for, as in `reading route table vtb-…`."""
     from natkeeper.ports import FailureKind
 
@@ -89,7 +89,7 @@ def trouble_of(failure: Failure, doing: str) -> Trouble:
         case FailureKind.THROTTLED | FailureKind.BUSY:
             return Unreached(what, "try again in a moment")
         case _:
-            return Trouble(what)
+            return CommandError(what)
 
 
 _PERMISSIONS = "`natkeeper policy --for operator` prints the permissions that these commands need"

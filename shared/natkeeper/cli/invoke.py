@@ -15,11 +15,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import urlsplit
 
-from natkeeper.cli.errors import Trouble, Unreached, Wrong, trouble_of
+from natkeeper.cli.errors import CommandError, Unreached, Wrong, trouble_of
 from natkeeper.ports import Failure, FailureKind
 
 if TYPE_CHECKING:
-    from natkeeper.cli.client import Reach
+    from natkeeper.cli.client import RegionClients
     from natkeeper.domain.config import Config
 
 Json = dict[str, Any]
@@ -34,7 +34,7 @@ _ERROR_TYPE = "x-fc-error-type"
 _LONGEST = 400
 
 
-class Way(Protocol):
+class Invoker(Protocol):
     """One way to ask; `name` is for messages."""
 
     @property
@@ -53,10 +53,10 @@ class Way(Protocol):
 
 
 @dataclass
-class Function:
+class Fc3Invoker:
     """A function of FC 3.0."""
 
-    reach: Reach
+    reach: RegionClients
     function: str
 
     @property
@@ -89,10 +89,10 @@ class Function:
 
 
 @dataclass
-class ServiceFunction:
+class Fc2Invoker:
     """A function of a service of FC 2.0, by the SDK of that generation."""
 
-    reach: Reach
+    reach: RegionClients
     service: str
     function: str
 
@@ -133,10 +133,10 @@ class ServiceFunction:
 
 
 @dataclass
-class Here:
+class LocalInvoker:
     """The same loop in this process, with the operator's own credentials."""
 
-    reach: Reach
+    reach: RegionClients
     config: Config
 
     @property
@@ -168,20 +168,20 @@ class Here:
 class Asker:
     """Asks by one way, as long as it takes. `sleeper` takes seconds."""
 
-    way: Way
+    way: Invoker
     say: Say
     sleeper: Callable[[float], None] = time.sleep
     monotonic: Callable[[], float] = time.monotonic
 
     def ask(self, request: Mapping[str, Any]) -> Json:
-        """Ask natkeeper; returns its answer. Raises Trouble where there is none, or where it understood nothing."""
+        """Return natkeeper's answer. Raise CommandError if there is none, or if natkeeper understood nothing."""
         payload = json.dumps(request, ensure_ascii=False).encode()
         until = self.monotonic() + BUSY_FOR_S
         said = False
         while True:
             try:
                 body, error = self.way.once(payload)
-            except Trouble:
+            except CommandError:
                 raise
             except Exception as raised:
                 failure = self.way.failure(raised)
@@ -198,7 +198,7 @@ class Asker:
                 continue
             return self._read(body, error)
 
-    def _unanswered(self, failure: Failure) -> Trouble:
+    def _unanswered(self, failure: Failure) -> CommandError:
         if failure.kind is FailureKind.GONE:
             return Unreached(
                 f"there is no {self.way.name}: {failure}",
@@ -213,12 +213,12 @@ class Asker:
             answer = None
         if error or not isinstance(answer, dict):
             said = answer.get("errorMessage") if isinstance(answer, dict) else body.decode("utf-8", "replace")
-            raise Trouble(
+            raise CommandError(
                 f"{self.way.name} failed{f' ({error})' if error else ''}: {str(said)[:_LONGEST]}",
                 "its log in Simple Log Service has the trace; --direct does the same from here",
             )
         if "receipts" not in answer and "error" in answer:
-            raise Trouble(f"{self.way.name}: {answer['error']}", "--direct does the same from here")
+            raise CommandError(f"{self.way.name}: {answer['error']}", "--direct does the same from here")
         if answer.get("error"):
             raise Wrong(str(answer["error"]))
         return answer

@@ -10,8 +10,8 @@ import click
 from click.core import ParameterSource
 from click.shell_completion import CompletionItem
 
-from natkeeper.cli.context import CONFIG, FUNCTION, Seat
-from natkeeper.cli.errors import Trouble, Wrong
+from natkeeper.cli.context import CONFIG, FUNCTION, CommandContext
+from natkeeper.cli.errors import CommandError, Wrong
 
 if TYPE_CHECKING:
     from natkeeper.cli.invoke import Asker
@@ -21,7 +21,7 @@ Decorator = Callable[[Any], Any]
 
 def _remember(context: click.Context, parameter: click.Parameter, value: Any) -> None:  # noqa: ANN401  click's values
     """Keep a shared option in the seat; what the command line says after the command wins over what stands before."""
-    seat = context.ensure_object(Seat)
+    seat = context.ensure_object(CommandContext)
     given = context.get_parameter_source(parameter.name or "") is not ParameterSource.DEFAULT
     if given and parameter.name:
         setattr(seat, parameter.name, value)
@@ -61,7 +61,7 @@ def asks(function: Any) -> Any:  # noqa: ANN401  as click's own decorators
 
     @wraps(function)
     def asking(*args: Any, name: str, fc2: str | None, direct: bool, **kwargs: Any) -> Any:  # noqa: ANN401
-        seat = click.get_current_context().ensure_object(Seat)
+        seat = click.get_current_context().ensure_object(CommandContext)
         return function(*args, asker=asker(seat, name, fc2, direct=direct), **kwargs)
 
     return _all(
@@ -90,22 +90,22 @@ def asks(function: Any) -> Any:  # noqa: ANN401  as click's own decorators
     )(asking)
 
 
-def asker(seat: Seat, name: str, fc2: str | None, *, direct: bool) -> Asker:
+def asker(seat: CommandContext, name: str, fc2: str | None, *, direct: bool) -> Asker:
     """Choose the way to natkeeper. Raises Wrong for a way that cannot be."""
-    from natkeeper.cli.invoke import Asker, Function, Here, ServiceFunction, Way
+    from natkeeper.cli.invoke import Asker, Fc2Invoker, Fc3Invoker, Invoker, LocalInvoker
 
-    way: Way
+    way: Invoker
     if direct and fc2:
         raise Wrong("--direct asks no function, so --fc2 has no meaning with it", "leave one out")
     if direct:
-        way = Here(seat.reach, seat.config)
+        way = LocalInvoker(seat.reach, seat.config)
     elif fc2:
         service, _, function = fc2.partition("/")
         if not service or not function or "/" in function:
             raise Wrong(f"--fc2 {fc2} names no function of FC 2.0", "write it as SERVICE/FUNCTION")
-        way = ServiceFunction(seat.reach, service, function)
+        way = Fc2Invoker(seat.reach, service, function)
     else:
-        way = Function(seat.reach, name)
+        way = Fc3Invoker(seat.reach, name)
     return Asker(way, seat.screen.remark)
 
 
@@ -146,10 +146,10 @@ def complete_tables(context: click.Context, _parameter: click.Parameter, incompl
 
 
 def _groups(context: click.Context) -> tuple[Any, ...]:
-    seat = context.find_object(Seat) or Seat()
+    seat = context.find_object(CommandContext) or CommandContext()
     try:
         return seat.config.groups
-    except (Trouble, OSError):
+    except (CommandError, OSError):
         return ()  # nobody can read an error while completing
 
 

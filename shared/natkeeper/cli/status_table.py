@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from natkeeper.cli.output import item, styled
-from natkeeper.domain.load import PORTS, Figures
+from natkeeper.domain.load import PORTS, GatewayLoad
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -96,7 +96,7 @@ def _fullness(figures: Json | None, console: Console) -> Iterator[str]:
     """Say how full a gateway is, by its last report."""
     if not figures:
         return
-    full = Figures(**figures)
+    full = GatewayLoad(**figures)
     yield f"connections {bar(full.connections_percent, console)} {full.connections} of {full.maximum}"
     if full.busiest:
         yield f"ports       {bar(full.ports_percent, console)} {full.busiest_ports} of {PORTS} to {full.busiest}"

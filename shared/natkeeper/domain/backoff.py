@@ -16,7 +16,7 @@ from natkeeper.domain.ids import InstanceId
 from natkeeper.domain.observed import HopKind, Instance, NextHop
 
 if TYPE_CHECKING:
-    from natkeeper.domain.context import Here
+    from natkeeper.domain.context import RouteContext
     from natkeeper.domain.memory import Memory
 
 FIRST = timedelta(hours=1)
@@ -31,7 +31,7 @@ def until(memory: Memory) -> datetime | None:
     return memory.round_at + min(pause, LONGEST)
 
 
-def waits(here: Here, leaving: NextHop, to: NextHop) -> datetime | None:
+def waits(here: RouteContext, leaving: NextHop, to: NextHop) -> datetime | None:
     """Return until when a route that only lost the internet stays on `leaving` instead of trying `to`; None for now."""
     end, began = until(here.memory), here.memory.round_at
     if end is None or began is None or here.moved or here.now >= end or here.now < began:
@@ -39,7 +39,7 @@ def waits(here: Here, leaving: NextHop, to: NextHop) -> datetime | None:
     return None if _is_news(here, leaving, to, began) else end
 
 
-def after_a_round(here: Here, memory: Memory) -> Memory:
+def after_a_round(here: RouteContext, memory: Memory) -> Memory:
     """Return `memory` with one more failed round in it, unless the last one is still waited for."""
     end = until(here.memory)
     if end is not None and here.memory.round_at is not None and here.memory.round_at <= here.now < end:
@@ -47,7 +47,7 @@ def after_a_round(here: Here, memory: Memory) -> Memory:
     return replace(memory, rounds=here.memory.rounds + 1, round_at=here.now.replace(microsecond=0))
 
 
-def _is_news(here: Here, leaving: NextHop, to: NextHop, began: datetime) -> bool:
+def _is_news(here: RouteContext, leaving: NextHop, to: NextHop, began: datetime) -> bool:
     """Return True if something about `to` has changed since the last round, and since it last failed itself."""
     if to.kind is not HopKind.INSTANCE:
         return False

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from natkeeper.domain.config import Route
-    from natkeeper.domain.context import Here
+    from natkeeper.domain.context import RouteContext
     from natkeeper.domain.memory import Memory
 
 
@@ -58,12 +58,12 @@ def busy(route: Route, *entries: RouteEntry) -> Await | Hold | None:
     return None
 
 
-def begin(here: Here, view: RouteView, to: NextHop, why: str, memory: Memory) -> Bridge:
+def begin(here: RouteContext, view: RouteView, to: NextHop, why: str, memory: Memory) -> Bridge:
     """Start the detour: create both halves, or the first of the finer parts."""
     return Bridge(here.route, _next(here.route.destination, _missing(here, view)), to, why, memory, view.carries)
 
 
-def _missing(here: Here, view: RouteView) -> tuple[str, ...]:
+def _missing(here: RouteContext, view: RouteView) -> tuple[str, ...]:
     """List what a detour of this route still has to create: halves, or finer parts where a half was refused."""
     destination = here.route.destination
     there = {half.destination for half in view.halves}
@@ -78,7 +78,7 @@ def _next(destination: str, parts: Sequence[str]) -> tuple[str, ...]:
     return tuple(parts if set(parts) <= set(halves_of(destination)) else parts[:1])
 
 
-def finish(here: Here, view: RouteView) -> Step:
+def finish(here: RouteContext, view: RouteView) -> Step:
     """Take the next step of a detour whose traces are in the table."""
     route, whole = here.route, view.whole
     unknown = _of_others(here, view)
@@ -106,7 +106,7 @@ def finish(here: Here, view: RouteView) -> Step:
     return Retire(route, (whole.id,), "its halves carry the traffic, the old entry is replaced")
 
 
-def _of_others(here: Here, view: RouteView) -> Step | None:
+def _of_others(here: RouteContext, view: RouteView) -> Step | None:
     """Say what to do where the parts may not be natkeeper's; None if they are.
 
     Parts without any words that lead to a next hop of the group are natkeeper's if the platform takes no words. That
@@ -127,7 +127,7 @@ def _of_others(here: Here, view: RouteView) -> Step | None:
     return busy(route, whole) or Note(route, route.destination, why, here.memory, "noted")
 
 
-def _aim(here: Here, view: RouteView) -> NextHop | None:
+def _aim(here: RouteContext, view: RouteView) -> NextHop | None:
     """Name the next hop that the halves lead to, if the detour to it is worth finishing.
 
     Neither blindness (rule 3) nor a mark is a reason to turn back: with both known, it was begun. Nor is anything
@@ -142,7 +142,7 @@ def _aim(here: Here, view: RouteView) -> NextHop | None:
     return None if bad and not stubborn else to
 
 
-def _create(here: Here, to: NextHop | None) -> Step:
+def _create(here: RouteContext, to: NextHop | None) -> Step:
     """Create the whole anew: as the halves lead, or to the best there is where they lead nowhere good."""
     why = "the entry is replaced: its halves carry the traffic"
     if to is not None:
@@ -154,5 +154,5 @@ def _create(here: Here, to: NextHop | None) -> Step:
     return Create(here.route, choice, "the entry is replaced: its halves lead nowhere", remember(here, choice, "auto"))
 
 
-def _foreign(here: Here, entry: RouteEntry) -> bool:
+def _foreign(here: RouteContext, entry: RouteEntry) -> bool:
     return entry.next_hop is None or not belongs(entry.next_hop, here.policy)

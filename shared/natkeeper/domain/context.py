@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Here:
+class RouteContext:
     """A route, the world it is in, and what it remembers."""
 
     route: Route

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from natkeeper.domain import eip
 from natkeeper.domain.bridge import begin
 from natkeeper.domain.config import Follow
-from natkeeper.domain.context import Here
+from natkeeper.domain.context import RouteContext
 from natkeeper.domain.decision import (
     Await,
     Bridge,
@@ -123,7 +123,7 @@ def _back(step: Step, kept: NextHop, world: World, policy: Group, now: datetime)
     parted = hop != kept and hop.kind is HopKind.INSTANCE and belongs(hop, policy) and world.own_address(hop) is None
     if not parted or view.remembered.by != "auto":
         return step  # a person put it there
-    here = Here(step.route, world, policy, now, view.remembered)
+    here = RouteContext(step.route, world, policy, now, view.remembered)
     memory = fitted(remember(here, kept, "auto").marked(hop.id, now))
     why = f"the EIP stays on {kept} with another route, so {hop} has no public address"
     if step.route in world.so_far.not_in_place:

@@ -15,7 +15,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from natkeeper.domain import backoff, bridge, coupling, eip, selection
-from natkeeper.domain.context import Here
+from natkeeper.domain.context import RouteContext
 from natkeeper.domain.decision import (
     Create,
     Decision,
@@ -66,7 +66,7 @@ def _step(route: Route, world: World, policy: Group, now: datetime) -> Step:
     view = world.routes[route]
     if isinstance(view, Unseen):
         return Hold(route, f"the route table cannot be read: {view.reason}")
-    here = Here(route, world, policy, now, view.remembered)
+    here = RouteContext(route, world, policy, now, view.remembered)
     wish = world.so_far.wish
     if isinstance(wish, (Pause, Resume)):
         return _set_pause(here, view, wish)
@@ -80,7 +80,7 @@ def _step(route: Route, world: World, policy: Group, now: datetime) -> Step:
     return _whole(here, view.whole)
 
 
-def _whole(here: Here, entry: RouteEntry) -> Step:
+def _whole(here: RouteContext, entry: RouteEntry) -> Step:
     """Decide about a route whose entry is there."""
     at_work = bridge.busy(here.route, entry)
     if at_work is not None:
@@ -114,7 +114,7 @@ def _named(hop: NextHop | None) -> str:
 # ---- a person's wish -------------------------------------------------------------------------------------
 
 
-def _set_pause(here: Here, view: RouteView, wish: Pause | Resume) -> Step:
+def _set_pause(here: RouteContext, view: RouteView, wish: Pause | Resume) -> Step:
     """Write a pause, or its end, into every entry of the route: whichever of them is read last says the same."""
     if not view.entries:
         others = (v for v in here.world.routes.values() if isinstance(v, RouteView) and v.carries is not None)
@@ -143,7 +143,7 @@ def _set_pause(here: Here, view: RouteView, wish: Pause | Resume) -> Step:
     return Keep(here.route, "not paused" if noted is None else f"paused until {noted:%Y-%m-%d %H:%M} UTC", hop)
 
 
-def _can_remember(here: Here, view: RouteView) -> bool:
+def _can_remember(here: RouteContext, view: RouteView) -> bool:
     """Return True if the route's entry is natkeeper's to write: it leads to a next hop of the group, or was written."""
     if not view.entries:
         return False
@@ -157,21 +157,21 @@ def _same_pause(one: datetime | None, other: datetime | None) -> bool:
     return abs(one - other) < timedelta(seconds=60)
 
 
-def _overrides_pause(here: Here, view: RouteView) -> bool:
+def _overrides_pause(here: RouteContext, view: RouteView) -> bool:
     """Say whether a person's forced switch is to be carried out, or finished, although the group is paused."""
     if here.switch is None or not here.switch.force:
         return False
     return here.moved or here.wants_other_than(view.carries)
 
 
-def _paused(here: Here, view: RouteView, until: datetime) -> Step:
+def _paused(here: RouteContext, view: RouteView, until: datetime) -> Step:
     said = f"paused until {until:%Y-%m-%d %H:%M} UTC"
     if here.wants_other_than(view.carries):
         return Refuse(here.route, f"{said}; resume first, or send force")
     return Keep(here.route, said)
 
 
-def _switch(here: Here, entry: RouteEntry | None) -> Step:
+def _switch(here: RouteContext, entry: RouteEntry | None) -> Step:
     """Carry out a person's switch, or refuse it and say what would be accepted."""
     wish = here.switch
     assert wish is not None  # noqa: S101  asked only where there is a wish
@@ -198,7 +198,7 @@ def _switch(here: Here, entry: RouteEntry | None) -> Step:
 # ---- seeing that it works --------------------------------------------------------------------------------
 
 
-def _needs_look(here: Here, hop: NextHop) -> bool:
+def _needs_look(here: RouteContext, hop: NextHop) -> bool:
     """Say whether egress through `hop` is still to be seen: after a fresh move, against a mark or a doubt."""
     if here.world.egress(hop) is not None:
         return False
@@ -221,7 +221,7 @@ def _needs_look(here: Here, hop: NextHop) -> bool:
 # ---- leaving a gateway -----------------------------------------------------------------------------------
 
 
-def _leave_dead(here: Here, entry: RouteEntry, hop: NextHop, health: Unhealthy) -> Step:
+def _leave_dead(here: RouteContext, entry: RouteEntry, hop: NextHop, health: Unhealthy) -> Step:
     """Leave a next hop that is known to be bad, at once, for the best there is (rule 2)."""
     lost = here.world.lost(hop) is not None and not selection.certainly_dead(here, hop)
     if lost and isinstance(here.world.internet, EgressLost):
@@ -245,7 +245,7 @@ def _leave_dead(here: Here, entry: RouteEntry, hop: NextHop, health: Unhealthy) 
     return Hold(here.route, f"{hop} {health.reason}, and nothing better is there: {choice}")
 
 
-def _leave_draining(here: Here, entry: RouteEntry, hop: NextHop, health: Draining) -> Step:
+def _leave_draining(here: RouteContext, entry: RouteEntry, hop: NextHop, health: Draining) -> Step:
     """Leave a next hop that still works before it goes; the fallback only at the last moment."""
     last_moment = health.until is None or health.until - here.now <= LAST_MOMENT
     choice = selection.better(here, hop, health, last_moment=last_moment)
@@ -254,14 +254,14 @@ def _leave_draining(here: Here, entry: RouteEntry, hop: NextHop, health: Drainin
     return Hold(here.route, f"{hop} {health.reason}, and nothing better is there: {choice}")
 
 
-def _all_fail_alike(here: Here, hop: NextHop) -> bool:
+def _all_fail_alike(here: RouteContext, hop: NextHop) -> bool:
     """Say whether every other gateway that runs, and there is one, was seen to have lost the internet too."""
     others = [sight for gateway, sight in here.world.gateways.items() if gateway != hop.id]
     running = [s for s in others if isinstance(s.instance, Instance) and s.instance.status is PowerState.RUNNING]
     return bool(running) and all(isinstance(s.egress, EgressLost) or s.standing_mark is not None for s in running)
 
 
-def _replaced(here: Here, entry: RouteEntry, hop: NextHop) -> Step:
+def _replaced(here: RouteContext, entry: RouteEntry, hop: NextHop) -> Step:
     """Leave a gateway that natkeeper led the route to and that the configuration no longer has."""
     health, replaced = here.world.health(hop, here.policy), f"{hop} was replaced in the configuration"
     if isinstance(health, Unknown):
@@ -278,7 +278,7 @@ def _replaced(here: Here, entry: RouteEntry, hop: NextHop) -> Step:
 # ---- planned moves ---------------------------------------------------------------------------------------
 
 
-def _planned(here: Here, entry: RouteEntry, hop: NextHop) -> Step:
+def _planned(here: RouteContext, entry: RouteEntry, hop: NextHop) -> Step:
     """Look after a route on a healthy next hop: return home when that is due, keep the memory true."""
     back, another = _return(here, hop), another_moved(here)
     if isinstance(back, NextHop) and not another:
@@ -297,7 +297,7 @@ def _planned(here: Here, entry: RouteEntry, hop: NextHop) -> Step:
     return Keep(here.route, "; ".join([f"{hop} carries it", *filter(None, asides)]), hop)
 
 
-def _return(here: Here, hop: NextHop) -> NextHop | str:
+def _return(here: RouteContext, hop: NextHop) -> NextHop | str:
     """Say where a planned return leads now, or why there is none (empty when the route is at home)."""
     home = NextHop.gateway(here.policy.home(here.route))
     if hop == home:
@@ -317,7 +317,7 @@ def _return(here: Here, hop: NextHop) -> NextHop | str:
     return _when_proven(here, home, max(here.policy.failback, here.policy.hold_down))
 
 
-def _when_proven(here: Here, to: NextHop, after_s: float) -> NextHop | str:
+def _when_proven(here: RouteContext, to: NextHop, after_s: float) -> NextHop | str:
     """Return `to` when it has been well for `after_s` seconds since the last move and its last start."""
     doubt = here.world.doubt(to)
     if doubt is not None:
@@ -333,7 +333,7 @@ def _when_proven(here: Here, to: NextHop, after_s: float) -> NextHop | str:
 # ---- writing ---------------------------------------------------------------------------------------------
 
 
-def _missing(here: Here) -> Step:
+def _missing(here: RouteContext) -> Step:
     """Create a route entry that is not there; only a missing one is ever created (rule 1)."""
     if here.wants_other_than(None):
         return _switch(here, None)
@@ -343,7 +343,7 @@ def _missing(here: Here) -> Step:
     return _move(here, None, choice, "the route entry was missing")
 
 
-def _move(here: Here, entry: RouteEntry | None, to: NextHop, why: str, by: str = "auto") -> Step:
+def _move(here: RouteContext, entry: RouteEntry | None, to: NextHop, why: str, by: str = "auto") -> Step:
     """Create what is missing, or move in place, or by a bridge where the platform has refused that."""
     memory = remember(here, to, by)
     if entry is None:

@@ -158,7 +158,7 @@ class EipTry:
 
 
 @dataclass(frozen=True, slots=True)
-class EipTake:
+class EipUnassociate:
     """Take the EIP off the gateway that no longer owns the route."""
 
     eip: EipId
@@ -167,7 +167,7 @@ class EipTake:
 
 
 @dataclass(frozen=True, slots=True)
-class EipGive:
+class EipAssociate:
     """Bind the EIP to the gateway that owns the route."""
 
     eip: EipId
@@ -175,7 +175,7 @@ class EipGive:
     reason: str
 
 
-EipStep = EipSettled | EipHold | EipAwait | EipTry | EipTake | EipGive
+EipStep = EipSettled | EipHold | EipAwait | EipTry | EipUnassociate | EipAssociate
 
 _CHANGES = (Move, Create, Bridge, Retire, Note)
 _AT_REST = (Keep, Leave, Hold, Refuse)
@@ -197,7 +197,9 @@ class Decision:
     @property
     def changes(self) -> bool:
         """At least one write is to be made."""
-        return any(isinstance(step, _CHANGES) for step in self.steps) or isinstance(self.eip, (EipTake, EipGive))
+        return any(isinstance(step, _CHANGES) for step in self.steps) or isinstance(
+            self.eip, (EipUnassociate, EipAssociate)
+        )
 
     @property
     def quiet(self) -> bool:

@@ -66,7 +66,7 @@ class EgressLost:
 
 
 @dataclass(frozen=True, slots=True)
-class NotLooked:
+class NotChecked:
     """No look could be made, for want of the looking process's own resources; says nothing about the internet."""
 
     at: datetime

@@ -16,13 +16,13 @@ from natkeeper.domain.decision import (
     Await,
     Bridge,
     Create,
+    EipAssociate,
     EipAwait,
-    EipGive,
     EipHold,
     EipSettled,
     EipStep,
-    EipTake,
     EipTry,
+    EipUnassociate,
     Hold,
     Move,
     Step,
@@ -68,11 +68,13 @@ def decide_eip(world: World, policy: Group, steps: tuple[Step, ...], now: dateti
     if unbindable is not None:
         return EipHold(f"{owner} {unbindable}")
     if eip.status is EipStatus.AVAILABLE:
-        give = EipGive(eip.id, owner, f"the EIP {eip.address} goes to {owner}, which owns the route")
+        give = EipAssociate(eip.id, owner, f"the EIP {eip.address} goes to {owner}, which owns the route")
         return _unless_put_off(give, world, Deed.GIVE, owner)
     if eip.holder is None or eip.holder not in (*policy.gateways, *world.former):
         return EipHold(f"the EIP is bound to {eip.holder}, which is not ours; somebody put it there")
-    take = EipTake(eip.id, eip.holder, f"the EIP {eip.address} leaves {eip.holder}, which does not own the route")
+    take = EipUnassociate(
+        eip.id, eip.holder, f"the EIP {eip.address} leaves {eip.holder}, which does not own the route"
+    )
     return _unless_put_off(take, world, Deed.TAKE, eip.holder)
 
 
@@ -108,7 +110,7 @@ def _try_first(eip: Eip, world: World, steps: tuple[Step, ...]) -> EipStep:
     return _unless_put_off(step, world, Deed.GIVE, to.id)
 
 
-def _unless_put_off(step: EipTry | EipTake | EipGive, world: World, act: Deed, hop: str) -> EipStep:
+def _unless_put_off(step: EipTry | EipUnassociate | EipAssociate, world: World, act: Deed, hop: str) -> EipStep:
     """Hold what the platform has put off often enough for one run."""
     refusal = next((r for r in world.so_far.against(act, hop=hop) if r.over or not r.passing), None)
     return step if refusal is None else EipHold(f"{step.reason}, but {refusal.reason}")

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from natkeeper.domain.egress import Egress
-    from natkeeper.domain.load import Figures
+    from natkeeper.domain.load import GatewayLoad
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +75,7 @@ class Sight:
     repaired: bool = False
     proof: Egress | None = None
     unproven: bool | None = None
-    figures: Figures | None = None
+    figures: GatewayLoad | None = None
     remembered_unproven: bool = False
     believed: bool = True
     unheard: str | None = None

@@ -24,7 +24,7 @@ _MORE_ROOM = f"use an instance with more memory, shorten setup.idle, or {_ELSEWH
 
 
 @dataclass(frozen=True, slots=True)
-class Figures:
+class GatewayLoad:
     """How full a gateway is. Differences are to the run before, `seconds` ago (0: there was none since the boot)."""
 
     connections: int
@@ -75,7 +75,7 @@ class Alarms(Strict, frozen=True, kw_only=True):
         if self.drops < 1:
             raise bad("drops", self.drops, "a number of packets, at least 1")
 
-    def exceeded(self, figures: Figures, bandwidth: int = 0) -> Iterator[tuple[str, str]]:
+    def exceeded(self, figures: GatewayLoad, bandwidth: int = 0) -> Iterator[tuple[str, str]]:
         """Yield what is too full, and what to do about it. `bandwidth`: of the public address, in Mbit/s, if known."""
         sent = 8 * figures.sent_bytes / figures.seconds / 1e6 if figures.seconds else 0.0
         if bandwidth and 100 * sent >= BANDWIDTH_PERCENT * bandwidth:

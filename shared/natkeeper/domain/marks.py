@@ -20,7 +20,7 @@ from natkeeper.domain.observed import Eip, HopKind, NextHop, RouteEntry, Unseen
 from natkeeper.domain.world import RouteView, World, hops_of
 
 if TYPE_CHECKING:
-    from natkeeper.domain.context import Here
+    from natkeeper.domain.context import RouteContext
 
 MARK_FOR = timedelta(hours=1)
 """How long a mark makes a gateway unhealthy; after that it only keeps planned moves away until it is seen to work."""
@@ -80,7 +80,7 @@ def without_looks(world: World, hop: NextHop) -> World:
     return replace(world, gateways=MappingProxyType(gateways))
 
 
-def remember(here: Here, to: NextHop, by: str) -> Memory:
+def remember(here: RouteContext, to: NextHop, by: str) -> Memory:
     """Say what the route entry must remember of a move to `to` made now."""
     hops = hops_of(here.policy)
     memory = replace(
@@ -102,13 +102,13 @@ def remember(here: Here, to: NextHop, by: str) -> Memory:
     return fitted(memory.cleared(to.id))
 
 
-def _former(here: Here) -> str:
+def _former(here: RouteContext) -> str:
     """Name the gateway that the group no longer has and that still has the EIP; empty if there is none."""
     holder = here.world.eip.holder if isinstance(here.world.eip, Eip) else None
     return holder if holder is not None and holder in here.world.former else ""
 
 
-def note(here: Here, entry: RouteEntry, hop: NextHop) -> Note | None:
+def note(here: RouteContext, entry: RouteEntry, hop: NextHop) -> Note | None:
     """Keep the marks true: mark a standby that is not ready before it is needed, clear one that works again."""
     memory, reasons = here.memory, list[str]()
     about: Noted = "recovered"
@@ -137,7 +137,7 @@ def note(here: Here, entry: RouteEntry, hop: NextHop) -> Note | None:
     return _if_new(here, entry, memory, ", ".join(reasons), about)
 
 
-def note_lost(here: Here, entry: RouteEntry, hop: NextHop, *, alike: bool) -> Note | None:
+def note_lost(here: RouteContext, entry: RouteEntry, hop: NextHop, *, alike: bool) -> Note | None:
     """Mark a next hop that has to be kept although it lost the internet, so that later runs look again.
 
     Where every way failed alike, the round that this ends is counted.
@@ -150,7 +150,7 @@ def note_lost(here: Here, entry: RouteEntry, hop: NextHop, *, alike: bool) -> No
     return _if_new(here, entry, after_a_round(here, memory) if alike else memory, reason, "unready")
 
 
-def _if_new(here: Here, entry: RouteEntry, memory: Memory, reason: str, about: Noted) -> Note | None:
+def _if_new(here: RouteContext, entry: RouteEntry, memory: Memory, reason: str, about: Noted) -> Note | None:
     """Note what there is room for, unless the entry says so already."""
     kept = fitted(memory)
     return None if kept == here.memory else Note(here.route, entry.destination, reason, kept, about)

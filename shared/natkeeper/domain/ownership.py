@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from natkeeper.domain.config import Group
-    from natkeeper.domain.context import Here
+    from natkeeper.domain.context import RouteContext
 
 
 def left_behind(entry: RouteEntry, policy: Group) -> InstanceId | None:
@@ -50,7 +50,7 @@ def of_another(entry: RouteEntry, policy: Group) -> bool:
     return not _is_owner(entry, memory, policy)
 
 
-def another_moved(here: Here) -> str:
+def another_moved(here: RouteContext) -> str:
     """Say that another natkeeper made the last move of a route; empty if this one did, or nobody can tell.
 
     Another group is named by the memory. Where two deployments call their group the same, a move that came while this

@@ -14,7 +14,7 @@ from natkeeper.domain.observed import NextHop
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from natkeeper.domain.context import Here
+    from natkeeper.domain.context import RouteContext
 
 MUCH_LATER = timedelta(minutes=30)
 """By how much a draining gateway must outlast what is left for it to be worth a move."""
@@ -23,7 +23,7 @@ TRY_AGAIN = timedelta(minutes=10)
 """How long after it was seen to be bad a next hop is tried again by a route that leads nowhere anyway."""
 
 
-def best(here: Here, leaving: NextHop | None) -> NextHop | str:
+def best(here: RouteContext, leaving: NextHop | None) -> NextHop | str:
     """Choose where to go at once from a next hop that is dead or missing, or say why there is nowhere.
 
     Healthy gateways in the route's order, draining ones that have long to go, the fallback, and then draining ones
@@ -36,7 +36,7 @@ def best(here: Here, leaving: NextHop | None) -> NextHop | str:
     return _first(here, leaving, *tiers)
 
 
-def better(here: Here, leaving: NextHop, drains: Draining, *, last_moment: bool) -> NextHop | str:
+def better(here: RouteContext, leaving: NextHop, drains: Draining, *, last_moment: bool) -> NextHop | str:
     """Choose where to go from a next hop that still works and drains, or say why it is better to stay.
 
     What works now is not left for what was once seen not to work.
@@ -46,20 +46,20 @@ def better(here: Here, leaving: NextHop, drains: Draining, *, last_moment: bool)
     return _first(here, leaving, *([hop for hop in tier if here.world.doubt(hop) is None] for tier in tiers))
 
 
-def standby(here: Here, leaving: NextHop | None) -> NextHop | str:
+def standby(here: RouteContext, leaving: NextHop | None) -> NextHop | str:
     """Choose where to go when nothing forces a move: an eligible gateway, or say why there is none."""
     choice = _try_next(here, [*_fit(here, leaving)])
     return choice or _why_none(here, [*_gateways(here, leaving)])
 
 
-def _first(here: Here, leaving: NextHop | None, *tiers: list[NextHop]) -> NextHop | str:
+def _first(here: RouteContext, leaving: NextHop | None, *tiers: list[NextHop]) -> NextHop | str:
     """Choose from the first tier that has anybody in it: a gateway that merely has to wait keeps the fallback away."""
     tier = next((tier for tier in tiers if tier), [])
     choice = _try_next(here, tier)
     return choice or _why_none(here, [*_gateways(here, leaving), *_fallbacks(here, leaving)])
 
 
-def _try_next(here: Here, tier: list[NextHop]) -> NextHop | None:
+def _try_next(here: RouteContext, tier: list[NextHop]) -> NextHop | None:
     """Choose whom the platform has not put off yet; when it has put off everybody, the order of preference holds."""
     put_off = {hop.id: here.waits_for(hop) for hop in tier}
     free = (hop for hop in tier if put_off[hop.id] is None)
@@ -67,28 +67,28 @@ def _try_next(here: Here, tier: list[NextHop]) -> NextHop | None:
     return next(chain(free, again), None)
 
 
-def _why_none(here: Here, hops: list[NextHop]) -> str:
+def _why_none(here: RouteContext, hops: list[NextHop]) -> str:
     """Say of every one of `hops` why it will not do."""
     return ", ".join(f"{hop} {_problem(here, hop)}" for hop in hops) or "the group has no other gateway"
 
 
-def _problem(here: Here, hop: NextHop) -> str:
+def _problem(here: RouteContext, hop: NextHop) -> str:
     doubt, problem, put_off = here.world.doubt(hop), here.ineligible(hop), here.waits_for(hop)
     if problem is None and put_off is not None:
         return f"did not get the route: {put_off.reason}"
     return problem or (did_not_work(doubt) if doubt is not None else "waits for the last moment")
 
 
-def _gateways(here: Here, leaving: NextHop | None) -> Iterator[NextHop]:
+def _gateways(here: RouteContext, leaving: NextHop | None) -> Iterator[NextHop]:
     return (hop for hop in map(NextHop.gateway, here.policy.order(here.route)) if hop != leaving)
 
 
-def _fallbacks(here: Here, leaving: NextHop | None) -> Iterator[NextHop]:
+def _fallbacks(here: RouteContext, leaving: NextHop | None) -> Iterator[NextHop]:
     fallback = here.policy.fallback
     return (hop for hop in map(NextHop.nat_gateway, [fallback] if fallback else []) if hop != leaving)
 
 
-def _fit(here: Here, leaving: NextHop | None) -> Iterator[NextHop]:
+def _fit(here: RouteContext, leaving: NextHop | None) -> Iterator[NextHop]:
     """List the gateways that may take the route: proven ones first, then those that nothing proves or disproves.
 
     Last of all come those of which nothing shows a public address.
@@ -97,36 +97,36 @@ def _fit(here: Here, leaving: NextHop | None) -> Iterator[NextHop]:
     return iter(sorted(fit, key=lambda hop: (here.world.hides_address(hop, here.policy), here.world.unproven(hop))))
 
 
-def _fallback(here: Here, leaving: NextHop | None) -> list[NextHop]:
+def _fallback(here: RouteContext, leaving: NextHop | None) -> list[NextHop]:
     return [hop for hop in _fallbacks(here, leaving) if here.ineligible(hop) is None]
 
 
-def _draining(here: Here, leaving: NextHop | None) -> list[NextHop]:
+def _draining(here: RouteContext, leaving: NextHop | None) -> list[NextHop]:
     """List the draining gateways against which nothing else speaks, the longest-lived first."""
     hops = [hop for hop in _gateways(here, leaving) if here.unfit(hop) is None]
     draining = [hop for hop in hops if isinstance(here.world.health(hop, here.policy), Draining)]
     return sorted(draining, key=lambda hop: _lasts_until(here, hop), reverse=True)
 
 
-def _outlasts(here: Here, hop: NextHop, drains: Draining | None) -> bool:
+def _outlasts(here: RouteContext, hop: NextHop, drains: Draining | None) -> bool:
     """Say whether a draining standby has long enough to go to be worth a move."""
     left = here.now if drains is None or drains.until is None else drains.until
     return _lasts_until(here, hop) - left.timestamp() >= MUCH_LATER.total_seconds()
 
 
-def _lasts_until(here: Here, hop: NextHop) -> float:
+def _lasts_until(here: RouteContext, hop: NextHop) -> float:
     health = here.world.health(hop, here.policy)
     return health.until.timestamp() if isinstance(health, Draining) and health.until is not None else 0.0
 
 
-def certainly_dead(here: Here, leaving: NextHop | None) -> bool:
+def certainly_dead(here: RouteContext, leaving: NextHop | None) -> bool:
     """Return True if what we leave is missing, or dead by what ECS says and not only by what was seen of its egress."""
     if leaving is None:
         return True
     return isinstance(without_looks(here.world, leaving).health(leaving, here.policy), Unhealthy)
 
 
-def _last_hopes(here: Here, leaving: NextHop | None) -> Iterator[NextHop]:
+def _last_hopes(here: RouteContext, leaving: NextHop | None) -> Iterator[NextHop]:
     """List next hops that run and that nothing of this very run speaks against."""
     for hop in (*_gateways(here, leaving), *_fallbacks(here, leaving)):
         health = without_mark(here.world, hop).health(hop, here.policy)
@@ -136,7 +136,7 @@ def _last_hopes(here: Here, leaving: NextHop | None) -> Iterator[NextHop]:
             yield hop
 
 
-def _second_tries(here: Here, leaving: NextHop | None) -> Iterator[NextHop]:
+def _second_tries(here: RouteContext, leaving: NextHop | None) -> Iterator[NextHop]:
     """List next hops that failed a while ago: worth a try where what we leave fails now, and the internet does not."""
     lost = leaving is not None and isinstance(here.world.egress(leaving), EgressLost)
     if not lost or not isinstance(here.world.internet, EgressSeen):

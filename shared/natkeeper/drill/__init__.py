@@ -6,8 +6,19 @@ needs nothing else. Who observes is no matter here: natlab does in its lab.
 
 from __future__ import annotations
 
-from natkeeper.drill.figures import Figures, figures
-from natkeeper.drill.observed import Attempt, Flow, Gap, Moment, Observed, Unreadable, from_json
+from natkeeper.drill.figures import DrillFigures, figures
+from natkeeper.drill.observed import Flow, Gap, Moment, NewConnection, Observed, UnreadableDrill, from_json
 from natkeeper.drill.report import render
 
-__all__ = ["Attempt", "Figures", "Flow", "Gap", "Moment", "Observed", "Unreadable", "figures", "from_json", "render"]
+__all__ = [
+    "DrillFigures",
+    "Flow",
+    "Gap",
+    "Moment",
+    "NewConnection",
+    "Observed",
+    "UnreadableDrill",
+    "figures",
+    "from_json",
+    "render",
+]

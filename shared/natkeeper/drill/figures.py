@@ -10,14 +10,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from natkeeper.drill.observed import FORMAT, Attempt, Observed
+from natkeeper.drill.observed import FORMAT, NewConnection, Observed
 
 OUT = "out"
 TIMED = ("signal", "decision", "route", "eip")
 
 
 @dataclass(frozen=True, slots=True)
-class Way:
+class PathFigures:
     """New connections of one way. `outage_s`: the longest time between two that worked, where one failed between.
 
     A connection failed when it got no answer within its patience, or only by trying again (`slow`). `worst_s`: the
@@ -34,7 +34,7 @@ class Way:
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class FlowFigures:
     """Flows of one kind on one way. `longest_gap_s`: the longest silence of those that survived, None where none did.
 
     `hung_s`: how long after the route had moved the last of the others broke; None where none did.
@@ -50,7 +50,7 @@ class Kept:
 
 
 @dataclass(frozen=True, slots=True)
-class Figures:
+class DrillFigures:
     """The figures of a report. The outage is that of new connections outwards; `outage_open`: it had not ended."""
 
     scenario: str
@@ -62,8 +62,8 @@ class Figures:
     connections: int
     flows_survived: int
     flows_total: int
-    ways: Mapping[str, Way]
-    flows: tuple[Kept, ...]
+    ways: Mapping[str, PathFigures]
+    flows: tuple[FlowFigures, ...]
     moments: Mapping[str, float | None]
 
     def as_json(self) -> dict[str, Any]:
@@ -95,11 +95,11 @@ class Figures:
         }
 
 
-def figures(observed: Observed) -> Figures:
+def figures(observed: Observed) -> DrillFigures:
     """Compute the figures."""
     ways = {key: _way(name, attempts_of(observed, key), observed) for key, name in observed.ways.items()}
     out = ways[OUT]
-    return Figures(
+    return DrillFigures(
         scenario=observed.scenario,
         ok=not observed.reasons,
         reasons=observed.reasons,
@@ -115,12 +115,12 @@ def figures(observed: Observed) -> Figures:
     )
 
 
-def attempts_of(observed: Observed, way: str) -> tuple[Attempt, ...]:
+def attempts_of(observed: Observed, way: str) -> tuple[NewConnection, ...]:
     """The new connections of one way, in the order in which they began."""
     return tuple(sorted((each for each in observed.attempts if each.way == way), key=lambda each: each.began))
 
 
-def outage(attempts: Sequence[Attempt], observed: Observed) -> tuple[float, float] | None:
+def outage(attempts: Sequence[NewConnection], observed: Observed) -> tuple[float, float] | None:
     """When the longest outage began and ended: between two that worked, or the end. None where nothing failed.
 
     Where every connection works at its first packet, the time between two of them is no outage.
@@ -152,12 +152,12 @@ def longest_outage(
     return longest
 
 
-def is_open(found: tuple[float, float] | None, attempts: Sequence[Attempt]) -> bool:
+def is_open(found: tuple[float, float] | None, attempts: Sequence[NewConnection]) -> bool:
     """Return True if an outage had not ended when the recording did: no attempt worked at its end."""
     return found is not None and not any(each.ended == found[1] and not each.error for each in attempts)
 
 
-def pace_of(attempts: Sequence[Attempt]) -> str:
+def pace_of(attempts: Sequence[NewConnection]) -> str:
     """Say how often an attempt really began; a figure is as fine as that."""
     between = sorted(after.began - before.began for before, after in itertools.pairwise(attempts))
     if not between:
@@ -185,10 +185,10 @@ def first_packet(observed: Observed) -> float | None:
     return None if found is None or is_open(found, attempts) else found[1]
 
 
-def _way(name: str, attempts: Sequence[Attempt], observed: Observed) -> Way:
+def _way(name: str, attempts: Sequence[NewConnection], observed: Observed) -> PathFigures:
     found = outage(attempts, observed)
     worked = [each for each in attempts if not each.error]
-    return Way(
+    return PathFigures(
         name=name,
         connections=len(attempts),
         lost=len(attempts) - len(worked),
@@ -205,12 +205,12 @@ def _kinds(observed: Observed) -> list[tuple[str, str]]:
     return sorted(there, key=lambda each: order.index(each[0]))
 
 
-def _kept(observed: Observed, way: str, kind: str) -> Kept:
+def _kept(observed: Observed, way: str, kind: str) -> FlowFigures:
     flows = [flow for flow in observed.flows if (flow.way, flow.kind) == (way, kind)]
     alive = [flow for flow in flows if flow.survived]
     dead = [flow for flow in flows if not flow.survived]
     moved = _at(observed, "route") or observed.fault_at
-    return Kept(
+    return FlowFigures(
         way=way,
         kind=kind,
         total=len(flows),
@@ -234,5 +234,5 @@ def _first(moments: Iterable[float]) -> float | None:
     return min(moments, default=None)
 
 
-def _key(kept: Kept) -> str:
+def _key(kept: FlowFigures) -> str:
     return kept.kind if kept.way == OUT else f"{kept.way} {kept.kind}"

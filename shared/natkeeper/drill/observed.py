@@ -19,12 +19,12 @@ Kind = Literal["fault", "signal", "decision", "route", "eip", "told", "step", "d
 follows. `told`: a receipt. `step`: something else that was done. `detail` is listed and not drawn."""
 
 
-class Unreadable(ValueError):
+class UnreadableDrill(ValueError):
     """This is no drill of a format that is known here; the message says why."""
 
 
 @dataclass(frozen=True, slots=True)
-class Attempt:
+class NewConnection:
     """One new connection: when it began and ended, why it failed (empty: it worked), which address the server saw.
 
     `way`: which of the ways it took; "out" is a private host's to the internet.
@@ -94,7 +94,7 @@ class Observed:
     began_at: float
     fault_at: float
     ended_at: float
-    attempts: tuple[Attempt, ...]
+    attempts: tuple[NewConnection, ...]
     ways: Mapping[str, str]
     flows: tuple[Flow, ...] = ()
     gaps: tuple[Gap, ...] = ()
@@ -109,11 +109,11 @@ class Observed:
 
 
 def from_json(data: bytes | str | Mapping[str, Any]) -> Observed:
-    """Read what was observed. Raises Unreadable."""
+    """Read what was observed. Raises UnreadableDrill."""
     try:
         raw: Any = msgspec.json.decode(data) if isinstance(data, (bytes, str)) else dict(data)
         if not isinstance(raw, dict) or raw.pop("drill", None) != FORMAT:
-            raise Unreadable(f"not a drill of format {FORMAT}")
+            raise UnreadableDrill(f"not a drill of format {FORMAT}")
         return msgspec.convert(raw, Observed)
     except (msgspec.DecodeError, msgspec.ValidationError, RecursionError) as error:
-        raise Unreadable(f"not as expected: {error}") from error
+        raise UnreadableDrill(f"not as expected: {error}") from error

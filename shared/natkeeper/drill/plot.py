@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from html import escape
 from typing import Final
 
-from natkeeper.drill.figures import OUT, SLOW_S, Figures, attempts_of, first_packet, outage, pace_of
-from natkeeper.drill.observed import Attempt, Observed
+from natkeeper.drill.figures import OUT, SLOW_S, DrillFigures, attempts_of, first_packet, outage, pace_of
+from natkeeper.drill.observed import NewConnection, Observed
 
 WIDE: Final = 1080
 NARROW: Final = 560
@@ -49,7 +49,7 @@ class _Scale:
         return self.first <= seconds <= self.last
 
 
-def plot(observed: Observed, found: Figures, width: int = WIDE) -> str:
+def plot(observed: Observed, found: DrillFigures, width: int = WIDE) -> str:
     """Draw it, `width` units wide."""
     scale = _scale(observed, width)
     title = f"plot-title-{width}"
@@ -237,9 +237,9 @@ def _axis(scale: _Scale, top: float, bottom: float) -> tuple[list[str], float]:
     return drawn, bottom + 26
 
 
-def _kind(attempt: Attempt) -> str:
+def _kind(attempt: NewConnection) -> str:
     return "lost" if attempt.error else "slow" if _is_slow(attempt) else "ok"
 
 
-def _is_slow(attempt: Attempt) -> bool:
+def _is_slow(attempt: NewConnection) -> bool:
     return attempt.ended - attempt.began > SLOW_S

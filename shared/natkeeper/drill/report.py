@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, timezone
 from html import escape
 
-from natkeeper.drill.figures import OUT, Figures, Kept, Way, attempts_of, figures, pace_of
+from natkeeper.drill.figures import OUT, DrillFigures, FlowFigures, PathFigures, attempts_of, figures, pace_of
 from natkeeper.drill.observed import Observed
 from natkeeper.drill.plot import NARROW, WIDE, plot
 from natkeeper.drill.style import STYLE
@@ -72,7 +72,7 @@ def render(observed: Observed) -> str:
     )
 
 
-def _tiles(found: Figures) -> Iterable[str]:
+def _tiles(found: DrillFigures) -> Iterable[str]:
     moments = found.moments
     what = "to the end of the recording; it may have gone on" if found.outage_open else "of new connections"
     yield _tile("outage", "outage", _outage(found.outage_s, is_open=found.outage_open), what)
@@ -100,12 +100,12 @@ def _outage(seconds: float, *, is_open: bool) -> str:
     return f"{'over ' * is_open}{seconds:.2f} s" if seconds else "none"
 
 
-def _way(way: Way) -> tuple[str, ...]:
+def _way(way: PathFigures) -> tuple[str, ...]:
     outage = _outage(way.outage_s, is_open=way.outage_open)
     return way.name, str(way.connections), str(way.lost), outage, f"{way.worst_s:.3f} s", ", ".join(way.seen) or _NONE
 
 
-def _flows(found: Figures) -> Iterable[str]:
+def _flows(found: DrillFigures) -> Iterable[str]:
     yield "<h2>Flows that were there before</h2>"
     yield f'<p class="dim">{escape(_FATE)}</p>'
     yield _table(
@@ -114,7 +114,7 @@ def _flows(found: Figures) -> Iterable[str]:
     )
 
 
-def _kept(kept: Kept, found: Figures) -> tuple[str, ...]:
+def _kept(kept: FlowFigures, found: DrillFigures) -> tuple[str, ...]:
     gap = _NONE if kept.longest_gap_s is None else f"{kept.longest_gap_s:.3f} s"
     hung = _NONE if kept.hung_s is None else f"{kept.hung_s:.2f} s" if kept.hung_s else "before it"
     errors = "; ".join(dict.fromkeys(map(_ended, kept.errors))) or _NONE

@@ -11,10 +11,10 @@ from natkeeper.domain.decision import (
     Bridge,
     Create,
     Decision,
-    EipGive,
+    EipAssociate,
     EipStep,
-    EipTake,
     EipTry,
+    EipUnassociate,
     Move,
     Note,
     Retire,
@@ -26,7 +26,7 @@ from natkeeper.domain.parts import around_zero
 from natkeeper.domain.refusals import Deed
 from natkeeper.domain.signals import Pause, Resume
 from natkeeper.domain.world import RouteView
-from natkeeper.failover.attempts import MOST, ONCE, PAUSES_S, Attempts, Target, target_of
+from natkeeper.failover.attempts import MOST, ONCE, PAUSES_S, Attempts, WriteTarget, target_of
 from natkeeper.ports import (
     AssociateEip,
     Call,
@@ -34,7 +34,7 @@ from natkeeper.ports import (
     DeleteRoute,
     Failure,
     FailureKind,
-    Names,
+    FailureSubject,
     NoteRoute,
     PointRoute,
     Run,
@@ -210,9 +210,9 @@ def _token(step: Create | Bridge, destination: str, now: datetime) -> str:
 
 def _eip_call(step: EipStep) -> Call[None] | None:
     match step:
-        case EipTake(eip=eip, holder=holder):
+        case EipUnassociate(eip=eip, holder=holder):
             return UnassociateEip(eip, holder)
-        case EipGive(eip=eip, to=to) | EipTry(eip=eip, to=to):
+        case EipAssociate(eip=eip, to=to) | EipTry(eip=eip, to=to):
             return AssociateEip(eip, to)
         case _:
             return None
@@ -229,7 +229,7 @@ def _outcome(applied: Applied, write: Write, result: Failure | None, attempts: A
         # A bridge has several calls. Report only the entry that this call created: the others may have been refused.
         if isinstance(step, Bridge) and isinstance(write.call, CreateRoute):
             step = replace(step, missing=(write.call.destination,))
-            attempts.accept(Target(Deed.CREATE, step.route.table, step.to.id))
+            attempts.accept(WriteTarget(Deed.CREATE, step.route.table, step.to.id))
         accepted = (*applied.accepted, write.call)
         return replace(
             applied,
@@ -263,18 +263,18 @@ def _outcome(applied: Applied, write: Write, result: Failure | None, attempts: A
 def _half_refused(step: Bridge, failure: Failure, so_far: SoFar) -> bool:
     """Return True if the platform does not take a half as a destination, and finer parts were not begun yet."""
     finer = around_zero(step.route.destination)
-    return failure.names is Names.DESTINATION and bool(finer) and step.route not in so_far.no_halves
+    return failure.names is FailureSubject.DESTINATION and bool(finer) and step.route not in so_far.no_halves
 
 
 def _tried(applied: Applied, step: EipTry, result: Failure | None, attempts: Attempts) -> Applied:
     """Learn whether the EIP may be bound to a gateway; that it is in use elsewhere is the answer that is hoped for."""
-    target = Target(Deed.GIVE, None, step.to)
-    if isinstance(result, Failure) and not (result.kind is FailureKind.BUSY and result.names is not Names.HOP):
+    target = WriteTarget(Deed.GIVE, None, step.to)
+    if isinstance(result, Failure) and not (result.kind is FailureKind.BUSY and result.names is not FailureSubject.HOP):
         return _held(replace(applied, failed=(*applied.failed, result)), target, result, attempts)
     return replace(applied, so_far=replace(applied.so_far, bindable=applied.so_far.bindable | {step.to}))
 
 
-def _held(applied: Applied, target: Target, failure: Failure, attempts: Attempts) -> Applied:
+def _held(applied: Applied, target: WriteTarget, failure: Failure, attempts: Attempts) -> Applied:
     """Hold a failure against what it names, once it was tried often enough."""
     refusal = attempts.judge(target, failure)
     if refusal is None:
@@ -318,9 +318,9 @@ def act_of(step: Step | EipStep) -> Act:
             return Act("retired", str(route), why=reason)
         case Note(route=route, reason=reason, about=about):
             return Act(about, str(route), why=reason)
-        case EipGive(eip=eip, to=to, reason=reason):
+        case EipAssociate(eip=eip, to=to, reason=reason):
             return Act("address", eip, to, why=reason)
-        case EipTake(eip=eip, holder=holder, reason=reason):
+        case EipUnassociate(eip=eip, holder=holder, reason=reason):
             return Act("address", eip, came_from=holder, why=reason)
         case _:
             raise TypeError(f"{type(step).__name__} writes nothing")

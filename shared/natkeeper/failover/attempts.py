@@ -10,9 +10,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from natkeeper.domain.decision import Bridge, Create, EipGive, EipStep, EipTake, EipTry, Move, Step
+from natkeeper.domain.decision import Bridge, Create, EipAssociate, EipStep, EipTry, EipUnassociate, Move, Step
 from natkeeper.domain.refusals import Deed, Refusal
-from natkeeper.ports import Failure, FailureKind, Names
+from natkeeper.ports import Failure, FailureKind, FailureSubject
 
 if TYPE_CHECKING:
     from natkeeper.domain.ids import TableId
@@ -28,12 +28,12 @@ PAUSES_S = (0.7, 2.5)
 
 _API = (FailureKind.UNREACHABLE, FailureKind.THROTTLED)
 _CERTAIN = (FailureKind.REFUSED, FailureKind.GONE)
-_WHOLE = (Names.CALL, Names.DESTINATION, Names.ENTRY, Names.ADDRESS)
+_WHOLE = (FailureSubject.CALL, FailureSubject.DESTINATION, FailureSubject.ENTRY, FailureSubject.ADDRESS)
 """What no other next hop changes."""
 
 
 @dataclass(frozen=True, slots=True)
-class Target:
+class WriteTarget:
     """what a write is about: the deed, the table of a route, and the next hop or the EIP's instance."""
 
     deed: Deed
@@ -49,36 +49,36 @@ class Attempts:
     want some seconds between two of them (terraform-provider-alicloud waits for five).
     """
 
-    tried: dict[Target, int] = field(default_factory=dict)
+    tried: dict[WriteTarget, int] = field(default_factory=dict)
     minor: dict[str, int] = field(default_factory=dict)
-    codes: dict[Target, str] = field(default_factory=dict)
-    accepted: set[Target] = field(default_factory=set)
+    codes: dict[WriteTarget, str] = field(default_factory=dict)
+    accepted: set[WriteTarget] = field(default_factory=set)
 
-    def judge(self, target: Target, failure: Failure) -> Refusal | None:
+    def judge(self, target: WriteTarget, failure: Failure) -> Refusal | None:
         """Return what is held against whom after one more failure; None if the write may be tried again."""
         refusal = self._judge(target, failure)
         if refusal is None or refusal.passing or target.deed is not Deed.TAKE:
             return refusal
         return replace(refusal, lasting=True)  # whatever was to get the EIP will not get it in the next minute either
 
-    def _judge(self, target: Target, failure: Failure) -> Refusal | None:
+    def _judge(self, target: WriteTarget, failure: Failure) -> Refusal | None:
         self.tried[target] = self.tried.get(target, 0) + 1
         held = Refusal(target.deed, failure.brief, target.table, target.hop)
         if failure.kind is FailureKind.DENIED:
             return replace(held, hop=None)
         if failure.kind in _API:
             return replace(held, passing=True, over=False)
-        if failure.kind in _CERTAIN and failure.names is not Names.NOTHING:
+        if failure.kind in _CERTAIN and failure.names is not FailureSubject.NOTHING:
             return self._certain(target, failure, held)
         if self.tried[target] < self._most(target, failure):
             return None
-        if failure.names is Names.HOP:
+        if failure.names is FailureSubject.HOP:
             return replace(held, lasting=True)
         if failure.kind is FailureKind.BUSY:
             return replace(held, passing=True, hop=None if failure.names in _WHOLE else target.hop)
         return self._unknown(target, failure, held)
 
-    def accept(self, target: Target) -> None:
+    def accept(self, target: WriteTarget) -> None:
         """Begin to count anew: one of several writes towards `target` was accepted."""
         self.tried.pop(target, None)
         self.accepted.add(target)
@@ -88,48 +88,48 @@ class Attempts:
         self.minor[subject] = self.minor.get(subject, 0) + 1
         return failure.kind not in (*_API, FailureKind.BUSY) or self.minor[subject] >= most
 
-    def pause_s(self, target: Target) -> float:
+    def pause_s(self, target: WriteTarget) -> float:
         """Return how long to read before `target` is tried again."""
         return PAUSES_S[min(self.tried.get(target, 1), len(PAUSES_S)) - 1]
 
-    def _certain(self, target: Target, failure: Failure, held: Refusal) -> Refusal | None:
+    def _certain(self, target: WriteTarget, failure: Failure, held: Refusal) -> Refusal | None:
         """Judge an answer that names something that will not do, or is not there."""
-        if failure.names is Names.HOP:
+        if failure.names is FailureSubject.HOP:
             return replace(held, lasting=True) if self.tried[target] >= FEWER else None
-        if failure.names is Names.ENTRY and failure.kind is FailureKind.GONE:
+        if failure.names is FailureSubject.ENTRY and failure.kind is FailureKind.GONE:
             return replace(held, hop=None) if self.tried[target] >= FEWER else None  # the next look shows it
         return replace(held, hop=None)
 
-    def _unknown(self, target: Target, failure: Failure, held: Refusal) -> Refusal:
+    def _unknown(self, target: WriteTarget, failure: Failure, held: Refusal) -> Refusal:
         """Judge an answer that names nothing that is known: the same one at two hops is about neither."""
         others = [code for other, code in self.codes.items() if self._alike(other, target)]
         self.codes[target] = failure.code
         return replace(held, hop=None) if failure.code in others else held
 
-    def _most(self, target: Target, failure: Failure) -> int:
+    def _most(self, target: WriteTarget, failure: Failure) -> int:
         """Return how many tries this hop has: later ones fewer, and one where the first met the same of the API."""
         if target in self.accepted:
             return MOST + 1
         earlier = [tries for other, tries in self.tried.items() if self._alike(other, target)]
         if not earlier:
             return MOST
-        return FEWER if failure.names is Names.HOP or failure.kind is not FailureKind.BUSY else 1
+        return FEWER if failure.names is FailureSubject.HOP or failure.kind is not FailureKind.BUSY else 1
 
     @staticmethod
-    def _alike(other: Target, target: Target) -> bool:
+    def _alike(other: WriteTarget, target: WriteTarget) -> bool:
         return (other.deed, other.table) == (target.deed, target.table) and other.hop != target.hop
 
 
-def target_of(step: Step | EipStep) -> Target | None:
+def target_of(step: Step | EipStep) -> WriteTarget | None:
     """Return what `step` writes to, if its refusal changes what is decided."""
     match step:
         case Move(route=route, to=to):
-            return Target(Deed.POINT, route.table, to.id)
+            return WriteTarget(Deed.POINT, route.table, to.id)
         case Create(route=route, to=to) | Bridge(route=route, to=to):
-            return Target(Deed.CREATE, route.table, to.id)
-        case EipTake(holder=holder):
-            return Target(Deed.TAKE, None, holder)
-        case EipGive(to=gateway) | EipTry(to=gateway):
-            return Target(Deed.GIVE, None, gateway)
+            return WriteTarget(Deed.CREATE, route.table, to.id)
+        case EipUnassociate(holder=holder):
+            return WriteTarget(Deed.TAKE, None, holder)
+        case EipAssociate(to=gateway) | EipTry(to=gateway):
+            return WriteTarget(Deed.GIVE, None, gateway)
         case _:
             return None

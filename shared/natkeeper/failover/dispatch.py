@@ -1,4 +1,4 @@
-"""From signals to errands: which groups a run must look at, why, and what it may do about them."""
+"""From signals to assignments: which groups a run must look at, why, and what it may do about them."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ _PERSON = (Switch, Pause, Resume, SetUp, Status, Sweep)
 
 
 @dataclass(frozen=True, slots=True)
-class Errand:
+class Assignment:
     """Why a run looks at a group, and what it may do about it.
 
     `about`: the signal in words. `ominous`: gateways that the signal says are about to fail, looked at again for
@@ -80,13 +80,13 @@ class Errand:
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class RunPlan:
     """What to look at, and what was not worth a look: reasons for payloads ignored, refusals for people.
 
     `broken`: what is known of probes that do not look; `heard`: watches that ended well.
     """
 
-    errands: tuple[Errand, ...] = ()
+    assignments: tuple[Assignment, ...] = ()
     broken: tuple[ProbeBroken, ...] = ()
     heard: tuple[ProbeHeard, ...] = ()
     ignored: tuple[str, ...] = ()
@@ -95,19 +95,19 @@ class Plan:
 
 @dataclass(slots=True)
 class _Draft:
-    errands: dict[GroupName, Errand] = field(default_factory=dict)
+    assignments: dict[GroupName, Assignment] = field(default_factory=dict)
     broken: list[ProbeBroken] = field(default_factory=list)
     heard: list[ProbeHeard] = field(default_factory=list)
     ignored: list[str] = field(default_factory=list)
     unclear: list[str] = field(default_factory=list)
 
-    def add(self, errand: Errand) -> None:
-        """Add an errand; a second one for the same group becomes part of the first."""
-        had = self.errands.get(errand.group.name)
-        self.errands[errand.group.name] = errand if had is None else _merge(had, errand)
+    def add(self, assignment: Assignment) -> None:
+        """Add an assignment; a second one for the same group becomes part of the first."""
+        had = self.assignments.get(assignment.group.name)
+        self.assignments[assignment.group.name] = assignment if had is None else _merge(had, assignment)
 
 
-def plan(signals: Iterable[Parsed], config: Config, now: datetime) -> Plan:
+def plan(signals: Iterable[Parsed], config: Config, now: datetime) -> RunPlan:
     """Find the groups that the signals concern. A signal about a stranger is ignored with a reason (rule 10)."""
     draft = _Draft()
     signals = tuple(signals)
@@ -131,8 +131,8 @@ def plan(signals: Iterable[Parsed], config: Config, now: datetime) -> Plan:
                 _sweep(config.groups, f"timer {name}", now, draft)
             case _:
                 _manual(signal, config, now, draft)
-    return Plan(
-        tuple(draft.errands.values()),
+    return RunPlan(
+        tuple(draft.assignments.values()),
         tuple(draft.broken),
         tuple(draft.heard),
         tuple(draft.ignored),
@@ -157,13 +157,13 @@ def _event(signal: InstanceEvent | OfTrail, config: Config, now: datetime, draft
         about = f"{', '.join(named)}: {signal.what}"
         # A gateway that has just booted is set up now: as a standby it should not have to wait for its turn.
         back = isinstance(signal, InstanceEvent) and signal.what == "Running"
-        errand = Errand(group, about, setup_now=frozenset(named) if back and fresh else frozenset())
+        assignment = Assignment(group, about, setup_now=frozenset(named) if back and fresh else frozenset())
         if ominous and fresh:
-            errand = replace(errand, ominous=frozenset(named), patience=EARLY_WARNING)
+            assignment = replace(assignment, ominous=frozenset(named), patience=EARLY_WARNING)
         # ECS says so itself. A missing instance in a list alone is not taken for death (rule 11).
         if isinstance(signal, InstanceEvent) and signal.what == "Deleted":
-            errand = replace(errand, deleted=frozenset(named))
-        draft.add(errand)
+            assignment = replace(assignment, deleted=frozenset(named))
+        draft.add(assignment)
     if not concerned:
         draft.ignored.append(f"{', '.join(instances)}: {signal.what}, but no group has this gateway")
 
@@ -172,7 +172,7 @@ def _route_touched(signal: RouteTouched, config: Config, draft: _Draft) -> None:
     named = ", ".join(signal.tables)
     groups = [g for g in config.groups if not named or {route.table for route in g.routes} & set(signal.tables)]
     for group in groups:
-        draft.add(Errand(group, f"{signal.what} of {named or 'a route entry'}"))
+        draft.add(Assignment(group, f"{signal.what} of {named or 'a route entry'}"))
     if not groups:
         draft.ignored.append(f"{signal.what} of {named}, which no group guards")
 
@@ -183,13 +183,15 @@ def _address_touched(signal: AddressTouched, config: Config, draft: _Draft, pati
     following = [g for g in config.groups if isinstance(g.address, Follow) and g.address.follow == signal.eip]
     if signal.instance is None:
         groups = following or [group for group in config.groups if not isinstance(group.address, Follow)]
-        errands = [Errand(group, what) for group in groups]
+        assignments = [Assignment(group, what) for group in groups]
     else:
         what += f" on {signal.instance}"
         groups = following or [group for group in config.groups if signal.instance in group.gateways]
-        errands = [Errand(group, what, ominous=frozenset({signal.instance}), patience=patience) for group in groups]
-    for errand in errands:
-        draft.add(errand)
+        assignments = [
+            Assignment(group, what, ominous=frozenset({signal.instance}), patience=patience) for group in groups
+        ]
+    for assignment in assignments:
+        draft.add(assignment)
     if not groups:
         draft.ignored.append(f"{what}, which concerns no group")
 
@@ -208,7 +210,7 @@ def _of_probe(signal: OfProbe, config: Config, draft: _Draft) -> None:
     match replace(signal, function=known):
         case ProbeReport() as report:
             about = f"the probe lost the internet ({report.failures} looks in a row)"
-            draft.add(Errand(group, about, report=report, patience=EARLY_WARNING))
+            draft.add(Assignment(group, about, report=report, patience=EARLY_WARNING))
         case ProbeBroken() as broken:
             draft.broken.append(broken)
         case ProbeHeard() as heard:
@@ -231,12 +233,12 @@ def _go_on(names: Iterable[str], link: int, config: Config, draft: _Draft) -> No
         if group is None:
             draft.ignored.append(f"something was left of group {name!r:.60}, which does not exist")
         else:
-            draft.add(Errand(group, f"what an earlier run has left ({link} in a row)", links=link))
+            draft.add(Assignment(group, f"what an earlier run has left ({link} in a row)", links=link))
 
 
-def look_another_way(group: Group) -> Errand:
-    """Return the errand of a group whose probe is broken: look at the internet as well as can be done without it."""
-    return Errand(group, "the probe is broken, so its gateway is looked at another way", look=True)
+def look_another_way(group: Group) -> Assignment:
+    """Return the assignment of a group whose probe is broken: check egress as well as possible without it."""
+    return Assignment(group, "the probe is broken, so its gateway is looked at another way", look=True)
 
 
 def _sweep(groups: tuple[Group, ...], about: str, now: datetime, draft: _Draft) -> None:
@@ -247,7 +249,7 @@ def _sweep(groups: tuple[Group, ...], about: str, now: datetime, draft: _Draft) 
     minute = int(now.timestamp()) // 60
     for number, group in enumerate(groups):
         turn = (number - minute) % turns == 0
-        draft.add(Errand(group, about, sweep=True, turn=turn, leads=number == 0))
+        draft.add(Assignment(group, about, sweep=True, turn=turn, leads=number == 0))
 
 
 def _manual(signal: Manual, config: Config, now: datetime, draft: _Draft) -> None:
@@ -261,7 +263,7 @@ def _manual(signal: Manual, config: Config, now: datetime, draft: _Draft) -> Non
     match signal:
         case Status():
             for each in groups:
-                draft.add(Errand(each, "status", read_only=True, sweep=True))
+                draft.add(Assignment(each, "status", read_only=True, sweep=True))
         case Sweep():
             _sweep(groups, "sweep by a person", now, draft)
         case SetUp(gateway=gateway):
@@ -272,10 +274,10 @@ def _manual(signal: Manual, config: Config, now: datetime, draft: _Draft) -> Non
                 draft.unclear.append(f"group {name} does not guard {table}; its tables are: {', '.join(tables)}")
                 return
             to = signal.to or "the best standby"
-            draft.add(Errand(groups[0], f"a person: switch to {to}", wish=signal, read_only=signal.dry_run))
+            draft.add(Assignment(groups[0], f"a person: switch to {to}", wish=signal, read_only=signal.dry_run))
         case Pause() | Resume():
             about = f"a person: {'pause' if isinstance(signal, Pause) else 'resume'}"
-            draft.add(Errand(groups[0], about, wish=signal))
+            draft.add(Assignment(groups[0], about, wish=signal))
 
 
 def _set_up(group: Group, gateway: str | None, draft: _Draft) -> None:
@@ -283,12 +285,12 @@ def _set_up(group: Group, gateway: str | None, draft: _Draft) -> None:
         draft.unclear.append(f"{gateway} is not of group {group.name}; its gateways: {', '.join(group.gateways)}")
         return
     gateways = frozenset(group.gateways if gateway is None else (gateway,))
-    draft.add(Errand(group, "a person: setup", setup_now=gateways, by_person=True))
+    draft.add(Assignment(group, "a person: setup", setup_now=gateways, by_person=True))
 
 
-def _merge(one: Errand, other: Errand) -> Errand:
-    """Join two errands for one group: look for both reasons, write only if either may."""
-    return Errand(
+def _merge(one: Assignment, other: Assignment) -> Assignment:
+    """Join two assignments for one group: look for both reasons, write only if either may."""
+    return Assignment(
         group=one.group,
         about=one.about if one.about == other.about else f"{one.about}; {other.about}"[:300],
         wish=one.wish or other.wish,

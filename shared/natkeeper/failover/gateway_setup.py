@@ -45,7 +45,7 @@ _FEW = 3
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class SetupResult:
     """What upkeep did, what it could not do, and what earlier setups turned out to have repaired."""
 
     did: tuple[str, ...] = ()
@@ -64,7 +64,7 @@ def upkeep(
     turn: bool = True,
     proven: frozenset[str] | None = None,
     clock: Clock,
-) -> Run[Kept]:
+) -> Run[SetupResult]:
     """Start setups that are due.
 
     `runs` is None when past runs were not read: then only those are due that somebody `asked` for, and those of
@@ -76,7 +76,7 @@ def upkeep(
     off = policy.setup.mode == "off"
     now_please = asked if off else asked | failed
     if off and not asked:
-        return Kept()
+        return SetupResult()
     parameters = setup_parameters(policy, world)
     # Only the last run of a gateway counts: what an earlier one found was repaired, or is found again.
     latest = _latest(runs or ()).values()
@@ -107,19 +107,19 @@ def upkeep(
         _skipped(gateway, world) for gateway in policy.gateways if gateway in asked and gateway not in due
     )
     if not due:
-        return Kept(problems=problems, repaired=repaired)
+        return SetupResult(problems=problems, repaired=repaired)
     # The token has the time in it, rounded: a retry within the bucket is the same request, a later one a new setup.
     setup = policy.setup
     bucket = ASKED_AGAIN if asked else AGAIN
     token = _token(policy, due, parameters, int(clock().timestamp() // bucket.total_seconds()))
     started = yield from ask(StartSetup(setup.via, setup.template, setup.role, due, parameters, token))
     if isinstance(started, Failure):
-        return Kept(problems=(*problems, f"setup could not be started: {started}"), repaired=repaired)
+        return SetupResult(problems=(*problems, f"setup could not be started: {started}"), repaired=repaired)
     if not now_please:
         acts = tuple(Act("setup", gateway, why=why) for gateway, why in bold.items())
-        return Kept(tuple(bold.values()), acts, problems, repaired)
+        return SetupResult(tuple(bold.values()), acts, problems, repaired)
     names = ", ".join(due)
-    return Kept((f"started the setup of {names}",), (Act("setup", names),), problems, repaired)
+    return SetupResult((f"started the setup of {names}",), (Act("setup", names),), problems, repaired)
 
 
 def _wanted(parameters: SetupParameters) -> tuple[str, str]:
@@ -227,12 +227,12 @@ def _latest(runs: tuple[SetupRun, ...]) -> dict[InstanceId, SetupRun]:
 
 def _problem(run: SetupRun) -> str:
     """Say what is wrong with the gateway by its last report, or nothing."""
-    from natkeeper.guest.report import Unreadable
+    from natkeeper.guest.report import UnreadableReport
 
     match run.report:
         case None:
             return ""
-        case Unreadable(reason=reason):
+        case UnreadableReport(reason=reason):
             return f"the setup of {run.gateway} told nothing: {reason}"
         case report:
             return "" if report.ready else f"{run.gateway} is not ready: {report.sentence}"

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from natkeeper.domain.world import World
-    from natkeeper.failover.dispatch import Errand
-    from natkeeper.failover.summary import Account
+    from natkeeper.failover.dispatch import Assignment
+    from natkeeper.failover.summary import GroupSummary
 
 HAND_ON_AFTER = timedelta(seconds=1)
 """How long a run waits for the platform while others may wait for it."""
@@ -34,21 +34,27 @@ MOST_TAKE = timedelta(seconds=1.2)
 """How long most route writes take, with the read that shows it: a run waits for as long before it hands on."""
 
 
-def hand_on(errand: Errand, world: World, account: Account, rest: Rest, now: datetime) -> Run[bool]:
+def hand_on(assignment: Assignment, world: World, account: GroupSummary, rest: Rest, now: datetime) -> Run[bool]:
     """Let a later run go on with what is left; False where this one has to do it as well as it can.
 
     What a person asked is answered by the run that was asked, so it is never handed on.
     """
-    if not rest.itself or rest.denied or errand.wish is not None or errand.read_only or errand.links >= IN_A_ROW:
+    if (
+        not rest.itself
+        or rest.denied
+        or assignment.wish is not None
+        or assignment.read_only
+        or assignment.links >= IN_A_ROW
+    ):
         return False
     if now - account.began < HAND_ON_AFTER:
         return False
-    name, vpc = errand.group.name, vpc_of(world) or errand.group.name
+    name, vpc = assignment.group.name, vpc_of(world) or assignment.group.name
     at, waiting = rest.pending.get(vpc, (now - LOST_AFTER, set()))
     if timedelta(0) <= now - at < LOST_AFTER:
         waiting.add(name)
         return True
-    payload = json.dumps({"natkeeper": "go-on", "groups": [name], "link": errand.links + 1}).encode()
+    payload = json.dumps({"natkeeper": "go-on", "groups": [name], "link": assignment.links + 1}).encode()
     rest.pending[vpc] = now, {name}  # another group of this very run may ask in the same moment
     answer = yield from ask(HandOver(rest.itself, payload, DELAY_S))
     if isinstance(answer, Failure):

@@ -23,7 +23,7 @@ from natkeeper import bundle_root
 from natkeeper.domain.config import Config, parse_config
 from natkeeper.failover.probes import Probes
 from natkeeper.failover.run import TELL_AGAIN, Answer, Told, attend
-from natkeeper.ports import Batch, Cloud, Failure, LookFromHere, Result, SteadyClock, Wait, drive
+from natkeeper.ports import Batch, CheckFromFunction, Failure, Performer, Result, SteadyClock, Wait, drive
 
 if TYPE_CHECKING:
     from natkeeper.alibaba.cloud import AlibabaCloud
@@ -63,7 +63,7 @@ class RunFailedError(Exception):
 class Watched:
     """A Cloud that notices when every call is refused because the credentials have expired."""
 
-    def __init__(self, cloud: Cloud) -> None:
+    def __init__(self, cloud: Performer) -> None:
         self._cloud = cloud
         self._expired = self._otherwise = 0
 
@@ -71,7 +71,7 @@ class Watched:
         """Perform the batch, and count its answers."""
         results = self._cloud.perform(batch, deadline)
         for call, result in zip(batch, results, strict=True):
-            if isinstance(call, (Wait, LookFromHere)):
+            if isinstance(call, (Wait, CheckFromFunction)):
                 continue  # asks no API
             if isinstance(result, Failure) and result.code in EXPIRED:
                 self._expired += 1

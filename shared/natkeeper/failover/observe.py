@@ -21,9 +21,9 @@ from natkeeper.failover.proof import figures_of, proof_of
 from natkeeper.ports import (
     Batch,
     Call,
+    CheckFromFunction,
     Clock,
     Failure,
-    LookFromHere,
     ReadConditions,
     ReadEip,
     ReadInstances,
@@ -115,7 +115,7 @@ def observe(policy: Group, question: Question, seen: Seen, so_far: SoFar, clock:
         if policy.fallback is not None:
             calls["fallback"] = ReadNatGateway(policy.fallback)
     if question.internet:
-        calls["internet"] = LookFromHere(policy.probe.targets, policy.probe.look_s)
+        calls["internet"] = CheckFromFunction(policy.probe.targets, policy.probe.look_s)
     batch: Batch = tuple(calls.values())
     answers = yield batch
     found = dict(zip(calls, answers, strict=True))

@@ -41,7 +41,7 @@ def without_the_late(world: World, policy: Group, runs: tuple[SetupRun, ...] | N
 
 def _unheard(gateway: InstanceId, policy: Group, world: World, runs: tuple[SetupRun, ...], now: datetime) -> str | None:
     """Say why a gateway's setup says nothing although it should, or None where it said something, or has time left."""
-    from natkeeper.guest.report import SetupReport, Unreadable
+    from natkeeper.guest.report import SetupReport, UnreadableReport
     from natkeeper.guest.script import fingerprint, script_hash
 
     mine = sorted((run for run in runs if run.gateway == gateway), key=lambda run: run.started)
@@ -49,7 +49,7 @@ def _unheard(gateway: InstanceId, policy: Group, world: World, runs: tuple[Setup
     if not reports:
         return None
     last, after = reports[-1], [run for run in mine if run.started > reports[-1].started]
-    if after and isinstance(after[-1].report, Unreadable):
+    if after and isinstance(after[-1].report, UnreadableReport):
         return f"the setup of {gateway} of {after[-1].started:%H:%M:%S} UTC told nothing: {after[-1].report.reason}"
     age, every = now - last.started, timedelta(seconds=policy.setup.every)
     late = now - after[0].started >= LATE if after else age >= every + timedelta(minutes=1) + LATE

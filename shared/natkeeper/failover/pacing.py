@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from natkeeper.domain.decision import Bridge, Create, Decision, EipAwait, EipGive, Move
+from natkeeper.domain.decision import Bridge, Create, Decision, EipAssociate, EipAwait, Move
 from natkeeper.domain.health import Unhealthy
 from natkeeper.domain.observed import EntryStatus, NextHop, Unseen
 from natkeeper.domain.world import RouteView, World, belongs
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from natkeeper.domain.config import Group
     from natkeeper.failover.observe import Seen
-    from natkeeper.failover.summary import Account
+    from natkeeper.failover.summary import GroupSummary
 
 POLL_S = 0.3
 LONGEST_POLL_S = 1.5
@@ -40,7 +40,7 @@ EIP_TAKES = timedelta(seconds=20)
 EIP_LEFT, LATELY = timedelta(seconds=12), timedelta(seconds=60)
 """How long a run waits for an EIP that another run has set in motion, and for how long after that one's move."""
 LOOK_BEFORE = timedelta(seconds=7.5)
-"""Until when a run without an accepted write begins a look, which may take `LookThroughProbe.patience_s`."""
+"""Until when a run without an accepted write begins a look, which may take `CheckThroughProbe.patience_s`."""
 LONG_WORK = timedelta(seconds=9)
 """Until when such a run starts what may wait for the next sweep: a setup, of which starting takes up to 4 s."""
 TOO_LATE = timedelta(seconds=11.7)
@@ -51,7 +51,7 @@ LAG = timedelta(seconds=10)
 """How long an accepted write may stay invisible before it is made once more."""
 
 
-def took_long(decision: Decision, world: World, account: Account, seen: Seen, now: datetime) -> bool:
+def took_long(decision: Decision, world: World, account: GroupSummary, seen: Seen, now: datetime) -> bool:
     """Return True if the run has waited for as long as natkeeper's own writes usually take, and for nothing else."""
     since = max(account.began, min(seen.sighted or now, account.began + LAST_TRY - TRY_FOR))
     until = account.began + BLIND_FOR if unseen(world) else since + TRY_FOR
@@ -68,7 +68,7 @@ def moved_lately(world: World, now: datetime) -> bool:
     )
 
 
-def first_try(writes: tuple[Write, ...], account: Account, seen: Seen, now: datetime) -> bool:
+def first_try(writes: tuple[Write, ...], account: GroupSummary, seen: Seen, now: datetime) -> bool:
     """Return True if a write was not tried yet and there is time for its answer."""
     targets = [target_of(write.step) for write in writes]
     return now - account.began < LAST_TRY and any(t is not None and t not in seen.attempts.tried for t in targets)
@@ -101,7 +101,7 @@ def due(wanted: list[Write], world: World, policy: Group, seen: Seen, now: datet
 def _urgent(write: Write, world: World, policy: Group) -> bool:
     """Return True if a route leads nowhere until `write` is made."""
     match write.step:
-        case Create() | Bridge() | EipGive():
+        case Create() | Bridge() | EipAssociate():
             return True
         case Move(came_from=NextHop() as left) if belongs(left, policy):
             return isinstance(world.health(left, policy), Unhealthy)

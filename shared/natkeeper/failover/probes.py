@@ -39,7 +39,7 @@ class Watch:
 
 
 @dataclass(slots=True)
-class Lasting:
+class ProbeTrouble:
     """A trouble of one probe: since when, what it is, and when people were last told."""
 
     since: datetime
@@ -60,7 +60,7 @@ class Probes:
     awake: datetime | None = None
     heard: dict[str, datetime] = field(default_factory=dict)
     watches: dict[str, tuple[Watch, ...]] = field(default_factory=dict)
-    lasting: dict[tuple[str, EpisodeKind], Lasting] = field(default_factory=dict)
+    lasting: dict[tuple[str, EpisodeKind], ProbeTrouble] = field(default_factory=dict)
 
     def wake(self, now: datetime) -> None:
         """Note that a run begins. While no run was made for long, nothing could be heard: silence counts from now."""
@@ -150,7 +150,7 @@ class Probes:
             yield from self._end(group, function, EpisodeKind.BROWN_OUT, run, now)
 
     def _lasts(self, group: Group, function: str, trouble: Trouble, run: str, now: datetime) -> Receipt:
-        known = self.lasting.setdefault((function, trouble.kind), Lasting(now, trouble))
+        known = self.lasting.setdefault((function, trouble.kind), ProbeTrouble(now, trouble))
         known.trouble = trouble
         due = known.told is None or not timedelta(0) <= now - known.told < TELL_AGAIN
         episode = Episode(group.name, trouble, known.since, None, due=due)

@@ -11,7 +11,7 @@ import msgspec
 from natkeeper.domain.egress import Egress, EgressLost, EgressSeen, EvidenceKind
 from natkeeper.domain.evidence import carrying, of_hop, probed
 from natkeeper.domain.ids import InstanceId
-from natkeeper.domain.load import Figures
+from natkeeper.domain.load import GatewayLoad
 from natkeeper.domain.observed import HopKind, Instance, NextHop
 from natkeeper.domain.world import RouteView
 
@@ -50,12 +50,14 @@ def _holds_still(sight: Sight, policy: Group, started: datetime, now: datetime) 
     return not (isinstance(sight.instance, Instance) and sight.instance.started and sight.instance.started > started)
 
 
-def figures_of(report: SetupReport, sight: Sight, policy: Group, started: datetime, now: datetime) -> Figures | None:
+def figures_of(
+    report: SetupReport, sight: Sight, policy: Group, started: datetime, now: datetime
+) -> GatewayLoad | None:
     """Return how full the gateway was in the run that began at `started`, or None where that is not known now."""
     if report.figures is None or not _holds_still(sight, policy, started, now):
         return None
     try:
-        return msgspec.convert(report.figures, Figures)
+        return msgspec.convert(report.figures, GatewayLoad)
     except msgspec.ValidationError:
         return None  # a newer script may count otherwise
 

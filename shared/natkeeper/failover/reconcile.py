@@ -49,24 +49,24 @@ from natkeeper.failover.pacing import (
 from natkeeper.failover.proof import doubting_bad_reports, to_prove
 from natkeeper.failover.reports import resume, suspect
 from natkeeper.failover.rollout import proven_scripts
-from natkeeper.failover.summary import Account
+from natkeeper.failover.summary import GroupSummary
 from natkeeper.failover.telling import Ledger, settle, still_dark
 from natkeeper.failover.verify import PATIENCE, look
 from natkeeper.ports import (
     AssociateEip,
     Batch,
+    CheckThroughProbe,
     Clock,
     Failure,
     FailureKind,
     HandOver,
-    LookThroughProbe,
+    ReadGatewayCheck,
     ReadInstances,
-    ReadLook,
     ReadRelay,
     ReadSetups,
     Result,
     Run,
-    StartLook,
+    StartGatewayCheck,
     StartRelay,
     StartSetup,
     UnassociateEip,
@@ -79,7 +79,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from natkeeper.domain.config import Config, Group, Route
-    from natkeeper.failover.dispatch import Errand
+    from natkeeper.failover.dispatch import Assignment
     from natkeeper.receipt import Receipt
 
 BARE = Question(thorough=False)
@@ -89,24 +89,36 @@ MANY = 3
 WATCH_S = 0.5
 """How long to wait before looking again for a change that a signal announced."""
 
-_SLOW = (Wait, LookThroughProbe, StartLook, ReadLook, StartRelay, ReadRelay, StartSetup, ReadSetups, HandOver)
+_SLOW = (
+    Wait,
+    CheckThroughProbe,
+    StartGatewayCheck,
+    ReadGatewayCheck,
+    StartRelay,
+    ReadRelay,
+    StartSetup,
+    ReadSetups,
+    HandOver,
+)
 
 
-def guard(errand: Errand, run: str, clock: Clock, deadline: datetime, ledger: Ledger | None = None) -> Run[Receipt]:
+def guard(
+    assignment: Assignment, run: str, clock: Clock, deadline: datetime, ledger: Ledger | None = None
+) -> Run[Receipt]:
     """Run the loop for one group and account for it.
 
     `run` is the id that its receipt carries, `ledger` what this process knows of the group's troubles.
     """
     ledger = Ledger() if ledger is None else ledger
     ledger.since = ledger.since or clock()
-    policy = errand.group
+    policy = assignment.group
     account, seen, so_far, report = (
-        Account(clock()),
-        Seen(gone=set(map(InstanceId, errand.deleted)), one_by_one=errand.links > 0),
-        SoFar(wish=errand.wish, watched_since=ledger.since),
-        errand.report,
+        GroupSummary(clock()),
+        Seen(gone=set(map(InstanceId, assignment.deleted)), one_by_one=assignment.links > 0),
+        SoFar(wish=assignment.wish, watched_since=ledger.since),
+        assignment.report,
     )
-    question, looked = Question(internet=errand.report is not None), False
+    question, looked = Question(internet=assignment.report is not None), False
     while True:
         asked = clock()
         world = yield from observe(policy, question, seen, so_far, clock)
@@ -114,24 +126,24 @@ def guard(errand: Errand, run: str, clock: Clock, deadline: datetime, ledger: Le
         # An earlier write may have been carried out although its answer was lost. Recognise that before deciding,
         # or the same move would be made, and reported, twice.
         world = replace(world, so_far=_recognise(world, seen, account, clock()))
-        world, account.was_dark = still_dark(world, policy, ledger, known=account.was_dark, look=errand.look)
+        world, account.was_dark = still_dark(world, policy, ledger, known=account.was_dark, look=assignment.look)
         # A probe report puts a mark on the hop that it looked through, so it joins the world before the decision.
         if report is not None:
             world, report = suspect(world, policy, report, seen, account, clock())
         decision = decide(world, policy, clock())
         seen.sighted = seen.sighted or (None if unseen(world) else clock())
-        if errand.sweep and not seen.asked_setups and not writes_of(decision, world, policy):
+        if assignment.sweep and not seen.asked_setups and not writes_of(decision, world, policy):
             # No route waits for a write, so there is time for what only a sweep reads.
             world = doubting_bad_reports((yield from observe_setups(policy, world, seen, clock)), policy)
             decision = decide(world, policy, clock())
         # Record the decision before any way out of the loop: a receipt of `status`, or of a run that has no time left,
         # still has to say what would be done.
         account.decide(world, policy, decision)
-        if errand.read_only or clock() >= deadline:
+        if assignment.read_only or clock() >= deadline:
             break
         # The APIs lag behind the event that woke this run. A short wait here costs less than a minute until the sweep.
         if decision.settled:
-            if not _worth_watching(errand, world, decision, account, ledger, clock()):
+            if not _worth_watching(assignment, world, decision, account, ledger, clock()):
                 break
             yield from ask(Wait(WATCH_S))
             so_far, question = world.so_far, Question()
@@ -145,8 +157,8 @@ def guard(errand: Errand, run: str, clock: Clock, deadline: datetime, ledger: Le
         writes = due(wanted, world, policy, seen, clock())
         if not wanted and not _waits(decision) and not any(isinstance(step, Verify) for step in decision.steps):
             break  # what remains to be done was refused, and will be
-        if not writes and not errand.alone and _others_first(errand, decision, wanted, seen, clock()):
-            account.handed_on = yield from hand_on(errand, world, account, ledger.rest, clock())
+        if not writes and not assignment.alone and _others_first(assignment, decision, wanted, seen, clock()):
+            account.handed_on = yield from hand_on(assignment, world, account, ledger.rest, clock())
         # End in good time rather than at the deadline: verification, episodes and the receipt still need seconds.
         tried = clock() - account.began
         more = (looked and tried < TOO_LATE) or first_try(writes, account, seen, clock())
@@ -159,43 +171,43 @@ def guard(errand: Errand, run: str, clock: Clock, deadline: datetime, ledger: Le
             continue
         so_far, looked = yield from _act(decision, writes, world, policy, seen, account, clock, deadline)
         question = Question(thorough=seen.partly, internet=_in_doubt(seen))
-    yield from _finish(errand, world, decision, seen, account, ledger, clock, deadline)
-    return account.close(errand, run, world, decision, clock())
+    yield from _finish(assignment, world, decision, seen, account, ledger, clock, deadline)
+    return account.close(assignment, run, world, decision, clock())
 
 
 def _finish(
-    errand: Errand,
+    assignment: Assignment,
     world: World,
     decision: Decision,
     seen: Seen,
-    account: Account,
+    account: GroupSummary,
     ledger: Ledger,
     clock: Clock,
     deadline: datetime,
 ) -> Run[None]:
     """Hand on what there was no time for, do what could wait, and find out what lasts."""
-    if not errand.read_only:
-        if not account.handed_on and _left(decision, world, errand.group, seen, account):
-            account.handed_on = yield from hand_on(errand, world, account, ledger.rest, clock())
-        yield from _afterwards(errand, world, seen, account, ledger, clock, deadline)
+    if not assignment.read_only:
+        if not account.handed_on and _left(decision, world, assignment.group, seen, account):
+            account.handed_on = yield from hand_on(assignment, world, account, ledger.rest, clock())
+        yield from _afterwards(assignment, world, seen, account, ledger, clock, deadline)
         account.join(ledger)
     account.problems += seen.trouble.values()
     if not account.handed_on:  # what lasts is judged by the run that has done what can be done
-        yield from _episodes(errand, world, decision, seen, account, ledger, clock, deadline)
+        yield from _episodes(assignment, world, decision, seen, account, ledger, clock, deadline)
 
 
 def _episodes(
-    errand: Errand,
+    assignment: Assignment,
     world: World,
     decision: Decision,
     seen: Seen,
-    account: Account,
+    account: GroupSummary,
     ledger: Ledger,
     clock: Clock,
     deadline: datetime,
 ) -> Run[None]:
     """Find out what lasts, write it down where that may be done, and note what people are to be told of."""
-    policy = errand.group
+    policy = assignment.group
     reports = policy.setup.mode == "off" or seen.setups is not None
     world = without_the_late(world, policy, seen.setups, clock())
     judged = troubles_of(
@@ -205,10 +217,10 @@ def _episodes(
         clock(),
         reports=reports,
         was_dark=account.was_dark,
-        probes_look=not errand.look,
+        probes_look=not assignment.look,
     )
-    known = deepcopy(ledger) if errand.read_only else ledger
-    sweep = errand.sweep and not errand.read_only
+    known = deepcopy(ledger) if assignment.read_only else ledger
+    sweep = assignment.sweep and not assignment.read_only
     may_write = not seen.refused and clock() < deadline
     account.episodes = yield from settle(known, judged, world, policy, clock(), sweep=sweep, may_write=may_write)
     account.troubled = bool(known.lasting)
@@ -257,7 +269,7 @@ def hand_over(receipts: Sequence[Receipt], config: Config, function: str) -> Run
     return f"people could not be told: {answer}" if isinstance(answer, Failure) else None
 
 
-def _recognise(world: World, seen: Seen, account: Account, now: datetime) -> SoFar:
+def _recognise(world: World, seen: Seen, account: GroupSummary, now: datetime) -> SoFar:
     """Count a move whose answer was lost as made, once the table shows that it was."""
     so_far = world.so_far
     for route, step in list(seen.unanswered.items()):
@@ -284,7 +296,7 @@ def _act(
     world: World,
     policy: Group,
     seen: Seen,
-    account: Account,
+    account: GroupSummary,
     clock: Clock,
     deadline: datetime,
 ) -> Run[tuple[SoFar, bool]]:
@@ -316,7 +328,7 @@ def _act(
 
 
 def _account_for(
-    applied: Applied, writes: tuple[Write, ...], world: World, seen: Seen, account: Account, now: datetime
+    applied: Applied, writes: tuple[Write, ...], world: World, seen: Seen, account: GroupSummary, now: datetime
 ) -> None:
     """Keep what the writes of a moment have taught."""
     if applied.accepted:
@@ -342,7 +354,7 @@ def _account_for(
 
 
 def _look(
-    step: Verify, world: World, policy: Group, seen: Seen, account: Account, clock: Clock, deadline: datetime
+    step: Verify, world: World, policy: Group, seen: Seen, account: GroupSummary, clock: Clock, deadline: datetime
 ) -> Run[None]:
     """See whether the internet is reached through the next hop of `step`, if there is time for it."""
     reported = step.hop.id in world.so_far.doubted and not moved_lately(world, clock())
@@ -386,7 +398,7 @@ def _waits(decision: Decision) -> bool:
     return any(isinstance(step, Await) for step in decision.steps) or isinstance(decision.eip, EipAwait)
 
 
-def _others_first(errand: Errand, decision: Decision, wanted: list[Write], seen: Seen, now: datetime) -> bool:
+def _others_first(assignment: Assignment, decision: Decision, wanted: list[Write], seen: Seen, now: datetime) -> bool:
     """Say whether a run that writes nothing now only waits for the platform: other VPCs need not wait with it.
 
     A write that takes no longer than most is waited for, unless they are known to take longer, and so is an EIP on its
@@ -394,12 +406,12 @@ def _others_first(errand: Errand, decision: Decision, wanted: list[Write], seen:
     """
     if isinstance(decision.eip, EipAwait):
         return False
-    if not errand.links and any(now - at < MOST_TAKE for _, at in seen.written.values()):
+    if not assignment.links and any(now - at < MOST_TAKE for _, at in seen.written.values()):
         return False
     return bool(wanted) or all(step.hop.id in seen.egress for step in decision.steps if isinstance(step, Verify))
 
 
-def _left(decision: Decision, world: World, policy: Group, seen: Seen, account: Account) -> bool:
+def _left(decision: Decision, world: World, policy: Group, seen: Seen, account: GroupSummary) -> bool:
     """Say whether something is left for a later run: after a write of its own, or where another task was in the way.
 
     What was refused is not: it would only be refused again.
@@ -417,36 +429,42 @@ def _in_doubt(seen: Seen) -> bool:
 
 
 def _afterwards(
-    errand: Errand, world: World, seen: Seen, account: Account, ledger: Ledger, clock: Clock, deadline: datetime
+    assignment: Assignment,
+    world: World,
+    seen: Seen,
+    account: GroupSummary,
+    ledger: Ledger,
+    clock: Clock,
+    deadline: datetime,
 ) -> Run[None]:
     """Do what can wait until the routes are safe: the probe goes on, gateways that failed a look are repaired."""
-    policy = errand.group
+    policy = assignment.group
     if clock() >= deadline or (account.written is None and clock() - account.began >= TOO_LATE):
         return
-    reporter = None if errand.report is None else policy.probe_of(watched(policy, errand.report.function))
-    if errand.report is not None and reporter is not None:
-        yield from resume(reporter, errand.report, world, policy, clock())
-    if account.written is None and not errand.by_person and clock() - account.began >= LONG_WORK:
+    reporter = None if assignment.report is None else policy.probe_of(watched(policy, assignment.report.function))
+    if assignment.report is not None and reporter is not None:
+        yield from resume(reporter, assignment.report, world, policy, clock())
+    if account.written is None and not assignment.by_person and clock() - account.began >= LONG_WORK:
         return
     lost = frozenset(gateway for gateway in policy.gateways if isinstance(seen.egress.get(gateway), EgressLost))
     # If the internet itself is down, a lost look says nothing about the gateway, and a setup would repair nothing.
     if isinstance(seen.internet, EgressLost):
         lost = frozenset()
-    if errand.report is None or account.written is not None:  # a report alone is a reason to look, and nothing else
+    if assignment.report is None or account.written is not None:  # a report alone is a reason to look, and nothing else
         lost |= to_prove(world, policy, seen.setups)
-    if world.paused_until(clock()) is not None and not errand.by_person:
+    if world.paused_until(clock()) is not None and not assignment.by_person:
         return  # whoever paused the group may be at work on its gateways
-    if errand.sweep or errand.setup_now or lost:
+    if assignment.sweep or assignment.setup_now or lost:
         # A new setup script goes to one group first; the others follow once a gateway has proven it.
         ledger.proven |= proven_scripts(seen.setups or ())
-        proven = None if errand.leads else frozenset(ledger.proven)
+        proven = None if assignment.leads else frozenset(ledger.proven)
         kept = yield from upkeep(
             policy,
             world,
             seen.setups,
-            asked=errand.setup_now,
+            asked=assignment.setup_now,
             failed=lost,
-            turn=errand.turn,
+            turn=assignment.turn,
             proven=proven,
             clock=clock,
         )
@@ -457,7 +475,7 @@ def _afterwards(
 
 
 def _worth_watching(
-    errand: Errand, world: World, decision: Decision, account: Account, ledger: Ledger, now: datetime
+    assignment: Assignment, world: World, decision: Decision, account: GroupSummary, ledger: Ledger, now: datetime
 ) -> bool:
     """Say whether what the signal announced may show in a moment: the state decides, but it may lag.
 
@@ -468,12 +486,16 @@ def _worth_watching(
     waited = now - account.began
     known = ledger.lasting.get(EpisodeKind.BLIND)
     news = known is None or known.told is None
-    if (errand.patience or account.did or news) and waited < BLIND_FOR and _blind(world, errand.group, decision):
+    if (
+        (assignment.patience or account.did or news)
+        and waited < BLIND_FOR
+        and _blind(world, assignment.group, decision)
+    ):
         return True
-    if account.did or waited >= errand.patience:
+    if account.did or waited >= assignment.patience:
         return False
     for step in decision.steps:
-        if isinstance(step, Keep) and step.hop is not None and step.hop.id in errand.ominous:
+        if isinstance(step, Keep) and step.hop is not None and step.hop.id in assignment.ominous:
             return True
     return False
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from natkeeper.domain.world import World
     from natkeeper.failover.apply import Write
     from natkeeper.failover.observe import Seen
-    from natkeeper.failover.summary import Account
+    from natkeeper.failover.summary import GroupSummary
     from natkeeper.ports import Clock, Run
 
 WITHIN = timedelta(seconds=9)
@@ -35,7 +35,7 @@ def before(
 
 
 def arm(
-    relays: tuple[Relay, ...], policy: Group, seen: Seen, account: Account, clock: Clock, deadline: datetime
+    relays: tuple[Relay, ...], policy: Group, seen: Seen, account: GroupSummary, clock: Clock, deadline: datetime
 ) -> Run[None]:
     """Arm relays and see that they are, within ten seconds; each is tried once in a run."""
     seconds, until = int(policy.relay or 0), min(clock() + WITHIN, deadline)

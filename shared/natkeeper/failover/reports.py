@@ -19,11 +19,11 @@ if TYPE_CHECKING:
     from natkeeper.domain.observed import NextHop
     from natkeeper.domain.signals import ProbeReport
     from natkeeper.failover.observe import Seen
-    from natkeeper.failover.summary import Account
+    from natkeeper.failover.summary import GroupSummary
 
 
 def suspect(
-    world: World, policy: Group, report: ProbeReport, seen: Seen, account: Account, now: datetime
+    world: World, policy: Group, report: ProbeReport, seen: Seen, account: GroupSummary, now: datetime
 ) -> tuple[World, ProbeReport | None]:
     """Take the probe's report for what it is: something seen, at a time, through the route as it was then.
 

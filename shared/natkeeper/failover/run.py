@@ -26,7 +26,7 @@ from natkeeper.domain.signals import (
     parse,
 )
 from natkeeper.failover import probes
-from natkeeper.failover.dispatch import Errand, plan
+from natkeeper.failover.dispatch import Assignment, plan
 from natkeeper.failover.probes import Probes
 from natkeeper.failover.reconcile import guard, hand_over, together
 from natkeeper.failover.rest import Rest
@@ -177,29 +177,30 @@ def attend(payload: bytes | str, config: Config, run: str, clock: Clock, deadlin
         return Answer(ignored=("the bus repeats an event that was attended to a moment ago",))
     signals = tuple(map(told.with_added, signals))
     todo = plan(signals, config, clock())
-    swept = {errand.group.name for errand in todo.errands if errand.sweep and not errand.read_only}
+    swept = {assignment.group.name for assignment in todo.assignments if assignment.sweep and not assignment.read_only}
     alone = len(config.groups) == 1
     told.probes.wake(clock())
-    heard: tuple[ProbeHeard | ProbeReport, ...] = (*todo.heard, *(e.report for e in todo.errands if e.report))
+    heard: tuple[ProbeHeard | ProbeReport, ...] = (*todo.heard, *(e.report for e in todo.assignments if e.report))
     silent = tuple(each for each in told.probes.silent(config, clock()) if each.group in swept)
     unseen = {each.group for each in silent}
-    errands = [
+    assignments = [
         replace(
-            errand,
-            look=errand.look or errand.group.name in unseen,
+            assignment,
+            look=assignment.look or assignment.group.name in unseen,
             alone=alone,
-            show=errand.group.name in swept and told.measure(errand.group.name, config, clock()),
+            show=assignment.group.name in swept and told.measure(assignment.group.name, config, clock()),
         )
-        for errand in todo.errands
+        for assignment in todo.assignments
     ]
     runs: dict[str, Run[Receipt]] = {
-        errand.group.name: _guarded(errand, run, clock, deadline, told.ledger(errand.group.name)) for errand in errands
+        assignment.group.name: _guarded(assignment, run, clock, deadline, told.ledger(assignment.group.name))
+        for assignment in assignments
     }
     receipts = tuple(map(told.repaired, (yield from together(runs)).values())) if runs else ()
     of_the_bus = receipts and all(isinstance(signal, _OF_THE_BUS) for signal in signals)
     if of_the_bus and all(receipt.outcome in ("quiet", "changed") for receipt in receipts):
         told.events[payload] = clock()
-    reading = {errand.group.name for errand in todo.errands if errand.read_only}
+    reading = {assignment.group.name for assignment in todo.assignments if assignment.read_only}
     news = tuple(map(_due_only, told.news(tuple(each for each in receipts if each.group not in reading))))
     of_probes = told.probes.learn((*todo.broken, *silent), heard, config, run, clock())
     news += tuple(receipt for receipt in of_probes if receipt.news)
@@ -255,15 +256,15 @@ def _due_only(receipt: Receipt) -> Receipt:
     return replace(receipt, episodes=tuple(episode for episode in receipt.episodes if episode.due))
 
 
-def _guarded(errand: Errand, run: str, clock: Clock, deadline: datetime, ledger: Ledger) -> Run[Receipt]:
+def _guarded(assignment: Assignment, run: str, clock: Clock, deadline: datetime, ledger: Ledger) -> Run[Receipt]:
     """Run the loop for one group; an unforeseen fault in it becomes its receipt, and the other groups go on."""
     began = clock()
     try:
-        return (yield from guard(errand, run, clock, deadline, ledger))
+        return (yield from guard(assignment, run, clock, deadline, ledger))
     except Exception as error:  # noqa: BLE001  the outermost edge of a group's run
         where = traceback.extract_tb(error.__traceback__)[-1]
         sentence = f"the run failed with {type(error).__name__} in {Path(where.filename).name}, line {where.lineno}"
-        return Receipt(run, began, errand.group.name, errand.about, "attention", sentence, blind=True)
+        return Receipt(run, began, assignment.group.name, assignment.about, "attention", sentence, blind=True)
 
 
 def _parcels(receipts: tuple[Receipt, ...]) -> Iterator[tuple[Receipt, ...]]:

@@ -12,9 +12,9 @@ from natkeeper.domain.decision import (
     Bridge,
     Create,
     Decision,
-    EipGive,
+    EipAssociate,
     EipHold,
-    EipTake,
+    EipUnassociate,
     Hold,
     Leave,
     Move,
@@ -43,14 +43,14 @@ if TYPE_CHECKING:
     from natkeeper.domain.episodes import Episode
     from natkeeper.domain.evidence import Evidence
     from natkeeper.domain.health import Health
-    from natkeeper.failover.dispatch import Errand
+    from natkeeper.failover.dispatch import Assignment
     from natkeeper.failover.telling import Ledger
 
-_CHANGES = (Move, Create, Bridge, Retire, Note, EipTake, EipGive)
+_CHANGES = (Move, Create, Bridge, Retire, Note, EipUnassociate, EipAssociate)
 
 
 @dataclass(slots=True)
-class Account:
+class GroupSummary:
     """Facts of one run for one group. `observed` is when it first saw, `written` when a first write was accepted.
 
     `handed_on`: a later run goes on with what is left.
@@ -100,38 +100,38 @@ class Account:
         if not self.handed_on:
             self.did, self.acts = list(dict.fromkeys(did)), acts
 
-    def close(self, errand: Errand, run: str, world: World, decision: Decision, now: datetime) -> Receipt:
+    def close(self, assignment: Assignment, run: str, world: World, decision: Decision, now: datetime) -> Receipt:
         """Make the receipt."""
         hops = _hops(world)
-        verified = evidence.verified(world, errand.group)
-        shown = evidence.of_group(world, errand.group)
-        mine = [each for each in shown if each.hop in evidence.carrying(world, errand.group)]
-        moves = {str(to): world.egress(to) for to in world.so_far.moved.values() if belongs(to, errand.group)}
+        verified = evidence.verified(world, assignment.group)
+        shown = evidence.of_group(world, assignment.group)
+        mine = [each for each in shown if each.hop in evidence.carrying(world, assignment.group)]
+        moves = {str(to): world.egress(to) for to in world.so_far.moved.values() if belongs(to, assignment.group)}
         unproven = [to for to, egress in moves.items() if egress is None]
         if unproven:  # what was seen before the move is no proof
             verified = None
         if unproven and not self.handed_on:
             self.problems.append(f"not verified: the run ended before a look through {', '.join(unproven)}")
-        self.problems += _without_the_eip(world, errand.group)
+        self.problems += _without_the_eip(world, assignment.group)
         at = {"observed": self.observed, "written": self.written, "total": now}
         ms = {name: _ms(self.began, when) for name, when in at.items() if when is not None}
         ip = next((each.public_ip for each in mine if each.public_ip), None)
         if not unproven and verified is None:
             doubtful = [each for each in mine if each.kind and each.found == "unproven"]
             self.problems += [f"not verified: {each.hop} is unproven, {each.reason}" for each in doubtful]
-        outcome = self._outcome(errand, decision, verified)
-        sentence = self._sentence(errand, decision, verified, mine)
-        if moves and not errand.read_only:
-            unlike = dict.fromkeys(after_moves(world, errand.group))
-            sentence = "; ".join([sentence, *unlike, left_words(standbys(with_marks(world, now), errand.group))])
-        shows = errand.read_only or errand.show
-        asked = errand.read_only and not decision.changes
-        news = [episode for episode in self.episodes if asked or (episode.due and not errand.read_only)]
+        outcome = self._outcome(assignment, decision, verified)
+        sentence = self._sentence(assignment, decision, verified, mine)
+        if moves and not assignment.read_only:
+            unlike = dict.fromkeys(after_moves(world, assignment.group))
+            sentence = "; ".join([sentence, *unlike, left_words(standbys(with_marks(world, now), assignment.group))])
+        shows = assignment.read_only or assignment.show
+        asked = assignment.read_only and not decision.changes
+        news = [episode for episode in self.episodes if asked or (episode.due and not assignment.read_only)]
         return Receipt(
             run=run,
             at=self.began,
-            group=errand.group.name,
-            signal=errand.about,
+            group=assignment.group.name,
+            signal=assignment.about,
             outcome=outcome,
             sentence="; ".join([sentence, *(episode.sentence(now) for episode in news)]),
             saw=self.saw,
@@ -148,11 +148,11 @@ class Account:
             episodes=self.episodes,
             troubled=self.troubled,
             blind=self.blind,
-            view=view(world, errand.group, now) if shows or outcome != "quiet" or self.repaired else None,
+            view=view(world, assignment.group, now) if shows or outcome != "quiet" or self.repaired else None,
         )
 
-    def _outcome(self, errand: Errand, decision: Decision, verified: bool | None) -> Outcome:  # noqa: FBT001
-        if any(isinstance(step, Refuse) for step in decision.steps) or self._not_set_up(errand):
+    def _outcome(self, assignment: Assignment, decision: Decision, verified: bool | None) -> Outcome:  # noqa: FBT001
+        if any(isinstance(step, Refuse) for step in decision.steps) or self._not_set_up(assignment):
             return "refused"
         bad = any(isinstance(step, (Hold, Leave)) for step in decision.steps) or isinstance(decision.eip, EipHold)
         if bad or verified is False:
@@ -160,21 +160,27 @@ class Account:
         if self.handed_on:
             return "waiting"
         if not decision.settled:
-            return "attention" if decision.changes and not errand.read_only else "waiting"
+            return "attention" if decision.changes and not assignment.read_only else "waiting"
         return "changed" if self.did else "quiet"
 
-    def _not_set_up(self, errand: Errand) -> bool:
+    def _not_set_up(self, assignment: Assignment) -> bool:
         """Return True if a person asked for a setup, and none was started."""
-        return errand.by_person and bool(errand.setup_now) and not any(act.kind == "setup" for act in self.acts)
+        return assignment.by_person and bool(assignment.setup_now) and not any(act.kind == "setup" for act in self.acts)
 
-    def _sentence(self, errand: Errand, decision: Decision, verified: bool | None, shown: list[Evidence]) -> str:  # noqa: FBT001
-        if errand.read_only:
+    def _sentence(
+        self,
+        assignment: Assignment,
+        decision: Decision,
+        verified: bool | None,  # noqa: FBT001
+        shown: list[Evidence],
+    ) -> str:
+        if assignment.read_only:
             decision = replace(decision, steps=tuple(_not_looking(step) for step in decision.steps))
         now = decision.sentence()
-        if errand.read_only and decision.changes:
+        if assignment.read_only and decision.changes:
             steps = [step for step in (*decision.steps, decision.eip) if isinstance(step, _CHANGES)]
             return "would " + "; would ".join(dict.fromkeys(in_words(step, would=True) for step in steps))
-        if self._not_set_up(errand):
+        if self._not_set_up(assignment):
             return "; ".join(self.problems) or "no setup was started: the run had no time left for it"
         parts = [*self.did]
         if parts and verified is not False:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from natkeeper.domain.egress import Egress, EgressLost, EgressSeen, EvidenceKind
 from natkeeper.domain.ids import InstanceId
 from natkeeper.domain.observed import HopKind, NextHop, Unseen
-from natkeeper.ports import Clock, Failure, LookThroughProbe, ReadLook, Run, StartLook, Wait, ask
+from natkeeper.ports import CheckThroughProbe, Clock, Failure, ReadGatewayCheck, Run, StartGatewayCheck, Wait, ask
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -61,7 +61,7 @@ def look(
 
 def _through_probe(function: str, others: frozenset[str], clock: Clock, until: datetime) -> Run[Egress | Unseen]:
     while True:
-        answer = yield from ask(LookThroughProbe(function))
+        answer = yield from ask(CheckThroughProbe(function))
         if isinstance(answer, Failure):
             return Unseen(f"the probe could not be asked: {answer}")
         elsewhere = isinstance(answer, EgressSeen) and answer.public_ip in others
@@ -73,12 +73,12 @@ def _through_probe(function: str, others: frozenset[str], clock: Clock, until: d
 
 
 def _on_gateway(policy: Group, gateway: InstanceId, clock: Clock, deadline: datetime) -> Run[Egress | Unseen]:
-    started = yield from ask(StartLook(gateway, policy.probe.targets, policy.probe.look_s))
+    started = yield from ask(StartGatewayCheck(gateway, policy.probe.targets, policy.probe.look_s))
     if isinstance(started, Failure):
         return Unseen(f"Cloud Assistant could not look on {gateway}: {started}")
     until = min(clock() + ASSISTANT_WITHIN, deadline)
     while clock() < until:
-        answer = yield from ask(ReadLook(started))
+        answer = yield from ask(ReadGatewayCheck(started))
         if isinstance(answer, Failure):
             return Unseen(f"the look on {gateway} could not be read: {answer}")
         if isinstance(answer, (EgressSeen, EgressLost)):

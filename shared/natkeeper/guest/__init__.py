@@ -12,7 +12,7 @@ from natkeeper.guest.report import (
     SetupFacts,
     SetupProblem,
     SetupReport,
-    Unreadable,
+    UnreadableReport,
     parse_report,
 )
 from natkeeper.guest.script import TooLong, parameter_block, render, script_hash
@@ -29,7 +29,7 @@ __all__ = [
     "SetupProblem",
     "SetupReport",
     "TooLong",
-    "Unreadable",
+    "UnreadableReport",
     "parameter_block",
     "parse_report",
     "render",

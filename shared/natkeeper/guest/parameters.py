@@ -13,7 +13,7 @@ import re
 from dataclasses import dataclass
 from enum import Enum
 
-from natkeeper.guest.proxy import Served, nginx_conf, ports
+from natkeeper.guest.proxy import ProxySettings, nginx_conf, ports
 
 _ZONE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]{0,16}")
 _INTERFACE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,14}")
@@ -118,7 +118,7 @@ class SetupParameters:
     way_in: str = "route"
     """every: visitors are served by every gateway. route: by the one with the route, and by others where a source is
     hidden."""
-    proxy: Served | None = None
+    proxy: ProxySettings | None = None
     services: str = "keep"
     """keep: what listens before firewalld's very first start stays reachable. report: it is only reported."""
     established_s: int = 0

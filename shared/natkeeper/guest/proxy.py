@@ -48,7 +48,7 @@ class RelayedPort(Protocol):
     def send_proxy(self) -> bool: ...
 
 
-class Served(Protocol):
+class ProxySettings(Protocol):
     """What the configuration says of nginx; it has checked every value."""
 
     @property
@@ -79,14 +79,14 @@ map $http_upgrade $connection_upgrade { default upgrade; '' ''; }
 """
 
 
-def ports(proxy: Served) -> list[str]:
+def ports(proxy: ProxySettings) -> list[str]:
     """Return the ports that visitors come to, such as 443/tcp, each once."""
     found = [f"{host.listens}/tcp" for host in proxy.http]
     found += [f"{stream.port}/{stream.protocol}" for stream in proxy.stream]
     return sorted(set(found))
 
 
-def nginx_conf(proxy: Served) -> str:
+def nginx_conf(proxy: ProxySettings) -> str:
     """Return the configuration. Its first line and its health address carry its fingerprint."""
     servers = [_host(host) for host in proxy.http]
     # Who asks for no known host gets no answer.

@@ -1,7 +1,7 @@
 """What did a setup find, change and fail to do?  Reads the one JSON line that ends the script's output.
 
 Output passes through Cloud Assistant, which cuts it at 24 KB, and may carry noise of other programs:
-whatever cannot be understood becomes `Unreadable(reason)`, never an exception.
+whatever cannot be understood becomes `UnreadableReport(reason)`, never an exception.
 """
 
 from __future__ import annotations
@@ -106,28 +106,28 @@ class SetupReport:
 
 
 @dataclass(frozen=True, slots=True)
-class Unreadable:
+class UnreadableReport:
     """Output in which no report could be read, and why."""
 
     reason: str
 
 
-def parse_report(output: str | bytes) -> SetupReport | Unreadable:
+def parse_report(output: str | bytes) -> SetupReport | UnreadableReport:
     """Read the report at the end of a setup run's output (already decoded from the API's Base64)."""
     text = output.decode("utf-8", "replace") if isinstance(output, bytes) else output
     lines = [line for line in text.splitlines() if line.strip()]
     if not lines:
-        return Unreadable("the run printed nothing")
+        return UnreadableReport("the run printed nothing")
     line = next((line for line in reversed(lines) if line.startswith(_START)), None)
     if line is None:
-        return Unreadable("the run printed no report")
+        return UnreadableReport("the run printed no report")
     try:
         raw: Any = msgspec.json.decode(line)
     except (msgspec.DecodeError, UnicodeEncodeError, RecursionError):
-        return Unreadable("the report is cut or damaged")
+        return UnreadableReport("the report is cut or damaged")
     if not isinstance(raw, dict) or raw.get("format") != FORMAT:
-        return Unreadable("the report has a format this version does not know")
+        return UnreadableReport("the report has a format this version does not know")
     try:
         return msgspec.convert(raw, SetupReport)
     except msgspec.ValidationError as error:
-        return Unreadable(f"the report is not as expected: {error}")
+        return UnreadableReport(f"the report is not as expected: {error}")

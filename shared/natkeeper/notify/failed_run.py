@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from natkeeper.notify import wording
-from natkeeper.notify.message import Story, Style
+from natkeeper.notify.message import MessageContent, Style
 from natkeeper.notify.wording import text
 
 LONGEST_REASON, LONGEST_PAYLOAD = 300, 200
@@ -24,7 +24,7 @@ def is_failed_run(request: Mapping[str, Any]) -> bool:
     return "requestContext" in request
 
 
-def story_of_failure(record: Mapping[str, Any], style: Style) -> Story:
+def story_of_failure(record: Mapping[str, Any], style: Style) -> MessageContent:
     """Tell which function failed, how and why, and what to do."""
     about, answer = _part(record, "requestContext"), _object(record.get("responsePayload"))
     function = str(about.get("functionArn", "?")).rpartition("/")[2]
@@ -39,7 +39,7 @@ def story_of_failure(record: Mapping[str, Any], style: Style) -> Story:
         ("detail", f"asked by: {str(record.get('requestPayload', '?'))[:LONGEST_PAYLOAD]}"),
         ("reference", f"{about.get('requestId', '?')}, tries: {about.get('approximateInvokeCount', '?')}"),
     )
-    return Story("warning", text(wording.HEADLINES, "failed", style.language, function=function), lines)
+    return MessageContent("warning", text(wording.HEADLINES, "failed", style.language, function=function), lines)
 
 
 def _part(record: Mapping[str, Any], name: str) -> dict[str, Any]:

@@ -47,7 +47,7 @@ class Style:
 
 
 @dataclass(frozen=True, slots=True)
-class Story:
+class MessageContent:
     """One message's contents; `lines` are pairs of a label's key and words, in the order of reading."""
 
     severity: str
@@ -91,16 +91,18 @@ def message(receipts: Sequence[Json], style: Style) -> tuple[str, str]:
 def test_message(style: Style) -> tuple[str, str]:
     """Make the message of `natkeeper notify --test`."""
     todo = text(wording.TODO, "test", style.language)
-    story = Story("test", text(wording.HEADLINES, "test", style.language), (("todo", todo), *_where(style, {})))
+    story = MessageContent(
+        "test", text(wording.HEADLINES, "test", style.language), (("todo", todo), *_where(style, {}))
+    )
     return title(story, style), body(story, style)
 
 
-def title(story: Story, style: Style) -> str:
+def title(story: MessageContent, style: Style) -> str:
     """Say severity and headline."""
     return f"{text(wording.SEVERITY, story.severity, style.language)} {story.headline}"
 
 
-def body(story: Story, style: Style) -> str:
+def body(story: MessageContent, style: Style) -> str:
     """Say the rest, a line for each thing."""
     colon = "：" if style.language == "zh" else ": "
     lines = (
@@ -109,7 +111,7 @@ def body(story: Story, style: Style) -> str:
     return "\n".join(f"{label}{colon}{cut(words, _LONGEST_LINE)}" for label, words in lines)
 
 
-def stories_of(receipt: Json, style: Style) -> list[Story]:
+def stories_of(receipt: Json, style: Style) -> list[MessageContent]:
     """Tell a receipt: what the run did where it changed a route, with its episodes; else a story for each episode."""
     episodes = [each for each in list_of(receipt.get("episodes")) if isinstance(each, Mapping)]
     teller = _Teller(receipt, style)
@@ -135,7 +137,7 @@ class _Teller:
 
     # ---- which story -------------------------------------------------------------------------------------
 
-    def of_run(self, episodes: Sequence[Json] = ()) -> Story:
+    def of_run(self, episodes: Sequence[Json] = ()) -> MessageContent:
         """Tell what a run did or found, and which troubles last or have ended meanwhile."""
         kind = self._kind()
         severity = {"dark": "critical", "foreign": "warning", "blind": "warning", "unverified": "warning",
@@ -159,9 +161,9 @@ class _Teller:
             ("detail", self._detail()),
             ("reference", str(self.receipt.get("run") or "")),
         )
-        return Story(severity, headline, lines)
+        return MessageContent(severity, headline, lines)
 
-    def of_episode(self, episode: Json) -> Story:
+    def of_episode(self, episode: Json) -> MessageContent:
         """Tell an episode: its beginning or course, or its end."""
         kind = _kind_of(episode)
         over = bool(episode.get("ended"))
@@ -183,7 +185,7 @@ class _Teller:
             ("detail", self._detail()),
             ("reference", str(self.receipt.get("run") or "")),
         )
-        return Story(severity, headline, lines)
+        return MessageContent(severity, headline, lines)
 
     def _lasting(self, episode: Json) -> str:
         kind = _kind_of(episode)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from natkeeper.packaging.bundles import BUNDLES, Built, BundleSpec, Source, build
     from natkeeper.packaging.configuration import ConfigurationRefused, read_configuration
-    from natkeeper.packaging.target import FUNCTION_COMPUTE, FUNCTION_COMPUTE_2, Target, here
+    from natkeeper.packaging.target import FUNCTION_COMPUTE, FUNCTION_COMPUTE_2, BundleTarget, here
     from natkeeper.packaging.wheels import InstallFailed
 
 __all__ = [
@@ -24,10 +24,10 @@ __all__ = [
     "FUNCTION_COMPUTE_2",
     "Built",
     "BundleSpec",
+    "BundleTarget",
     "ConfigurationRefused",
     "InstallFailed",
     "Source",
-    "Target",
     "build",
     "here",
     "read_configuration",
@@ -36,7 +36,7 @@ __all__ = [
 _PLACES = {
     "bundles": ("BUNDLES", "Built", "BundleSpec", "Source", "build"),
     "configuration": ("ConfigurationRefused", "read_configuration"),
-    "target": ("FUNCTION_COMPUTE", "FUNCTION_COMPUTE_2", "Target", "here"),
+    "target": ("FUNCTION_COMPUTE", "FUNCTION_COMPUTE_2", "BundleTarget", "here"),
     "wheels": ("InstallFailed",),
 }
 

@@ -23,7 +23,7 @@ from natkeeper.notify.handler import ADDRESSES_FILE
 from natkeeper.packaging import archive, bytecode, release, wheels
 from natkeeper.packaging.configuration import as_json
 from natkeeper.packaging.methods import write_methods
-from natkeeper.packaging.target import Target, runs_here
+from natkeeper.packaging.target import BundleTarget, runs_here
 from natkeeper.probe.handler import SETTINGS_FILE, settings_file
 
 CONFIG_NAME = "natkeeper.json"
@@ -101,7 +101,7 @@ def build(
     spec: BundleSpec,
     source: Source,
     configuration: bytes,
-    target: Target,
+    target: BundleTarget,
     out: Path,
     *,
     cache: Path,

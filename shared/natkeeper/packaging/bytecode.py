@@ -15,7 +15,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from natkeeper.packaging.target import Target
+from natkeeper.packaging.target import BundleTarget
 
 CODE_DIRECTORY = "/code"
 """Where Function Compute unpacks a bundle; tracebacks name files there."""
@@ -47,7 +47,7 @@ class Compiler:
         subprocess.run(command, env=environment, check=False, capture_output=True)
 
 
-def compiler_for(target: Target) -> Compiler | None:
+def compiler_for(target: BundleTarget) -> Compiler | None:
     """Return a Python of the target's version on this machine, or None: bytecode is then left to the cold
     start.
     """

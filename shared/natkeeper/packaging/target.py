@@ -14,7 +14,7 @@ from packaging.markers import Marker, default_environment
 
 
 @dataclass(frozen=True, slots=True)
-class Target:
+class BundleTarget:
     """Where a bundle will run: a CPython version such as `3.12`, and the wheel platforms that it takes, best
     first.
     """
@@ -54,8 +54,8 @@ def _manylinux() -> tuple[str, ...]:
     return tuple(names)
 
 
-def _on_linux(name: str, python: str) -> Target:
-    return Target(
+def _on_linux(name: str, python: str) -> BundleTarget:
+    return BundleTarget(
         name=name,
         python=python,
         platforms=_manylinux(),
@@ -80,7 +80,7 @@ FUNCTION_COMPUTE_2 = _on_linux("fc2", "3.10")
 """For functions of FC 2.0, whose newest Python is 3.10 (templates/fc2)."""
 
 
-def runs_here(target: Target) -> bool:
+def runs_here(target: BundleTarget) -> bool:
     """Say whether this interpreter can import what was made for `target`."""
     if not target.platforms:
         return True
@@ -93,14 +93,14 @@ def runs_here(target: Target) -> bool:
     )
 
 
-def here() -> Target:
+def here() -> BundleTarget:
     """Return the target for the local cloud: Function Compute's own where this machine is like it, else this
     Python.
     """
     if runs_here(FUNCTION_COMPUTE):
         return FUNCTION_COMPUTE
     environment = {key: str(value) for key, value in default_environment().items()}
-    return Target(
+    return BundleTarget(
         name=f"{sys.implementation.cache_tag}-{sys.platform}-{platform.machine()}",
         python=f"{sys.version_info[0]}.{sys.version_info[1]}",
         platforms=(),

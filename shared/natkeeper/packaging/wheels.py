@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from natkeeper.packaging import archive, bytecode, sdk
-from natkeeper.packaging.target import Target
+from natkeeper.packaging.target import BundleTarget
 
 Say = Callable[[str], None]
 
@@ -53,7 +53,7 @@ class Layer:
     zipped: Path
 
 
-def for_target(lock: str, target: Target) -> str:
+def for_target(lock: str, target: BundleTarget) -> str:
     """Return the entries of a lock file that apply to `target`, without their markers."""
     wanted = []
     for entry in lock.replace("\\\n", "\x00").splitlines():
@@ -66,7 +66,7 @@ def for_target(lock: str, target: Target) -> str:
     return "\n".join(wanted) + "\n" if wanted else ""
 
 
-def layer(lock: Path, target: Target, ours: list[bytes], cache: Path, say: Say) -> Layer:
+def layer(lock: Path, target: BundleTarget, ours: list[bytes], cache: Path, say: Say) -> Layer:
     """Return the dependencies locked in `lock` for `target`, as far as the sources `ours` can need them.
 
     Installs them if this cache has not got them yet. Raises `InstallFailed`.
@@ -90,7 +90,7 @@ def layer(lock: Path, target: Target, ours: list[bytes], cache: Path, say: Say) 
     return Layer(home / "content", home / "content.zip")
 
 
-def _installed(name: str, requirements: str, target: Target, cache: Path, say: Say) -> Path:
+def _installed(name: str, requirements: str, target: BundleTarget, cache: Path, say: Say) -> Path:
     """Return the directory with everything that `requirements` list, slimmed but not compiled."""
     key = archive.digest_of([("rules", _RULES.encode()), ("target", repr(target).encode()),
                              ("requirements", requirements.encode())])  # fmt: skip
@@ -136,7 +136,7 @@ def slim(directory: Path) -> None:
                 Path(folder, file).unlink()
 
 
-def _install(requirements: str, target: Target, directory: Path, scratch: Path) -> None:
+def _install(requirements: str, target: BundleTarget, directory: Path, scratch: Path) -> None:
     if not requirements:
         return
     listed = scratch / "requirements.txt"

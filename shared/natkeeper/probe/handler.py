@@ -24,10 +24,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from natkeeper import bundle_root
-from natkeeper.egress_check import ADDRESS_GRACE_S, Heard, Kind, tells_address
-from natkeeper.egress_check import Looks as AllLooks
-from natkeeper.probe.loss import USUAL, Lost, Rule, Watch
-from natkeeper.probe.watch import Broken, Looks, Watching
+from natkeeper.egress_check import ADDRESS_GRACE_S, Heard, OutcomeKind, tells_address
+from natkeeper.egress_check import EgressChecks as AllLooks
+from natkeeper.probe.loss import USUAL, LossRule, Lost, PathWatch
+from natkeeper.probe.watch import Broken, CheckRunner, Watching
 
 if TYPE_CHECKING:
     from natkeeper.domain.config import Config
@@ -72,16 +72,16 @@ class Settings:
     failures: int = 0
 
     @property
-    def rule(self) -> Rule:
+    def rule(self) -> LossRule:
         """When a watch reports a loss."""
         if self.silence is not None:
-            return Rule.silence(self.silence, self.interval)
-        return Rule.in_a_row(self.failures, self.timeout, self.interval)
+            return LossRule.silence(self.silence, self.interval)
+        return LossRule.in_a_row(self.failures, self.timeout, self.interval)
 
     @property
-    def rule_of_one_look(self) -> Rule:
+    def rule_of_one_look(self) -> LossRule:
         """When a single look is lost: where looks are counted, after two, for one lost packet says little."""
-        return self.rule if self.silence is not None else Rule.in_a_row(2, self.timeout, self.interval)
+        return self.rule if self.silence is not None else LossRule.in_a_row(2, self.timeout, self.interval)
 
 
 def settings_file(config: Config) -> bytes:
@@ -118,14 +118,14 @@ def read_settings(folder: Path, environ: Mapping[str, str]) -> Settings:
 
 
 @dataclass(frozen=True)
-class Probe:
+class ProbeHandler:
     """The handler of the probe function. `ticks`: a monotonic clock; `wall`: seconds since the epoch, for reports only.
 
     Wall clocks step: a time that is compared with one of another machine is made from it at the last moment.
     """
 
     settings: Settings
-    looks: Callable[[tuple[str, ...]], Looks] = AllLooks
+    looks: Callable[[tuple[str, ...]], CheckRunner] = AllLooks
     ticks: Callable[[], float] = time.monotonic
     wall: Callable[[], float] = time.time
     times: deque[float] = field(default_factory=lambda: deque(maxlen=USUAL))
@@ -150,13 +150,13 @@ class Probe:
         with self._watching(self.settings.rule_of_one_look) as watching:
             for event in watching.events():
                 match event:
-                    case Heard(kind=Kind.ANSWERED, told=told):
+                    case Heard(kind=OutcomeKind.ANSWERED, told=told):
                         if told or not tells_address(watching.looks.waiting(event.look)):
                             return {"ok": True, "ip": told or None, "reason": ""}
                         watching.until = watching.at_most = min(watching.until, self.ticks() + ADDRESS_GRACE_S)
                     case Lost(last=last):
                         return {"ok": False, "ip": None, "reason": watching.looks.reason(last)}
-                    case Broken(reason=reason) | Heard(kind=Kind.BROKEN, told=reason):
+                    case Broken(reason=reason) | Heard(kind=OutcomeKind.BROKEN, told=reason):
                         raise self._broken(reason)
             return {"ok": True, "ip": None, "reason": ""}
 
@@ -172,7 +172,7 @@ class Probe:
             watching.until, watching.at_most = started + seconds, started + at_most
             for event in watching.events():
                 match event:
-                    case Heard(kind=Kind.ANSWERED, told=told):
+                    case Heard(kind=OutcomeKind.ANSWERED, told=told):
                         ip = told or ip
                     case Lost(since=since, last=last):
                         lasted, until = watching.ago(since), self.wall() + started + seconds - self.ticks()
@@ -182,13 +182,13 @@ class Probe:
                         raise EgressLostError(json.dumps(report, ensure_ascii=False))
                     case Broken(reason=reason):
                         raise self._broken(reason)
-                    case Heard(kind=Kind.BROKEN, told=reason) if watch.broken_looks == 1:
+                    case Heard(kind=OutcomeKind.BROKEN, told=reason) if watch.broken_looks == 1:
                         _log(f"the probe of {group} cannot look: {reason}")
             return {"group": group, "looks": watch.asked, "lost": watch.lost + len(watch.unanswered), "ip": ip}
 
     @contextmanager
-    def _watching(self, rule: Rule) -> Iterator[Watching]:
-        watching = Watching(Watch(rule, self.times), self.looks(self.settings.targets), self.ticks)
+    def _watching(self, rule: LossRule) -> Iterator[Watching]:
+        watching = Watching(PathWatch(rule, self.times), self.looks(self.settings.targets), self.ticks)
         try:
             yield watching
         finally:
@@ -215,11 +215,11 @@ def _log(message: str) -> None:
 
 
 @cache
-def _deployed() -> Probe:
+def _deployed() -> ProbeHandler:
     """Build the probe of this bundle."""
-    return Probe(read_settings(bundle_root(os.environ), os.environ))
+    return ProbeHandler(read_settings(bundle_root(os.environ), os.environ))
 
 
 def handler(event: bytes | str, context: object) -> dict[str, Any]:
-    """Handle one invocation of the probe function; see Probe. Raises ProbeMisconfiguredError."""
+    """Handle one invocation of the probe function; see ProbeHandler. Raises ProbeMisconfiguredError."""
     return _deployed()(event, context)

@@ -18,7 +18,7 @@ from collections import deque
 from dataclasses import dataclass, field
 from statistics import median
 
-from natkeeper.egress_check import Kind
+from natkeeper.egress_check import OutcomeKind
 
 LOOKS_IN_SILENCE = 5
 """Begun within one silence, evenly; all of them unanswered make a loss."""
@@ -35,7 +35,7 @@ FUZZ_S = 1e-6
 
 
 @dataclass(frozen=True, slots=True)
-class Rule:
+class LossRule:
     """How to look, and when to call it a loss; seconds.
 
     `answer_s`: how long a look may take. `late_s`: after which the next one begins beside it. `refused_pace_s`: from
@@ -54,14 +54,14 @@ class Rule:
     adapts: bool = False
 
     @classmethod
-    def silence(cls, silence_s: float, interval_s: float) -> Rule:
+    def silence(cls, silence_s: float, interval_s: float) -> LossRule:
         """Lost is what was silent for `silence_s`."""
         late = min(silence_s / LOOKS_IN_SILENCE, interval_s)
         refused = max(REFUSED_S, silence_s)
         return cls(interval_s, silence_s, late, late, LOOKS_IN_SILENCE, silence_s, refused, adapts=True)
 
     @classmethod
-    def in_a_row(cls, failures: int, timeout_s: float, interval_s: float) -> Rule:
+    def in_a_row(cls, failures: int, timeout_s: float, interval_s: float) -> LossRule:
         """Lost is what did not answer `failures` looks in a row, one after the other: the rule of 0.1."""
         pace = min(timeout_s, interval_s)
         return cls(interval_s, timeout_s, timeout_s, pace, failures, failures * timeout_s, (failures - 1) * pace)
@@ -73,7 +73,7 @@ class Asked:
 
     look: int
     began: float
-    kind: Kind = Kind.SILENT
+    kind: OutcomeKind = OutcomeKind.SILENT
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,14 +91,14 @@ class Lost:
 
 
 @dataclass(slots=True)
-class Watch:
+class PathWatch:
     """What was asked and heard of one path.
 
     `unanswered`: the looks begun since the last one that was answered. `times`: how long the latest answers took.
     `broken_looks`: how many could not be made since then, the first of them begun at `broken_since`.
     """
 
-    rule: Rule
+    rule: LossRule
     times: deque[float]
     asked: int = 0
     lost: int = 0
@@ -129,7 +129,7 @@ class Watch:
         """When the next look begins."""
         if self._last is None:
             return -math.inf
-        pause = {Kind.SILENT: self.late_s, Kind.REFUSED: self.rule.refused_pace_s}
+        pause = {OutcomeKind.SILENT: self.late_s, OutcomeKind.REFUSED: self.rule.refused_pace_s}
         return self._last.began + pause.get(self._last.kind, self.rule.interval_s)
 
     def ask(self, now: float) -> int:
@@ -139,28 +139,28 @@ class Watch:
         self.unanswered.append(self._last)
         return self._last.look
 
-    def hear(self, look: int, kind: Kind, now: float) -> None:
+    def hear(self, look: int, kind: OutcomeKind, now: float) -> None:
         """Note what became of a look; of one that began before an answered one it says nothing new."""
         found = next((each for each in self.unanswered if each.look == look), None)
         if found is None:
             return
         already, found.kind = found.kind, kind
-        if kind is Kind.ANSWERED:
+        if kind is OutcomeKind.ANSWERED:
             self.times.append(now - found.began)
             self.lost += sum(each.look < look for each in self.unanswered)
             self.unanswered = [each for each in self.unanswered if each.look > look]
             self.broken_looks, self.broken_since = 0, math.inf
-        elif kind is Kind.BROKEN and already is not kind:
+        elif kind is OutcomeKind.BROKEN and already is not kind:
             self.broken_looks += 1
             self.broken_since = min(self.broken_since, found.began)
 
     def verdict(self, now: float) -> Lost | None:
         """Say whether the internet is lost by now."""
-        made = [each for each in self.unanswered if each.kind is not Kind.BROKEN]
-        over = [each for each in made if each.kind is Kind.REFUSED or now - each.began >= self.late_s - FUZZ_S]
+        made = [each for each in self.unanswered if each.kind is not OutcomeKind.BROKEN]
+        over = [each for each in made if each.kind is OutcomeKind.REFUSED or now - each.began >= self.late_s - FUZZ_S]
         if len(over) < self.rule.looks:
             return None
-        if any(each.kind is Kind.REFUSED for each in over):
+        if any(each.kind is OutcomeKind.REFUSED for each in over):
             lasts, enough = over[-1].began - over[0].began, self.rule.refused_s
         else:
             lasts, enough = now - over[0].began, self.lost_s

@@ -12,8 +12,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from natkeeper.egress_check import Heard, Kind
-from natkeeper.probe.loss import FUZZ_S, Lost, Watch
+from natkeeper.egress_check import Heard, OutcomeKind
+from natkeeper.probe.loss import FUZZ_S, Lost, PathWatch
 
 HEARTBEAT_S = 0.05
 """How often a watch looks at the clock while a look is unanswered."""
@@ -25,8 +25,8 @@ MOST_STALLED_S = 3.0
 """How much of one loss may be put down to stalls: a probe that is starved for good must still report."""
 
 
-class Looks(Protocol):
-    """Looks that may overlap; see egress_check.Looks."""
+class CheckRunner(Protocol):
+    """Looks that may overlap; see egress_check.EgressChecks."""
 
     def begin(self, look: int, timeout_s: float) -> None: ...
     def wait(self, seconds: float) -> Heard | None: ...
@@ -50,8 +50,8 @@ class Watching:
     while a look is unanswered.
     """
 
-    watch: Watch
-    looks: Looks
+    watch: PathWatch
+    looks: CheckRunner
     ticks: Callable[[], float]
     until: float = math.inf
     at_most: float = math.inf
@@ -87,9 +87,9 @@ class Watching:
 
     def _hear(self, heard: Heard) -> None:
         self.watch.hear(heard.look, heard.kind, self._now())
-        if heard.kind is Kind.ANSWERED:
+        if heard.kind is OutcomeKind.ANSWERED:
             self._credit = MOST_STALLED_S
-        elif heard.kind is Kind.BROKEN:
+        elif heard.kind is OutcomeKind.BROKEN:
             self._reason = heard.told
 
     def _now(self) -> float:

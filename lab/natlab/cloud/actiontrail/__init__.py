@@ -9,12 +9,12 @@ from natlab.cloud.actiontrail.trail import Trail
 from natlab.cloud.kernel.rpc import RpcService
 
 if TYPE_CHECKING:
-    from natlab.cloud.kernel.context import Context
+    from natlab.cloud.kernel.context import CloudContext
 
 __all__ = ["Trail", "install"]
 
 
-def install(cloud: Context) -> tuple[Trail, RpcService]:
+def install(cloud: CloudContext) -> tuple[Trail, RpcService]:
     """The product for one cloud: its Python side and its API."""
     trail = Trail(cloud)
     return trail, service(cloud, trail)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Entry:
+class TrailRecord:
     """One write call; `known_from` is when LookupEvents begins to show it (seconds since the epoch)."""
 
     event: Mapping[str, object]

@@ -6,30 +6,30 @@ from collections.abc import Mapping
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
-from natlab.cloud.actiontrail.models import Entry
+from natlab.cloud.actiontrail.models import TrailRecord
 from natlab.cloud.actiontrail.trail import Trail
 from natlab.cloud.kernel.errors import ApiError
 from natlab.cloud.kernel.events import utc
 from natlab.cloud.kernel.offered import Offer, offered
 from natlab.cloud.kernel.paging import by_token
-from natlab.cloud.kernel.rpc import Call, JsonObject, RpcService
+from natlab.cloud.kernel.rpc import JsonObject, RpcCall, RpcService
 
 if TYPE_CHECKING:
-    from natlab.cloud.kernel.context import Context
+    from natlab.cloud.kernel.context import CloudContext
 
 VERSION = "2020-07-06"
 _DEFAULT_PERIOD_S = 30 * 86400.0
 _MOST = 50
 
 
-class Handlers:
+class ActionTrailHandlers:
     """One method per operation."""
 
-    def __init__(self, cloud: Context, trail: Trail) -> None:
+    def __init__(self, cloud: CloudContext, trail: Trail) -> None:
         self._cloud = cloud
         self._trail = trail
 
-    def lookup_events(self, call: Call) -> JsonObject:
+    def lookup_events(self, call: RpcCall) -> JsonObject:
         values = call.values
         now = self._cloud.clock.now() if call.as_of is None else call.as_of
         end = _moment(values.text("EndTime"), "InvalidParameterEndTime", now)
@@ -56,7 +56,7 @@ class Handlers:
         }
 
 
-def _matches(entry: Entry, wanted: Mapping[str, str]) -> bool:
+def _matches(entry: TrailRecord, wanted: Mapping[str, str]) -> bool:
     names = {
         "EventName": "eventName",
         "ServiceName": "serviceName",
@@ -83,11 +83,12 @@ def _moment(text: str, code: str, default: float) -> float:
         raise ApiError(code, "The specified time is invalid.") from None
 
 
-def service(cloud: Context, trail: Trail) -> RpcService:
+def service(cloud: CloudContext, trail: Trail) -> RpcService:
     """The product as the server sees it."""
     offers = {
         "LookupEvents": Offer(
-            Handlers(cloud, trail).lookup_events, "Direction EndTime LookupAttribute MaxResults NextToken StartTime"
+            ActionTrailHandlers(cloud, trail).lookup_events,
+            "Direction EndTime LookupAttribute MaxResults NextToken StartTime",
         )
     }
     return RpcService(cloud, "actiontrail", "Actiontrail", VERSION, offered("actiontrail", offers), trail.reset)

@@ -8,13 +8,13 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING
 
-from natlab.cloud.actiontrail.models import Entry
+from natlab.cloud.actiontrail.models import TrailRecord
 from natlab.cloud.kernel.events import cloud_event, utc
 from natlab.cloud.kernel.gate import CallRecord
 from natlab.cloud.kernel.rpc import RpcService
 
 if TYPE_CHECKING:
-    from natlab.cloud.kernel.context import Context
+    from natlab.cloud.kernel.context import CloudContext
 
 HISTORY = 5_000
 """How many calls the history keeps."""
@@ -34,9 +34,9 @@ _RESOURCES = {
 class Trail:
     """The audit log of one cloud."""
 
-    def __init__(self, cloud: Context) -> None:
+    def __init__(self, cloud: CloudContext) -> None:
         self._cloud = cloud
-        self.entries: deque[Entry] = deque(maxlen=HISTORY)
+        self.entries: deque[TrailRecord] = deque(maxlen=HISTORY)
         cloud.gate.observers.append(self.record)
 
     def record(self, call: CallRecord) -> None:
@@ -61,7 +61,7 @@ class Trail:
                 region=cloud.region,
             )
             known_from = call.at + cloud.latencies.of("actiontrail.history")
-            self.entries.append(Entry(data, call.product, call.action, call.at, known_from))
+            self.entries.append(TrailRecord(data, call.product, call.action, call.at, known_from))
             cloud.clock.call_later(cloud.latencies.of("event.actiontrail.publish"), lambda: cloud.publish(event))
 
     def _data(self, call: CallRecord) -> dict[str, object]:

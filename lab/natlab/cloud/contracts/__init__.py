@@ -21,7 +21,9 @@ Shape = str | list[Any] | dict[str, Any]
 the shape of its items, or an object of shapes."""
 
 
-class Parameter(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename={"place": "in", "at_most": "maxItems"}):
+class ParameterContract(
+    msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename={"place": "in", "at_most": "maxItems"}
+):
     """One parameter of one API, as the metadata declares it.
 
     `place` is query, body, header, path or formData. `style` says how a list or an object travels: repeatList and flat
@@ -39,10 +41,10 @@ class Parameter(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename=
     enum: tuple[str, ...] = ()
 
 
-class Api(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class ApiContract(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One API: its parameters by name, the shape of its answer, and the error codes that it lists with their status."""
 
-    parameters: dict[str, Parameter]
+    parameters: dict[str, ParameterContract]
     response: Shape = "any"
     errors: dict[str, int] = {}
     method: tuple[str, ...] = ("post", "get")
@@ -55,7 +57,7 @@ class Product(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     product: str
     version: str
     style: str
-    apis: dict[str, Api]
+    apis: dict[str, ApiContract]
 
 
 @cache
@@ -67,7 +69,7 @@ def products() -> tuple[Product, ...]:
     return tuple(msgspec.json.decode(file.read_bytes(), type=Product) for file in files)
 
 
-def api(product: str, name: str) -> Api:
+def api(product: str, name: str) -> ApiContract:
     """Return the API `name` of `product`, such as vpc. Raise KeyError when it is not vendored."""
     return {one.product: one for one in products()}[product].apis[name]
 

@@ -15,7 +15,7 @@ from typing import Any
 
 import msgspec
 
-from natlab.cloud.contracts import FOLDER, Api, Parameter, Product
+from natlab.cloud.contracts import FOLDER, ApiContract, ParameterContract, Product
 
 
 def facts(document: dict[str, Any]) -> Product:
@@ -45,9 +45,9 @@ def without_prose(schema: Any) -> Any:
     return [without_prose(item) for item in schema] if isinstance(schema, list) else schema
 
 
-def _api(api: Api) -> dict[str, Any]:
-    parameters = {name: _differs(parameter, Parameter()) for name, parameter in api.parameters.items()}
-    return _differs(api, Api({})) | {"parameters": parameters}
+def _api(api: ApiContract) -> dict[str, Any]:
+    parameters = {name: _differs(parameter, ParameterContract()) for name, parameter in api.parameters.items()}
+    return _differs(api, ApiContract({})) | {"parameters": parameters}
 
 
 def _differs(one: msgspec.Struct, usual: msgspec.Struct) -> dict[str, Any]:

@@ -18,14 +18,14 @@ from natlab.cloud.ecs.assistant_answers import (
     result_answer,
 )
 from natlab.cloud.ecs.assistant_commands import Command
-from natlab.cloud.ecs.assistant_runs import HEARTBEAT_S, KEPT, Invocation, Run, Runs
-from natlab.cloud.kernel.context import Context
+from natlab.cloud.ecs.assistant_runs import HEARTBEAT_S, KEPT, CommandInvocation, CommandRun, Runs
+from natlab.cloud.kernel.context import CloudContext
 from natlab.cloud.kernel.errors import ApiError
 from natlab.cloud.kernel.offered import Offer
 from natlab.cloud.kernel.paging import by_token, numbered
 from natlab.cloud.kernel.parameters import Values
 from natlab.cloud.kernel.records import Records
-from natlab.cloud.kernel.rpc import Call, JsonObject
+from natlab.cloud.kernel.rpc import JsonObject, RpcCall
 
 Item = TypeVar("Item")
 MAX_PAGE = 50
@@ -35,7 +35,7 @@ AGENT_VERSION = "2.2.3.857"
 class Assistant:
     """Commands and invocations; `status_of` tells an instance's state, None when there is no such instance."""
 
-    def __init__(self, cloud: Context, status_of: Callable[[str], str | None]) -> None:
+    def __init__(self, cloud: CloudContext, status_of: Callable[[str], str | None]) -> None:
         self._cloud = cloud
         self._status_of = status_of
         self.reset()
@@ -88,7 +88,7 @@ class Assistant:
 
     # ------------------------------------------------------------------ writes
 
-    def _run_command(self, call: Call) -> JsonObject:
+    def _run_command(self, call: RpcCall) -> JsonObject:
         values = call.values
         command = self._new_command(values, kept=values.boolean("KeepCommand"))
 
@@ -101,12 +101,12 @@ class Assistant:
 
         return self._once("RunCommand", values, act)
 
-    def _create_command(self, call: Call) -> JsonObject:
+    def _create_command(self, call: RpcCall) -> JsonObject:
         command = self._new_command(call.values, kept=True)
         self.commands.put(command.id, command)
         return {"CommandId": command.id}
 
-    def _invoke_command(self, call: Call) -> JsonObject:
+    def _invoke_command(self, call: RpcCall) -> JsonObject:
         values = call.values
         command = self.commands.get(values.text("CommandId"))
         if command is None:
@@ -120,7 +120,7 @@ class Assistant:
 
         return self._once("InvokeCommand", values, act)
 
-    def _stop_invocation(self, call: Call) -> JsonObject:
+    def _stop_invocation(self, call: RpcCall) -> JsonObject:
         invocation = self.runs.invocations.get(call.values.text("InvokeId"))
         if invocation is None:
             raise ApiError("InvalidInvokeId.NotFound", "The specified invoke ID does not exist.", 404)
@@ -149,11 +149,11 @@ class Assistant:
         commands.check_definitions(command)
         return replace(command, id=self._cloud.ids.new("c"))
 
-    def _invocation(self, values: Values, command: Command, *, mismatch_status: int) -> Invocation:
+    def _invocation(self, values: Values, command: Command, *, mismatch_status: int) -> CommandInvocation:
         if values.text("RepeatMode", "Once") != "Once" or values.boolean("Timed"):
             raise ApiError("InvalidRepeatMode.NotFound", "The local cloud runs commands once only.", 404)
         now = self._cloud.clock.now()
-        return Invocation(
+        return CommandInvocation(
             id=self._cloud.ids.new("t"),
             command=command,
             parameters=commands.parameters_of(values, command, mismatch_status=mismatch_status),
@@ -161,7 +161,7 @@ class Assistant:
             username=values.text("Username", "root"),
             working_dir=values.text("WorkingDir", command.working_dir) or "/root",
             created=now,
-            runs={name: Run(name, created=now, updated=now) for name in self._targets(values)},
+            runs={name: CommandRun(name, created=now, updated=now) for name in self._targets(values)},
             tags=commands.tags_of(values.structs("Tag")),
         )
 
@@ -199,7 +199,7 @@ class Assistant:
 
     # ------------------------------------------------------------------ reads
 
-    def _describe_commands(self, call: Call) -> JsonObject:
+    def _describe_commands(self, call: RpcCall) -> JsonObject:
         values = call.values
         plain = values.text("ContentEncoding").lower() == "plaintext"
         wanted = {"CommandId": "id", "Name": "name", "Type": "kind"}
@@ -222,7 +222,7 @@ class Assistant:
         """The state of the invocations that a list shows if no state is asked for; "" for all of them (a reading)."""
         return "Running" if self._cloud.readings.is_("invocations", "running-only") else ""
 
-    def _describe_invocations(self, call: Call) -> JsonObject:
+    def _describe_invocations(self, call: RpcCall) -> JsonObject:
         values = call.values
         found = [
             invocation
@@ -237,7 +237,7 @@ class Assistant:
         shown = [invocation_answer(item, values, plain=plain, output=output) for item in page]
         return {"Invocations": {"Invocation": shown}, **paging}
 
-    def _describe_results(self, call: Call) -> JsonObject:
+    def _describe_results(self, call: RpcCall) -> JsonObject:
         values = call.values
         found = [
             (invocation, run)
@@ -251,7 +251,7 @@ class Assistant:
         results = [result_answer(invocation, run, plain=plain) for invocation, run in page]
         return {"Invocation": {"InvocationResults": {"InvocationResult": results}, **paging}}
 
-    def _newest_first(self, call: Call) -> list[Invocation]:
+    def _newest_first(self, call: RpcCall) -> list[CommandInvocation]:
         values = call.values
         return [
             invocation
@@ -262,7 +262,7 @@ class Assistant:
             and _tagged(invocation.tags, values)
         ]
 
-    def _describe_status(self, call: Call) -> JsonObject:
+    def _describe_status(self, call: RpcCall) -> JsonObject:
         instance_ids = call.values.texts("InstanceId")
         for instance_id in instance_ids:
             if self._status_of(instance_id) is None:

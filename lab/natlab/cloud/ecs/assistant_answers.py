@@ -7,7 +7,7 @@ import json
 from collections.abc import Sequence
 
 from natlab.cloud.ecs.assistant_commands import Command
-from natlab.cloud.ecs.assistant_runs import Invocation, Run
+from natlab.cloud.ecs.assistant_runs import CommandInvocation, CommandRun
 from natlab.cloud.kernel.events import utc
 from natlab.cloud.kernel.parameters import Values
 from natlab.cloud.kernel.rpc import JsonObject
@@ -34,7 +34,7 @@ def command_answer(command: Command, invoked: int, *, plain: bool) -> JsonObject
     }
 
 
-def invocation_answer(invocation: Invocation, values: Values, *, plain: bool, output: bool) -> JsonObject:
+def invocation_answer(invocation: CommandInvocation, values: Values, *, plain: bool, output: bool) -> JsonObject:
     """One entry of DescribeInvocations, with the runs on the instance asked for, or on all."""
     command = invocation.command
     instance_id = values.text("InstanceId")
@@ -61,7 +61,7 @@ def invocation_answer(invocation: Invocation, values: Values, *, plain: bool, ou
     }
 
 
-def _instance(run: Run, *, plain: bool, output: bool) -> JsonObject:
+def _instance(run: CommandRun, *, plain: bool, output: bool) -> JsonObject:
     return {
         "InstanceId": run.instance_id,
         "InstanceInvokeStatus": record_status(run),
@@ -81,7 +81,7 @@ def _instance(run: Run, *, plain: bool, output: bool) -> JsonObject:
     }
 
 
-def result_answer(invocation: Invocation, run: Run, *, plain: bool) -> JsonObject:
+def result_answer(invocation: CommandInvocation, run: CommandRun, *, plain: bool) -> JsonObject:
     """One entry of DescribeInvocationResults."""
     return {
         "InvokeId": invocation.id,
@@ -103,15 +103,15 @@ def result_answer(invocation: Invocation, run: Run, *, plain: bool) -> JsonObjec
     }
 
 
-def _exit_code(run: Run) -> JsonObject:
+def _exit_code(run: CommandRun) -> JsonObject:
     return {} if run.exit_code is None else {"ExitCode": run.exit_code}
 
 
-def _output(run: Run, *, plain: bool) -> str:
+def _output(run: CommandRun, *, plain: bool) -> str:
     return run.output.decode("utf-8", "replace") if plain else base64.b64encode(run.output).decode()
 
 
-def record_status(run: Run) -> str:
+def record_status(run: CommandRun) -> str:
     """One run in the older words of InvokeRecordStatus and InstanceInvokeStatus."""
     if run.status in ("Terminated", "Cancelled"):
         return "Stopped"

@@ -14,7 +14,7 @@ from functools import partial
 
 from natlab.cloud.dataplane import CommandResult
 from natlab.cloud.ecs.assistant_commands import Command, filled_in
-from natlab.cloud.kernel.context import Context
+from natlab.cloud.kernel.context import CloudContext
 from natlab.cloud.kernel.records import Records
 
 MAX_OUTPUT = 24 * 1024
@@ -28,7 +28,7 @@ KEPT = 1000
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
+class CommandRun:
     """A command on one instance; moments in seconds since the epoch, 0 for not yet."""
 
     instance_id: str
@@ -50,7 +50,7 @@ class Run:
 
 
 @dataclass(frozen=True, slots=True)
-class Invocation:
+class CommandInvocation:
     """One invocation of a command on some instances."""
 
     id: str
@@ -60,7 +60,7 @@ class Invocation:
     username: str
     working_dir: str
     created: float
-    runs: Mapping[str, Run]
+    runs: Mapping[str, CommandRun]
     tags: tuple[tuple[str, str], ...] = field(default=())
 
     @property
@@ -85,21 +85,21 @@ class Invocation:
 class Runs:
     """All invocations, and the timers that move them on."""
 
-    def __init__(self, cloud: Context, status_of: Callable[[str], str | None]) -> None:
+    def __init__(self, cloud: CloudContext, status_of: Callable[[str], str | None]) -> None:
         self._cloud = cloud
         self._status_of = status_of
-        self.invocations: Records[Invocation] = Records(cloud.clock.now, KEPT)
+        self.invocations: Records[CommandInvocation] = Records(cloud.clock.now, KEPT)
         self._heartbeats: dict[str, float] = {}
         self._last_invoked: dict[str, float] = {}
 
-    def start(self, invocation: Invocation) -> None:
+    def start(self, invocation: CommandInvocation) -> None:
         """Take on a new invocation; every instance goes its own way from here."""
         self.invocations.put(invocation.id, invocation)
         for instance_id in invocation.runs:
             self._last_invoked[instance_id] = invocation.created
             self._later("ecs.assistant.delivery", partial(self._deliver, invocation.id, instance_id))
 
-    def stop(self, invocation: Invocation, instance_ids: list[str]) -> None:
+    def stop(self, invocation: CommandInvocation, instance_ids: list[str]) -> None:
         """StopInvocation: what has not begun is cancelled at once, what runs is told to stop."""
         now = self._cloud.clock.now()
         for instance_id in instance_ids:
@@ -150,11 +150,11 @@ class Runs:
             again_s, lambda: self._deliver(invoke_id, instance_id, waited_s=waited_s + again_s)
         )
 
-    def _abort(self, invoke_id: str, run: Run, code: str, info: str) -> None:
+    def _abort(self, invoke_id: str, run: CommandRun, code: str, info: str) -> None:
         now = self._cloud.clock.now()
         self._put(invoke_id, replace(run, status="Aborted", error_code=code, error_info=info, finished=now))
 
-    def _begin(self, invoke_id: str, run: Run) -> None:
+    def _begin(self, invoke_id: str, run: CommandRun) -> None:
         self.heartbeat(run.instance_id)
         invocation = self.invocations[invoke_id]
         self._put(invoke_id, replace(run, status="Running", started=self._cloud.clock.now()))
@@ -214,10 +214,10 @@ class Runs:
         if run.status == "Stopping":
             self._put(invoke_id, replace(run, status="Terminated", finished=self._cloud.clock.now()))
 
-    def _run(self, invoke_id: str, instance_id: str) -> Run:
+    def _run(self, invoke_id: str, instance_id: str) -> CommandRun:
         return self.invocations[invoke_id].runs[instance_id]
 
-    def _put(self, invoke_id: str, run: Run) -> None:
+    def _put(self, invoke_id: str, run: CommandRun) -> None:
         invocation = self.invocations[invoke_id]
         run = replace(run, updated=self._cloud.clock.now())
         self.invocations.put(invoke_id, replace(invocation, runs={**invocation.runs, run.instance_id: run}))

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from natlab.cloud.kernel.context import Context
+from natlab.cloud.kernel.context import CloudContext
 from natlab.cloud.vpc.networks import Networks
 
 
-class EcsContext(Context, Protocol):
+class EcsContext(CloudContext, Protocol):
     """A cloud with VPCs."""
 
     @property

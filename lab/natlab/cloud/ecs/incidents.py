@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from natlab.cloud.ecs import exceptions
 from natlab.cloud.ecs.machines import Machines
-from natlab.cloud.ecs.models import OPEN_EVENTS, EventStatus, Status, SystemEvent
+from natlab.cloud.ecs.models import OPEN_EVENTS, EventStatus, InstanceStatus, SystemEvent
 from natlab.cloud.kernel.locking import locked
 
 RECYCLING = "Recycling"
@@ -26,7 +26,7 @@ class Ecs(Machines):
         """The host goes dark at once; ECS notices after a while: Stopped, with its StateChange event."""
         self.instance(instance_id)
         self._cloud.substrate.power_off(instance_id, hard=True)
-        self._later(instance_id, "ecs.power_loss.noticed", lambda: self._become(instance_id, Status.STOPPED))
+        self._later(instance_id, "ecs.power_loss.noticed", lambda: self._become(instance_id, InstanceStatus.STOPPED))
 
     @locked
     def reclaim_spot(self, instance_id: str) -> None:
@@ -48,7 +48,7 @@ class Ecs(Machines):
             return
 
         def stopped() -> None:
-            self._become(instance_id, Status.STOPPED)
+            self._become(instance_id, InstanceStatus.STOPPED)
             self._later(instance_id, "ecs.instance.delete", lambda: self.vanish(instance_id))
 
         self._go_down(instance_id, hard=True)
@@ -145,12 +145,12 @@ class Ecs(Machines):
 
         def done() -> None:
             if stops:
-                self._become(instance_id, Status.STOPPED)
+                self._become(instance_id, InstanceStatus.STOPPED)
             else:
                 self._come_up(instance_id)
             self._finish(event_id)
 
-        if self.instance(instance_id).status is Status.RUNNING:
+        if self.instance(instance_id).status is InstanceStatus.RUNNING:
             self._go_down(instance_id, hard=False)
         self._later(instance_id, "ecs.maintenance.duration", done)
 

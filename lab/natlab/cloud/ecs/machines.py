@@ -13,7 +13,15 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from natlab.cloud.ecs import exceptions
-from natlab.cloud.ecs.models import EventStatus, Instance, Interface, SecurityGroup, State, Status, SystemEvent
+from natlab.cloud.ecs.models import (
+    EcsState,
+    EventStatus,
+    Instance,
+    InstanceStatus,
+    Interface,
+    SecurityGroup,
+    SystemEvent,
+)
 from natlab.cloud.kernel.errors import ApiError
 from natlab.cloud.kernel.events import cloud_event, utc
 from natlab.cloud.kernel.locking import locked
@@ -28,7 +36,7 @@ _FIRST_HOST = 10
 class Machines:
     """Instances: setting them up, looking at them, and their ordinary life."""
 
-    def __init__(self, cloud: EcsContext, state: State) -> None:
+    def __init__(self, cloud: EcsContext, state: EcsState) -> None:
         self._cloud = cloud
         self._state = state
 
@@ -59,7 +67,7 @@ class Machines:
         instance = Instance(
             id=cloud.ids.new("i"),
             name=name,
-            status=Status.RUNNING if running else Status.STOPPED,
+            status=InstanceStatus.RUNNING if running else InstanceStatus.STOPPED,
             private_ip=private_ip or self._free_ip(vswitch, network.cidr),
             vswitch_id=vswitch,
             vpc_id=network.vpc_id,
@@ -110,7 +118,7 @@ class Machines:
         found = self._state.instances.get(instance_id)
         if found is None:
             raise ApiError("InvalidInstance.NotExist", "The specified instance does not exist.")
-        if found.status not in (Status.RUNNING, Status.STOPPED):
+        if found.status not in (InstanceStatus.RUNNING, InstanceStatus.STOPPED):
             raise ApiError("IncorrectInstanceStatus", "The status of the instance does not support this.")
 
     def check_can_take_eip(self, instance_id: str) -> None:
@@ -129,30 +137,30 @@ class Machines:
     def start(self, instance_id: str) -> None:
         """StartInstance: Starting, then Running."""
         instance = self.instance(instance_id)
-        if instance.status is not Status.STOPPED:
+        if instance.status is not InstanceStatus.STOPPED:
             raise exceptions.wrong_status()
         if instance.locks:
             raise ApiError("InstanceLockedForSecurity", "The instance is locked.", 403)
-        self._become(instance_id, Status.STARTING)
+        self._become(instance_id, InstanceStatus.STARTING)
         self._later(instance_id, "ecs.instance.start", lambda: self._come_up(instance_id))
 
     @locked
     def stop(self, instance_id: str, *, force: bool = False) -> None:
         """StopInstance: Stopping, then Stopped; already Stopped is no error."""
         instance = self.instance(instance_id)
-        if instance.status is Status.STOPPED:
+        if instance.status is InstanceStatus.STOPPED:
             return
-        if instance.status is not Status.RUNNING:
+        if instance.status is not InstanceStatus.RUNNING:
             raise exceptions.wrong_status()
         self._go_down(instance_id, hard=force)
         latency = "ecs.instance.force_stop" if force else "ecs.instance.stop"
-        self._later(instance_id, latency, lambda: self._become(instance_id, Status.STOPPED))
+        self._later(instance_id, latency, lambda: self._become(instance_id, InstanceStatus.STOPPED))
         self._avoid_maintenance(instance_id)
 
     @locked
     def reboot(self, instance_id: str, *, force: bool = False) -> None:
         """RebootInstance: Stopping, Starting, then Running."""
-        if self.instance(instance_id).status is not Status.RUNNING:
+        if self.instance(instance_id).status is not InstanceStatus.RUNNING:
             raise exceptions.wrong_status()
         self._restart(instance_id, hard=force)
         self._avoid_maintenance(instance_id)
@@ -161,11 +169,11 @@ class Machines:
     def delete(self, instance_id: str, *, force: bool = False) -> None:
         """DeleteInstance: only a Stopped one, or any with `force`; never one that is a next hop."""
         instance = self.instance(instance_id)
-        if instance.status is not Status.STOPPED and not force:
+        if instance.status is not InstanceStatus.STOPPED and not force:
             raise exceptions.wrong_status()
         if self._cloud.vpc.is_next_hop(instance_id) or self._cloud.vpc.is_next_hop(instance.eni_id):
             raise exceptions.used_by_route()
-        if instance.status is not Status.STOPPED:
+        if instance.status is not InstanceStatus.STOPPED:
             self._go_down(instance_id, hard=True)
         self._later(instance_id, "ecs.instance.delete", lambda: self.vanish(instance_id))
 
@@ -188,23 +196,23 @@ class Machines:
 
     def _restart(self, instance_id: str, *, hard: bool) -> None:
         def starting() -> None:
-            self._become(instance_id, Status.STARTING)
+            self._become(instance_id, InstanceStatus.STARTING)
             self._later(instance_id, "ecs.instance.reboot.starting", lambda: self._come_up(instance_id))
 
         self._go_down(instance_id, hard=hard)
         self._later(instance_id, "ecs.instance.reboot.stopping", starting)
 
     def _go_down(self, instance_id: str, *, hard: bool) -> None:
-        self._become(instance_id, Status.STOPPING)
+        self._become(instance_id, InstanceStatus.STOPPING)
         self._cloud.substrate.power_off(instance_id, hard=hard)
 
     def _come_up(self, instance_id: str) -> None:
         now = self._cloud.clock.now()
         self._state.instances.put(instance_id, replace(self.instance(instance_id), started=now, impaired=False))
-        self._become(instance_id, Status.RUNNING)
+        self._become(instance_id, InstanceStatus.RUNNING)
         self._cloud.substrate.power_on(instance_id)
 
-    def _become(self, instance_id: str, status: Status) -> None:
+    def _become(self, instance_id: str, status: InstanceStatus) -> None:
         self._state.instances.put(instance_id, replace(self.instance(instance_id), status=status))
         self._publish_state(instance_id, status.value)
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from natlab.cloud.kernel.records import Records
 
 
-class Status(enum.Enum):
+class InstanceStatus(enum.Enum):
     PENDING = "Pending"
     STARTING = "Starting"
     RUNNING = "Running"
@@ -39,7 +39,7 @@ class Instance:
 
     id: str
     name: str
-    status: Status
+    status: InstanceStatus
     private_ip: str
     vswitch_id: str
     vpc_id: str
@@ -94,7 +94,7 @@ class SecurityGroup:
 
 
 @dataclass
-class State:
+class EcsState:
     """All tables of the product; mutable, touched under the cloud's lock."""
 
     now: Callable[[], float]

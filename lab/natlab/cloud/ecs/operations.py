@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, TypeVar
 
 from natlab.cloud.ecs import exceptions
 from natlab.cloud.ecs.incidents import Ecs
-from natlab.cloud.ecs.models import OPEN_EVENTS, Instance, State, Status
-from natlab.cloud.ecs.responses import Renderer, health_of
+from natlab.cloud.ecs.models import OPEN_EVENTS, EcsState, Instance, InstanceStatus
+from natlab.cloud.ecs.responses import EcsRenderer, health_of
 from natlab.cloud.kernel.errors import ApiError
 from natlab.cloud.kernel.paging import by_token, numbered
-from natlab.cloud.kernel.rpc import Call, JsonObject
+from natlab.cloud.kernel.rpc import JsonObject, RpcCall
 from natlab.cloud.vpc.models import Eip
 
 if TYPE_CHECKING:
@@ -36,21 +36,21 @@ _SIMULATED_KINDS = frozenset(
 _DEFAULT_ZONES = ("h", "i", "j", "k")
 
 
-class Handlers:
+class EcsHandlers:
     """One method per operation."""
 
-    def __init__(self, cloud: EcsContext, state: State, ecs: Ecs) -> None:
+    def __init__(self, cloud: EcsContext, state: EcsState, ecs: Ecs) -> None:
         self._cloud = cloud
         self._state = state
         self._ecs = ecs
 
-    def _render(self, call: Call) -> Renderer:
-        return Renderer(self._state, self._cloud.region, self._cloud.account_id, call.as_of)
+    def _render(self, call: RpcCall) -> EcsRenderer:
+        return EcsRenderer(self._state, self._cloud.region, self._cloud.account_id, call.as_of)
 
-    def _eip(self, call: Call, instance: Instance) -> Eip | None:
+    def _eip(self, call: RpcCall, instance: Instance) -> Eip | None:
         return self._cloud.vpc.addresses.eip_of(instance.id, call.as_of)
 
-    def _instance(self, call: Call, instance_id: str) -> Instance:
+    def _instance(self, call: RpcCall, instance_id: str) -> Instance:
         found = self._state.instances.as_of(call.as_of).get(instance_id)
         if found is None:
             raise exceptions.no_such_instance()
@@ -58,11 +58,11 @@ class Handlers:
 
     # -------------------------------------------------------------------- reading instances
 
-    def describe_instances(self, call: Call) -> JsonObject:
+    def describe_instances(self, call: RpcCall) -> JsonObject:
         values = call.values
         ids = values.json_texts("InstanceIds")
         addresses = values.json_texts("PrivateIpAddresses")
-        if values.text("Status") not in ("", *(status.value for status in Status)):
+        if values.text("Status") not in ("", *(status.value for status in InstanceStatus)):
             raise ApiError("InvalidStatus.NotFound", "The specified Status does not exist.", 404)
         tags = {_key(tag): tag.get("Value", tag.get("value")) for tag in values.structs("Tag")}
         render = self._render(call)
@@ -89,13 +89,13 @@ class Handlers:
         rendered = [render.instance(instance, self._eip(call, instance)) for instance in page]
         return {**about, "Instances": {"Instance": rendered}}
 
-    def describe_instance_status(self, call: Call) -> JsonObject:
+    def describe_instance_status(self, call: RpcCall) -> JsonObject:
         found = self._selected(call)
         page, about = numbered(found, call.values)
         statuses = [{"InstanceId": instance.id, "Status": instance.status.value} for instance in page]
         return {**about, "InstanceStatuses": {"InstanceStatus": statuses}}
 
-    def describe_instances_full_status(self, call: Call) -> JsonObject:
+    def describe_instances_full_status(self, call: RpcCall) -> JsonObject:
         values = call.values
         kinds = set(values.texts("InstanceEventType"))
         if values.text("EventType"):
@@ -121,7 +121,7 @@ class Handlers:
         rendered = [render.full_status(instance) for instance in page]
         return {**about, "InstanceFullStatusSet": {"InstanceFullStatusType": rendered}}
 
-    def _selected(self, call: Call) -> list[Instance]:
+    def _selected(self, call: RpcCall) -> list[Instance]:
         ids = set(call.values.texts("InstanceId"))
         return [
             instance
@@ -129,46 +129,46 @@ class Handlers:
             if (not ids or instance.id in ids) and call.values.text("ZoneId") in ("", instance.zone)
         ]
 
-    def describe_instance_attribute(self, call: Call) -> JsonObject:
+    def describe_instance_attribute(self, call: RpcCall) -> JsonObject:
         instance = self._instance(call, call.values.text("InstanceId"))
         return self._render(call).instance_attribute(instance, self._eip(call, instance))
 
     # -------------------------------------------------------------------- changing instances
 
-    def start_instance(self, call: Call) -> JsonObject:
+    def start_instance(self, call: RpcCall) -> JsonObject:
         self._ecs.start(call.values.text("InstanceId"))
         return {}
 
-    def stop_instance(self, call: Call) -> JsonObject:
+    def stop_instance(self, call: RpcCall) -> JsonObject:
         self._ecs.stop(call.values.text("InstanceId"), force=call.values.boolean("ForceStop"))
         return {}
 
-    def reboot_instance(self, call: Call) -> JsonObject:
+    def reboot_instance(self, call: RpcCall) -> JsonObject:
         self._ecs.reboot(call.values.text("InstanceId"), force=call.values.boolean("ForceStop"))
         return {}
 
-    def delete_instance(self, call: Call) -> JsonObject:
+    def delete_instance(self, call: RpcCall) -> JsonObject:
         force = call.values.boolean("Force") or call.values.boolean("ForceStop")
         self._ecs.delete(call.values.text("InstanceId"), force=force)
         return {}
 
-    def start_instances(self, call: Call) -> JsonObject:
+    def start_instances(self, call: RpcCall) -> JsonObject:
         return self._batch(call, self._ecs.start)
 
-    def stop_instances(self, call: Call) -> JsonObject:
+    def stop_instances(self, call: RpcCall) -> JsonObject:
         force = call.values.boolean("ForceStop")
         return self._batch(call, lambda instance_id: self._ecs.stop(instance_id, force=force))
 
-    def reboot_instances(self, call: Call) -> JsonObject:
+    def reboot_instances(self, call: RpcCall) -> JsonObject:
         force = call.values.boolean("ForceReboot")
         return self._batch(call, lambda instance_id: self._ecs.reboot(instance_id, force=force))
 
-    def delete_instances(self, call: Call) -> JsonObject:
+    def delete_instances(self, call: RpcCall) -> JsonObject:
         force = call.values.boolean("Force") or call.values.boolean("ForceStop")
         self._batch(call, lambda instance_id: self._ecs.delete(instance_id, force=force), all_or_none=True)
         return {}
 
-    def _batch(self, call: Call, action: Callable[[str], None], *, all_or_none: bool = False) -> JsonObject:
+    def _batch(self, call: RpcCall, action: Callable[[str], None], *, all_or_none: bool = False) -> JsonObject:
         ids = call.values.texts("InstanceId")
         before = {instance_id: self._ecs.instance(instance_id).status.value for instance_id in ids}
         if call.values.boolean("DryRun"):
@@ -195,7 +195,7 @@ class Handlers:
 
     # -------------------------------------------------------------------- interfaces and groups
 
-    def describe_network_interfaces(self, call: Call) -> JsonObject:
+    def describe_network_interfaces(self, call: RpcCall) -> JsonObject:
         values = call.values
         ids = set(values.texts("NetworkInterfaceId"))
         instances = self._state.instances.as_of(call.as_of)
@@ -219,7 +219,7 @@ class Handlers:
         ]
         return {**about, "NetworkInterfaceSets": {"NetworkInterfaceSet": rendered}}
 
-    def modify_network_interface_attribute(self, call: Call) -> JsonObject:
+    def modify_network_interface_attribute(self, call: RpcCall) -> JsonObject:
         values = call.values
         interface = self._state.interfaces.get(values.text("NetworkInterfaceId"))
         if interface is None:
@@ -235,7 +235,7 @@ class Handlers:
         )
         return {}
 
-    def describe_security_groups(self, call: Call) -> JsonObject:
+    def describe_security_groups(self, call: RpcCall) -> JsonObject:
         values = call.values
         ids = values.json_texts("SecurityGroupIds")
         found = [
@@ -251,7 +251,7 @@ class Handlers:
         groups = [render.group(group) for group in page]
         return {**about, "RegionId": self._cloud.region, "SecurityGroups": {"SecurityGroup": groups}}
 
-    def describe_security_group_attribute(self, call: Call) -> JsonObject:
+    def describe_security_group_attribute(self, call: RpcCall) -> JsonObject:
         group = self._state.groups.as_of(call.as_of).get(call.values.text("SecurityGroupId"))
         if group is None:
             raise ApiError("InvalidSecurityGroupId.NotFound", "The specified SecurityGroupId does not exist.", 404)
@@ -259,7 +259,7 @@ class Handlers:
 
     # -------------------------------------------------------------------- places
 
-    def describe_regions(self, call: Call) -> JsonObject:
+    def describe_regions(self, call: RpcCall) -> JsonObject:
         region = self._cloud.region
         one = {
             "RegionId": region,
@@ -269,7 +269,7 @@ class Handlers:
         }
         return {"Regions": {"Region": [one]}}
 
-    def describe_zones(self, call: Call) -> JsonObject:
+    def describe_zones(self, call: RpcCall) -> JsonObject:
         region = self._cloud.region
         zones = sorted({f"{region}-{letter}" for letter in _DEFAULT_ZONES}.union(self._cloud.vpc.zones()))
         rendered = [{"ZoneId": zone, "LocalName": zone, "ZoneType": "AvailabilityZone"} for zone in zones]
@@ -277,7 +277,7 @@ class Handlers:
 
     # -------------------------------------------------------------------- simulated events
 
-    def create_simulated_system_events(self, call: Call) -> JsonObject:
+    def create_simulated_system_events(self, call: RpcCall) -> JsonObject:
         values = call.values
         if values.text("EventType") not in _SIMULATED_KINDS:
             raise ApiError("InvalidParameter", "The specified EventType is not valid.", 403)
@@ -296,7 +296,7 @@ class Handlers:
         ]
         return {"EventIdSet": {"EventId": created}}
 
-    def cancel_simulated_system_events(self, call: Call) -> JsonObject:
+    def cancel_simulated_system_events(self, call: RpcCall) -> JsonObject:
         ids = call.values.texts("EventId")
         for event_id in ids:
             event = self._state.events.get(event_id)
@@ -310,7 +310,7 @@ class Handlers:
 
     # -------------------------------------------------------------------- tags
 
-    def list_tag_resources(self, call: Call) -> JsonObject:
+    def list_tag_resources(self, call: RpcCall) -> JsonObject:
         values = call.values
         kind = values.text("ResourceType")
         ids, wanted = set(values.texts("ResourceId")), values.structs("Tag")
@@ -327,7 +327,7 @@ class Handlers:
         page, token = by_token(found, values.text("NextToken"), 50, "Invalid.NextToken")
         return {"NextToken": token, "TagResources": {"TagResource": page}}
 
-    def tag_resources(self, call: Call) -> JsonObject:
+    def tag_resources(self, call: RpcCall) -> JsonObject:
         new = {tag.get("Key", ""): tag.get("Value", "") for tag in call.values.structs("Tag")}
         if "" in new or any(key.startswith(("aliyun", "acs:")) for key in new):
             raise ApiError("InvalidTagKey.Malformed", "The specified tag key is not valid.")
@@ -335,7 +335,7 @@ class Handlers:
             self._state.tags.put(resource_id, {**self._state.tags.get(resource_id, {}), **new})
         return {}
 
-    def untag_resources(self, call: Call) -> JsonObject:
+    def untag_resources(self, call: RpcCall) -> JsonObject:
         keys = set(call.values.texts("TagKey"))
         for resource_id in self._taggable(call):
             old = self._state.tags.get(resource_id, {})
@@ -344,7 +344,7 @@ class Handlers:
             self._state.tags.put(resource_id, kept)
         return {}
 
-    def _taggable(self, call: Call) -> list[str]:
+    def _taggable(self, call: RpcCall) -> list[str]:
         kind = call.values.text("ResourceType")
         tables: dict[str, Container[str]] = {
             "instance": self._state.instances,
@@ -360,7 +360,7 @@ class Handlers:
 
 
 def _either_paging(
-    call: Call, items: Sequence[Item], invalid_code: str = "InvalidNextToken"
+    call: RpcCall, items: Sequence[Item], invalid_code: str = "InvalidNextToken"
 ) -> tuple[list[Item], JsonObject]:
     """MaxResults and NextToken when either is given, else PageNumber and PageSize."""
     values = call.values

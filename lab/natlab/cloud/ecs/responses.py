@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from natlab.cloud.ecs.models import (
     OPEN_EVENTS,
+    EcsState,
     EventStatus,
     Instance,
+    InstanceStatus,
     Interface,
     SecurityGroup,
-    State,
-    Status,
     SystemEvent,
 )
 from natlab.cloud.kernel.events import utc, utc_minutes
@@ -21,11 +21,11 @@ from natlab.cloud.kernel.rpc import JsonObject
 from natlab.cloud.vpc.models import Eip
 
 _STATUS_CODES = {
-    Status.PENDING: 0,
-    Status.RUNNING: 1,
-    Status.STARTING: 2,
-    Status.STOPPING: 3,
-    Status.STOPPED: 4,
+    InstanceStatus.PENDING: 0,
+    InstanceStatus.RUNNING: 1,
+    InstanceStatus.STARTING: 2,
+    InstanceStatus.STOPPING: 3,
+    InstanceStatus.STOPPED: 4,
 }
 _EVENT_CODES = {
     EventStatus.SCHEDULED: 24,
@@ -40,10 +40,10 @@ _HEALTH_CODES = {"Ok": 0, "Maintaining": 128, "Impaired": 192}
 _BANDWIDTH_MBPS = 100
 
 
-class Renderer:
+class EcsRenderer:
     """Renders records as they were at `as_of` (None: as they are)."""
 
-    def __init__(self, state: State, region: str, account_id: str, as_of: float | None) -> None:
+    def __init__(self, state: EcsState, region: str, account_id: str, as_of: float | None) -> None:
         self.state = state
         self.region = region
         self.owner = account_id
@@ -116,7 +116,7 @@ class Renderer:
             "CreationTime": utc_minutes(instance.created),
             "ExpiredTime": "2099-12-31T15:59Z",
             "SerialNumber": instance.id,
-            "StoppedMode": "Not-applicable" if instance.status is not Status.STOPPED else "KeepCharging",
+            "StoppedMode": "Not-applicable" if instance.status is not InstanceStatus.STOPPED else "KeepCharging",
             "VlanId": "",
             "ClusterId": "",
             "CreditSpecification": "",

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 from natlab.cloud.ecs.arns import with_resources
 from natlab.cloud.ecs.assistant import Assistant
 from natlab.cloud.ecs.incidents import Ecs
-from natlab.cloud.ecs.models import State
-from natlab.cloud.ecs.operations import Handlers
+from natlab.cloud.ecs.models import EcsState
+from natlab.cloud.ecs.operations import EcsHandlers
 from natlab.cloud.kernel.offered import Offer, offered
 from natlab.cloud.kernel.rpc import RpcService
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 VERSION = "2014-05-26"
 
 
-def _instances(do: Handlers) -> Mapping[str, Offer]:
+def _instances(do: EcsHandlers) -> Mapping[str, Offer]:
     return {
         "DescribeInstances": Offer(
             do.describe_instances,
@@ -67,7 +67,7 @@ def _instances(do: Handlers) -> Mapping[str, Offer]:
     }
 
 
-def _surroundings(do: Handlers) -> Mapping[str, Offer]:
+def _surroundings(do: EcsHandlers) -> Mapping[str, Offer]:
     return {
         "DescribeNetworkInterfaces": Offer(
             do.describe_network_interfaces,
@@ -122,9 +122,9 @@ def _surroundings(do: Handlers) -> Mapping[str, Offer]:
     }
 
 
-def service(cloud: EcsContext, state: State, ecs: Ecs, assistant: Assistant) -> RpcService:
+def service(cloud: EcsContext, state: EcsState, ecs: Ecs, assistant: Assistant) -> RpcService:
     """The product as the server sees it."""
-    handlers = Handlers(cloud, state, ecs)
+    handlers = EcsHandlers(cloud, state, ecs)
     offers = {**_instances(handlers), **_surroundings(handlers), **assistant.offers}
     operations = with_resources(offered("ecs", offers))
 

@@ -18,11 +18,11 @@ from natlab.cloud.eventbridge.pattern import MOST_EXPRESSIONS, Pattern, PatternE
 from natlab.cloud.eventbridge.transform import FORMS
 from natlab.cloud.kernel.errors import ApiError
 from natlab.cloud.kernel.offered import Offer, offered
-from natlab.cloud.kernel.rpc import Call, JsonObject, RpcService, rpc_error
+from natlab.cloud.kernel.rpc import JsonObject, RpcCall, RpcService, rpc_error
 from natlab.cloud.kernel.wire import Request, Response
 
 if TYPE_CHECKING:
-    from natlab.cloud.kernel.context import Context
+    from natlab.cloud.kernel.context import CloudContext
 
 _Row = TypeVar("_Row")
 _MOST_TARGETS: Final = 5
@@ -32,7 +32,7 @@ _ANSWERED: Final = 200
 class EventBridge(RpcService):
     """The product; the bus itself is `bus`."""
 
-    def __init__(self, cloud: Context, bus: Bus) -> None:
+    def __init__(self, cloud: CloudContext, bus: Bus) -> None:
         offers = {
             "CreateRule": Offer(self._create_rule, "Description EventTargets Status", writes=True),
             "UpdateRule": Offer(self._update_rule, "Description Status", writes=True),
@@ -65,7 +65,7 @@ class EventBridge(RpcService):
     def reset(self) -> None:
         self.bus.reset()
 
-    def _create_rule(self, call: Call) -> JsonObject:
+    def _create_rule(self, call: RpcCall) -> JsonObject:
         self._check_bus(call)
         name = call.values.text("RuleName")
         if self.bus.rule(name) is not None:
@@ -87,7 +87,7 @@ class EventBridge(RpcService):
         )
         return responses.success({"RuleARN": self._arn(name)})
 
-    def _update_rule(self, call: Call) -> JsonObject:
+    def _update_rule(self, call: RpcCall) -> JsonObject:
         rule = self._rule(call)
         text = call.values.text("FilterPattern")
         self.bus.put_rule(
@@ -101,23 +101,23 @@ class EventBridge(RpcService):
         )
         return responses.success(data=True)
 
-    def _get_rule(self, call: Call) -> JsonObject:
+    def _get_rule(self, call: RpcCall) -> JsonObject:
         rule = self._rule(call)
         return responses.success(responses.rule(rule, self._arn(rule.name)))
 
-    def _delete_rule(self, call: Call) -> JsonObject:
+    def _delete_rule(self, call: RpcCall) -> JsonObject:
         self.bus.remove_rule(self._rule(call).name)
         return responses.success()
 
-    def _enable_rule(self, call: Call) -> JsonObject:
+    def _enable_rule(self, call: RpcCall) -> JsonObject:
         self.bus.put_rule(dataclasses.replace(self._rule(call), enabled=True))
         return responses.success()
 
-    def _disable_rule(self, call: Call) -> JsonObject:
+    def _disable_rule(self, call: RpcCall) -> JsonObject:
         self.bus.put_rule(dataclasses.replace(self._rule(call), enabled=False))
         return responses.success()
 
-    def _list_rules(self, call: Call) -> JsonObject:
+    def _list_rules(self, call: RpcCall) -> JsonObject:
         self._check_bus(call)
         prefix = call.values.text("RuleNamePrefix")
         rules = sorted((rule for rule in self.bus if rule.name.startswith(prefix)), key=lambda rule: rule.name)
@@ -125,7 +125,7 @@ class EventBridge(RpcService):
         rows = [responses.rule_row(rule, self._arn(rule.name)) for rule in page]
         return responses.success({"Rules": rows, "Total": len(rules), **token})
 
-    def _put_targets(self, call: Call) -> JsonObject:
+    def _put_targets(self, call: RpcCall) -> JsonObject:
         rule = self._rule(call)
         targets = [_target(each) for each in _objects(call.values.json("Targets"), "Targets")]
         known = {target.target_id for target in (*rule.targets, *targets)}
@@ -134,7 +134,7 @@ class EventBridge(RpcService):
             self.bus.put_target(rule.name, target)
         return responses.success({"ErrorEntriesCount": 0, "ErrorEntries": []})
 
-    def _delete_targets(self, call: Call) -> JsonObject:
+    def _delete_targets(self, call: RpcCall) -> JsonObject:
         rule = self._rule(call)
         ids = call.values.json("TargetIds")
         wanted = ids if isinstance(ids, list) else [target.target_id for target in rule.targets]
@@ -142,7 +142,7 @@ class EventBridge(RpcService):
         errors = [responses.error_entry(str(each)) for each in missing]
         return responses.success({"ErrorEntriesCount": len(errors), "ErrorEntries": errors})
 
-    def _list_targets(self, call: Call) -> JsonObject:
+    def _list_targets(self, call: RpcCall) -> JsonObject:
         name, arn = call.values.text("RuleName"), call.values.text("Arn")
         if name:
             self._rule(call)
@@ -155,7 +155,7 @@ class EventBridge(RpcService):
         page, token = _page(rows, call)
         return responses.success({"Targets": page, "Total": len(rows), **token})
 
-    def _test_pattern(self, call: Call) -> JsonObject:
+    def _test_pattern(self, call: RpcCall) -> JsonObject:
         pattern = _pattern(call.values.text("EventPattern"))
         most = pattern.most_expressions
         if most > MOST_EXPRESSIONS and self._cloud.readings.is_("pattern-expressions", "five"):
@@ -167,12 +167,12 @@ class EventBridge(RpcService):
             raise _refused("InvalidEvent", f"The event is not a CloudEvents object: {error}") from error
         return responses.success({"Result": pattern.matches(event)})
 
-    def _check_bus(self, call: Call) -> None:
+    def _check_bus(self, call: RpcCall) -> None:
         name = call.values.text("EventBusName", DEFAULT_BUS)
         if name != DEFAULT_BUS:
             raise _refused("EventBusNotExist", f"The event bus [{name}] not existed!")
 
-    def _rule(self, call: Call) -> Rule:
+    def _rule(self, call: RpcCall) -> Rule:
         self._check_bus(call)
         name = call.values.text("RuleName")
         rule = self.bus.rule(name)
@@ -196,7 +196,7 @@ def _pattern(text: str) -> Pattern:
         raise _refused("InvalidEventPattern", f"The event pattern is invalid: {error}") from error
 
 
-def _status(call: Call, *, default: bool) -> bool:
+def _status(call: RpcCall, *, default: bool) -> bool:
     status = call.values.text("Status")
     if status not in ("", "ENABLE", "DISABLE"):
         raise _refused("InvalidArgument", "Status must be ENABLE or DISABLE.")
@@ -248,7 +248,7 @@ def _check_count(targets: tuple[object, ...]) -> None:
         raise _refused("EventRuleTargetCountExceedLimit", "The count of event targets exceeds the limit 5.")
 
 
-def _page(rows: Sequence[_Row], call: Call) -> tuple[list[_Row], dict[str, str]]:
+def _page(rows: Sequence[_Row], call: RpcCall) -> tuple[list[_Row], dict[str, str]]:
     start = int(call.values.text("NextToken") or 0) if call.values.text("NextToken").isdecimal() else 0
     end = start + call.values.integer("Limit", 100)
     return list(rows[start:end]), ({"NextToken": str(end)} if end < len(rows) else {})

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from typing import Final
 
 from natlab.cloud.fc import exceptions
-from natlab.cloud.fc.models import AsyncConfig, Function, Invocation, Status
+from natlab.cloud.fc.models import AsyncConfig, Function, Invocation, InvocationStatus
 from natlab.cloud.kernel.clock import Clock
 from natlab.cloud.kernel.errors import ApiError
 from natlab.cloud.kernel.latencies import Latencies
@@ -54,7 +54,7 @@ class AsyncQueue:
     def stop(self, invocation: Invocation) -> None:
         """Give a request up that waits; one that runs is not interrupted."""
         if invocation in self._waiting.get(invocation.function, ()):
-            self._finish(invocation, Status.STOPPED, "")
+            self._finish(invocation, InvocationStatus.STOPPED, "")
 
     def reset(self) -> None:
         self.configs.clear()
@@ -71,10 +71,10 @@ class AsyncQueue:
         config = self.configs.get(invocation.function, _DEFAULT)
         function = self._find(invocation.function)
         if function is None:
-            self._finish(invocation, Status.INVALID, "FunctionNotFound")
+            self._finish(invocation, InvocationStatus.INVALID, "FunctionNotFound")
             return
         if self._clock.now() - invocation.received > config.max_age_s:
-            self._finish(invocation, Status.EXPIRED, "EventAgeExceeded")
+            self._finish(invocation, InvocationStatus.EXPIRED, "EventAgeExceeded")
             return
         waiting.remove(invocation)
         try:
@@ -91,18 +91,18 @@ class AsyncQueue:
         return min(longest, first * 2.0 ** min(invocation.throttled - 1, 30))
 
     def _ended(self, invocation: Invocation) -> None:
-        if invocation.status is Status.STOPPED:
+        if invocation.status is InvocationStatus.STOPPED:
             return
         config = self.configs.get(invocation.function, _DEFAULT)
         if invocation.error_type and invocation.attempts <= config.max_retries:
-            invocation.status, invocation.finished = Status.RETRYING, None
+            invocation.status, invocation.finished = InvocationStatus.RETRYING, None
             first = self._latencies.of("fc.async.error_retry")
             longest = self._latencies.of("fc.async.longest_retry")
             self._wait(invocation, min(longest, first * 2.0 ** (invocation.attempts - 1)))
             return
         self._report(invocation, invocation.error_type)
 
-    def _finish(self, invocation: Invocation, status: Status, condition: str) -> None:
+    def _finish(self, invocation: Invocation, status: InvocationStatus, condition: str) -> None:
         """End a request that never came to run, or will not again."""
         self._waiting[invocation.function].remove(invocation)
         invocation.status = status

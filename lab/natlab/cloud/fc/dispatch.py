@@ -14,12 +14,12 @@ from typing import Final
 
 from natlab.cloud.fc import exceptions
 from natlab.cloud.fc.logs import Logs
-from natlab.cloud.fc.models import Function, Invocation, Status
+from natlab.cloud.fc.models import Function, Invocation, InvocationStatus
 from natlab.cloud.fc.rights import SERVICE, Rights
 from natlab.cloud.fc.runtime.environment import credential_variables
-from natlab.cloud.fc.runtime.instances import Instance, InstanceSpec, Job, Outcome, Runtime
-from natlab.cloud.kernel.clock import Timer
-from natlab.cloud.kernel.context import Context
+from natlab.cloud.fc.runtime.instances import FunctionInstance, InstanceSpec, InvocationJob, JobOutcome, Runtime
+from natlab.cloud.kernel.clock import ScheduledAction
+from natlab.cloud.kernel.context import CloudContext
 
 ACCOUNT_LIMIT: Final = 100
 """Instances at a time of one account in one region (FC's default quota for on-demand instances)."""
@@ -37,17 +37,17 @@ class Running:
 
     instance_id: str
     function: Function
-    instance: Instance
+    instance: FunctionInstance
     created: float
     busy: bool = True
     served: int = 0
     credentials: Mapping[str, str] | None = None
     """Variables with the first credentials, where a warm instance keeps them: a reading."""
-    idle_timer: Timer | None = None
+    idle_timer: ScheduledAction | None = None
 
 
 @dataclass(slots=True)
-class _Attempt:
+class _Waiting:
     invocation: Invocation
     done: Callable[[], None]
 
@@ -57,7 +57,7 @@ class Dispatcher:
 
     def __init__(
         self,
-        cloud: Context,
+        cloud: CloudContext,
         runtime: Runtime,
         logs: Logs,
         locked: Callable[[Callable[[], None]], None],
@@ -77,7 +77,7 @@ class Dispatcher:
         self._logs = logs
         self._locked = locked
         self._running: dict[str, Running] = {}
-        self._under_way: dict[str, _Attempt] = {}
+        self._under_way: dict[str, _Waiting] = {}
         """By instance id: what each busy instance works on."""
         self._numbers = itertools.count(1)
 
@@ -97,7 +97,7 @@ class Dispatcher:
         self._check_limits(function)
         clock = self._cloud.clock
         invocation.attempts += 1
-        invocation.status = Status.RUNNING
+        invocation.status = InvocationStatus.RUNNING
         invocation.started = clock.now()
         warm = self._warm(function)
         running = warm or self._new(function)
@@ -107,7 +107,7 @@ class Dispatcher:
             running.idle_timer.cancel()
         invocation.cold = warm is None
         invocation.instance_id = running.instance_id
-        attempt = self._under_way[running.instance_id] = _Attempt(invocation, done)
+        attempt = self._under_way[running.instance_id] = _Waiting(invocation, done)
         self._tell(invocation)
         delay_s = 0.0 if warm else self._cloud.latencies.of("fc.cold_start.platform")
         if delay_s > 0.0:
@@ -130,7 +130,7 @@ class Dispatcher:
             del self._running[running.instance_id]
             running.instance.kill()
             if attempt is not None:
-                attempt.invocation.status = Status.STOPPED
+                attempt.invocation.status = InvocationStatus.STOPPED
                 attempt.invocation.finished = self._cloud.clock.now()
                 attempt.done()
 
@@ -159,7 +159,7 @@ class Dispatcher:
         self._running[instance_id] = running
         return running
 
-    def _send(self, running: Running, attempt: _Attempt) -> None:
+    def _send(self, running: Running, attempt: _Waiting) -> None:
         if self._under_way.get(running.instance_id) is not attempt:
             return  # ended while the instance was being prepared
         function, invocation = running.function, attempt.invocation
@@ -167,7 +167,7 @@ class Dispatcher:
             problem = f"the role of the function is not authorized to perform '{lacking}', so it cannot enter the VPC"
             body = json.dumps({"errorMessage": problem, "errorType": "AccessDenied"}).encode()
             running.instance.kill()
-            self._locked(lambda: self._ended(running, attempt, Outcome(body, "AccessDenied", ended=True)))
+            self._locked(lambda: self._ended(running, attempt, JobOutcome(body, "AccessDenied", ended=True)))
             return
         credentials = None
         if function.role:
@@ -178,10 +178,10 @@ class Dispatcher:
         if self._cloud.readings.is_("warm-credentials", "kept"):
             running.credentials = running.credentials or variables
             variables = dict(running.credentials)
-        job = Job(invocation.request_id, invocation.payload, function.timeout_s, variables)
+        job = InvocationJob(invocation.request_id, invocation.payload, function.timeout_s, variables)
         running.instance.invoke(job, lambda outcome: self._locked(lambda: self._ended(running, attempt, outcome)))
 
-    def _ended(self, running: Running, attempt: _Attempt, outcome: Outcome) -> None:
+    def _ended(self, running: Running, attempt: _Waiting, outcome: JobOutcome) -> None:
         if self._under_way.get(running.instance_id) is not attempt:
             return
         del self._under_way[running.instance_id]
@@ -198,9 +198,9 @@ class Dispatcher:
         for observer in self.observers:
             observer(invocation)
 
-    def _record(self, function: Function, invocation: Invocation, outcome: Outcome) -> None:
+    def _record(self, function: Function, invocation: Invocation, outcome: JobOutcome) -> None:
         now = self._cloud.clock.now()
-        invocation.status = Status.FAILED if outcome.error_type else Status.SUCCEEDED
+        invocation.status = InvocationStatus.FAILED if outcome.error_type else InvocationStatus.SUCCEEDED
         invocation.finished = now
         invocation.result = outcome.body
         invocation.error_type = outcome.error_type

@@ -23,13 +23,13 @@ from natlab.cloud.fc import exceptions, triggers, validation
 from natlab.cloud.fc.asynchronous import PAYLOAD_LIMIT, AsyncQueue
 from natlab.cloud.fc.dispatch import Dispatcher, Running
 from natlab.cloud.fc.logs import LogEntry, Logs
-from natlab.cloud.fc.models import AsyncConfig, EventBridgeConfig, Function, Invocation, Status, Trigger
+from natlab.cloud.fc.models import AsyncConfig, EventBridgeConfig, Function, Invocation, InvocationStatus, Trigger
 from natlab.cloud.fc.rights import SERVICE
 from natlab.cloud.fc.runtime.instances import Runtime
 from natlab.cloud.fc.timers import Timers, timer_event
 from natlab.cloud.kernel.accounts import Principal
 from natlab.cloud.kernel.clock import VirtualClock
-from natlab.cloud.kernel.context import Context
+from natlab.cloud.kernel.context import CloudContext
 from natlab.cloud.kernel.errors import ApiError
 
 SYNC_PAYLOAD_LIMIT: Final = 32 * 1024 * 1024
@@ -52,7 +52,7 @@ class Places:
 class FunctionCompute:
     """All functions of the account; `runtime` decides what an instance is."""
 
-    def __init__(self, cloud: Context, lock: threading.RLock, bus: Bus, runtime: Runtime, places: Places) -> None:
+    def __init__(self, cloud: CloudContext, lock: threading.RLock, bus: Bus, runtime: Runtime, places: Places) -> None:
         self._cloud = cloud
         self._places = places
         self._lock = lock
@@ -441,7 +441,9 @@ class FunctionCompute:
 
     def _invocation(self, name: str, payload: bytes, request_id: str, source: str, *, asynchronous: bool) -> Invocation:
         given = request_id or self._cloud.ids.uuid("fc.request").lower()
-        return Invocation(given, name, payload, source, asynchronous, self._cloud.clock.now(), Status.ENQUEUED)
+        return Invocation(
+            given, name, payload, source, asynchronous, self._cloud.clock.now(), InvocationStatus.ENQUEUED
+        )
 
     def _under_lock(self, action: Callable[[], None]) -> None:
         with self._changed:

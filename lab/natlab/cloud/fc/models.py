@@ -31,7 +31,7 @@ class Hook:
 
 
 @dataclass(frozen=True, slots=True)
-class Vpc:
+class VpcConfig:
     """The VPC side of a function; its instances sit in the first vSwitch."""
 
     vpc_id: str
@@ -51,7 +51,7 @@ class Function:
     timeout_s: int = 3
     environment: Mapping[str, str] = field(default_factory=dict)
     role: str = ""
-    vpc: Vpc | None = None
+    vpc: VpcConfig | None = None
     internet_access: bool = True
     initializer: Hook | None = None
     pre_stop: Hook | None = None
@@ -132,7 +132,7 @@ class AsyncConfig:
     modified: float = 0.0
 
 
-class Status(enum.Enum):
+class InvocationStatus(enum.Enum):
     """Where an invocation is; the words are those of FC's asynchronous tasks."""
 
     ENQUEUED = "Enqueued"
@@ -156,7 +156,7 @@ class Invocation:
     """api, timer:NAME, event:RULE, destination:FUNCTION"""
     asynchronous: bool
     received: float
-    status: Status = Status.ENQUEUED
+    status: InvocationStatus = InvocationStatus.ENQUEUED
     started: float | None = None
     finished: float | None = None
     attempts: int = 0
@@ -176,4 +176,4 @@ class Invocation:
 
     @property
     def ok(self) -> bool:
-        return self.status is Status.SUCCEEDED
+        return self.status is InvocationStatus.SUCCEEDED

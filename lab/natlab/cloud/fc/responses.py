@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from natlab.cloud.fc.dispatch import Running
-from natlab.cloud.fc.models import AsyncConfig, Function, Hook, Invocation, Status, Trigger
+from natlab.cloud.fc.models import AsyncConfig, Function, Hook, Invocation, InvocationStatus, Trigger
 from natlab.cloud.kernel.events import utc
 
 Json = dict[str, Any]
@@ -186,7 +186,7 @@ def async_task(invocation: Invocation, arn: str) -> Json:
         "durationMs": int((ended - began) * 1000) if ended else 0,
         "alreadyRetriedTimes": max(0, invocation.attempts - 1),
         "instanceId": invocation.instance_id,
-        "taskErrorMessage": invocation.error_type if invocation.status is Status.FAILED else "",
+        "taskErrorMessage": invocation.error_type if invocation.status is InvocationStatus.FAILED else "",
         "taskPayload": invocation.payload.decode("utf-8", "replace"),
         "returnPayload": invocation.result.decode("utf-8", "replace"),
         "destinationStatus": "",

@@ -12,7 +12,7 @@ from typing import Final
 
 from natlab.cloud.fc.models import Function
 from natlab.cloud.kernel.accounts import Principal
-from natlab.cloud.kernel.context import Context
+from natlab.cloud.kernel.context import CloudContext
 
 SERVICE: Final = "fc.aliyuncs.com"
 """Who takes a function's role on; the role must trust it."""
@@ -34,7 +34,7 @@ ENTER_VPC: Final = (
 class Rights:
     """What the roles of functions allow, asked of RAM each time."""
 
-    def __init__(self, cloud: Context) -> None:
+    def __init__(self, cloud: CloudContext) -> None:
         self._cloud = cloud
 
     def missing_for_log(self, function: Function) -> str:

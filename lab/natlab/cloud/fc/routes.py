@@ -21,7 +21,7 @@ from natlab.cloud.kernel.errors import ApiError
 from natlab.cloud.kernel.wire import Request, Response
 
 if TYPE_CHECKING:
-    from natlab.cloud.kernel.context import Context
+    from natlab.cloud.kernel.context import CloudContext
 
 _FUNCTION_RESOURCE: Final = "function"
 LINKED: Final = "sendevent-fc.eventbridge.aliyuncs.com"
@@ -31,7 +31,7 @@ _LONGEST_DELAY_S: Final = 3600
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
+class FcRequest:
     """A request after routing; `names` are the variable parts of its path."""
 
     request: Request
@@ -46,7 +46,7 @@ class Call:
         return json_body(self.request)
 
 
-Operation = Callable[[Call], Response]
+Operation = Callable[[FcRequest], Response]
 
 
 class FunctionComputeV3:
@@ -54,7 +54,7 @@ class FunctionComputeV3:
 
     name = "fc"
 
-    def __init__(self, cloud: Context, engine: FunctionCompute) -> None:
+    def __init__(self, cloud: CloudContext, engine: FunctionCompute) -> None:
         self.engine = engine
         self._cloud = cloud
         self._scaling: dict[str, Mapping[str, Any]] = {}
@@ -114,7 +114,7 @@ class FunctionComputeV3:
         resource = f"acs:fc:{self._cloud.region}:{self._cloud.account_id}:functions/{names.get('functionName', '*')}"
         if not self._cloud.accounts.authorize(request.principal, f"fc:{action}", resource):
             raise exceptions.access_denied(f"the caller is not authorized to perform 'fc:{action}' on '{resource}'")
-        return self._operations[action](Call(request, names))
+        return self._operations[action](FcRequest(request, names))
 
     def render_error(self, error: ApiError, request: Request) -> Response:
         body = {"Code": error.code, "Message": error.message, "RequestId": request.request_id}
@@ -129,26 +129,26 @@ class FunctionComputeV3:
         self.engine.close()
 
     # ── functions ───────────────────────────────────────────────────────────────────────────────────────────
-    def _create_function(self, call: Call) -> Response:
+    def _create_function(self, call: FcRequest) -> Response:
         self._check_role(call)
         return self._function(self.engine.create_function(call.body()).name)
 
-    def _check_role(self, call: Call) -> None:
+    def _check_role(self, call: FcRequest) -> None:
         """Whoever gives a function a role must be allowed to hand it over."""
         role = str(call.body().get("role") or "")
         principal, service = call.request.principal, {"acs:Service": SERVICE}
         if role and not self._cloud.accounts.authorize(principal, "ram:PassRole", role, service):
             raise exceptions.access_denied(f"the caller is not authorized to perform 'ram:PassRole' on '{role}'")
 
-    def _update_function(self, call: Call) -> Response:
+    def _update_function(self, call: FcRequest) -> Response:
         self._check_role(call)
         return self._function(self.engine.update_function(call.function, call.body()).name)
 
-    def _delete_function(self, call: Call) -> Response:
+    def _delete_function(self, call: FcRequest) -> Response:
         self.engine.delete_function(call.function)
         return nothing()
 
-    def _list_functions(self, call: Call) -> Response:
+    def _list_functions(self, call: FcRequest) -> Response:
         query = call.request.query
         rows = [
             self._function_json(function.name)
@@ -157,7 +157,7 @@ class FunctionComputeV3:
         ]
         return page(call.request.query, "functions", rows)
 
-    def _get_code(self, call: Call) -> Response:
+    def _get_code(self, call: FcRequest) -> Response:
         code = self.engine.function(call.function).code
         url = f"data:application/zip;base64,{base64.b64encode(code.archive).decode()}"
         return json_response({"url": url, "checksum": code.checksum})
@@ -174,7 +174,7 @@ class FunctionComputeV3:
         return responses.lean(answer) if self._cloud.readings.is_("answers", "lean") else answer
 
     # ── invocation ──────────────────────────────────────────────────────────────────────────────────────────
-    def _invoke(self, call: Call) -> Response:
+    def _invoke(self, call: FcRequest) -> Response:
         request = call.request
         way = request.headers.get("x-fc-invocation-type", "Sync")
         if way not in ("Sync", "Async"):
@@ -189,19 +189,19 @@ class FunctionComputeV3:
         invocation = self.engine.invoke(call.function, request.body, request_id=request.request_id)
         return invocation_response(invocation, tail=request.headers.get("x-fc-log-type", "") == "Tail")
 
-    def _check_new_task(self, call: Call, task: str) -> None:
+    def _check_new_task(self, call: FcRequest, task: str) -> None:
         if any(each.request_id == task for each in self.engine.invocations_of(call.function)):
             raise exceptions.async_task_exists(task)
 
     # ── triggers ────────────────────────────────────────────────────────────────────────────────────────────
-    def _create_trigger(self, call: Call) -> Response:
+    def _create_trigger(self, call: FcRequest) -> Response:
         if call.body().get("triggerType") == "eventbridge":
             self._check_rule(call, str(call.body().get("triggerName")), "CreateRule")
             self._check_linked_role(call)
         trigger = self.engine.create_trigger(call.function, call.body())
         return json_response(self._said(responses.trigger(trigger, self.engine.arn(call.function))))
 
-    def _check_rule(self, call: Call, trigger: str, action: str) -> None:
+    def _check_rule(self, call: FcRequest, trigger: str, action: str) -> None:
         """The rule behind an EventBridge trigger is made and changed in the name of the caller."""
         bus = f"acs:eventbridge:{self._cloud.region}:{self._cloud.account_id}:eventbus/default"
         if not self._cloud.accounts.authorize(call.request.principal, "eventbridge:GetEventBus", bus):
@@ -213,7 +213,7 @@ class FunctionComputeV3:
         if not self._cloud.accounts.authorize(call.request.principal, f"eventbridge:{action}", arn):
             raise exceptions.access_denied(f"the caller is not authorized to perform 'eventbridge:{action}' on '{arn}'")
 
-    def _check_linked_role(self, call: Call) -> None:
+    def _check_linked_role(self, call: FcRequest) -> None:
         """The first EventBridge trigger of an account makes a linked role, in the name of the caller."""
         role = f"acs:ram::{self._cloud.account_id}:role/*"
         context = {"ram:ServiceName": LINKED}
@@ -222,45 +222,45 @@ class FunctionComputeV3:
                 f"the caller is not authorized to perform 'ram:CreateServiceLinkedRole' for '{LINKED}'"
             )
 
-    def _list_triggers(self, call: Call) -> Response:
+    def _list_triggers(self, call: FcRequest) -> Response:
         prefix, arn = call.request.query.get("prefix", ""), self.engine.arn(call.function)
         found = [each for each in self.engine.triggers(call.function) if each.name.startswith(prefix)]
         return page(call.request.query, "triggers", [self._said(responses.trigger(each, arn)) for each in found])
 
-    def _get_trigger(self, call: Call) -> Response:
+    def _get_trigger(self, call: FcRequest) -> Response:
         trigger = self.engine.trigger(call.function, call.names["triggerName"])
         return json_response(self._said(responses.trigger(trigger, self.engine.arn(call.function))))
 
-    def _update_trigger(self, call: Call) -> Response:
+    def _update_trigger(self, call: FcRequest) -> Response:
         if self.engine.trigger(call.function, call.names["triggerName"]).kind == "eventbridge":
             self._check_rule(call, call.names["triggerName"], "UpdateRule")
         trigger = self.engine.update_trigger(call.function, call.names["triggerName"], call.body())
         return json_response(self._said(responses.trigger(trigger, self.engine.arn(call.function))))
 
-    def _delete_trigger(self, call: Call) -> Response:
+    def _delete_trigger(self, call: FcRequest) -> Response:
         if self.engine.trigger(call.function, call.names["triggerName"]).kind == "eventbridge":
             self._check_rule(call, call.names["triggerName"], "DeleteRule")
         self.engine.delete_trigger(call.function, call.names["triggerName"])
         return nothing()
 
     # ── configurations ──────────────────────────────────────────────────────────────────────────────────────
-    def _put_async_config(self, call: Call) -> Response:
+    def _put_async_config(self, call: FcRequest) -> Response:
         config = self.engine.put_async_config(call.function, call.body())
         return json_response(self._said(responses.async_config(config, self._arn(call))))
 
-    def _get_async_config(self, call: Call) -> Response:
+    def _get_async_config(self, call: FcRequest) -> Response:
         arn = self._arn(call)
         config = self.engine.queue.configs.get(call.function)
         if config is None:
             raise exceptions.async_config_not_found(call.function)
         return json_response(self._said(responses.async_config(config, arn)))
 
-    def _delete_async_config(self, call: Call) -> Response:
+    def _delete_async_config(self, call: FcRequest) -> Response:
         self._arn(call)
         self.engine.queue.configs.pop(call.function, None)
         return nothing()
 
-    def _list_async_configs(self, call: Call) -> Response:
+    def _list_async_configs(self, call: FcRequest) -> Response:
         wanted = call.request.query.get("functionName")
         configs = sorted(self.engine.queue.configs.items())
         rows = [
@@ -270,33 +270,33 @@ class FunctionComputeV3:
         ]
         return page(call.request.query, "configs", rows)
 
-    def _put_concurrency(self, call: Call) -> Response:
+    def _put_concurrency(self, call: FcRequest) -> Response:
         reserved = self.engine.put_concurrency(call.function, call.body())
         return json_response(responses.concurrency(reserved, self._arn(call)))
 
-    def _get_concurrency(self, call: Call) -> Response:
+    def _get_concurrency(self, call: FcRequest) -> Response:
         arn = self._arn(call)
         reserved = self.engine.dispatcher.reserved.get(call.function)
         if reserved is None:
             raise exceptions.concurrency_config_not_found(call.function)
         return json_response(responses.concurrency(reserved, arn))
 
-    def _delete_concurrency(self, call: Call) -> Response:
+    def _delete_concurrency(self, call: FcRequest) -> Response:
         self._arn(call)
         self.engine.dispatcher.reserved.pop(call.function, None)
         return nothing()
 
-    def _put_scaling(self, call: Call) -> Response:
+    def _put_scaling(self, call: FcRequest) -> Response:
         self._arn(call)
         self._scaling[call.function] = call.body()
         return json_response(self._scaling_of(call))
 
-    def _delete_scaling(self, call: Call) -> Response:
+    def _delete_scaling(self, call: FcRequest) -> Response:
         self._arn(call)
         self._scaling.pop(call.function, None)
         return nothing()
 
-    def _scaling_of(self, call: Call) -> dict[str, Any]:
+    def _scaling_of(self, call: FcRequest) -> dict[str, Any]:
         arn = self._arn(call)
         readings = self._cloud.readings
         if call.function not in self._scaling and readings.is_("scaling-config", "not-found"):
@@ -306,11 +306,11 @@ class FunctionComputeV3:
         count = len(self.engine.instances(call.function))
         return responses.scaling(self._scaling.get(call.function, {}), count, arn)
 
-    def _list_vpc_bindings(self, call: Call) -> Response:
+    def _list_vpc_bindings(self, call: FcRequest) -> Response:
         self._arn(call)
         return json_response({"vpcIds": self._vpc_bindings.get(call.function, [])})
 
-    def _create_vpc_binding(self, call: Call) -> Response:
+    def _create_vpc_binding(self, call: FcRequest) -> Response:
         self._arn(call)
         vpc = call.body().get("vpcId")
         if not isinstance(vpc, str) or not vpc:
@@ -318,27 +318,27 @@ class FunctionComputeV3:
         self._vpc_bindings.setdefault(call.function, []).append(vpc)
         return nothing()
 
-    def _delete_vpc_binding(self, call: Call) -> Response:
+    def _delete_vpc_binding(self, call: FcRequest) -> Response:
         self._arn(call)
         bound = self._vpc_bindings.get(call.function, [])
         self._vpc_bindings[call.function] = [vpc for vpc in bound if vpc != call.names["vpcId"]]
         return nothing()
 
     # ── looking ─────────────────────────────────────────────────────────────────────────────────────────────
-    def _list_instances(self, call: Call) -> Response:
+    def _list_instances(self, call: FcRequest) -> Response:
         self._arn(call)
         rows = [responses.instance(running) for running in self.engine.instances(call.function)]
         return json_response({"instances": rows, "requestId": call.request.request_id})
 
-    def _list_versions(self, call: Call) -> Response:
+    def _list_versions(self, call: FcRequest) -> Response:
         self._arn(call)
         return json_response({"versions": [], "direction": call.request.query.get("direction", "BACKWARD")})
 
-    def _list_aliases(self, call: Call) -> Response:
+    def _list_aliases(self, call: FcRequest) -> Response:
         self._arn(call)
         return json_response({"aliases": []})
 
-    def _list_tasks(self, call: Call) -> Response:
+    def _list_tasks(self, call: FcRequest) -> Response:
         arn, query = self._arn(call), call.request.query
         found = [each for each in self.engine.invocations_of(call.function) if each.asynchronous]
         rows = [
@@ -348,15 +348,15 @@ class FunctionComputeV3:
         ]
         return page(call.request.query, "tasks", rows)
 
-    def _get_task(self, call: Call) -> Response:
+    def _get_task(self, call: FcRequest) -> Response:
         return json_response(responses.async_task(self._task(call), self._arn(call)))
 
-    def _stop_task(self, call: Call) -> Response:
+    def _stop_task(self, call: FcRequest) -> Response:
         with self._cloud.lock:
             self.engine.queue.stop(self._task(call))
         return nothing()
 
-    def _task(self, call: Call) -> Invocation:
+    def _task(self, call: FcRequest) -> Invocation:
         self._arn(call)
         for invocation in self.engine.invocations_of(call.function):
             if invocation.asynchronous and invocation.request_id == call.names["taskId"]:
@@ -364,7 +364,7 @@ class FunctionComputeV3:
         raise exceptions.async_task_not_found(call.names["taskId"])
 
     # ── tags ────────────────────────────────────────────────────────────────────────────────────────────────
-    def _tag(self, call: Call) -> Response:
+    def _tag(self, call: FcRequest) -> Response:
         body = call.body()
         tags = body.get("Tag")
         if not isinstance(tags, list) or not all(isinstance(tag, dict) and tag.get("Key") for tag in tags):
@@ -373,7 +373,7 @@ class FunctionComputeV3:
             self.engine.tags[name].update({tag["Key"]: tag.get("Value", "") for tag in tags})
         return json_response({"RequestId": call.request.request_id})
 
-    def _untag(self, call: Call) -> Response:
+    def _untag(self, call: FcRequest) -> Response:
         query = call.request.query
         keys = listed(query, "TagKey")
         for name in self._tagged(query.get("ResourceType"), listed(query, "ResourceId")):
@@ -382,7 +382,7 @@ class FunctionComputeV3:
                 tags.pop(key, None)
         return json_response({"RequestId": call.request.request_id})
 
-    def _list_tags(self, call: Call) -> Response:
+    def _list_tags(self, call: FcRequest) -> Response:
         query = call.request.query
         wanted = listed(query, "ResourceId")
         names = self._tagged(query.get("ResourceType"), wanted) if wanted else sorted(self.engine.tags)
@@ -401,7 +401,7 @@ class FunctionComputeV3:
         names = [str(resource).rpartition("/")[2] for resource in resources]
         return [self.engine.function(name).name for name in names]
 
-    def _arn(self, call: Call) -> str:
+    def _arn(self, call: FcRequest) -> str:
         """The function's ARN. Raises ApiError FunctionNotFound."""
         return self.engine.arn(self.engine.function(call.function).name)
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from natlab.cloud.fc.cron import ScheduleError
 from natlab.cloud.fc.models import TimerConfig, Trigger
-from natlab.cloud.kernel.clock import Clock, Timer
+from natlab.cloud.kernel.clock import Clock, ScheduledAction
 from natlab.cloud.kernel.events import utc
 
 Fire = Callable[[str, str, bytes], object]
@@ -26,7 +26,7 @@ class _Ticking:
     config: TimerConfig
     nominal: float
     """When the schedule says the next tick is; with a scale other than 1 the clock gets there earlier or later."""
-    timer: Timer | None = None
+    timer: ScheduledAction | None = None
 
 
 class Timers:

@@ -16,7 +16,7 @@ from typing import Any, Final
 
 from natlab.checksum import crc64
 from natlab.cloud.fc import exceptions
-from natlab.cloud.fc.models import AsyncConfig, Code, Function, Hook, Vpc
+from natlab.cloud.fc.models import AsyncConfig, Code, Function, Hook, VpcConfig
 
 RUNTIMES: Final = frozenset({"python3.12", "python3.10", "python3.9", "python3"})
 NOT_LOCAL: Final = frozenset(
@@ -239,7 +239,7 @@ def _role(given: str | None) -> str:
     return given or ""
 
 
-def _vpc(given: Body | None) -> Vpc | None:
+def _vpc(given: Body | None) -> VpcConfig | None:
     if not given or not given.get("vpcId"):
         return None
     switches = given.get("vSwitchIds")
@@ -247,7 +247,7 @@ def _vpc(given: Body | None) -> Vpc | None:
         raise exceptions.invalid("vpcConfig.vSwitchIds is required when vpcId is set")
     if not given.get("securityGroupId"):
         raise exceptions.invalid("vpcConfig.securityGroupId is required when vpcId is set")
-    return Vpc(str(given["vpcId"]), tuple(switches), str(given["securityGroupId"]))
+    return VpcConfig(str(given["vpcId"]), tuple(switches), str(given["securityGroupId"]))
 
 
 def _hook(hooks: Body | None, which: str) -> Hook | None:

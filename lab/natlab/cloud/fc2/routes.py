@@ -27,7 +27,7 @@ from natlab.cloud.kernel.wire import Request, Response
 from natlab.cloud.oss.store import ObjectStore
 
 if TYPE_CHECKING:
-    from natlab.cloud.kernel.context import Context
+    from natlab.cloud.kernel.context import CloudContext
 
 VERSION: Final = "2016-08-15"
 _SERVICE = r"services/(?P<service>[^/.]+)(?:\.(?P<qualifier>[^/]+))?"
@@ -37,7 +37,7 @@ _SERVICE_FIELDS: Final = ("role", "vpcConfig", "internetAccess")
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
+class Fc2Request:
     """A request after routing."""
 
     request: Request
@@ -89,14 +89,14 @@ class FunctionComputeV2:
 
     name = "fc2"
 
-    def __init__(self, cloud: Context, engine: FunctionCompute, objects: ObjectStore) -> None:
+    def __init__(self, cloud: CloudContext, engine: FunctionCompute, objects: ObjectStore) -> None:
         self.engine = engine
         self._objects = objects
         self._cloud = cloud
         self._services: dict[str, dict[str, Any]] = {}
         self.zones = {f"{cloud.region}-{letter}" for letter in "fghijk"}
         """Zones in which functions may enter a VPC; which those are in a real region differs."""
-        self._operations: dict[str, Callable[[Call], Response]] = {
+        self._operations: dict[str, Callable[[Fc2Request], Response]] = {
             "CreateService": self._create_service,
             "ListServices": lambda _call: json_response({"services": list(self._services.values())}),
             "GetService": lambda call: json_response(self._service(call)),
@@ -156,7 +156,7 @@ class FunctionComputeV2:
         found = _find(request)
         if found is None:
             raise exceptions.path_not_supported(request.method, request.path)
-        action, call = found[0], Call(request, found[1])
+        action, call = found[0], Fc2Request(request, found[1])
         resource = f"acs:fc:{self._cloud.region}:{self._cloud.account_id}:{_resource(call)}"
         if not self._cloud.accounts.authorize(request.principal, f"fc:{action}", resource):
             raise exceptions.access_denied(f"the caller is not authorized to perform 'fc:{action}' on '{resource}'")
@@ -171,7 +171,7 @@ class FunctionComputeV2:
         self._services.clear()
 
     # ── services ────────────────────────────────────────────────────────────────────────────────────────────
-    def _create_service(self, call: Call) -> Response:
+    def _create_service(self, call: Fc2Request) -> Response:
         body = json_body(call.request)
         name = validation.check_name(body.get("serviceName"))
         if name in self._services:
@@ -182,7 +182,7 @@ class FunctionComputeV2:
         self._services[name] = {"internetAccess": True, "role": "", **body, **identity, "lastModifiedTime": now}
         return json_response(self._services[name])
 
-    def _update_service(self, call: Call) -> Response:
+    def _update_service(self, call: Fc2Request) -> Response:
         service = self._service(call)
         body = json_body(call.request)
         validation.check_types(body)
@@ -191,47 +191,47 @@ class FunctionComputeV2:
             self.engine.update_function(function.name, _of_service(body))
         return json_response(service)
 
-    def _delete_service(self, call: Call) -> Response:
+    def _delete_service(self, call: Fc2Request) -> Response:
         self._service(call)
         if self.engine.functions(call.service):
             raise exceptions.service_not_empty(call.service)
         del self._services[call.service]
         return nothing()
 
-    def _service(self, call: Call) -> dict[str, Any]:
+    def _service(self, call: Fc2Request) -> dict[str, Any]:
         if call.service not in self._services:
             raise exceptions.service_not_found(call.service)
         return self._services[call.service]
 
     # ── functions ───────────────────────────────────────────────────────────────────────────────────────────
-    def _create_function(self, call: Call) -> Response:
+    def _create_function(self, call: Fc2Request) -> Response:
         service = self._service(call)
         body = {**_of_service(service), **_with_hooks(json_body(call.request))}
         return json_response(_function(self.engine.create_function(body, service=call.service)))
 
-    def _list_functions(self, call: Call) -> Response:
+    def _list_functions(self, call: Fc2Request) -> Response:
         self._service(call)
         prefix = call.request.query.get("prefix", "")
         found = [each for each in self.engine.functions(call.service) if each.short_name.startswith(prefix)]
         return json_response({"functions": [_function(each) for each in found]})
 
-    def _update_function(self, call: Call) -> Response:
+    def _update_function(self, call: Fc2Request) -> Response:
         self._found(call)
         return json_response(
             _function(self.engine.update_function(call.function, _with_hooks(json_body(call.request))))
         )
 
-    def _delete_function(self, call: Call) -> Response:
+    def _delete_function(self, call: Fc2Request) -> Response:
         self._service(call)
         self.engine.delete_function(call.function)
         return nothing()
 
-    def _get_code(self, call: Call) -> Response:
+    def _get_code(self, call: Fc2Request) -> Response:
         code = self._found(call).code
         url = f"data:application/zip;base64,{base64.b64encode(code.archive).decode()}"
         return json_response({"url": url, "checksum": code.checksum})
 
-    def _invoke(self, call: Call) -> Response:
+    def _invoke(self, call: Fc2Request) -> Response:
         function, request = self._found(call), call.request
         way = request.headers.get("x-fc-invocation-type", "Sync")
         if way not in ("Sync", "Async"):
@@ -242,39 +242,39 @@ class FunctionComputeV2:
         invocation = self.engine.invoke(function.name, request.body, request_id=request.request_id)
         return invocation_response(invocation, tail=request.headers.get("x-fc-log-type", "") == "Tail")
 
-    def _found(self, call: Call) -> Function:
+    def _found(self, call: Fc2Request) -> Function:
         self._service(call)
         return self.engine.function(call.function)
 
     # ── triggers and configurations ─────────────────────────────────────────────────────────────────────────
-    def _create_trigger(self, call: Call) -> Response:
+    def _create_trigger(self, call: Fc2Request) -> Response:
         self._found(call)
         return json_response(_trigger(self.engine.create_trigger(call.function, _with_text(json_body(call.request)))))
 
-    def _list_triggers(self, call: Call) -> Response:
+    def _list_triggers(self, call: Fc2Request) -> Response:
         self._found(call)
         return json_response({"triggers": [_trigger(each) for each in self.engine.triggers(call.function)]})
 
-    def _get_trigger(self, call: Call) -> Response:
+    def _get_trigger(self, call: Fc2Request) -> Response:
         self._found(call)
         return json_response(_trigger(self.engine.trigger(call.function, call.names["trigger"])))
 
-    def _update_trigger(self, call: Call) -> Response:
+    def _update_trigger(self, call: Fc2Request) -> Response:
         self._found(call)
         body = _with_text(json_body(call.request))
         return json_response(_trigger(self.engine.update_trigger(call.function, call.names["trigger"], body)))
 
-    def _delete_trigger(self, call: Call) -> Response:
+    def _delete_trigger(self, call: Fc2Request) -> Response:
         self._found(call)
         self.engine.delete_trigger(call.function, call.names["trigger"])
         return nothing()
 
-    def _put_async_config(self, call: Call) -> Response:
+    def _put_async_config(self, call: Fc2Request) -> Response:
         self._found(call)
         self.engine.put_async_config(call.function, json_body(call.request))
         return self._get_async_config(call)
 
-    def _get_async_config(self, call: Call) -> Response:
+    def _get_async_config(self, call: Fc2Request) -> Response:
         function = self._found(call)
         config = self.engine.queue.configs.get(function.name)
         if config is None:
@@ -293,14 +293,14 @@ class FunctionComputeV2:
             }
         )
 
-    def _put_on_demand(self, call: Call) -> Response:
+    def _put_on_demand(self, call: Fc2Request) -> Response:
         """FC 2.0's word for a reserved concurrency."""
         self._found(call)
         most = json_body(call.request).get("maximumInstanceCount")
         self.engine.put_concurrency(call.function, {"reservedConcurrency": most})
         return self._get_on_demand(call)
 
-    def _get_on_demand(self, call: Call) -> Response:
+    def _get_on_demand(self, call: Fc2Request) -> Response:
         function = self._found(call)
         reserved = self.engine.dispatcher.reserved.get(function.name)
         if reserved is None:
@@ -309,7 +309,7 @@ class FunctionComputeV2:
         return json_response({"resource": resource, "maximumInstanceCount": reserved})
 
 
-def _resource(call: Call) -> str:
+def _resource(call: Fc2Request) -> str:
     service, function = call.names.get("service", "*"), call.names.get("function")
     return f"services/{service}" + (f"/functions/{function}" if function else "")
 

@@ -10,7 +10,7 @@ import string
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from natlab.cloud.kernel.ram import Verdict
+from natlab.cloud.kernel.ram import PolicyVerdict
 
 _ALPHABET = string.ascii_letters + string.digits
 
@@ -34,7 +34,7 @@ ANONYMOUS = Principal(account_id="", access_key_id="")
 
 
 @dataclass(frozen=True)
-class Credentials:
+class KeyPair:
     """What a client signs with; `expires` in seconds since the epoch, None for a user's own access key."""
 
     access_key_id: str
@@ -47,13 +47,13 @@ class Credentials:
 class IssuedKey:
     """What the cloud remembers of a key it gave out."""
 
-    credentials: Credentials
+    credentials: KeyPair
     principal: Principal
 
 
 Authorizer = Callable[[Principal, str, str], bool]
 """(principal, action such as "vpc:ModifyRouteEntry", resource ARN) -> allowed."""
-Judge = Callable[[Principal, str, str, Mapping[str, str]], Verdict]
+Judge = Callable[[Principal, str, str, Mapping[str, str]], PolicyVerdict]
 """The same with what conditions may ask for, and with the kind of a refusal."""
 _NOTHING: Mapping[str, str] = {}
 
@@ -68,21 +68,19 @@ class Accounts:
         self._keys: dict[str, IssuedKey] = {}
         self.authorizer: Authorizer = lambda _principal, _action, _resource: True
         """A hook for tests that refuse one thing; policies are `verdict`'s, which RAM puts in."""
-        self.verdict: Judge = lambda _principal, _action, _resource, _context: Verdict.ALLOWED
+        self.verdict: Judge = lambda _principal, _action, _resource, _context: PolicyVerdict.ALLOWED
 
-    def create_access_key(self, user: str = "") -> Credentials:
+    def create_access_key(self, user: str = "") -> KeyPair:
         """A long-lived key of the account, or of a RAM user, as `aliyun configure` would hold it."""
-        credentials = Credentials("LTAI5t" + self._text(18), self._text(30))
+        credentials = KeyPair("LTAI5t" + self._text(18), self._text(30))
         self._keys[credentials.access_key_id] = IssuedKey(
             credentials, Principal(self.account_id, credentials.access_key_id, user=user)
         )
         return credentials
 
-    def assume_role(
-        self, role: str, session: str = "natlab", duration_s: float = 3600.0, service: str = ""
-    ) -> Credentials:
+    def assume_role(self, role: str, session: str = "natlab", duration_s: float = 3600.0, service: str = "") -> KeyPair:
         """Temporary credentials of a role, as STS AssumeRole issues them to a service, by default for an hour."""
-        credentials = Credentials(
+        credentials = KeyPair(
             "STS.NT" + self._text(22),
             self._text(44),
             f"CAIS{self._text(24)}.{session}.{self._text(60)}",
@@ -113,12 +111,12 @@ class Accounts:
 
     def refusal(
         self, principal: Principal, action: str, resource_arn: str, context: Mapping[str, str] = _NOTHING
-    ) -> Verdict | None:
+    ) -> PolicyVerdict | None:
         """Why RAM does not let the principal do that, or None when it does."""
         if not self.authorizer(principal, action, resource_arn):
-            return Verdict.IMPLICIT_DENY
+            return PolicyVerdict.IMPLICIT_DENY
         verdict = self.verdict(principal, action, resource_arn, context)
-        return None if verdict is Verdict.ALLOWED else verdict
+        return None if verdict is PolicyVerdict.ALLOWED else verdict
 
     @property
     def owner(self) -> Principal:

@@ -20,7 +20,7 @@ VIRTUAL_EPOCH = 1767225600.0
 """2026-01-01T00:00:00Z, where a virtual clock starts unless told otherwise."""
 
 
-class Timer:
+class ScheduledAction:
     """One action that is due at a moment; cancelling it after it ran does nothing."""
 
     __slots__ = ("_action", "due")
@@ -51,7 +51,7 @@ class Clock(Protocol):
         """Seconds since the epoch."""
         ...
 
-    def call_later(self, delay_s: float, action: Callable[[], None]) -> Timer:
+    def call_later(self, delay_s: float, action: Callable[[], None]) -> ScheduledAction:
         """Run the action once, `delay_s` seconds from now (at once when negative), under the cloud's lock."""
         ...
 
@@ -60,10 +60,10 @@ class _Queue:
     """Timers by due time; those due at the same moment in the order they were asked for."""
 
     def __init__(self) -> None:
-        self._heap: list[tuple[float, int, Timer]] = []
+        self._heap: list[tuple[float, int, ScheduledAction]] = []
         self._order = itertools.count()
 
-    def push(self, timer: Timer) -> None:
+    def push(self, timer: ScheduledAction) -> None:
         heapq.heappush(self._heap, (timer.due, next(self._order), timer))
 
     def next_due(self) -> float | None:
@@ -71,7 +71,7 @@ class _Queue:
             heapq.heappop(self._heap)
         return self._heap[0][0] if self._heap else None
 
-    def pop_due(self, moment: float) -> Timer | None:
+    def pop_due(self, moment: float) -> ScheduledAction | None:
         due = self.next_due()
         if due is None or due > moment:
             return None
@@ -91,8 +91,8 @@ class VirtualClock:
     def now(self) -> float:
         return self._now
 
-    def call_later(self, delay_s: float, action: Callable[[], None]) -> Timer:
-        timer = Timer(self._now + max(0.0, delay_s), action)
+    def call_later(self, delay_s: float, action: Callable[[], None]) -> ScheduledAction:
+        timer = ScheduledAction(self._now + max(0.0, delay_s), action)
         self._queue.push(timer)
         return timer
 
@@ -129,8 +129,8 @@ class RealClock:
     def now(self) -> float:
         return time.time()
 
-    def call_later(self, delay_s: float, action: Callable[[], None]) -> Timer:
-        timer = Timer(self.now() + max(0.0, delay_s), action)
+    def call_later(self, delay_s: float, action: Callable[[], None]) -> ScheduledAction:
+        timer = ScheduledAction(self.now() + max(0.0, delay_s), action)
         with self._wake:
             if self._closed:
                 timer.cancel()
@@ -161,7 +161,7 @@ class RealClock:
             with self.lock:
                 self._fire(timer)
 
-    def _wait_for_due(self) -> Timer | None:
+    def _wait_for_due(self) -> ScheduledAction | None:
         with self._wake:
             while not self._closed:
                 if (timer := self._queue.pop_due(self.now())) is not None:
@@ -171,7 +171,7 @@ class RealClock:
         return None
 
     @staticmethod
-    def _fire(timer: Timer) -> None:
+    def _fire(timer: ScheduledAction) -> None:
         try:
             timer.fire()
         except Exception:  # noqa: BLE001 - see below

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
-from natlab.cloud.dataplane import Substrate
+from natlab.cloud.dataplane import DataPlane
 from natlab.cloud.kernel.accounts import Accounts, Principal
 from natlab.cloud.kernel.clock import Clock
 from natlab.cloud.kernel.events import Event
@@ -19,7 +19,7 @@ from natlab.cloud.kernel.readings import Readings
 from natlab.cloud.kernel.wire import Request, Response, Service
 
 
-class Context(Protocol):
+class CloudContext(Protocol):
     """One account in one region; `natlab.cloud.cloud.Cloud` is one."""
 
     region: str
@@ -31,7 +31,7 @@ class Context(Protocol):
     faults: Faults
     accounts: Accounts
     gate: Gate
-    substrate: Substrate
+    substrate: DataPlane
     readings: Readings
     rates: Rates
 

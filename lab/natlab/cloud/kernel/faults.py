@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
 
-class Kind(enum.Enum):
+class FaultKind(enum.Enum):
     """What happens to a call."""
 
     THROTTLE = "throttle"
@@ -46,13 +46,13 @@ class EventKind(enum.Enum):
 
 
 @dataclass
-class Fault:
+class CallFault:
     """What to do to calls.  `product` and `action` are shell patterns, several separated by `|`.
 
     `count` is how many calls it strikes (None: until cleared), `probability` how likely it strikes a call.
     """
 
-    kind: Kind
+    kind: FaultKind
     product: str = "*"
     action: str = "*"
     count: int | None = None
@@ -84,20 +84,20 @@ class Faults:
 
     def __init__(self, chance: random.Random) -> None:
         self._chance = chance
-        self._calls: list[Fault] = []
+        self._calls: list[CallFault] = []
         self._events: list[EventFault] = []
         self._lock = threading.Lock()
 
-    def add(self, fault: Fault | EventFault) -> None:
+    def add(self, fault: CallFault | EventFault) -> None:
         """Put a fault in force, after those already there."""
-        if isinstance(fault, Fault):
+        if isinstance(fault, CallFault):
             self._calls.append(fault)
         else:
             self._events.append(fault)
 
-    def remove(self, fault: Fault | EventFault) -> None:
+    def remove(self, fault: CallFault | EventFault) -> None:
         """End one fault; nothing happens when it is not in force any more."""
-        if isinstance(fault, Fault):
+        if isinstance(fault, CallFault):
             self._calls = [other for other in self._calls if other is not fault]
         else:
             self._events = [other for other in self._events if other is not fault]
@@ -107,17 +107,17 @@ class Faults:
         self._calls.clear()
         self._events.clear()
 
-    def strike(self, product: str, action: str) -> Fault | None:
+    def strike(self, product: str, action: str) -> CallFault | None:
         """The fault that happens to this call, if any; stale reads are asked for separately."""
         for fault in list(self._calls):
-            if fault.kind is not Kind.STALE_READ and self._on_call(fault, product, action):
+            if fault.kind is not FaultKind.STALE_READ and self._on_call(fault, product, action):
                 return fault
         return None
 
     def staleness(self, product: str, action: str) -> float | None:
         """How many seconds old this read's answer shall be, or None for a true answer."""
         for fault in list(self._calls):
-            if fault.kind is Kind.STALE_READ and self._on_call(fault, product, action):
+            if fault.kind is FaultKind.STALE_READ and self._on_call(fault, product, action):
                 return fault.seconds
         return None
 
@@ -128,10 +128,10 @@ class Faults:
                 return fault
         return None
 
-    def _on_call(self, fault: Fault, product: str, action: str) -> bool:
+    def _on_call(self, fault: CallFault, product: str, action: str) -> bool:
         return _matches(fault.product, product) and _matches(fault.action, action) and self._strikes(fault)
 
-    def _strikes(self, fault: Fault | EventFault) -> bool:
+    def _strikes(self, fault: CallFault | EventFault) -> bool:
         with self._lock:
             if fault.count == 0:
                 return False

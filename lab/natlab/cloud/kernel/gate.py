@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from natlab.cloud.kernel.clock import Clock
 from natlab.cloud.kernel.errors import ApiError, NoAnswer
-from natlab.cloud.kernel.faults import Fault, Faults, Kind
+from natlab.cloud.kernel.faults import CallFault, FaultKind, Faults
 from natlab.cloud.kernel.parameters import COMMON_PARAMETERS
 from natlab.cloud.kernel.wire import NamesActions, Request, Response, Service, raw_parameters
 
@@ -40,7 +40,7 @@ class CallRecord:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class DelayedAnswer:
     """An answer, and how long the server shall hold it back."""
 
     response: Response
@@ -57,7 +57,7 @@ class Gate:
         self.observers: list[Callable[[CallRecord], None]] = []
         """Who hears of every call that reached a product, such as ActionTrail."""
 
-    def answer(self, service: Service, request: Request) -> Outcome:
+    def answer(self, service: Service, request: Request) -> DelayedAnswer:
         """The product's answer; ApiError for a refusal, NoAnswer when the client shall hear nothing."""
         action = action_of(service, request)
         started, at = time.perf_counter(), self._clock.now()
@@ -89,14 +89,14 @@ class Gate:
                 )
             )
 
-    def _answer(self, service: Service, request: Request, fault: Fault | None) -> Outcome:
+    def _answer(self, service: Service, request: Request, fault: CallFault | None) -> DelayedAnswer:
         if fault is None:
-            return Outcome(service.respond(request))
-        if fault.kind is Kind.SLOW:
-            return Outcome(service.respond(request), fault.seconds)
-        if fault.kind is Kind.UNREACHABLE:
+            return DelayedAnswer(service.respond(request))
+        if fault.kind is FaultKind.SLOW:
+            return DelayedAnswer(service.respond(request), fault.seconds)
+        if fault.kind is FaultKind.UNREACHABLE:
             raise NoAnswer(0.0, refused=True)
-        if fault.kind is Kind.TIMEOUT:
+        if fault.kind is FaultKind.TIMEOUT:
             if fault.executed:
                 service.respond(request)
             raise NoAnswer(fault.seconds)
@@ -108,11 +108,11 @@ class Gate:
             observer(record)
 
 
-def refusal_of(fault: Fault) -> ApiError:
+def refusal_of(fault: CallFault) -> ApiError:
     """What a client hears of a fault that refuses."""
-    if fault.kind is Kind.THROTTLE:
+    if fault.kind is FaultKind.THROTTLE:
         code, message, status = "Throttling.User", "Request was denied due to user flow control.", 400
-    elif fault.kind is Kind.SERVER_ERROR:
+    elif fault.kind is FaultKind.SERVER_ERROR:
         code, message, status = (
             "ServiceUnavailable",
             "The request has failed due to a temporary failure.",

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from functools import cache
 
 from natlab.cloud import contracts
-from natlab.cloud.kernel.parameters import Kind, Parameter
+from natlab.cloud.kernel.parameters import Parameter, ParameterType
 from natlab.cloud.kernel.rpc import Handler, Operation
 
 MOST_ON_A_PAGE = 100
@@ -53,7 +53,7 @@ def _declared(product: str, action: str, takes: str) -> Mapping[str, Parameter]:
     return {name: _parameter(name, known[name]) for name in (*needed, *takes.split())}
 
 
-def _parameter(name: str, theirs: contracts.Parameter) -> Parameter:
+def _parameter(name: str, theirs: contracts.ParameterContract) -> Parameter:
     low, high = theirs.minimum, theirs.maximum
     if name == "PageNumber" or name in _PAGES:
         low = low or 1
@@ -73,9 +73,9 @@ def _number(at_most: int | None) -> int | None:
     return at_most - 1 if at_most is not None and at_most % 10 == 1 else at_most
 
 
-def _kind(theirs: contracts.Parameter) -> Kind:
+def _kind(theirs: contracts.ParameterContract) -> ParameterType:
     if theirs.style == "json":
-        return Kind.JSON
+        return ParameterType.JSON
     if isinstance(theirs.type, list):
-        return Kind.STRUCTS if isinstance(theirs.type[0], dict) else Kind.TEXTS
-    return Kind.STRUCT if isinstance(theirs.type, dict) else Kind(theirs.type)
+        return ParameterType.STRUCTS if isinstance(theirs.type[0], dict) else ParameterType.TEXTS
+    return ParameterType.STRUCT if isinstance(theirs.type, dict) else ParameterType(theirs.type)

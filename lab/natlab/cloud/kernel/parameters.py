@@ -42,7 +42,7 @@ _TOKEN_LENGTH = 64
 """Characters of a ClientToken, all of them ASCII."""
 
 
-class Kind(enum.Enum):
+class ParameterType(enum.Enum):
     """Types of parameters; the value is the word that Alibaba's metadata uses."""
 
     TEXT = "string"
@@ -63,7 +63,7 @@ class Parameter:
     one the gateway's `Missing<Name>` is answered.
     """
 
-    kind: Kind = Kind.TEXT
+    kind: ParameterType = ParameterType.TEXT
     required: bool = False
     minimum: int | None = None
     maximum: int | None = None
@@ -75,22 +75,22 @@ class Parameter:
 
 TEXT = Parameter()
 NEEDED = Parameter(required=True)
-INTEGER = Parameter(Kind.INTEGER)
-BOOLEAN = Parameter(Kind.BOOLEAN)
-TEXTS = Parameter(Kind.TEXTS)
-STRUCTS = Parameter(Kind.STRUCTS)
-STRUCT = Parameter(Kind.STRUCT)
-JSON = Parameter(Kind.JSON)
+INTEGER = Parameter(ParameterType.INTEGER)
+BOOLEAN = Parameter(ParameterType.BOOLEAN)
+TEXTS = Parameter(ParameterType.TEXTS)
+STRUCTS = Parameter(ParameterType.STRUCTS)
+STRUCT = Parameter(ParameterType.STRUCT)
+JSON = Parameter(ParameterType.JSON)
 
 
-def needed(missing: str, status: int = 400, kind: Kind = Kind.TEXT) -> Parameter:
+def needed(missing: str, status: int = 400, kind: ParameterType = ParameterType.TEXT) -> Parameter:
     """A required parameter for which the product has an error code of its own."""
     return Parameter(kind, required=True, missing=missing, missing_status=status)
 
 
 def integer(minimum: int | None = None, maximum: int | None = None) -> Parameter:
     """An optional integer with bounds."""
-    return Parameter(Kind.INTEGER, minimum=minimum, maximum=maximum)
+    return Parameter(ParameterType.INTEGER, minimum=minimum, maximum=maximum)
 
 
 @dataclass(frozen=True)
@@ -168,7 +168,7 @@ def read(raw: Mapping[str, str], table: Mapping[str, Parameter]) -> Values:
 
 
 def _value(name: str, parameter: Parameter, raw: Mapping[str, str], known: set[str]) -> object | None:
-    if parameter.kind in (Kind.TEXTS, Kind.STRUCTS, Kind.STRUCT):
+    if parameter.kind in (ParameterType.TEXTS, ParameterType.STRUCTS, ParameterType.STRUCT):
         parts = {key: value for key, value in raw.items() if key.startswith(name + ".")}
         known.update(parts)
         return _nested(name, parameter, parts)
@@ -178,22 +178,22 @@ def _value(name: str, parameter: Parameter, raw: Mapping[str, str], known: set[s
 
 
 def _scalar(name: str, parameter: Parameter, text: str) -> object:
-    if parameter.kind is Kind.BOOLEAN:
+    if parameter.kind is ParameterType.BOOLEAN:
         if text.lower() not in ("true", "false"):
             raise _invalid(name)
         return text.lower() == "true"
-    if parameter.kind is Kind.JSON:
+    if parameter.kind is ParameterType.JSON:
         try:
             decoded: object = json.loads(text)
         except ValueError:
             raise _invalid(name) from None
         return decoded
-    if parameter.kind is Kind.NUMBER:
+    if parameter.kind is ParameterType.NUMBER:
         try:
             return float(text)
         except ValueError:
             raise _invalid(name) from None
-    if parameter.kind is not Kind.INTEGER:
+    if parameter.kind is not ParameterType.INTEGER:
         if name == "ClientToken" and (len(text) > _TOKEN_LENGTH or not text.isascii()):
             raise ApiError("InvalidClientToken.Malformed", "Specified ClientToken is not valid.")
         return text
@@ -210,18 +210,18 @@ def _scalar(name: str, parameter: Parameter, text: str) -> object:
 def _nested(name: str, parameter: Parameter, parts: Mapping[str, str]) -> object | None:
     if not parts:
         return None
-    if parameter.kind is Kind.STRUCT:
+    if parameter.kind is ParameterType.STRUCT:
         return {key.removeprefix(name + "."): value for key, value in parts.items()}
     elements: dict[int, dict[str, str]] = {}
     for key, value in parts.items():
         index, _, inner = key.removeprefix(name + ".").partition(".")
-        if not index.isdigit() or bool(inner) is not (parameter.kind is Kind.STRUCTS):
+        if not index.isdigit() or bool(inner) is not (parameter.kind is ParameterType.STRUCTS):
             raise _invalid(name)
         elements.setdefault(int(index), {})[inner] = value
     if parameter.at_most is not None and len(elements) > parameter.at_most:
         raise _invalid(name)
     ordered = [elements[index] for index in sorted(elements)]
-    return ordered if parameter.kind is Kind.STRUCTS else [element[""] for element in ordered]
+    return ordered if parameter.kind is ParameterType.STRUCTS else [element[""] for element in ordered]
 
 
 def _invalid(name: str) -> ApiError:

@@ -22,7 +22,7 @@ class PolicyError(ValueError):
     """A document that RAM would not take, or that this evaluation does not know; the message says where."""
 
 
-class Verdict(enum.Enum):
+class PolicyVerdict(enum.Enum):
     """What policies say about one action on one resource."""
 
     ALLOWED = "allowed"
@@ -31,7 +31,7 @@ class Verdict(enum.Enum):
 
 
 @dataclass(frozen=True)
-class Statement:
+class PolicyStatement:
     """One statement; `conditions` are (operator, key, accepted values), all of which must hold."""
 
     allow: bool
@@ -52,7 +52,7 @@ class Statement:
 class Policy:
     """A policy document."""
 
-    statements: tuple[Statement, ...] = field(default_factory=tuple)
+    statements: tuple[PolicyStatement, ...] = field(default_factory=tuple)
 
     @classmethod
     def read(cls, document: str | Mapping[str, object]) -> Policy:
@@ -73,7 +73,9 @@ class Policy:
         return cls(tuple(_statement(one, number) for number, one in enumerate(statements)))
 
 
-def judge(policies: Iterable[Policy], action: str, resource: str, context: Mapping[str, str] = _NO_CONTEXT) -> Verdict:
+def judge(
+    policies: Iterable[Policy], action: str, resource: str, context: Mapping[str, str] = _NO_CONTEXT
+) -> PolicyVerdict:
     """Evaluate policies for one action (such as vpc:ModifyRouteEntry) on one resource ARN."""
     covering = [
         statement
@@ -82,8 +84,8 @@ def judge(policies: Iterable[Policy], action: str, resource: str, context: Mappi
         if statement.covers(action, resource, context)
     ]
     if any(not statement.allow for statement in covering):
-        return Verdict.EXPLICIT_DENY
-    return Verdict.ALLOWED if covering else Verdict.IMPLICIT_DENY
+        return PolicyVerdict.EXPLICIT_DENY
+    return PolicyVerdict.ALLOWED if covering else PolicyVerdict.IMPLICIT_DENY
 
 
 def matches(pattern: str, text: str, *, fold: bool = False) -> bool:
@@ -103,7 +105,7 @@ def _holds(operator: str, value: str, accepted: tuple[str, ...]) -> bool:
     return any(matches(pattern, value) for pattern in accepted)
 
 
-def _statement(given: object, number: int) -> Statement:
+def _statement(given: object, number: int) -> PolicyStatement:
     where = f"Statement[{number}]"
     if not isinstance(given, Mapping):
         raise PolicyError(f"{where} is no object")
@@ -122,7 +124,9 @@ def _statement(given: object, number: int) -> Statement:
     for resource in resources:
         if resource != "*" and not re.fullmatch(r"acs:[^:\s]+:[^:\s]*:[^:\s]*:\S+", resource):
             raise PolicyError(f"{where}.Resource: {resource!r} is not acs:service:region:account:resource")
-    return Statement(given["Effect"] == "Allow", actions, resources, tuple(_conditions(given.get("Condition"), where)))
+    return PolicyStatement(
+        given["Effect"] == "Allow", actions, resources, tuple(_conditions(given.get("Condition"), where))
+    )
 
 
 def _conditions(given: object, where: str) -> Iterable[tuple[str, str, tuple[str, ...]]]:

@@ -13,10 +13,10 @@ from dataclasses import dataclass, field
 from urllib.parse import quote
 
 from natlab.cloud.kernel.accounts import Principal
-from natlab.cloud.kernel.context import Context
+from natlab.cloud.kernel.context import CloudContext
 from natlab.cloud.kernel.errors import ApiError
 from natlab.cloud.kernel.parameters import COMMON_PARAMETERS, Parameter, Values, read
-from natlab.cloud.kernel.ram import Verdict
+from natlab.cloud.kernel.ram import PolicyVerdict
 from natlab.cloud.kernel.wire import RendersErrors, Request, Response, Service, action_and_version, raw_parameters
 
 JsonObject = dict[str, object]
@@ -24,7 +24,7 @@ JSON_TYPE = "application/json;charset=utf-8"
 
 
 @dataclass(frozen=True)
-class Call:
+class RpcCall:
     """One call as a handler sees it.
 
     `as_of` is None, or the moment (seconds since the epoch) from which a stale read shall be answered.
@@ -37,7 +37,7 @@ class Call:
     as_of: float | None = None
 
 
-Handler = Callable[[Call], JsonObject]
+Handler = Callable[[RpcCall], JsonObject]
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ class RpcService:
 
     def __init__(
         self,
-        cloud: Context,
+        cloud: CloudContext,
         name: str,
         product: str,
         version: str,
@@ -108,7 +108,7 @@ class RpcService:
         self._authorize(request.principal, action, operation, values)
         with self._surroundings.lock:
             self._surroundings.rates.count(self.name, action)
-            call = Call(action, values, request.principal, request.request_id, self._as_of(action, operation))
+            call = RpcCall(action, values, request.principal, request.request_id, self._as_of(action, operation))
             answer = operation.handler(call)
         body = json.dumps({"RequestId": request.request_id, **answer}).encode()
         return Response(200, {"content-type": JSON_TYPE}, body)
@@ -138,7 +138,7 @@ class RpcService:
         return None if staleness is None else self._surroundings.clock.now() - staleness
 
 
-def not_authorized(principal: Principal, action: str, refused: Verdict) -> ApiError:
+def not_authorized(principal: Principal, action: str, refused: PolicyVerdict) -> ApiError:
     """What RAM's refusal looks like."""
     role = (principal.role or "").rpartition("/")[2]
     detail = {

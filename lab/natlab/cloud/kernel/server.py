@@ -21,17 +21,17 @@ from natlab.cloud.kernel.signing import Verifier
 from natlab.cloud.kernel.wire import Authenticates, Request, Response, Service, action_and_version
 
 if TYPE_CHECKING:
-    from natlab.cloud.kernel.context import Context
+    from natlab.cloud.kernel.context import CloudContext
 
 _LOG = logging.getLogger(__name__)
 MAX_BODY = 150 * 2**20
 """Bytes; function code travels inside a request, base64-encoded, and FC takes 100 MB at most."""
 
 
-class Server:
+class CloudServer:
     """Serves a cloud until closed; `port` 0 takes a free one."""
 
-    def __init__(self, cloud: Context, port: int = 0) -> None:
+    def __init__(self, cloud: CloudContext, port: int = 0) -> None:
         self.cloud = cloud
         self.verifier = Verifier(cloud.accounts, time.time)
         self.closing = threading.Event()
@@ -89,7 +89,7 @@ class _HttpServer(ThreadingHTTPServer):
     block_on_close = False
     request_queue_size = 128
 
-    def __init__(self, address: tuple[str, int], server: Server) -> None:
+    def __init__(self, address: tuple[str, int], server: CloudServer) -> None:
         self.cloud_server = server
         self._connections: set[socket.socket] = set()
         self._connections_lock = threading.Lock()

@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from natlab.cloud.kernel.errors import ApiError, NoAnswer
-from natlab.cloud.kernel.parameters import Kind, Parameter
+from natlab.cloud.kernel.parameters import Parameter, ParameterType
 from natlab.cloud.kernel.rpc import RpcService
 
 if TYPE_CHECKING:
     from natlab.cloud.kernel.accounts import Principal
-    from natlab.cloud.kernel.context import Context
+    from natlab.cloud.kernel.context import CloudContext
 
 ATTEMPTS = 10
 """How often a call is tried that was throttled or got no answer: assumed."""
@@ -28,7 +28,7 @@ _AGAIN = ("Throttling", "ServiceUnavailable", "InternalError", "SystemBusy")
 class Caller:
     """Calls for one execution; `still_wanted` is asked before every attempt, `log` gets every exchange."""
 
-    cloud: Context
+    cloud: CloudContext
     principal: Principal
     still_wanted: Callable[[], bool]
     log: Callable[[str], None]
@@ -86,8 +86,8 @@ def flat(parameters: Mapping[str, object], declared: Mapping[str, Parameter]) ->
         chosen = name
         if name not in declared and name.endswith("s") and name[:-1] in declared:
             chosen = name[:-1]
-        kind = declared[chosen].kind if chosen in declared else Kind.TEXT
-        if kind in (Kind.TEXTS, Kind.STRUCTS, Kind.STRUCT):
+        kind = declared[chosen].kind if chosen in declared else ParameterType.TEXT
+        if kind in (ParameterType.TEXTS, ParameterType.STRUCTS, ParameterType.STRUCT):
             _spread(chosen, value, sent)
         else:
             sent[chosen] = _text(value)

@@ -29,7 +29,7 @@ from natlab.cloud.oos.template import Task
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from natlab.cloud.kernel.context import Context
+    from natlab.cloud.kernel.context import CloudContext
 
 SERVICE = "oos.aliyuncs.com"
 """The service that a role must trust for OOS to assume it."""
@@ -41,7 +41,7 @@ KEPT = 1000
 class Engine:
     """All executions."""
 
-    def __init__(self, cloud: Context) -> None:
+    def __init__(self, cloud: CloudContext) -> None:
         self.cloud = cloud
         self.executions: Records[Execution] = Records(cloud.clock.now, KEPT)
         self.tasks: Records[TaskExecution] = Records(cloud.clock.now, KEPT)
@@ -77,7 +77,7 @@ class Engine:
         self._under_way.pop(execution_id, None)
 
 
-def parameter_scope(execution: Execution, cloud: Context) -> Scope:
+def parameter_scope(execution: Execution, cloud: CloudContext) -> Scope:
     """What names mean before any task has run; defaults may refer to pseudo parameters."""
     pseudo: dict[str, object] = {
         "ACS::RegionId": cloud.region,

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from natlab.cloud.kernel.errors import ApiError
-from natlab.cloud.kernel.rpc import Call, JsonObject
+from natlab.cloud.kernel.rpc import JsonObject, RpcCall
 from natlab.cloud.oos.engine import SERVICE, Engine, parameter_scope
 from natlab.cloud.oos.exceptions import invalid, no_such_execution
 from natlab.cloud.oos.expressions import ExpressionError, evaluated
@@ -19,13 +19,13 @@ from natlab.cloud.oos.responses import by, execution_answer, log_answer, task_an
 from natlab.cloud.oos.templates import TemplateApi
 
 if TYPE_CHECKING:
-    from natlab.cloud.kernel.context import Context
+    from natlab.cloud.kernel.context import CloudContext
 
 
 class ExecutionApi:
     """Executions, newest first."""
 
-    def __init__(self, cloud: Context, templates: TemplateApi) -> None:
+    def __init__(self, cloud: CloudContext, templates: TemplateApi) -> None:
         self._cloud = cloud
         self._templates = templates
         self.reset()
@@ -43,7 +43,7 @@ class ExecutionApi:
             self.engine.executions.put(key, older)
         self._tokens.clear()
 
-    def start(self, call: Call) -> JsonObject:
+    def start(self, call: RpcCall) -> JsonObject:
         values = call.values
         token = values.text("ClientToken")
         if token in self._tokens:
@@ -100,7 +100,7 @@ class ExecutionApi:
         tasks = list(self.engine.tasks.values())
         return {"Execution": execution_answer(execution, tasks, parameters_as_text=True)}
 
-    def list_executions(self, call: Call) -> JsonObject:
+    def list_executions(self, call: RpcCall) -> JsonObject:
         values = call.values
         found = [
             execution
@@ -132,7 +132,7 @@ class ExecutionApi:
             "TotalCount": len(found),
         }
 
-    def list_tasks(self, call: Call) -> JsonObject:
+    def list_tasks(self, call: RpcCall) -> JsonObject:
         values = call.values
         nested = values.boolean("IncludeChildTaskExecution") or bool(values.text("TaskExecutionId"))
         parent = values.text("ParentTaskExecutionId")
@@ -151,7 +151,7 @@ class ExecutionApi:
         entries = [task_answer(task, executions[task.execution_id].template_id) for task in page]
         return {"TaskExecutions": entries, "MaxResults": size, "NextToken": token}
 
-    def list_logs(self, call: Call) -> JsonObject:
+    def list_logs(self, call: RpcCall) -> JsonObject:
         values = call.values
         execution_id, _, task_number = values.text("ExecutionId").partition(".")
         if execution_id not in self.engine.executions:
@@ -166,14 +166,14 @@ class ExecutionApi:
         entries = [log_answer(line) for line in page]
         return {"ExecutionLogs": entries, "MaxResults": size, "NextToken": token, "IsTruncated": bool(token)}
 
-    def cancel(self, call: Call) -> JsonObject:
+    def cancel(self, call: RpcCall) -> JsonObject:
         execution = self._execution(call.values.text("ExecutionId"))
         if execution.over:
             raise invalid("ExecutionId", f"the execution is {execution.status} already")
         self.engine.cancel(execution.id)
         return {}
 
-    def notify(self, call: Call) -> JsonObject:
+    def notify(self, call: RpcCall) -> JsonObject:
         execution = self._execution(call.values.text("ExecutionId"))
         kind = call.values.text("NotifyType")
         if kind not in ("Approve", "Reject"):

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from natlab.cloud.kernel.accounts import Principal
-from natlab.cloud.oos.template import Template
+from natlab.cloud.oos.template import OosTemplate
 
 OVER = frozenset({"Success", "Failed", "Cancelled", "Skipped"})
 
@@ -19,7 +19,7 @@ class StoredTemplate:
     name: str
     contents: tuple[str, ...]
     version_names: tuple[str, ...]
-    template: Template
+    template: OosTemplate
     """The newest version, read."""
     created_by: str
     created: float
@@ -41,7 +41,7 @@ class Execution:
     """One execution of a template; moments in seconds since the epoch, 0 for not yet."""
 
     id: str
-    template: Template
+    template: OosTemplate
     template_id: str
     template_name: str
     template_version: str

@@ -12,13 +12,13 @@ from natlab.cloud.kernel.parameters import Values
 from natlab.cloud.oos import template as templates
 from natlab.cloud.oos.exceptions import invalid
 from natlab.cloud.oos.refusal import InvalidTemplateError
-from natlab.cloud.oos.template import Template
+from natlab.cloud.oos.template import OosTemplate
 
 Item = TypeVar("Item")
 DEFAULT_PAGE = 50
 
 
-def read_or_refuse(content: str, parameter: str) -> Template:
+def read_or_refuse(content: str, parameter: str) -> OosTemplate:
     """The template that a parameter holds; InvalidParameter when it is not one."""
     try:
         return templates.read(content)

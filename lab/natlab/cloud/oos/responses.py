@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from natlab.cloud.kernel.events import utc
 from natlab.cloud.kernel.rpc import JsonObject
 from natlab.cloud.oos.models import Execution, LogLine, StoredTemplate, TaskExecution
-from natlab.cloud.oos.template import Output, Template
+from natlab.cloud.oos.template import OosTemplate, Output
 
 
 def template_answer(stored: StoredTemplate) -> JsonObject:
@@ -111,7 +111,7 @@ def log_answer(line: LogLine) -> JsonObject:
     }
 
 
-def validated_answer(template: Template) -> JsonObject:
+def validated_answer(template: OosTemplate) -> JsonObject:
     """What ValidateTemplateContent says of a sound template."""
     return {
         "RamRole": str(template.ram_role),

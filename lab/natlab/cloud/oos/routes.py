@@ -12,7 +12,7 @@ from natlab.cloud.oos.executions import ExecutionApi
 from natlab.cloud.oos.templates import TemplateApi
 
 if TYPE_CHECKING:
-    from natlab.cloud.kernel.context import Context
+    from natlab.cloud.kernel.context import CloudContext
 
 VERSION = "2019-06-01"
 
@@ -31,7 +31,7 @@ def _executions(api: RpcService, _values: Values) -> list[str]:
 class Oos(RpcService):
     """The product."""
 
-    def __init__(self, cloud: Context) -> None:
+    def __init__(self, cloud: CloudContext) -> None:
         self.templates = TemplateApi(cloud)
         self.executions = ExecutionApi(cloud, self.templates)
         offers = {

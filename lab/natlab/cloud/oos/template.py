@@ -67,7 +67,7 @@ class Task:
 
 
 @dataclass(frozen=True, slots=True)
-class Template:
+class OosTemplate:
     """A template that was read and found sound."""
 
     description: str
@@ -82,7 +82,7 @@ class Template:
         return next(task for task in self.tasks if task.name == name)
 
 
-def read(content: str) -> Template:
+def read(content: str) -> OosTemplate:
     """The template that `content` (YAML or JSON) says; InvalidTemplateError when OOS would refuse it."""
     if len(content.encode()) > MAX_BYTES:
         raise InvalidTemplateError("the content is larger than 64 KB")
@@ -102,7 +102,7 @@ def read(content: str) -> Template:
     raw_tasks = root["Tasks"]
     if not isinstance(raw_tasks, list) or not raw_tasks:
         raise InvalidTemplateError("Tasks: expected a list with at least one task")
-    template = Template(
+    template = OosTemplate(
         description=described(root.get("Description", "")),
         parameters=parameters,
         ram_role=root.get("RamRole", ""),
@@ -218,7 +218,7 @@ def _loop(raw: object, where: str) -> Loop:
     return Loop(items, fields.get("RateControl", {}), gathers)
 
 
-def _contradictions(template: Template) -> Iterator[str]:
+def _contradictions(template: OosTemplate) -> Iterator[str]:
     """What is wrong between parts that are sound each for itself."""
     names = [task.name for task in template.tasks]
     for name in names:
@@ -246,7 +246,7 @@ def _contradictions(template: Template) -> Iterator[str]:
 def _dangling(
     where: str,
     values: list[object],
-    template: Template,
+    template: OosTemplate,
     tasks: Mapping[str, frozenset[str]],
     *,
     looping: bool,

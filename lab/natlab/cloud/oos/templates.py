@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING
 
 from natlab.cloud.kernel.parameters import Values
 from natlab.cloud.kernel.records import Records
-from natlab.cloud.kernel.rpc import Call, JsonObject
+from natlab.cloud.kernel.rpc import JsonObject, RpcCall
 from natlab.cloud.oos import actions
 from natlab.cloud.oos.exceptions import invalid, no_such_template, template_exists
 from natlab.cloud.oos.models import StoredTemplate
 from natlab.cloud.oos.queries import has_tags, ordered, page_of, policy_text, read_or_refuse, tags_of
 from natlab.cloud.oos.responses import by, content_hash, template_answer, validated_answer
-from natlab.cloud.oos.template import Template
+from natlab.cloud.oos.template import OosTemplate
 
 if TYPE_CHECKING:
-    from natlab.cloud.kernel.context import Context
+    from natlab.cloud.kernel.context import CloudContext
 
 RESERVED = ("ALIYUN", "ACS", "ALIBABA", "ALICLOUD")
 """CreateTemplate: a name must not start with these."""
@@ -28,7 +28,7 @@ _NAME = re.compile(r"[A-Za-z0-9_-]{1,200}")
 class TemplateApi:
     """Templates by name."""
 
-    def __init__(self, cloud: Context) -> None:
+    def __init__(self, cloud: CloudContext) -> None:
         self._cloud = cloud
         self.reset()
 
@@ -36,7 +36,7 @@ class TemplateApi:
         """Forget them all."""
         self.templates: Records[StoredTemplate] = Records(self._cloud.clock.now)
 
-    def create_template(self, call: Call) -> JsonObject:
+    def create_template(self, call: RpcCall) -> JsonObject:
         name = call.values.text("TemplateName")
         if not _NAME.fullmatch(name) or name.upper().startswith(RESERVED):
             raise invalid(
@@ -62,7 +62,7 @@ class TemplateApi:
         self.templates.put(name, stored)
         return {"Template": template_answer(stored), "TemplateType": "Automation"}
 
-    def update_template(self, call: Call) -> JsonObject:
+    def update_template(self, call: RpcCall) -> JsonObject:
         stored = self.stored(call.values.text("TemplateName"))
         content = call.values.text("Content")
         stored = replace(
@@ -77,7 +77,7 @@ class TemplateApi:
         self.templates.put(stored.name, stored)
         return {"Template": template_answer(stored)}
 
-    def get_template(self, call: Call) -> JsonObject:
+    def get_template(self, call: RpcCall) -> JsonObject:
         stored = self.stored(call.values.text("TemplateName"), call.as_of)
         version, content = self.version(stored, call.values.text("TemplateVersion"))
         answer = {
@@ -89,7 +89,7 @@ class TemplateApi:
         }
         return {"Template": answer, "Content": content}
 
-    def list_templates(self, call: Call) -> JsonObject:
+    def list_templates(self, call: RpcCall) -> JsonObject:
         values = call.values
         found = [
             stored
@@ -109,15 +109,15 @@ class TemplateApi:
         entries = [{**template_answer(stored), "TemplateType": "Automation"} for stored in page]
         return {"Templates": entries, "MaxResults": size, "NextToken": token}
 
-    def delete_template(self, call: Call) -> JsonObject:
+    def delete_template(self, call: RpcCall) -> JsonObject:
         stored = self.stored(call.values.text("TemplateName"))
         self.templates.remove(stored.name)
         return {}
 
-    def validate(self, call: Call) -> JsonObject:
+    def validate(self, call: RpcCall) -> JsonObject:
         return validated_answer(read_or_refuse(call.values.text("Content"), "Content"))
 
-    def generate_policy(self, call: Call) -> JsonObject:
+    def generate_policy(self, call: RpcCall) -> JsonObject:
         template, _stored, _version = self.wanted(call.values)
         needed = sorted(
             {permission for task in template.tasks for permission in actions.permissions(task.action, task.properties)}
@@ -148,7 +148,7 @@ class TemplateApi:
             raise no_such_template(f"{stored.name} {version}")
         return version, stored.contents[number - 1]
 
-    def wanted(self, values: Values) -> tuple[Template, StoredTemplate | None, str]:
+    def wanted(self, values: Values) -> tuple[OosTemplate, StoredTemplate | None, str]:
         """The template that a call names or carries, and its version."""
         content, name = values.text("TemplateContent"), values.text("TemplateName")
         if bool(content) == bool(name):

@@ -14,7 +14,7 @@ from xml.sax.saxutils import escape
 
 from natlab.checksum import crc64
 from natlab.cloud.kernel.accounts import Principal
-from natlab.cloud.kernel.context import Context
+from natlab.cloud.kernel.context import CloudContext
 from natlab.cloud.kernel.errors import ApiError
 from natlab.cloud.kernel.header_signing import Scheme, verify
 from natlab.cloud.kernel.wire import Request, Response
@@ -30,7 +30,7 @@ class ObjectStorage:
 
     name = "oss"
 
-    def __init__(self, cloud: Context, store: ObjectStore) -> None:
+    def __init__(self, cloud: CloudContext, store: ObjectStore) -> None:
         self.store = store
         self._cloud = cloud
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from natlab.cloud.kernel.accounts import Credentials
-from natlab.cloud.kernel.context import Context
+from natlab.cloud.kernel.accounts import KeyPair
+from natlab.cloud.kernel.context import CloudContext
 
 TEMPORARY = "fc-temporary-code"
 """Function Compute's own bucket for code on its way into a function; its real name is not published."""
@@ -14,10 +14,10 @@ _LIFETIME_S = 3600.0
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class WritableObject:
     """A place that one set of credentials may write to, and nothing else."""
 
-    credentials: Credentials
+    credentials: KeyPair
     bucket: str
     name: str
     """Name of the object, without the account's id that stands before it in the key."""
@@ -26,20 +26,20 @@ class Place:
 class ObjectStore:
     """Objects by bucket and key; all calls under the cloud's lock."""
 
-    def __init__(self, cloud: Context) -> None:
+    def __init__(self, cloud: CloudContext) -> None:
         self._cloud = cloud
         self._objects: dict[tuple[str, str], bytes] = {}
         self._only: dict[str, tuple[str, str]] = {}
         """By access key id: the one object that temporary credentials are for."""
 
-    def temporary_place(self) -> Place:
+    def temporary_place(self) -> WritableObject:
         """Make a place for one package of code, with credentials for it."""
         account = self._cloud.account_id
         role = f"acs:ram::{account}:role/{_ROLE}"
         credentials = self._cloud.accounts.assume_role(role, "code", _LIFETIME_S)
         name = self._cloud.ids.uuid("oss.object").lower()
         self._only[credentials.access_key_id] = (TEMPORARY, f"{account}/{name}")
-        return Place(credentials, TEMPORARY, name)
+        return WritableObject(credentials, TEMPORARY, name)
 
     def may_write(self, access_key_id: str, bucket: str, key: str) -> bool | None:
         """Whether these credentials may write there; None where they are not bound to one object, so RAM decides."""

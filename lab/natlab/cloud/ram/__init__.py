@@ -9,12 +9,12 @@ from natlab.cloud.ram.identities import Identities
 from natlab.cloud.ram.routes import ram_service, sts_service
 
 if TYPE_CHECKING:
-    from natlab.cloud.kernel.context import Context
+    from natlab.cloud.kernel.context import CloudContext
 
 __all__ = ["Identities", "install"]
 
 
-def install(cloud: Context) -> tuple[Identities, RpcService, RpcService]:
+def install(cloud: CloudContext) -> tuple[Identities, RpcService, RpcService]:
     """The products for one cloud: their Python side and their APIs."""
     identities = Identities(cloud)
     cloud.accounts.verdict = identities.verdict

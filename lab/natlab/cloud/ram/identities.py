@@ -10,12 +10,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from natlab.cloud.kernel.accounts import Credentials, Principal
+from natlab.cloud.kernel.accounts import KeyPair, Principal
 from natlab.cloud.kernel.locking import locked
-from natlab.cloud.kernel.ram import Policy, Verdict, judge
+from natlab.cloud.kernel.ram import Policy, PolicyVerdict, judge
 
 if TYPE_CHECKING:
-    from natlab.cloud.kernel.context import Context
+    from natlab.cloud.kernel.context import CloudContext
 
 Document = str | Mapping[str, object]
 
@@ -38,7 +38,7 @@ class Identity:
 class Identities:
     """The roles and users of the account."""
 
-    def __init__(self, cloud: Context) -> None:
+    def __init__(self, cloud: CloudContext) -> None:
         self._cloud = cloud
         self.roles: dict[str, Identity] = {}
         self.users: dict[str, Identity] = {}
@@ -52,7 +52,7 @@ class Identities:
         return self.arn("role", name)
 
     @locked
-    def create_user(self, name: str, policies: Mapping[str, Document] | None = None) -> Credentials:
+    def create_user(self, name: str, policies: Mapping[str, Document] | None = None) -> KeyPair:
         """A user with these policies, and an access key of it."""
         self.users[name] = Identity(name, _checked(policies or {}), (), self._cloud.clock.now())
         return self._cloud.accounts.create_access_key(user=name)
@@ -71,25 +71,25 @@ class Identities:
         """acs:ram::ACCOUNT:role/NAME."""
         return f"acs:ram::{self._cloud.account_id}:{kind}/{name}"
 
-    def verdict(self, principal: Principal, action: str, resource: str, context: Mapping[str, str]) -> Verdict:
+    def verdict(self, principal: Principal, action: str, resource: str, context: Mapping[str, str]) -> PolicyVerdict:
         """What policies say; ALLOWED while nothing is enforced."""
         if not self.enforced or (principal.account_id and not principal.role and not principal.user):
-            return self._service_verdict(principal, action, resource) if self.enforced else Verdict.ALLOWED
+            return self._service_verdict(principal, action, resource) if self.enforced else PolicyVerdict.ALLOWED
         if principal.role:
             known = self.roles.get(principal.role.rpartition("/")[2].lower())
             if known is None or (principal.taken_on_by and principal.taken_on_by not in known.trusts):
-                return Verdict.IMPLICIT_DENY
+                return PolicyVerdict.IMPLICIT_DENY
             return judge(known.read, action, resource, context)
         user = self.users.get(principal.user)
-        return Verdict.IMPLICIT_DENY if user is None else judge(user.read, action, resource, context)
+        return PolicyVerdict.IMPLICIT_DENY if user is None else judge(user.read, action, resource, context)
 
-    def _service_verdict(self, principal: Principal, action: str, resource: str) -> Verdict:
+    def _service_verdict(self, principal: Principal, action: str, resource: str) -> PolicyVerdict:
         """A service of Alibaba's taking on a role; anything else is the account itself."""
         if action != "sts:AssumeRole" or not principal.access_key_id.endswith(".aliyuncs.com"):
-            return Verdict.ALLOWED
+            return PolicyVerdict.ALLOWED
         role = self.roles.get(resource.rpartition("/")[2].lower())
         trusted = role is not None and principal.access_key_id in role.trusts
-        return Verdict.ALLOWED if trusted else Verdict.IMPLICIT_DENY
+        return PolicyVerdict.ALLOWED if trusted else PolicyVerdict.IMPLICIT_DENY
 
     def reset(self) -> None:
         """Forget every role and user; nothing is enforced any more."""

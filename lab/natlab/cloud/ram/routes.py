@@ -11,24 +11,24 @@ from typing import TYPE_CHECKING
 from natlab.cloud.kernel.errors import ApiError
 from natlab.cloud.kernel.events import utc
 from natlab.cloud.kernel.parameters import NEEDED, Values
-from natlab.cloud.kernel.rpc import Call, JsonObject, Operation, RpcService
+from natlab.cloud.kernel.rpc import JsonObject, Operation, RpcCall, RpcService
 from natlab.cloud.ram.identities import Identities, Identity
 
 if TYPE_CHECKING:
-    from natlab.cloud.kernel.context import Context
+    from natlab.cloud.kernel.context import CloudContext
 
 RAM_VERSION = "2015-05-01"
 STS_VERSION = "2015-04-01"
 
 
-class Handlers:
+class RamHandlers:
     """One method per operation."""
 
-    def __init__(self, cloud: Context, identities: Identities) -> None:
+    def __init__(self, cloud: CloudContext, identities: Identities) -> None:
         self._cloud = cloud
         self._identities = identities
 
-    def get_role(self, call: Call) -> JsonObject:
+    def get_role(self, call: RpcCall) -> JsonObject:
         role = self._role(call)
         return {
             "Role": {
@@ -50,7 +50,7 @@ class Handlers:
             }
         }
 
-    def list_policies_for_role(self, call: Call) -> JsonObject:
+    def list_policies_for_role(self, call: RpcCall) -> JsonObject:
         role = self._role(call)
         return {
             "Policies": {
@@ -67,7 +67,7 @@ class Handlers:
             }
         }
 
-    def get_policy(self, call: Call) -> JsonObject:
+    def get_policy(self, call: RpcCall) -> JsonObject:
         name = call.values.text("PolicyName")
         everybody = [*self._identities.roles.values(), *self._identities.users.values()]
         holder = next((one for one in everybody if name in one.policies), None)
@@ -89,13 +89,13 @@ class Handlers:
             "DefaultPolicyVersion": {**common, "PolicyDocument": text},
         }
 
-    def _role(self, call: Call) -> Identity:
+    def _role(self, call: RpcCall) -> Identity:
         role = self._identities.roles.get(call.values.text("RoleName").lower())
         if role is None:
             raise ApiError("EntityNotExist.Role", f"The role not exists: {call.values.text('RoleName')}.", 404)
         return role
 
-    def caller(self, call: Call) -> JsonObject:
+    def caller(self, call: RpcCall) -> JsonObject:
         account, who = self._cloud.account_id, call.principal
         identity: JsonObject = {"AccountId": account, "UserId": account, "PrincipalId": account, "RoleId": ""}
         if who.role:
@@ -116,9 +116,9 @@ def _policy_arn(around: RpcService, values: Values) -> list[str]:
     return [f"acs:ram::{around.account_id}:policy/{values.text('PolicyName')}"]
 
 
-def ram_service(cloud: Context, identities: Identities) -> RpcService:
+def ram_service(cloud: CloudContext, identities: Identities) -> RpcService:
     """RAM as the server sees it."""
-    do = Handlers(cloud, identities)
+    do = RamHandlers(cloud, identities)
     role = {"RoleName": NEEDED}
     operations = {
         "GetRole": Operation(do.get_role, role, on=_role_arn),
@@ -128,8 +128,8 @@ def ram_service(cloud: Context, identities: Identities) -> RpcService:
     return RpcService(cloud, "ram", "Ram", RAM_VERSION, operations, identities.reset)
 
 
-def sts_service(cloud: Context, identities: Identities) -> RpcService:
+def sts_service(cloud: CloudContext, identities: Identities) -> RpcService:
     """STS as the server sees it; whoever calls may know who it is."""
-    do = Handlers(cloud, identities)
+    do = RamHandlers(cloud, identities)
     operations = {"GetCallerIdentity": Operation(do.caller, on=lambda _around, _values: [])}
     return RpcService(cloud, "sts", "Sts", STS_VERSION, operations)

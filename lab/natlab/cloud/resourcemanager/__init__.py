@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from natlab.cloud.fc.rights import ENTER_VPC
-from natlab.cloud.kernel.context import Context
+from natlab.cloud.kernel.context import CloudContext
 from natlab.cloud.kernel.errors import ApiError
 from natlab.cloud.kernel.events import utc
 from natlab.cloud.kernel.parameters import NEEDED, TEXT
-from natlab.cloud.kernel.rpc import Call, JsonObject, Operation, RpcService, not_authorized
+from natlab.cloud.kernel.rpc import JsonObject, Operation, RpcCall, RpcService, not_authorized
 from natlab.cloud.ram.identities import Document, Identities
 
 VERSION = "2020-03-31"
@@ -30,7 +30,7 @@ _POLICIES: Mapping[str, tuple[str, ...]] = {"fc.aliyuncs.com": ("log:PostLogStor
 class ServiceLinkedRoles(RpcService):
     """The product."""
 
-    def __init__(self, cloud: Context, identities: Identities) -> None:
+    def __init__(self, cloud: CloudContext, identities: Identities) -> None:
         named = {"ServiceName": NEEDED}
         operations = {
             "CheckServiceLinkedRoleExistence": Operation(self._check, named, on=lambda _around, _values: []),
@@ -45,11 +45,11 @@ class ServiceLinkedRoles(RpcService):
         self._cloud = cloud
         self._identities = identities
 
-    def _check(self, call: Call) -> JsonObject:
+    def _check(self, call: RpcCall) -> JsonObject:
         self._may(call, {})
         return {"Exists": self._role_name(call).lower() in self._identities.roles}
 
-    def _create(self, call: Call) -> JsonObject:
+    def _create(self, call: RpcCall) -> JsonObject:
         service, name = call.values.text("ServiceName"), self._role_name(call)
         self._may(call, {"ram:ServiceName": service})
         if name.lower() in self._identities.roles:
@@ -58,13 +58,13 @@ class ServiceLinkedRoles(RpcService):
         arn, now = self._identities.arn("role", name.lower()), utc(self._cloud.clock.now())
         return {"Role": {"RoleName": name, "Arn": arn, "CreateDate": now, "IsServiceLinkedRole": True}}
 
-    def _role_name(self, call: Call) -> str:
+    def _role_name(self, call: RpcCall) -> str:
         service = call.values.text("ServiceName")
         if service not in SERVICES:
             raise ApiError("NotSupported.ServiceName", f"The service is not supported: {service}.", 400)
         return SERVICES[service]
 
-    def _may(self, call: Call, context: Mapping[str, str]) -> None:
+    def _may(self, call: RpcCall, context: Mapping[str, str]) -> None:
         action = f"ram:{call.action}"
         resource = f"acs:ram:*:{self._cloud.account_id}:role/*"
         refused = self._cloud.accounts.refusal(call.principal, action, resource, context)

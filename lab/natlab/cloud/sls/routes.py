@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from natlab.cloud.kernel.accounts import Principal
-from natlab.cloud.kernel.context import Context
+from natlab.cloud.kernel.context import CloudContext
 from natlab.cloud.kernel.errors import ApiError
 from natlab.cloud.kernel.header_signing import Scheme, verify
 from natlab.cloud.kernel.wire import Request, Response
@@ -47,7 +47,7 @@ class LogService:
 
     name = "sls"
 
-    def __init__(self, cloud: Context) -> None:
+    def __init__(self, cloud: CloudContext) -> None:
         self._cloud = cloud
         self.projects: dict[str, Project] = {}
 

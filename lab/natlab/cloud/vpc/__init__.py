@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from natlab.cloud.kernel.rpc import RpcService
 from natlab.cloud.vpc.addresses import Addresses
-from natlab.cloud.vpc.models import State
+from natlab.cloud.vpc.models import VpcState
 from natlab.cloud.vpc.networks import Networks
 from natlab.cloud.vpc.routes import service
 from natlab.cloud.vpc.routing import Routing
@@ -17,6 +17,6 @@ if TYPE_CHECKING:
 
 def install(cloud: VpcContext) -> tuple[Networks, RpcService]:
     """The product for one cloud: its Python side and its API."""
-    state = State(cloud.clock.now)
+    state = VpcState(cloud.clock.now)
     networks = Networks(cloud, state, Routing(cloud, state), Addresses(cloud, state))
     return networks, service(cloud, state, networks)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from natlab.cloud.kernel.errors import ApiError
 from natlab.cloud.vpc import exceptions
-from natlab.cloud.vpc.models import Eip, EipStatus, NatGateway, SnatEntry, State
+from natlab.cloud.vpc.models import Eip, EipStatus, NatGateway, SnatEntry, VpcState
 
 if TYPE_CHECKING:
     from natlab.cloud.vpc.context import VpcContext
@@ -24,7 +24,7 @@ _TARGET_TYPES = ("EcsInstance", "Nat")
 class Addresses:
     """EIPs, NAT gateways, SNAT entries."""
 
-    def __init__(self, cloud: VpcContext, state: State) -> None:
+    def __init__(self, cloud: VpcContext, state: VpcState) -> None:
         self._cloud = cloud
         self._state = state
         self._last_host = 0

@@ -11,12 +11,12 @@ from collections.abc import Callable, Mapping, Sequence
 
 from natlab.cloud.kernel.parameters import Values
 from natlab.cloud.kernel.rpc import RpcService
-from natlab.cloud.vpc.models import State
+from natlab.cloud.vpc.models import VpcState
 
 On = Callable[[RpcService, Values], Sequence[str]]
 
 
-def resources(state: State) -> Mapping[str, On]:
+def resources(state: VpcState) -> Mapping[str, On]:
     """By operation; one that is not here is about everything of the product."""
 
     def table(api: RpcService, values: Values) -> Sequence[str]:

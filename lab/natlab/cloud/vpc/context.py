@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from natlab.cloud.kernel.context import Context
+from natlab.cloud.kernel.context import CloudContext
 
 
-class Machines(Protocol):
+class EcsView(Protocol):
     """The questions that routes and addresses have about ECS."""
 
     def vpc_of_instance(self, instance_id: str) -> str | None:
@@ -26,9 +26,9 @@ class Machines(Protocol):
         """Raise ApiError when an EIP can not be bound to the instance."""
 
 
-class VpcContext(Context, Protocol):
+class VpcContext(CloudContext, Protocol):
     """A cloud with instances."""
 
     @property
-    def ecs(self) -> Machines:
+    def ecs(self) -> EcsView:
         """The instances."""

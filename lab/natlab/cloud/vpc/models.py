@@ -123,7 +123,7 @@ class SnatEntry:
 
 
 @dataclass
-class State:
+class VpcState:
     """All tables of the product; mutable, touched under the cloud's lock."""
 
     now: Callable[[], float]

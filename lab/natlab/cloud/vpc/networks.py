@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from natlab.cloud.kernel.locking import locked
 from natlab.cloud.vpc.addresses import Addresses
-from natlab.cloud.vpc.models import Eip, NextHop, RouteEntry, RouteStatus, RouteTable, State, Vpc, VSwitch
+from natlab.cloud.vpc.models import Eip, NextHop, RouteEntry, RouteStatus, RouteTable, Vpc, VpcState, VSwitch
 from natlab.cloud.vpc.routing import Routing
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ SERVICE_NETWORK = "100.64.0.0/10"
 class Networks:
     """Set-up and inspection in plain calls; every method returns ids."""
 
-    def __init__(self, cloud: VpcContext, state: State, routing: Routing, addresses: Addresses) -> None:
+    def __init__(self, cloud: VpcContext, state: VpcState, routing: Routing, addresses: Addresses) -> None:
         self._cloud = cloud
         self._state = state
         self.routing = routing

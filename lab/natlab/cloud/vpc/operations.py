@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 from natlab.cloud.kernel.errors import ApiError
 from natlab.cloud.kernel.paging import by_token, numbered
 from natlab.cloud.kernel.parameters import Values
-from natlab.cloud.kernel.rpc import Call, JsonObject
+from natlab.cloud.kernel.rpc import JsonObject, RpcCall
 from natlab.cloud.vpc import exceptions
-from natlab.cloud.vpc.models import EipStatus, NextHop, RouteEntry, State
+from natlab.cloud.vpc.models import EipStatus, NextHop, RouteEntry, VpcState
 from natlab.cloud.vpc.networks import Networks
-from natlab.cloud.vpc.responses import Renderer
+from natlab.cloud.vpc.responses import VpcRenderer
 
 if TYPE_CHECKING:
     from natlab.cloud.vpc.context import VpcContext
@@ -24,22 +24,22 @@ MOST_EIPS = 50
 """AllocationIds that one DescribeEipAddresses takes."""
 
 
-class Handlers:
+class VpcHandlers:
     """One method per operation."""
 
-    def __init__(self, cloud: VpcContext, state: State, networks: Networks) -> None:
+    def __init__(self, cloud: VpcContext, state: VpcState, networks: Networks) -> None:
         self._cloud = cloud
         self._state = state
         self._networks = networks
         self._routing = networks.routing
         self._addresses = networks.addresses
 
-    def _render(self, call: Call) -> Renderer:
-        return Renderer(self._state, self._cloud.region, self._cloud.account_id, call.as_of)
+    def _render(self, call: RpcCall) -> VpcRenderer:
+        return VpcRenderer(self._state, self._cloud.region, self._cloud.account_id, call.as_of)
 
     # -------------------------------------------------------------------- VPCs and vSwitches
 
-    def describe_vpcs(self, call: Call) -> JsonObject:
+    def describe_vpcs(self, call: RpcCall) -> JsonObject:
         wanted = _ids(call, "VpcId")
         name = call.values.text("VpcName")
         found = [
@@ -51,13 +51,13 @@ class Handlers:
         render = self._render(call)
         return {**about, "Vpcs": {"Vpc": [render.vpc_in_list(vpc) for vpc in page]}}
 
-    def describe_vpc_attribute(self, call: Call) -> JsonObject:
+    def describe_vpc_attribute(self, call: RpcCall) -> JsonObject:
         vpc = self._state.vpcs.as_of(call.as_of).get(call.values.text("VpcId"))
         if vpc is None:
             raise ApiError("InvalidVpcId.NotFound", "Specified VPC does not exist.", 404)
         return self._render(call).vpc_attribute(vpc)
 
-    def describe_vswitches(self, call: Call) -> JsonObject:
+    def describe_vswitches(self, call: RpcCall) -> JsonObject:
         values = call.values
         wanted = _ids(call, "VSwitchId")
         found = [
@@ -73,7 +73,7 @@ class Handlers:
         render = self._render(call)
         return {**about, "VSwitches": {"VSwitch": [render.vswitch(vswitch) for vswitch in page]}}
 
-    def describe_vswitch_attributes(self, call: Call) -> JsonObject:
+    def describe_vswitch_attributes(self, call: RpcCall) -> JsonObject:
         vswitch = self._state.vswitches.as_of(call.as_of).get(call.values.text("VSwitchId"))
         if vswitch is None:
             raise ApiError("InvalidVSwitchId.NotFound", "The specified vSwitch does not exist.", 400)
@@ -81,7 +81,7 @@ class Handlers:
 
     # -------------------------------------------------------------------- Route tables
 
-    def describe_route_table_list(self, call: Call) -> JsonObject:
+    def describe_route_table_list(self, call: RpcCall) -> JsonObject:
         values = call.values
         found = [
             table
@@ -99,7 +99,7 @@ class Handlers:
             "RouterTableList": {"RouterTableListType": [render.table_in_list(table) for table in page]},
         }
 
-    def describe_route_tables(self, call: Call) -> JsonObject:
+    def describe_route_tables(self, call: RpcCall) -> JsonObject:
         values = call.values
         router = values.text("VRouterId") or values.text("RouterId")
         found = [
@@ -113,7 +113,7 @@ class Handlers:
         render = self._render(call)
         return {**about, "RouteTables": {"RouteTable": [render.table(table) for table in page]}}
 
-    def associate_route_table(self, call: Call) -> JsonObject:
+    def associate_route_table(self, call: RpcCall) -> JsonObject:
         table = self._state.tables.get(call.values.text("RouteTableId"))
         vswitch = self._state.vswitches.get(call.values.text("VSwitchId"))
         if table is None:
@@ -134,7 +134,7 @@ class Handlers:
 
     # -------------------------------------------------------------------- Route entries
 
-    def describe_route_entry_list(self, call: Call) -> JsonObject:
+    def describe_route_entry_list(self, call: RpcCall) -> JsonObject:
         values = call.values
         table_id = values.text("RouteTableId")
         if table_id not in self._state.tables.as_of(call.as_of):
@@ -170,7 +170,7 @@ class Handlers:
             raise ApiError("InvalidDestCidrBlockList", "Specified parameter DestCidrBlockList is not valid.")
         return set() if self._cloud.readings.is_("route-filters", "ignored") else wanted
 
-    def create_route_entry(self, call: Call) -> JsonObject:
+    def create_route_entry(self, call: RpcCall) -> JsonObject:
         values = call.values
         answered = self._answered(call)
         if answered is not None:
@@ -193,7 +193,7 @@ class Handlers:
         )
         return self._remember(call, {"RouteEntryId": entry_id})
 
-    def _answered(self, call: Call) -> JsonObject | None:
+    def _answered(self, call: RpcCall) -> JsonObject | None:
         """What the same request was answered with before; ApiError where the token belongs to another request."""
         asked, answer = self._state.tokens.get((call.action, call.values.text("ClientToken")), (None, None))
         if answer is None:
@@ -203,14 +203,14 @@ class Handlers:
             raise ApiError("IdempotentParameterMismatch", message)
         return dict(answer)
 
-    def _remember(self, call: Call, answer: JsonObject) -> JsonObject:
+    def _remember(self, call: RpcCall, answer: JsonObject) -> JsonObject:
         """Keep an answer for the case that its request is repeated with the same token."""
         token = call.values.text("ClientToken")
         if token:
             self._state.tokens[call.action, token] = (call.values.given, answer)
         return answer
 
-    def modify_route_entry(self, call: Call) -> JsonObject:
+    def modify_route_entry(self, call: RpcCall) -> JsonObject:
         values = call.values
         entry = self._entry_to_modify(call)
         kind, hop_id = values.text("NewNextHopType"), values.text("NewNextHopId")
@@ -227,7 +227,7 @@ class Handlers:
         )
         return {}
 
-    def _entry_to_modify(self, call: Call) -> RouteEntry:
+    def _entry_to_modify(self, call: RpcCall) -> RouteEntry:
         entry_id = call.values.text("RouteEntryId")
         if entry_id:
             entry = self._state.routes.get(entry_id)
@@ -249,7 +249,7 @@ class Handlers:
             raise ApiError("ResourceNotFound.RouteEntry", "The specified resource routeEntry is not found.")
         return entry
 
-    def delete_route_entry(self, call: Call) -> JsonObject:
+    def delete_route_entry(self, call: RpcCall) -> JsonObject:
         values = call.values
         entry_id, destination = values.text("RouteEntryId"), values.text("DestinationCidrBlock")
         if not entry_id and not (values.text("RouteTableId") and destination):
@@ -272,7 +272,7 @@ class Handlers:
 
     # -------------------------------------------------------------------- Addresses
 
-    def allocate_eip_address(self, call: Call) -> JsonObject:
+    def allocate_eip_address(self, call: RpcCall) -> JsonObject:
         answered = self._answered(call)
         if answered is not None:
             return answered
@@ -280,7 +280,7 @@ class Handlers:
         answer: JsonObject = {"AllocationId": eip.id, "EipAddress": eip.address, "ResourceGroupId": ""}
         return self._remember(call, answer)
 
-    def describe_eip_addresses(self, call: Call) -> JsonObject:
+    def describe_eip_addresses(self, call: RpcCall) -> JsonObject:
         values = call.values
         ids, addresses = _ids(call, "AllocationId"), _ids(call, "EipAddress")
         if len(ids) > MOST_EIPS:
@@ -301,21 +301,21 @@ class Handlers:
         render = self._render(call)
         return {**about, "EipAddresses": {"EipAddress": [render.eip(eip) for eip in page]}}
 
-    def associate_eip_address(self, call: Call) -> JsonObject:
+    def associate_eip_address(self, call: RpcCall) -> JsonObject:
         values = call.values
         self._addresses.associate(
             values.text("AllocationId"), values.text("InstanceId"), values.text("InstanceType", "EcsInstance")
         )
         return {}
 
-    def unassociate_eip_address(self, call: Call) -> JsonObject:
+    def unassociate_eip_address(self, call: RpcCall) -> JsonObject:
         values = call.values
         self._addresses.unassociate(values.text("AllocationId"), values.text("InstanceId"), values.text("InstanceType"))
         return {}
 
     # -------------------------------------------------------------------- NAT gateways
 
-    def describe_nat_gateways(self, call: Call) -> JsonObject:
+    def describe_nat_gateways(self, call: RpcCall) -> JsonObject:
         values = call.values
         found = [
             gateway
@@ -330,7 +330,7 @@ class Handlers:
         rendered = [render.nat_gateway(gateway, self._addresses.eip_of(gateway.id, call.as_of)) for gateway in page]
         return {**about, "NatGateways": {"NatGateway": rendered}}
 
-    def describe_snat_table_entries(self, call: Call) -> JsonObject:
+    def describe_snat_table_entries(self, call: RpcCall) -> JsonObject:
         values = call.values
         if not values.text("SnatTableId") and not values.text("NatGatewayId"):
             raise ApiError("DESCRIBE_SNAT_PARAM_INVALID", "SnatTableId or NatGatewayId must be given.")
@@ -348,7 +348,7 @@ class Handlers:
         render = self._render(call)
         return {**about, "SnatTableEntries": {"SnatTableEntry": [render.snat_entry(entry) for entry in page]}}
 
-    def create_snat_entry(self, call: Call) -> JsonObject:
+    def create_snat_entry(self, call: RpcCall) -> JsonObject:
         values = call.values
         if not values.text("SnatIp"):
             raise ApiError("MissingParam.SnatIp", "The parameter SnatIp is mandatory.")
@@ -366,7 +366,7 @@ class Handlers:
         return {"SnatEntryId": entry.id}
 
 
-def _ids(call: Call, name: str) -> set[str]:
+def _ids(call: RpcCall, name: str) -> set[str]:
     """A parameter that may hold several ids, separated by commas."""
     return {part.strip() for part in call.values.text(name).split(",") if part.strip()}
 

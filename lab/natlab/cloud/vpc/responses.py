@@ -6,15 +6,15 @@ from collections.abc import Mapping
 
 from natlab.cloud.kernel.events import utc
 from natlab.cloud.kernel.rpc import JsonObject
-from natlab.cloud.vpc.models import Eip, NatGateway, RouteEntry, RouteTable, SnatEntry, State, Vpc, VSwitch
+from natlab.cloud.vpc.models import Eip, NatGateway, RouteEntry, RouteTable, SnatEntry, Vpc, VpcState, VSwitch
 
 _BANDWIDTH_MBPS = "100"
 
 
-class Renderer:
+class VpcRenderer:
     """Renders records as they were at `as_of` (None: as they are)."""
 
-    def __init__(self, state: State, region: str, account_id: str, as_of: float | None) -> None:
+    def __init__(self, state: VpcState, region: str, account_id: str, as_of: float | None) -> None:
         self.state = state
         self.region = region
         self.owner = int(account_id)

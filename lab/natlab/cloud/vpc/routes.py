@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 from natlab.cloud.kernel.offered import Offer, offered
 from natlab.cloud.kernel.rpc import RpcService
 from natlab.cloud.vpc.arns import resources
-from natlab.cloud.vpc.models import State
+from natlab.cloud.vpc.models import VpcState
 from natlab.cloud.vpc.networks import Networks
-from natlab.cloud.vpc.operations import Handlers
+from natlab.cloud.vpc.operations import VpcHandlers
 
 if TYPE_CHECKING:
     from natlab.cloud.vpc.context import VpcContext
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 VERSION = "2016-04-28"
 
 
-def _offers(do: Handlers) -> Mapping[str, Offer]:
+def _offers(do: VpcHandlers) -> Mapping[str, Offer]:
     return {
         "DescribeVpcs": Offer(do.describe_vpcs, "PageNumber PageSize VpcId VpcName"),
         "DescribeVpcAttribute": Offer(do.describe_vpc_attribute),
@@ -86,9 +86,9 @@ def _offers(do: Handlers) -> Mapping[str, Offer]:
     }
 
 
-def service(cloud: VpcContext, state: State, networks: Networks) -> RpcService:
+def service(cloud: VpcContext, state: VpcState, networks: Networks) -> RpcService:
     """The product as the server sees it."""
-    handlers = Handlers(cloud, state, networks)
+    handlers = VpcHandlers(cloud, state, networks)
     on = resources(state)
     operations = {name: replace(one, on=on.get(name)) for name, one in offered("vpc", _offers(handlers)).items()}
     return RpcService(cloud, "vpc", "Vpc", VERSION, operations, networks.reset)

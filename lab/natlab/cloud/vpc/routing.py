@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from natlab.cloud.kernel.errors import ApiError
 from natlab.cloud.vpc import exceptions, refusals
-from natlab.cloud.vpc.models import NextHop, RouteEntry, RouteStatus, RouteTable, State
+from natlab.cloud.vpc.models import NextHop, RouteEntry, RouteStatus, RouteTable, VpcState
 
 if TYPE_CHECKING:
     from natlab.cloud.vpc.context import VpcContext
@@ -40,7 +40,7 @@ GAP_S = 5.0
 class Routing:
     """The route entries of all tables."""
 
-    def __init__(self, cloud: VpcContext, state: State) -> None:
+    def __init__(self, cloud: VpcContext, state: VpcState) -> None:
         self._cloud = cloud
         self._state = state
         self.refused_in_place: dict[str, str] = {}

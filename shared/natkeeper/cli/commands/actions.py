@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from natkeeper.cli.context import Seat
+from natkeeper.cli.context import CommandContext
 from natkeeper.cli.errors import Exit, Unreached, Wrong
 from natkeeper.cli.options import asks, complete_gateways, complete_groups, complete_tables, complete_targets, shared
 from natkeeper.cli.receipts import conclude, worst
@@ -33,7 +33,15 @@ SETTLED_WITHIN_S = 180.0
 @shared()
 @click.pass_obj
 def switch(
-    seat: Seat, *, group: str, to: str | None, table: str | None, dry_run: bool, force: bool, wait: bool, asker: Asker
+    seat: CommandContext,
+    *,
+    group: str,
+    to: str | None,
+    table: str | None,
+    dry_run: bool,
+    force: bool,
+    wait: bool,
+    asker: Asker,
 ) -> Exit:
     """Move the routes of GROUP to another gateway.
 
@@ -59,7 +67,7 @@ def switch(
 @asks
 @shared()
 @click.pass_obj
-def pause(seat: Seat, *, group: str, length: str, why: str, asker: Asker) -> Exit:
+def pause(seat: CommandContext, *, group: str, length: str, why: str, asker: Asker) -> Exit:
     """Keep natkeeper's hands off GROUP for a while, whatever happens.
 
     It goes on looking, and tells what it would have done. The pause is remembered in the route entries themselves.
@@ -73,7 +81,7 @@ def pause(seat: Seat, *, group: str, length: str, why: str, asker: Asker) -> Exi
 @asks
 @shared()
 @click.pass_obj
-def resume(seat: Seat, *, group: str, asker: Asker) -> Exit:
+def resume(seat: CommandContext, *, group: str, asker: Asker) -> Exit:
     """End the pause of GROUP now."""
     _check(seat, group)
     return conclude(seat.screen, asker.ask({"action": "resume", "group": group}))
@@ -84,7 +92,7 @@ def resume(seat: Seat, *, group: str, asker: Asker) -> Exit:
 @asks
 @shared()
 @click.pass_obj
-def setup(seat: Seat, *, target: str, asker: Asker) -> Exit:
+def setup(seat: CommandContext, *, target: str, asker: Asker) -> Exit:
     """Configure a gateway, or all gateways of a group, now: firewalld, masquerading, forwarding, port forwards.
 
     The setup runs for about a minute after this command; `natkeeper status` tells what came of it.
@@ -106,7 +114,7 @@ def setup(seat: Seat, *, target: str, asker: Asker) -> Exit:
 @asks
 @shared()
 @click.pass_obj
-def sweep(seat: Seat, *, group: str | None, asker: Asker) -> Exit:
+def sweep(seat: CommandContext, *, group: str | None, asker: Asker) -> Exit:
     """Look at everything now, as the timer does each minute, and repair what is wrong. GROUP limits it to one."""
     if group is not None:
         _check(seat, group)
@@ -115,7 +123,7 @@ def sweep(seat: Seat, *, group: str | None, asker: Asker) -> Exit:
     return conclude(seat.screen, answer)
 
 
-def _check(seat: Seat, group: str) -> None:
+def _check(seat: CommandContext, group: str) -> None:
     """Refuse an unknown group before anything is asked; without a configuration the function knows its groups."""
     if seat.has_config:
         seat.group(group)

@@ -6,7 +6,7 @@ import json
 
 import click
 
-from natkeeper.cli.context import Seat
+from natkeeper.cli.context import CommandContext
 from natkeeper.cli.errors import Exit, Wrong
 from natkeeper.cli.options import shared
 
@@ -16,7 +16,7 @@ from natkeeper.cli.options import shared
 @click.option("--schema", is_flag=True, help="Print the JSON Schema of natkeeper.yaml, for editors and other programs.")
 @shared()
 @click.pass_obj
-def config(seat: Seat, *, effective: bool, schema: bool) -> Exit:
+def config(seat: CommandContext, *, effective: bool, schema: bool) -> Exit:
     """Print the configuration as natkeeper understands it, or the schema of the file."""
     import yaml
 

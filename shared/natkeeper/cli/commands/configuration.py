@@ -10,8 +10,8 @@ from typing import Any
 
 import click
 
-from natkeeper.cli.context import Seat
-from natkeeper.cli.errors import Exit, Trouble, Wrong
+from natkeeper.cli.context import CommandContext
+from natkeeper.cli.errors import CommandError, Exit, Wrong
 from natkeeper.cli.options import shared
 
 Json = dict[str, Any]
@@ -29,7 +29,7 @@ Json = dict[str, Any]
 @shared()
 @click.pass_obj
 def init(
-    seat: Seat,
+    seat: CommandContext,
     *,
     vpc: str | None,
     gateways: tuple[str, ...],
@@ -92,7 +92,7 @@ _NEXT = (
 )
 
 
-def _lay_out(seat: Seat, directory: Path, variables: Mapping[str, str]) -> tuple[list[str], dict[str, str]]:
+def _lay_out(seat: CommandContext, directory: Path, variables: Mapping[str, str]) -> tuple[list[str], dict[str, str]]:
     """Make the directory one to deploy from; return the files written, and the variables that a person has to set."""
     from natkeeper.packaging import release
 
@@ -102,12 +102,12 @@ def _lay_out(seat: Seat, directory: Path, variables: Mapping[str, str]) -> tuple
     left = {name: value for name, value in variables.items() if name not in known}
     try:
         known["account"] = seat.reach.account()
-    except Trouble as trouble:
+    except CommandError as trouble:
         left["account"] = f"(the id of your account; {trouble.what})"
     return release.lay_out(directory, known), left
 
 
-def _region(seat: Seat) -> str:
+def _region(seat: CommandContext) -> str:
     """The region that was named, or that of the profile: init writes the configuration, so it asks none."""
     region = seat.region or seat.profile_region()
     if not region:
@@ -138,7 +138,7 @@ def _chosen(known: list[Any], wanted: str | None) -> Any:  # noqa: ANN401  a Vpc
 @click.command()
 @shared()
 @click.pass_obj
-def check(seat: Seat) -> Exit:
+def check(seat: CommandContext) -> Exit:
     """Validate the configuration offline, and s.yaml beside it where there is one.
 
     Nothing is asked of anybody. `natkeeper doctor` goes on from here, against the account.
@@ -168,7 +168,7 @@ def check(seat: Seat) -> Exit:
     return Exit.OK
 
 
-def _probe_mismatches(seat: Seat) -> list[str]:
+def _probe_mismatches(seat: CommandContext) -> list[str]:
     """Find probes that the configuration and s.yaml beside it do not agree about."""
     from natkeeper.cli.probe_resources import mismatches
     from natkeeper.cli.survey.template_file import FILE, TemplateUnreadable, declared
@@ -203,7 +203,7 @@ def _unusable(config: Any) -> list[str]:  # noqa: ANN401  a Config
 @click.option("--only", multiple=True, metavar="NAME", help="failover, probe or notify; may be repeated.")
 @shared()
 @click.pass_obj
-def package(seat: Seat, *, out: str, cache: str, target: str, only: tuple[str, ...]) -> Exit:
+def package(seat: CommandContext, *, out: str, cache: str, target: str, only: tuple[str, ...]) -> Exit:
     """Build what `s deploy` uploads: one archive for each function, with the validated configuration in it.
 
     `s deploy` does this by itself (`make bundle`); the same input gives the same bytes.
@@ -252,7 +252,7 @@ def package(seat: Seat, *, out: str, cache: str, target: str, only: tuple[str, .
                     say=seat.screen.remark,
                 )
         except (InstallFailed, BundleBroken, OSError) as error:
-            raise Trouble(f"the bundle {spec.name} could not be made: {error}") from error
+            raise CommandError(f"the bundle {spec.name} could not be made: {error}") from error
         size = built.archive.stat().st_size
         made.append({"name": spec.name, "archive": str(built.archive), "bytes": size, "sha256": built.digest,
                      "fresh": built.fresh, "bytecode": built.compiled})  # fmt: skip

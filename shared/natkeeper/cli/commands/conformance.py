@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from natkeeper.cli.context import FUNCTION, Seat
+from natkeeper.cli.context import FUNCTION, CommandContext
 from natkeeper.cli.errors import Exit, Interrupted, Wrong
 from natkeeper.cli.options import complete_groups, shared
 
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 @shared()
 @click.pass_obj
 def conformance(
-    seat: Seat,
+    seat: CommandContext,
     *,
     group: str | None,
     output: str,
@@ -110,19 +110,19 @@ def _run(trial: Trial, file: Path, group: str) -> None:
 
 
 def _put_back(trial: Trial, file: Path, group: str) -> None:
-    """Put a trial back. Raises Trouble with what could not be."""
-    from natkeeper.cli.errors import Trouble
+    """Put a trial back. Raises CommandError with what could not be."""
+    from natkeeper.cli.errors import CommandError
 
     trial.put_back(file)
     if trial.left:
-        raise Trouble("not everything is back: " + "; ".join(trial.left), _mend(group))
+        raise CommandError("not everything is back: " + "; ".join(trial.left), _mend(group))
 
 
 def _mend(group: str) -> str:
     return f"natkeeper conformance {group} --restore"
 
 
-def _tell(seat: Seat, trial: Trial, output: Path) -> Exit:
+def _tell(seat: CommandContext, trial: Trial, output: Path) -> Exit:
     """Write what was found, and the page about it."""
     from natkeeper.cli.conformance.document import Document, load, page
     from natkeeper.cli.conformance.readings import readings
@@ -138,13 +138,13 @@ def _tell(seat: Seat, trial: Trial, output: Path) -> Exit:
     return _show(seat, written)
 
 
-def _compare(seat: Seat, path: Path) -> Exit:
+def _compare(seat: CommandContext, path: Path) -> Exit:
     from natkeeper.cli.conformance.document import load
 
     return _show(seat, load(path))
 
 
-def _show(seat: Seat, document: Document) -> Exit:
+def _show(seat: CommandContext, document: Document) -> Exit:
     """Print what the findings confirm and refute; ATTENTION where an assumption is refuted."""
     from natkeeper.cli.conformance.document import page, refuted, verdict
     from natkeeper.cli.conformance.readings import readings
@@ -168,7 +168,7 @@ def _show(seat: Seat, document: Document) -> Exit:
     return Exit.ATTENTION if wrong else Exit.OK
 
 
-def _ask(seat: Seat, group: Group, standby: str) -> None:
+def _ask(seat: CommandContext, group: Group, standby: str) -> None:
     """Have a person say yes, by writing the group's name."""
     if seat.as_json or not sys.stdin.isatty():
         raise Wrong("a trial asks before it touches anything, and there is nobody to ask", "say --yes")

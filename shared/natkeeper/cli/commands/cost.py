@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from natkeeper.cli.context import Seat
+from natkeeper.cli.context import CommandContext
 from natkeeper.cli.errors import Exit, Wrong
 from natkeeper.cli.options import shared
 
@@ -143,7 +143,7 @@ def _how(size: Size) -> str:
               help="What each group sends through its gateway in a month.")  # fmt: skip
 @shared()
 @click.pass_obj
-def cost(seat: Seat, *, given: tuple[str, ...], currency: str, listing: bool, gigabytes: float) -> Exit:
+def cost(seat: CommandContext, *, given: tuple[str, ...], currency: str, listing: bool, gigabytes: float) -> Exit:
     """Compare with managed NAT Gateways: what each way costs a month.
 
     Public traffic and gateways that are paid for anyway are left out: both ways need them. So are free quotas and
@@ -184,7 +184,7 @@ def _line(item: Item, currency: str) -> dict[str, Any]:
     return {"side": item.side, "what": item.what, "how": item.how, currency: round(item.amount, 2)}
 
 
-def _list(seat: Seat, prices: Mapping[str, float]) -> Exit:
+def _list(seat: CommandContext, prices: Mapping[str, float]) -> Exit:
     if seat.as_json:
         about: dict[str, Any] = {
             name: {"value": prices[name], "what": price.what, "source": price.source} for name, price in PRICES.items()

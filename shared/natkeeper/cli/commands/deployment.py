@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from natkeeper.cli.context import Seat
-from natkeeper.cli.errors import Denied, Exit, Trouble, Wrong, trouble_of
+from natkeeper.cli.context import CommandContext
+from natkeeper.cli.errors import CommandError, Denied, Exit, Wrong, trouble_of
 from natkeeper.cli.options import shared
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ _SET_OR_NOBODY = (
 @click.option("--before", is_flag=True, help="Stop a deployment that would take the notification addresses away.")
 @shared()
 @click.pass_obj
-def deployment(seat: Seat, *, before: bool) -> Exit:
+def deployment(seat: CommandContext, *, before: bool) -> Exit:
     """Compare the deployed triggers with s.yaml; name what is missing or differs, and the command that completes it.
 
     `s deploy` runs both halves by itself: `--before` before anything is written, the comparison after it succeeded.
@@ -37,7 +37,7 @@ def deployment(seat: Seat, *, before: bool) -> Exit:
     return _before(seat) if before else _after(seat)
 
 
-def _before(seat: Seat) -> Exit:
+def _before(seat: CommandContext) -> Exit:
     from natkeeper.packaging.configuration import ConfigurationRefused
     from natkeeper.packaging.notification import FILE, VARIABLE, read_addresses
 
@@ -59,14 +59,14 @@ def _before(seat: Seat) -> Exit:
     return _told(seat, notify, deployed)
 
 
-def _told(seat: Seat, notify: str | None, deployed: int | None) -> Exit:
+def _told(seat: CommandContext, notify: str | None, deployed: int | None) -> Exit:
     if seat.as_json:
         seat.screen.data({"ok": True, "notify": notify, "addresses_deployed": deployed})
     return Exit.OK
 
 
-def _addresses(seat: Seat, notify: str) -> int:
-    """Return how many addresses the deployed function has; 0 where it is not deployed. Raises Trouble."""
+def _addresses(seat: CommandContext, notify: str) -> int:
+    """Return how many addresses the deployed function has; 0 where it is not deployed. Raises CommandError."""
     from natkeeper.cli.survey.functions import addresses
     from natkeeper.ports import Failure
 
@@ -77,7 +77,7 @@ def _addresses(seat: Seat, notify: str) -> int:
     return found
 
 
-def _after(seat: Seat) -> Exit:
+def _after(seat: CommandContext) -> Exit:
     from natkeeper.cli.survey.template_file import FILE, TemplateUnreadable, declared
 
     path = Path(seat.config_path).parent / FILE
@@ -99,7 +99,7 @@ def _after(seat: Seat) -> Exit:
     return Exit.ATTENTION if found else Exit.OK
 
 
-def _problems(seat: Seat, path: Path) -> Iterator[dict[str, str]]:
+def _problems(seat: CommandContext, path: Path) -> Iterator[dict[str, str]]:
     from natkeeper.cli.survey.template_file import declared, incomplete
 
     for function in declared(path):
@@ -113,8 +113,8 @@ def _problems(seat: Seat, path: Path) -> Iterator[dict[str, str]]:
             yield {"function": function.name, "says": lacking.says, "do": lacking.command}
 
 
-def _deployed(seat: Seat, name: str) -> Deployed | None:
-    """Read one function. Raises Trouble where that cannot be read."""
+def _deployed(seat: CommandContext, name: str) -> Deployed | None:
+    """Read one function. Raises CommandError where that cannot be read."""
     from natkeeper.cli.survey import functions
     from natkeeper.ports import Failure
 
@@ -124,5 +124,5 @@ def _deployed(seat: Seat, name: str) -> Deployed | None:
     return found
 
 
-def _trouble(failure: Failure, name: str) -> Trouble:
+def _trouble(failure: Failure, name: str) -> CommandError:
     return trouble_of(failure, f"reading function {name}")

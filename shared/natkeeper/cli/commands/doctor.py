@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from natkeeper.cli.context import FUNCTION, Seat
-from natkeeper.cli.errors import Exit, Trouble, Wrong, trouble_of
+from natkeeper.cli.context import FUNCTION, CommandContext
+from natkeeper.cli.errors import CommandError, Exit, Wrong, trouble_of
 from natkeeper.cli.options import asker, shared
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ TEMPLATE_WITHIN = timedelta(seconds=20)
 @shared()
 @click.pass_obj
 def doctor(
-    seat: Seat, *, failover: str, fc2: str | None, function_role: str, probe_role: str, everything: bool
+    seat: CommandContext, *, failover: str, fc2: str | None, function_role: str, probe_role: str, everything: bool
 ) -> Exit:
     """Validate the configuration against the account; every finding says what to do.
 
@@ -42,18 +42,18 @@ def doctor(
     """
     from natkeeper.cli.doctor import facts, gateways, routes
     from natkeeper.cli.doctor.deployment import AREA, deployment
-    from natkeeper.cli.policies import Names, grants
+    from natkeeper.cli.policies import DeployedNames, grants
     from natkeeper.cli.survey.template_file import FILE, TemplateUnreadable, declared
 
     config = seat.config
     way = asker(seat, failover, fc2, direct=False)
     service, _, name = (fc2 or f"/{failover}").partition("/")
-    wanted = grants(config, Names(name, function_role.lower(), probe_role.lower(), service=service))
+    wanted = grants(config, DeployedNames(name, function_role.lower(), probe_role.lower(), service=service))
 
     def ask() -> Mapping[str, Any] | str:
         try:
             return way.ask({"action": "status"})
-        except Trouble as trouble:
+        except CommandError as trouble:
             return trouble.what
 
     try:
@@ -77,7 +77,7 @@ def doctor(
     return Exit.ATTENTION if bad else Exit.OK
 
 
-def _show(seat: Seat, found: list[Finding], *, everything: bool) -> None:
+def _show(seat: CommandContext, found: list[Finding], *, everything: bool) -> None:
     from rich.text import Text
 
     from natkeeper.cli.status_table import sign
@@ -108,7 +108,7 @@ def _show(seat: Seat, found: list[Finding], *, everything: bool) -> None:
 )
 @shared()
 @click.pass_obj
-def template(seat: Seat, *, only_print: bool, account: str | None) -> Exit:
+def template(seat: CommandContext, *, only_print: bool, account: str | None) -> Exit:
     """Create the OOS template of the gateway setup, or update it where it is not that of this version.
 
     `s deploy` does this by itself after the functions are deployed. Safe to repeat.

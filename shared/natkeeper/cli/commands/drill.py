@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from natkeeper.cli.context import Seat
+from natkeeper.cli.context import CommandContext
 from natkeeper.cli.errors import Exit, Refused, Wrong
 from natkeeper.cli.options import asks, complete_groups, shared
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from natkeeper.cli.drill.journal import Journal
     from natkeeper.cli.invoke import Asker
     from natkeeper.domain.config import Group
-    from natkeeper.drill import Figures
+    from natkeeper.drill import DrillFigures
 
 KINDS = ("switch", "maintenance", "stop")
 
@@ -37,7 +37,7 @@ KINDS = ("switch", "maintenance", "stop")
 @shared()
 @click.pass_obj
 def drill(
-    seat: Seat,
+    seat: CommandContext,
     *,
     group: str | None,
     kind: str,
@@ -87,7 +87,7 @@ def drill(
     return Exit.OK if found.ok else Exit.ATTENTION
 
 
-def _restore(seat: Seat, asker: Asker, groups: list[Group], *, yes: bool) -> Exit:
+def _restore(seat: CommandContext, asker: Asker, groups: list[Group], *, yes: bool) -> Exit:
     """Put back what earlier drills of `groups` left: what they wrote down, else every gateway that is stopped."""
     from natkeeper.cli.drill.interrupts import Interrupts
     from natkeeper.cli.drill.journal import find, folder
@@ -127,7 +127,7 @@ def _restore(seat: Seat, asker: Asker, groups: list[Group], *, yes: bool) -> Exi
     return Exit.ATTENTION if left else Exit.OK
 
 
-def _stopped(seat: Seat, groups: list[Group]) -> list[Journal]:
+def _stopped(seat: CommandContext, groups: list[Group]) -> list[Journal]:
     """Make a journal for each gateway that is stopped: the machine that ran the drill may be another one."""
     from natkeeper.cli.drill.journal import Journal
     from natkeeper.cli.survey import network
@@ -143,14 +143,14 @@ def _stopped(seat: Seat, groups: list[Group]) -> list[Journal]:
     ]
 
 
-def _confirm(seat: Seat, question: str) -> None:
+def _confirm(seat: CommandContext, question: str) -> None:
     if seat.as_json or not sys.stdin.isatty():
         raise Wrong(f"{question} There is nobody to ask", "say --yes")
     if not click.confirm(question, err=True):
         raise Wrong("nothing was done")
 
 
-def _ask(seat: Seat, group: str, kind: str, gateway: str) -> None:
+def _ask(seat: CommandContext, group: str, kind: str, gateway: str) -> None:
     """Have a person say yes, by writing the group's name."""
     if seat.as_json or not sys.stdin.isatty():
         raise Wrong("a drill asks before it breaks anything, and there is nobody to ask", "say --yes")
@@ -164,7 +164,7 @@ def _ask(seat: Seat, group: str, kind: str, gateway: str) -> None:
         raise Wrong("that was not the name of the group; nothing was done")
 
 
-def _show(seat: Seat, found: Figures) -> None:
+def _show(seat: CommandContext, found: DrillFigures) -> None:
     seat.screen.say(f"{found.scenario}: {'good' if found.ok else 'not good'}", "green" if found.ok else "red")
     for reason in found.reasons:
         seat.screen.say(f"  {reason}", "red")

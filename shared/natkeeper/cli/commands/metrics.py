@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from natkeeper.cli.context import Seat
+from natkeeper.cli.context import CommandContext
 from natkeeper.cli.errors import Exit
 from natkeeper.cli.options import asks, complete_groups, shared
 from natkeeper.cli.receipts import exit_of
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 @asks
 @shared()
 @click.pass_obj
-def metrics(seat: Seat, *, group: str | None, form: str, asker: Asker) -> Exit:
+def metrics(seat: CommandContext, *, group: str | None, form: str, asker: Asker) -> Exit:
     """Print how full the gateways are and how the groups fare. GROUP limits it to one.
 
     Figures of a gateway are those of its last setup report. docs/gateway.md has every name.

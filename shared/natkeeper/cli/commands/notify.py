@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import click
 
-from natkeeper.cli.context import Seat
-from natkeeper.cli.errors import Exit, Trouble, Wrong
+from natkeeper.cli.context import CommandContext
+from natkeeper.cli.errors import CommandError, Exit, Wrong
 from natkeeper.cli.options import shared
 
 
@@ -14,12 +14,12 @@ from natkeeper.cli.options import shared
 @click.option("--fc2", metavar="SERVICE", help="The service of the function, where it is one of FC 2.0.")
 @shared()
 @click.pass_obj
-def notify(seat: Seat, *, test: bool, fc2: str | None) -> Exit:
+def notify(seat: CommandContext, *, test: bool, fc2: str | None) -> Exit:
     """Try the notifications: ask the notify function to send every address a test message.
 
     The addresses are in the deployed function and are never shown; one that fails is named by its number.
     """
-    from natkeeper.cli.invoke import Asker, Function, ServiceFunction, Way
+    from natkeeper.cli.invoke import Asker, Fc2Invoker, Fc3Invoker, Invoker
 
     config = seat.config
     if not test:
@@ -27,7 +27,7 @@ def notify(seat: Seat, *, test: bool, fc2: str | None) -> Exit:
     if config.notify is None:
         raise Wrong(f"{seat.config_path} has no notify, so nobody is notified", "name the function: notify: NAME")
     function = config.notify
-    way: Way = ServiceFunction(seat.reach, fc2, function) if fc2 else Function(seat.reach, function)
+    way: Invoker = Fc2Invoker(seat.reach, fc2, function) if fc2 else Fc3Invoker(seat.reach, function)
     style = {"language": config.language, "timezone": config.timezone}
     with seat.screen.working("sending a test message"):
         answer = Asker(way, seat.screen.remark).ask({"action": "test", "style": style})
@@ -39,7 +39,7 @@ def notify(seat: Seat, *, test: bool, fc2: str | None) -> Exit:
             seat.screen.say(f"{config.notify}: {problem}", "red")
         seat.screen.say(f"{told} of {total} addresses took the test message.", "green" if told == total else "yellow")
     if total == 0:
-        raise Trouble(
+        raise CommandError(
             f"{config.notify} has no address: {answer.get('reason', 'it is older than this command: deploy it')}",
             "put Apprise URLs into natkeeper.notify beside natkeeper.yaml, one a line, and deploy",
         )

@@ -6,7 +6,7 @@ import json
 
 import click
 
-from natkeeper.cli.context import FUNCTION, Seat
+from natkeeper.cli.context import FUNCTION, CommandContext
 from natkeeper.cli.errors import Exit, Wrong
 from natkeeper.cli.options import shared
 
@@ -24,14 +24,22 @@ from natkeeper.cli.options import shared
 @shared()
 @click.pass_obj
 def policy(
-    seat: Seat, *, key: str | None, account: str, failover: str, role: str, probe_role: str, fc2: str | None, ros: bool
+    seat: CommandContext,
+    *,
+    key: str | None,
+    account: str,
+    failover: str,
+    role: str,
+    probe_role: str,
+    fc2: str | None,
+    ros: bool,
 ) -> Exit:
     """Print the least that RAM has to allow, for exactly this configuration.
 
     Writes are limited to its route tables, instances, EIPs and functions; reads are allowed on everything. Nothing is
     asked of anybody, and nothing is created: `aliyun ram CreatePolicy` or the ROS stack does that.
     """
-    from natkeeper.cli.policies import Names, grants
+    from natkeeper.cli.policies import DeployedNames, grants
     from natkeeper.cli.policies.ros import roles_stack
 
     if account != "*" and not account.isdecimal():
@@ -39,7 +47,7 @@ def policy(
     service, _, function = (fc2 or "/").partition("/")
     if fc2 is not None and not (service and function):
         raise Wrong(f"--fc2 {fc2} names no function of FC 2.0", "write it as SERVICE/FUNCTION")
-    names = Names(function or failover, role.lower(), probe_role.lower(), account, service)
+    names = DeployedNames(function or failover, role.lower(), probe_role.lower(), account, service)
     found = grants(seat.config, names)
     if ros:
         click.echo(roles_stack(found), nl=False)

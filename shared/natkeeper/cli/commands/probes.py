@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from natkeeper.cli.context import Seat
+from natkeeper.cli.context import CommandContext
 from natkeeper.cli.errors import Exit, Wrong
 from natkeeper.cli.options import shared
 
@@ -18,7 +18,7 @@ from natkeeper.cli.options import shared
               help="The vSwitch of a table's probe, instead of asking the account; may be repeated.")  # fmt: skip
 @shared()
 @click.pass_obj
-def probes(seat: Seat, *, write: bool, given: tuple[str, ...]) -> Exit:
+def probes(seat: CommandContext, *, write: bool, given: tuple[str, ...]) -> Exit:
     """List the probes of the configuration and whether s.yaml has them; with --write, add those that it lacks.
 
     A probe stands in one vSwitch and sees the route table of that. The vSwitch of a new one is the first that is bound
@@ -55,7 +55,7 @@ def probes(seat: Seat, *, write: bool, given: tuple[str, ...]) -> Exit:
     return Exit.OK if write or not missing else Exit.WRONG
 
 
-def _places(seat: Seat, given: tuple[str, ...], tables: list[str]) -> Mapping[str, str]:
+def _places(seat: CommandContext, given: tuple[str, ...], tables: list[str]) -> Mapping[str, str]:
     """Return a vSwitch for each table: what was given, or the first one that is bound to it."""
     pairs = [pair.partition("=") for pair in given]
     wrong = [f"{left}{sign}{right}" for left, sign, right in pairs if not (sign and right.startswith("vsw-"))]
@@ -68,7 +68,7 @@ def _places(seat: Seat, given: tuple[str, ...], tables: list[str]) -> Mapping[st
     return found
 
 
-def _behind(seat: Seat, table: str) -> str:
+def _behind(seat: CommandContext, table: str) -> str:
     """Read from the account which vSwitches are bound to a table; return the first."""
     from natkeeper.cli.survey import network
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from natkeeper.cli.context import Seat
+from natkeeper.cli.context import CommandContext
 from natkeeper.cli.errors import Exit, Unreached, Wrong
 from natkeeper.cli.options import asks, complete_groups, shared
 from natkeeper.cli.receipts import conclude, exit_of
@@ -36,7 +36,15 @@ _LONGEST_BACK = timedelta(days=90)
 @shared()
 @click.pass_obj
 def status(
-    seat: Seat, *, group: str | None, watch: bool, every: float, times: int | None, serve: bool, port: int, asker: Asker
+    seat: CommandContext,
+    *,
+    group: str | None,
+    watch: bool,
+    every: float,
+    times: int | None,
+    serve: bool,
+    port: int,
+    asker: Asker,
 ) -> Exit:
     """Show what natkeeper sees: routes and next hops, the health of every gateway and why, EIP, last move, pauses.
 
@@ -59,7 +67,7 @@ def status(
     return _show(seat, answer)
 
 
-def _show(seat: Seat, answer: Json) -> Exit:
+def _show(seat: CommandContext, answer: Json) -> Exit:
     from natkeeper.cli.status_table import board
 
     if seat.as_json:
@@ -70,7 +78,7 @@ def _show(seat: Seat, answer: Json) -> Exit:
     return exit_of(answer)
 
 
-def _watch(seat: Seat, asker: Asker, request: Json, every: float, times: int | None) -> Exit:
+def _watch(seat: CommandContext, asker: Asker, request: Json, every: float, times: int | None) -> Exit:
     """Show the board anew at every look; with --json, one object a line."""
     import json
 
@@ -116,7 +124,7 @@ def _watch(seat: Seat, asker: Asker, request: Json, every: float, times: int | N
 @asks
 @shared()
 @click.pass_obj
-def plan(seat: Seat, *, group: str | None, asker: Asker) -> Exit:
+def plan(seat: CommandContext, *, group: str | None, asker: Asker) -> Exit:
     """Tell what natkeeper would do now, and why. Nothing is written."""
     if group is not None and seat.has_config:
         seat.group(group)
@@ -133,7 +141,7 @@ def plan(seat: Seat, *, group: str | None, asker: Asker) -> Exit:
 @click.option("--all", "everybody", is_flag=True, help="Also what others did to these routes.")
 @shared()
 @click.pass_obj
-def history(seat: Seat, *, group: str | None, since: str, everybody: bool) -> Exit:
+def history(seat: CommandContext, *, group: str | None, since: str, everybody: bool) -> Exit:
     """List what was done to the guarded routes, by whom, and why. GROUP limits it to one.
 
     It is read from ActionTrail, where every write of natkeeper carries its reason; there is no database. An event

@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from natkeeper.alibaba.lean_imports import lean
-from natkeeper.cli.conformance.found import Found
+from natkeeper.cli.conformance.found import TrialResult
 from natkeeper.cli.survey import functions, rules
 from natkeeper.ports import Failure
 
@@ -23,25 +23,25 @@ _SPECIAL = ("targetArn", "status")
 """Fields of a trigger that nobody sends."""
 
 
-def triggers(place: Place, function: str) -> dict[str, Found]:
+def triggers(place: Place, function: str) -> dict[str, TrialResult]:
     """Compare what a trigger was sent with how its rule invokes."""
     seen = rules.rules_for(place.reach, function)
     deployed = place.reach.try_(lambda attempt: functions.deployed(attempt, function))
     if isinstance(seen, Failure) or isinstance(deployed, Failure) or deployed is None:
         why = seen if isinstance(seen, Failure) else deployed or f"{function} is not deployed"
-        return {"async-type": Found(None, f"the rules behind the triggers cannot be read: {why}")}
+        return {"async-type": TrialResult(None, f"the rules behind the triggers cannot be read: {why}")}
     sent = {
         bool(each.config.get("asyncInvocationType", False)) for each in deployed.triggers if each.kind == "eventbridge"
     }
     ways = {rule.way for rule in seen if rule.way}
     said = {"asyncInvocationType": sorted(sent), "rules invoke": sorted(ways)}
     if len(sent) != 1 or len(ways) != 1:
-        return {"async-type": Found(None, f"triggers and rules of {function} do not agree on one way", said)}
+        return {"async-type": TrialResult(None, f"triggers and rules of {function} do not agree on one way", said)}
     alike = (sent == {True}) == (ways == {"ASYNC"})
-    return {"async-type": Found("true-is-async" if alike else "true-is-sync", seen=said)}
+    return {"async-type": TrialResult("true-is-async" if alike else "true-is-sync", seen=said)}
 
 
-def answers(place: Place, function: str) -> dict[str, Found]:
+def answers(place: Place, function: str) -> dict[str, TrialResult]:
     """Read a trigger and a scaling configuration that nobody wrote."""
     found: dict[str, Any] = {}
 
@@ -53,15 +53,15 @@ def answers(place: Place, function: str) -> dict[str, Found]:
 
     refused = place.code(read)
     if refused or not found.get("trigger"):
-        lean_or_full = Found(None, f"no trigger of {function} can be read: {refused or 'it has none'}")
+        lean_or_full = TrialResult(None, f"no trigger of {function} can be read: {refused or 'it has none'}")
     else:
         there = sorted({name for trigger in found["trigger"] for name in _SPECIAL if trigger.get(name) is not None})
         way = {0: "lean", len(_SPECIAL): "full"}.get(len(there))
-        lean_or_full = Found(way, "" if way else f"only {', '.join(there)} is answered", {"answered": there})
+        lean_or_full = TrialResult(way, "" if way else f"only {', '.join(there)} is answered", {"answered": there})
     return {"answers": lean_or_full, "scaling-config": _scaling(place, function)}
 
 
-def _scaling(place: Place, function: str) -> Found:
+def _scaling(place: Place, function: str) -> TrialResult:
     found: dict[str, Any] = {}
 
     def read(attempt: Attempt) -> None:
@@ -74,11 +74,13 @@ def _scaling(place: Place, function: str) -> Found:
     if refused:
         missing = "NotFound" in refused or "NotExist" in refused
         why = "" if missing else f"GetScalingConfig was refused with {refused}"
-        return Found("not-found" if missing else None, why, {"GetScalingConfig": refused})
-    return Found("full" if found.get("functionArn") else "empty", seen={"functionArn": found.get("functionArn") or ""})
+        return TrialResult("not-found" if missing else None, why, {"GetScalingConfig": refused})
+    return TrialResult(
+        "full" if found.get("functionArn") else "empty", seen={"functionArn": found.get("functionArn") or ""}
+    )
 
 
-def patterns(place: Place) -> dict[str, Found]:
+def patterns(place: Place) -> dict[str, TrialResult]:
     """Ask EventBridge to match a pattern with six alternatives in one field (TestEventPattern)."""
     kinds = [f"ecs:Instance:Kind{number}" for number in range(MORE_THAN_FIVE)]
     event = {
@@ -88,10 +90,10 @@ def patterns(place: Place) -> dict[str, Found]:
     asked = {"EventPattern": json.dumps({"source": ["acs.ecs"], "type": kinds}), "Event": json.dumps(event)}
     answer = place.reach.plain("eventbridge", "TestEventPattern", asked)
     if isinstance(answer, Failure):
-        return {"pattern-expressions": Found(None, f"TestEventPattern cannot be called: {answer}")}
+        return {"pattern-expressions": TrialResult(None, f"TestEventPattern cannot be called: {answer}")}
     code = str(answer.get("Code") or "Success")
     if code == "Success":
-        return {"pattern-expressions": Found("any-number", seen={"TestEventPattern": answer.get("Data")})}
+        return {"pattern-expressions": TrialResult("any-number", seen={"TestEventPattern": answer.get("Data")})}
     way = "five" if "Pattern" in code else None
     why = "" if way else f"TestEventPattern was answered with {code}"
-    return {"pattern-expressions": Found(way, why, {"TestEventPattern": code})}
+    return {"pattern-expressions": TrialResult(way, why, {"TestEventPattern": code})}

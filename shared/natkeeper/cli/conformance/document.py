@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from natkeeper import __version__
-from natkeeper.cli.conformance.found import Found
+from natkeeper.cli.conformance.found import TrialResult
 from natkeeper.cli.conformance.readings import Reading
 from natkeeper.cli.errors import Wrong
 
@@ -23,7 +23,7 @@ class Document:
 
     at: str
     region: str
-    found: Mapping[str, Found]
+    found: Mapping[str, TrialResult]
     latencies: Mapping[str, float]
     version: str = __version__
 
@@ -52,7 +52,7 @@ def load(path: Path) -> Document:
         if data["conformance"] != FORMAT:
             raise Wrong(f"{path} has format {data['conformance']}, and this release reads {FORMAT}")
         found = {
-            str(name): Found(row.get("way"), str(row.get("why", "")), row.get("seen", {}))
+            str(name): TrialResult(row.get("way"), str(row.get("why", "")), row.get("seen", {}))
             for name, row in data["readings"].items()
         }
         latencies = {str(name): float(seconds) for name, seconds in data["latencies"].items()}
@@ -61,7 +61,7 @@ def load(path: Path) -> Document:
         raise Wrong(f"{path} is not what `natkeeper conformance` writes: {error}", "name a conformance.json") from error
 
 
-def verdict(reading: Reading, found: Found | None) -> str:
+def verdict(reading: Reading, found: TrialResult | None) -> str:
     """Say whether a trial confirms what this release assumes."""
     if found is None or found.way is None:
         return UNDECIDED
@@ -89,7 +89,7 @@ def page(document: Document, known: tuple[Reading, ...]) -> str:
         lines.append(f"| {each.fact} (`{each.name}`) | {each.assumed} | {way} | {verdict(each, found)} |")
     lines += ["", "## What the platform said", ""]
     for each in known:
-        found = document.found.get(each.name) or Found(None, "it was not tried")
+        found = document.found.get(each.name) or TrialResult(None, "it was not tried")
         said = json.dumps(dict(found.seen), ensure_ascii=False) if found.seen else ""
         lines.append(f"- `{each.name}`: " + "; ".join(filter(None, [found.why, f"`{said}`" if said else ""])))
     lines += ["", "## Measured", "", "| What | Seconds |", "|---|---|"]

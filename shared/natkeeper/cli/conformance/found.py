@@ -8,7 +8,7 @@ from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class TrialResult:
     """`way` is None where it was not decided, and `why` says why; `seen` holds what the platform said, as JSON."""
 
     way: str | None
@@ -16,9 +16,11 @@ class Found:
     seen: Mapping[str, Any] = field(default_factory=dict)
 
     @staticmethod
-    def by_code(code: str, ways: Mapping[str, str], *, call: str) -> Found:
+    def by_code(code: str, ways: Mapping[str, str], *, call: str) -> TrialResult:
         """Decide by the code of a refusal, empty for none; a code that stands for no way decides nothing."""
         seen = {call: code or "carried out"}
         if code in ways:
-            return Found(ways[code], seen=seen)
-        return Found(None, f"{call} was answered with {code or 'no refusal'}, which stands for none of the ways", seen)
+            return TrialResult(ways[code], seen=seen)
+        return TrialResult(
+            None, f"{call} was answered with {code or 'no refusal'}, which stands for none of the ways", seen
+        )

@@ -12,7 +12,7 @@ from pathlib import Path
 
 
 @dataclass(frozen=True, slots=True)
-class Journal:
+class TrialJournal:
     """One trial that may not be put back yet.
 
     `destinations` had no entry in `table` before, `standby` was Running, and held `eip` (empty for none).
@@ -42,10 +42,10 @@ def file_of(folder: Path, region: str, group: str) -> Path:
     return folder / f"conformance-{region}-{group}.json"
 
 
-def read(file: Path) -> Journal | None:
+def read(file: Path) -> TrialJournal | None:
     """Read the journal of a trial that was not put back; None if there is none, or it cannot be read."""
     try:
         data = json.loads(file.read_text(encoding="utf-8"))
-        return Journal(**{**data, "destinations": tuple(data["destinations"])})
+        return TrialJournal(**{**data, "destinations": tuple(data["destinations"])})
     except (OSError, ValueError, KeyError, TypeError):
         return None

@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from natkeeper.alibaba.errors import classify, code_of, kind_of
 from natkeeper.alibaba.lean_imports import lean
-from natkeeper.cli.errors import Trouble, trouble_of
+from natkeeper.cli.errors import CommandError, trouble_of
 from natkeeper.cli.survey import network
 from natkeeper.ports import Failure, FailureKind
 
 if TYPE_CHECKING:
     from natkeeper.alibaba.clients import Attempt
-    from natkeeper.cli.client import Reach
+    from natkeeper.cli.client import RegionClients
     from natkeeper.domain.config import Group
 
 with lean("alibabacloud_vpc20160428"):
@@ -50,7 +50,7 @@ class Place:
     natlab's table of latencies.
     """
 
-    reach: Reach
+    reach: RegionClients
     group: Group
     table: str
     active: str
@@ -63,7 +63,7 @@ class Place:
     def code(self, make: Callable[[Attempt], Any]) -> str:
         """Make a call once; Alibaba's code if it was refused, empty if it was carried out.
 
-        What says nothing about the platform (throttling, no answer) is tried again. Raises Trouble if that stays so.
+        What says nothing about the platform (throttling, no answer) is tried again. Raise CommandError if that lasts.
         """
         answer = self.reach.try_(lambda attempt: _code(make, attempt))
         if isinstance(answer, Failure):
@@ -120,13 +120,13 @@ class Place:
         """Read one entry; None if it is not listed."""
         found = self.listed()
         if isinstance(found, str):
-            raise Trouble(f"the route table cannot be read: {found}")
+            raise CommandError(f"the route table cannot be read: {found}")
         return next((each for each in found if each.destination_cidr_block == destination), None)
 
     def require_entry(self) -> None:
-        """Raise Trouble if the first entry is not there to be tried."""
+        """Raise CommandError if the first entry is not there to be tried."""
         if self.entry() is None:
-            raise Trouble(f"there is no entry for {TRIED[0]} to try it at")
+            raise CommandError(f"there is no entry for {TRIED[0]} to try it at")
 
     def until_taken(self, write: Callable[[], str], answers: tuple[str, ...] = ()) -> str:
         """Repeat a write while another task of the VPC is at work; the code of its last refusal.
@@ -154,7 +154,7 @@ class Place:
                     self.seconds[name] = round(self.monotonic() - began, 2)
                 return states
             if self.monotonic() - began >= SETTLED_WITHIN_S:
-                raise Trouble(f"the entry for {destination} in {self.table} stays {state}")
+                raise CommandError(f"the entry for {destination} in {self.table} stays {state}")
             self.sleeper(POLL_S)
 
     # ---- the standby -------------------------------------------------------------------------------------
@@ -170,11 +170,11 @@ class Place:
         return self.code(lambda a: a.clients.client(Ecs).stop_instance_with_options(request, a.options()))
 
     def wait_for(self, status: str, name: str = "") -> None:
-        """Wait for a state of the standby; `name` keeps the duration. Raises Trouble if it does not come."""
+        """Wait for a state of the standby; `name` keeps the duration. Raises CommandError if it does not come."""
         began = self.monotonic()
         while self.status() != status:
             if self.monotonic() - began >= STOPPED_WITHIN_S:
-                raise Trouble(f"{self.standby} is not {status} after {STOPPED_WITHIN_S:.0f} s")
+                raise CommandError(f"{self.standby} is not {status} after {STOPPED_WITHIN_S:.0f} s")
             self.sleeper(POLL_S)
         if name:
             self.seconds[name] = round(self.monotonic() - began, 2)

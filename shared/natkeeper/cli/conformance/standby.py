@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from natkeeper.alibaba.lean_imports import lean
-from natkeeper.cli.conformance.found import Found
+from natkeeper.cli.conformance.found import TrialResult
 from natkeeper.cli.conformance.place import POLL_S, SETTLED_WITHIN_S, Place
-from natkeeper.cli.errors import Trouble
+from natkeeper.cli.errors import CommandError
 
 if TYPE_CHECKING:
     from natkeeper.alibaba.clients import Attempt
@@ -23,7 +23,7 @@ _REFUSED = ("IncorrectInstanceStatus", "InvalidStatus.EcsStatusNotSupport", "Inv
 _COMMAND = "natkeeper-conformance"
 
 
-def invocations(place: Place) -> dict[str, Found]:
+def invocations(place: Place) -> dict[str, TrialResult]:
     """Run a command that does nothing on the standby, wait for its end, and list invocations without a state."""
     request = ecs.RunCommandRequest(
         region_id=place.reach.region,
@@ -43,14 +43,14 @@ def invocations(place: Place) -> dict[str, Found]:
 
     refused = place.code(start)
     if refused:
-        return {"invocations": Found(None, f"no command can be run on {place.standby}: {refused}")}
+        return {"invocations": TrialResult(None, f"no command can be run on {place.standby}: {refused}")}
     until = place.monotonic() + SETTLED_WITHIN_S
     while not _listed(place, ids[0], "Finished"):
         if place.monotonic() >= until:
-            return {"invocations": Found(None, f"a command on {place.standby} did not end within two minutes")}
+            return {"invocations": TrialResult(None, f"a command on {place.standby} did not end within two minutes")}
         place.sleeper(POLL_S)
     way = "all" if _listed(place, ids[0], "") else "running-only"
-    return {"invocations": Found(way, seen={"a finished invocation is listed without a state": way == "all"})}
+    return {"invocations": TrialResult(way, seen={"a finished invocation is listed without a state": way == "all"})}
 
 
 def _listed(place: Place, invocation: str, state: str) -> bool:
@@ -66,30 +66,32 @@ def _listed(place: Place, invocation: str, state: str) -> bool:
         ids[:] = [str(each.invoke_id) for each in body.invocations.invocation or ()]
 
     if refused := place.code(read):
-        raise Trouble(f"invocations cannot be listed: {refused}")
+        raise CommandError(f"invocations cannot be listed: {refused}")
     return invocation in ids
 
 
-def address(place: Place) -> dict[str, Found]:
+def address(place: Place) -> dict[str, TrialResult]:
     """Take the EIP off the standby while that is Stopping."""
     if not place.eip:
-        return {"eip-off-stopping": Found(None, f"{place.standby} holds no EIP: the one there is follows the route")}
+        return {
+            "eip-off-stopping": TrialResult(None, f"{place.standby} holds no EIP: the one there is follows the route")
+        }
     if place.status() != "Stopping":
-        return {"eip-off-stopping": Found(None, f"{place.standby} was not Stopping any more when it was asked")}
+        return {"eip-off-stopping": TrialResult(None, f"{place.standby} was not Stopping any more when it was asked")}
     request = vpc.UnassociateEipAddressRequest(
         region_id=place.reach.region, allocation_id=place.eip, instance_id=place.standby, instance_type="EcsInstance"
     )
     began = place.monotonic()
     code = place.code(lambda a: a.clients.client(Vpc).unassociate_eip_address_with_options(request, a.options()))
     if code and place.status() != "Stopping":
-        return {"eip-off-stopping": Found(None, f"{place.standby} stopped while it was asked", {"code": code})}
+        return {"eip-off-stopping": TrialResult(None, f"{place.standby} stopped while it was asked", {"code": code})}
     if not code:
         until = began + SETTLED_WITHIN_S
         while eip_state(place) != ("Available", "") and place.monotonic() < until:
             place.sleeper(POLL_S)
         place.seconds["vpc.unassociate_eip.task"] = round(place.monotonic() - began, 2)
     ways = {"": "taken"} | dict.fromkeys(_REFUSED, "refused")
-    return {"eip-off-stopping": Found.by_code(code, ways, call="UnassociateEipAddress of a Stopping instance")}
+    return {"eip-off-stopping": TrialResult.by_code(code, ways, call="UnassociateEipAddress of a Stopping instance")}
 
 
 def eip_state(place: Place) -> tuple[str, str]:

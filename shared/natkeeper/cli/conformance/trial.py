@@ -9,19 +9,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from natkeeper.cli.conformance import deployment, routes, standby
-from natkeeper.cli.conformance.found import Found
-from natkeeper.cli.conformance.journal import Journal
+from natkeeper.cli.conformance.found import TrialResult
+from natkeeper.cli.conformance.journal import TrialJournal
 from natkeeper.cli.conformance.place import POLL_S, TRIED, Place
 from natkeeper.cli.drill.faults import start_instance
-from natkeeper.cli.errors import Denied, Refused, Trouble
+from natkeeper.cli.errors import CommandError, Denied, Refused
 from natkeeper.cli.survey import network
 from natkeeper.domain.memory import is_ours
 
 if TYPE_CHECKING:
-    from natkeeper.cli.client import Reach
+    from natkeeper.cli.client import RegionClients
     from natkeeper.domain.config import Group
 
-Part = Callable[[], dict[str, Found]]
+Part = Callable[[], dict[str, TrialResult]]
 HALF = "0.0.0.0/1"
 DEMO = "natkeeper-demo"
 """How the names of instances begin that templates/ros/demo.yaml makes."""
@@ -39,7 +39,7 @@ NOT_HERE = {
 """Readings that a trial of an hour cannot decide, and why."""
 
 
-def prepare(reach: Reach, group: Group, vpc_named: str) -> tuple[Place, Journal]:
+def prepare(reach: RegionClients, group: Group, vpc_named: str) -> tuple[Place, TrialJournal]:
     """Find out where to try. Raises Refused where a trial would be felt, or could meet what is not the trial's."""
     route = group.routes[0]
     entries = reach.do("reading the route table", lambda attempt: network.entries(attempt, route.table))
@@ -70,7 +70,7 @@ def prepare(reach: Reach, group: Group, vpc_named: str) -> tuple[Place, Journal]
         raise Refused(what, f"use a trial deployment (templates/ros/demo.yaml), or name it: --vpc {machine.vpc}")
     place = Place(reach, group, route.table, active.id, machine.id, machine.eip)
     mine = tuple(destination for destination in (*TRIED, HALF) if destination not in there)
-    return place, Journal(reach.region, group.name, route.table, mine, active.id, machine.id, machine.eip)
+    return place, TrialJournal(reach.region, group.name, route.table, mine, active.id, machine.id, machine.eip)
 
 
 @dataclass
@@ -78,10 +78,10 @@ class Trial:
     """Tries one place. `function` is the failover function; `left` says what is not put back, in sentences."""
 
     place: Place
-    journal: Journal
+    journal: TrialJournal
     function: str
     say: Callable[[str], None]
-    found: dict[str, Found] = field(default_factory=dict)
+    found: dict[str, TrialResult] = field(default_factory=dict)
     left: list[str] = field(default_factory=list)
 
     def run(self) -> None:
@@ -92,9 +92,9 @@ class Trial:
                 self.found |= part()
             except Denied:
                 raise
-            except Trouble as trouble:
-                self.found |= {name: Found(None, trouble.what) for name in names if name not in self.found}
-        self.found |= {name: Found(None, why) for name, why in NOT_HERE.items()}
+            except CommandError as trouble:
+                self.found |= {name: TrialResult(None, trouble.what) for name in names if name not in self.found}
+        self.found |= {name: TrialResult(None, why) for name, why in NOT_HERE.items()}
 
     def _parts(self) -> Iterator[tuple[tuple[str, ...], str, Part]]:
         place = self.place
@@ -109,15 +109,15 @@ class Trial:
         yield ("eip-off-stopping",), f"stopping {place.standby}", self._stop
         yield ("route-stopped-hop", "route-to-stopped"), "looking at a stopped next hop", self._stopped
 
-    def _stop(self) -> dict[str, Found]:
+    def _stop(self) -> dict[str, TrialResult]:
         routes.aim_at_standby(self.place)
         if refused := self.place.stop():
-            raise Trouble(f"{self.place.standby} cannot be stopped: {refused}")
+            raise CommandError(f"{self.place.standby} cannot be stopped: {refused}")
         return standby.address(self.place)
 
-    def _stopped(self) -> dict[str, Found]:
+    def _stopped(self) -> dict[str, TrialResult]:
         if self.place.status() not in ("Stopping", "Stopped"):
-            raise Trouble(f"{self.place.standby} was not stopped")
+            raise CommandError(f"{self.place.standby} was not stopped")
         self.place.wait_for("Stopped", "ecs.instance.stop")
         return routes.stopped(self.place)
 
@@ -130,7 +130,7 @@ class Trial:
         for step, broken in steps:
             try:
                 step()
-            except Trouble as trouble:
+            except CommandError as trouble:
                 where = self.place.table if step == self._delete else self.place.standby
                 self.left.append(f"{where} may be {broken}: {trouble.what}")
         if not self.left:
@@ -142,7 +142,7 @@ class Trial:
             if status == "Stopped" and start_instance(place.reach, place.standby) is None:
                 asked_at = place.monotonic()
             if place.monotonic() - began >= BACK_WITHIN_S:
-                raise Trouble(f"it is {status or 'gone'}")
+                raise CommandError(f"it is {status or 'gone'}")
             place.sleeper(POLL_S)
         if asked_at:
             place.seconds["ecs.instance.start"] = round(place.monotonic() - asked_at, 2)
@@ -153,7 +153,7 @@ class Trial:
             if state[0] == "Available" and not standby.bind_again(place):
                 asked_at = place.monotonic()
             if place.monotonic() - began >= BACK_WITHIN_S:
-                raise Trouble(f"the EIP is {state[0] or 'gone'}")
+                raise CommandError(f"the EIP is {state[0] or 'gone'}")
             place.sleeper(POLL_S)
         if asked_at:
             place.seconds["vpc.associate_eip.task"] = round(place.monotonic() - asked_at, 2)
@@ -166,11 +166,11 @@ class Trial:
                 continue  # natkeeper made this half itself, while it replaced an entry
             refused = self.place.until_taken(partial(self.place.delete, str(entry.route_entry_id)))
             if refused:
-                raise Trouble(f"the entry for {destination} cannot be deleted: {refused}")
+                raise CommandError(f"the entry for {destination} cannot be deleted: {refused}")
             self.place.settle(destination, "vpc.delete_route_entry.task")
 
 
-def leftover(reach: Reach, group: Group, journal: Journal, say: Callable[[str], None]) -> Trial:
+def leftover(reach: RegionClients, group: Group, journal: TrialJournal, say: Callable[[str], None]) -> Trial:
     """Make a trial of what an earlier one wrote down, to put it back."""
     place = Place(reach, group, journal.table, journal.active, journal.standby, journal.eip)
     return Trial(place, journal, "", say)

@@ -16,13 +16,13 @@ from natkeeper.domain.config import Follow
 from natkeeper.domain.memory import NOTHING, encode
 from natkeeper.domain.observed import Condition, Eip, NextHop, RouteEntry
 from natkeeper.domain.parts import around_zero, halves_of
-from natkeeper.ports import Failure, FailureKind, Names, ReadSetups, SetupRun
+from natkeeper.ports import Failure, FailureKind, FailureSubject, ReadSetups, SetupRun
 
 if TYPE_CHECKING:
     from natkeeper.alibaba.clients import Attempt
-    from natkeeper.cli.client import Reach
+    from natkeeper.cli.client import RegionClients
     from natkeeper.cli.policies import Grant
-    from natkeeper.cli.survey.rules import Rule
+    from natkeeper.cli.survey.rules import EventRule
     from natkeeper.cli.survey.template_file import DeclaredFunction, Incomplete
     from natkeeper.domain.config import Config, Group, Route
     from natkeeper.domain.ids import EipId
@@ -58,16 +58,16 @@ class DryRun:
 
 
 @dataclass(frozen=True, slots=True)
-class Ground:
+class GroupFacts:
     """What is known of one group's network and gateways."""
 
-    tables: Mapping[str, network.Table | Failure | None]
+    tables: Mapping[str, network.SurveyedTable | Failure | None]
     entries: Mapping[str, tuple[RouteEntry, ...] | Failure]
     vswitches: list[network.VSwitch] | Failure
-    machines: Mapping[str, network.Machine] | Failure
+    machines: Mapping[str, network.SurveyedInstance] | Failure
     conditions: Mapping[Any, Condition] | Failure
     cards: Mapping[str, list[network.Card] | Failure]
-    rules: Mapping[str, list[network.Rule] | Failure]
+    rules: Mapping[str, list[network.InboundRule] | Failure]
     heartbeats: Mapping[str, bool] | Failure
     eip: Eip | Failure | None
     fallback: network.ManagedNat | Failure | None
@@ -81,14 +81,14 @@ class Facts:
     """What is known of the account."""
 
     config: Config
-    grounds: Mapping[str, Ground]
+    grounds: Mapping[str, GroupFacts]
     failover: functions.Deployed | Failure | None
     probes: Mapping[str, functions.Deployed | Failure | None]
     notify: functions.Deployed | Failure | None
     templates: Mapping[str, str | Failure | None]
     roles: Mapping[str, Role | Failure | None]
     linked: Mapping[str, Role | Failure | None]
-    rules: tuple[Rule, ...] | Failure
+    rules: tuple[EventRule, ...] | Failure
     """Event rules that invoke the failover function."""
     zones: frozenset[str] | Failure
     """Zones in which functions can enter a VPC."""
@@ -103,7 +103,7 @@ class Facts:
     """The functions are of FC 2.0: their settings are not looked at."""
 
 
-def ground(reach: Reach, group: Group) -> Ground:
+def ground(reach: RegionClients, group: Group) -> GroupFacts:
     """Read what there is of a group."""
     ids = list(group.gateways)
     tables: list[str] = list(dict.fromkeys(route.table for route in group.routes))
@@ -111,10 +111,10 @@ def ground(reach: Reach, group: Group) -> Ground:
     machines = reach.try_(lambda a: {m.id: m for m in network.machines(a, ids=ids)})
     present = [] if isinstance(machines, Failure) else list(machines.values())
     security = dict.fromkeys(name for machine in present for name in machine.groups)
-    where = next((t.vpc for t in known.values() if isinstance(t, network.Table)), "")
+    where = next((t.vpc for t in known.values() if isinstance(t, network.SurveyedTable)), "")
     entries = {t: reach.try_(lambda a, t=t: network.entries(a, t)) for t in tables}  # type: ignore[misc]
     fallback = group.fallback
-    return Ground(
+    return GroupFacts(
         tables=known,
         entries=entries,
         vswitches=reach.try_(lambda a: network.vswitches(a, where)) if where else [],
@@ -130,7 +130,7 @@ def ground(reach: Reach, group: Group) -> Ground:
     )
 
 
-def _eip(reach: Reach, group: Group) -> Eip | Failure | None:
+def _eip(reach: RegionClients, group: Group) -> Eip | Failure | None:
     if not isinstance(group.address, Follow):
         return None
     wanted: EipId = group.address.follow
@@ -146,7 +146,7 @@ def _nat(wanted: str) -> Callable[[Attempt], network.ManagedNat | None]:
     return read
 
 
-def _setups(reach: Reach, group: Group) -> tuple[SetupRun, ...] | Failure:
+def _setups(reach: RegionClients, group: Group) -> tuple[SetupRun, ...] | Failure:
     if group.setup.mode == "off":
         return ()
     cloud = AlibabaCloud(reach.region, reach.credentials, reach.endpoint, clock=reach.clock, sleeper=reach.sleeper)
@@ -157,7 +157,7 @@ def _setups(reach: Reach, group: Group) -> tuple[SetupRun, ...] | Failure:
 
 
 def _dry_runs(
-    reach: Reach, group: Group, route: Route, entries: tuple[RouteEntry, ...] | Failure
+    reach: RegionClients, group: Group, route: Route, entries: tuple[RouteEntry, ...] | Failure
 ) -> tuple[DryRun, ...]:
     """Ask the platform whether it would point this route at its standby, and at the fallback, without doing it."""
     if isinstance(entries, Failure):
@@ -172,7 +172,7 @@ def _dry_runs(
     return tuple(_dry_run(reach, route, target) for target in targets)
 
 
-def _dry_run(reach: Reach, route: Route, target: NextHop) -> DryRun:
+def _dry_run(reach: RegionClients, route: Route, target: NextHop) -> DryRun:
     nothing = Failure(FailureKind.REFUSED, "no answer to a dry run")
     told = reach.try_(lambda a: network.try_route(a, route.table, route.destination, target))
     if told is None or told.kind is not FailureKind.NOT_IN_PLACE:
@@ -181,13 +181,13 @@ def _dry_run(reach: Reach, route: Route, target: NextHop) -> DryRun:
     part = halves_of(route.destination)[0]
     answer = _try_part(reach, route, part, target, words)
     finer = around_zero(route.destination)
-    if finer and answer is not None and answer.names is Names.DESTINATION:
+    if finer and answer is not None and answer.names is FailureSubject.DESTINATION:
         part = finer[-1]
         answer = _try_part(reach, route, part, target, words)
     return DryRun(target, told, part, answer)
 
 
-def _try_part(reach: Reach, route: Route, part: str, target: NextHop, words: str) -> Failure | None:
+def _try_part(reach: RegionClients, route: Route, part: str, target: NextHop, words: str) -> Failure | None:
     """Ask for a part of the destination, as natkeeper does: without words where they are refused."""
     answer = reach.try_(lambda a: network.try_part(a, route.table, part, target, words))
     if answer is not None and answer.kind is FailureKind.WORDS:
@@ -207,7 +207,7 @@ def _incomplete(
 
 
 def account(
-    reach: Reach,
+    reach: RegionClients,
     config: Config,
     failover: str,
     grants: Mapping[str, Grant],

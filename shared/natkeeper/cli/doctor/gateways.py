@@ -7,26 +7,26 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from natkeeper.cli.doctor.findings import Finding, advice, ok, unseen, wrong
-from natkeeper.cli.survey.network import Machine, Rule, Table, VSwitch
+from natkeeper.cli.survey.network import InboundRule, SurveyedInstance, SurveyedTable, VSwitch
 from natkeeper.domain.capacity import unlike
 from natkeeper.domain.config import Follow
 from natkeeper.domain.health import Draining, Healthy, Sight, assess
 from natkeeper.domain.ids import InstanceId, InterfaceId
 from natkeeper.domain.observed import Instance, PowerState
 from natkeeper.failover.gateway_setup import setup_parameters
-from natkeeper.guest.report import SetupReport, Unreadable
+from natkeeper.guest.report import SetupReport, UnreadableReport
 from natkeeper.guest.script import fingerprint, script_hash
 from natkeeper.ports import Failure, SetupRun
 
 if TYPE_CHECKING:
-    from natkeeper.cli.doctor.facts import Ground
+    from natkeeper.cli.doctor.facts import GroupFacts
     from natkeeper.domain.config import Group
 
 _EVERYTHING = "-1/-1"
 _ALL_PORTS = (_EVERYTHING, "1/65535")
 
 
-def gateways(group: Group, ground: Ground) -> Iterator[Finding]:
+def gateways(group: Group, ground: GroupFacts) -> Iterator[Finding]:
     """Judge every gateway, and what they have in common."""
     if isinstance(ground.machines, Failure):
         yield unseen(group.name, "gateways", ground.machines)
@@ -45,7 +45,7 @@ def gateways(group: Group, ground: Ground) -> Iterator[Finding]:
     yield from _never_proven(group, ground)
 
 
-def _never_proven(group: Group, ground: Ground) -> Iterator[Finding]:
+def _never_proven(group: Group, ground: GroupFacts) -> Iterator[Finding]:
     """Name tables that no probe looks through where no setup of the last day proved that a gateway forwards."""
     blind = list(dict.fromkeys(route.table for route in group.routes if not group.looked_at_by_probe(route)))
     if not blind or isinstance(ground.setups, Failure):
@@ -58,7 +58,7 @@ def _never_proven(group: Group, ground: Ground) -> Iterator[Finding]:
         yield advice(group.name, "evidence", says, do)
 
 
-def _one(group: Group, ground: Ground, machine: Machine) -> Iterator[Finding]:
+def _one(group: Group, ground: GroupFacts, machine: SurveyedInstance) -> Iterator[Finding]:
     yield _state(group, ground, machine)
     if isinstance(group.address, Follow) and machine.own_ip:
         do = "turn it into an EIP (aliyun ecs ConvertNatPublicIpToEip) and free that, or use address: own"
@@ -77,7 +77,7 @@ def _one(group: Group, ground: Ground, machine: Machine) -> Iterator[Finding]:
     yield from _setup(group, ground, machine)
 
 
-def _state(group: Group, ground: Ground, machine: Machine) -> Finding:
+def _state(group: Group, ground: GroupFacts, machine: SurveyedInstance) -> Finding:
     """Judge it exactly as the function would."""
     try:
         status = PowerState(machine.status)
@@ -113,14 +113,14 @@ def _state(group: Group, ground: Ground, machine: Machine) -> Finding:
     )
 
 
-def _same_vpc(group: Group, ground: Ground, machine: Machine) -> Iterator[Finding]:
+def _same_vpc(group: Group, ground: GroupFacts, machine: SurveyedInstance) -> Iterator[Finding]:
     for table in ground.tables.values():
-        if isinstance(table, Table) and table.vpc and table.vpc != machine.vpc:
+        if isinstance(table, SurveyedTable) and table.vpc and table.vpc != machine.vpc:
             do = "a next hop has to be in the VPC of its route table: use a gateway of that VPC"
             yield wrong(group.name, machine.id, f"is in {machine.vpc}, and {table.id} is of {table.vpc}", do)
 
 
-def _interfaces(group: Group, ground: Ground, machine: Machine) -> Iterator[Finding]:
+def _interfaces(group: Group, ground: GroupFacts, machine: SurveyedInstance) -> Iterator[Finding]:
     cards = ground.cards.get(machine.id, [])
     about = f"{machine.id} SourceDestCheck"
     if isinstance(cards, Failure):
@@ -135,7 +135,7 @@ def _interfaces(group: Group, ground: Ground, machine: Machine) -> Iterator[Find
         yield ok(group.name, about, "is off")
 
 
-def _inbound(group: Group, ground: Ground, machine: Machine) -> Iterator[Finding]:
+def _inbound(group: Group, ground: GroupFacts, machine: SurveyedInstance) -> Iterator[Finding]:
     """Judge whether the security groups let in what private hosts send out through the gateway."""
     about = f"{machine.id} security groups"
     known = [ground.rules.get(name) for name in machine.groups]
@@ -160,7 +160,7 @@ def _inbound(group: Group, ground: Ground, machine: Machine) -> Iterator[Finding
         yield ok(group.name, about, f"let in everything from {', '.join(map(str, networks))}")
 
 
-def guarded_networks(ground: Ground) -> list[ipaddress.IPv4Network]:
+def guarded_networks(ground: GroupFacts) -> list[ipaddress.IPv4Network]:
     """List the networks of the vSwitches that are bound to a guarded table."""
     if isinstance(ground.vswitches, Failure):
         return []
@@ -168,7 +168,7 @@ def guarded_networks(ground: Ground) -> list[ipaddress.IPv4Network]:
     return [ipaddress.IPv4Network(vswitch.cidr) for vswitch in behind]
 
 
-def _open(rules: Sequence[Rule], network: ipaddress.IPv4Network, machine: Machine) -> bool:
+def _open(rules: Sequence[InboundRule], network: ipaddress.IPv4Network, machine: SurveyedInstance) -> bool:
     """Say whether everything from `network` is accepted: by a rule for ALL, or by one for each of TCP, UDP and ICMP."""
     about = [rule for rule in rules if _is_about(rule, network, machine)]
     for protocol in ("TCP", "UDP", "ICMP"):
@@ -181,7 +181,7 @@ def _open(rules: Sequence[Rule], network: ipaddress.IPv4Network, machine: Machin
     return True
 
 
-def _is_about(rule: Rule, network: ipaddress.IPv4Network, machine: Machine) -> bool:
+def _is_about(rule: InboundRule, network: ipaddress.IPv4Network, machine: SurveyedInstance) -> bool:
     if rule.source in machine.groups:
         return False  # members of a group: whether the private hosts are members is not known here
     try:
@@ -191,7 +191,7 @@ def _is_about(rule: Rule, network: ipaddress.IPv4Network, machine: Machine) -> b
     return isinstance(source, ipaddress.IPv4Network) and network.subnet_of(source)
 
 
-def _setup(group: Group, ground: Ground, machine: Machine) -> Iterator[Finding]:
+def _setup(group: Group, ground: GroupFacts, machine: SurveyedInstance) -> Iterator[Finding]:
     about = f"{machine.id} setup"
     if group.setup.mode == "off":
         do = "run `natkeeper setup` after every change by hand, or set setup.mode to check"
@@ -207,7 +207,9 @@ def _setup(group: Group, ground: Ground, machine: Machine) -> Iterator[Finding]:
         yield from tunnel(group, machine, [ground.machines[g] for g in group.gateways if g in ground.machines], report)
 
 
-def tunnel(group: Group, machine: Machine, all_: Sequence[Machine], report: SetupReport) -> Iterator[Finding]:
+def tunnel(
+    group: Group, machine: SurveyedInstance, all_: Sequence[SurveyedInstance], report: SetupReport
+) -> Iterator[Finding]:
     """Say with which other gateways `relay` and `way_in: every` work, and print the rule that may be missing."""
     if group.relay is None and group.way_in != "every":
         return
@@ -235,7 +237,7 @@ def _last_setup(group: Group, about: str, last: SetupRun | None) -> Finding:
     match last.report:
         case None:
             return ok(group.name, about, f"is under way since {when}")
-        case Unreadable(reason=reason):
+        case UnreadableReport(reason=reason):
             return wrong(group.name, about, f"of {when} told nothing: {reason}", do)
     report: SetupReport = last.report
     if not report.ready:
@@ -245,7 +247,7 @@ def _last_setup(group: Group, about: str, last: SetupRun | None) -> Finding:
     return ok(group.name, about, f"of {when}: {report.sentence}")
 
 
-def _together(group: Group, present: Sequence[Machine]) -> Iterator[Finding]:
+def _together(group: Group, present: Sequence[SurveyedInstance]) -> Iterator[Finding]:
     running = [machine for machine in present if machine.status == PowerState.RUNNING.value]
     if len(running) < 2 and group.fallback is None:  # noqa: PLR2004  one to fail, one to go to
         do = "add a gateway, start the stopped one, or name a fallback"
@@ -260,7 +262,7 @@ def _together(group: Group, present: Sequence[Machine]) -> Iterator[Finding]:
         yield advice(group.name, "gateways", "all are spot instances, which are reclaimed together", do)
 
 
-def _alike(group: Group, present: Sequence[Machine]) -> Iterator[Finding]:
+def _alike(group: Group, present: Sequence[SurveyedInstance]) -> Iterator[Finding]:
     """Compare each standby with the group's first gateway: after a move it has to carry as much."""
     instances = [
         Instance(InstanceId(one.id), PowerState.RUNNING, type=one.type, bandwidth=one.bandwidth) for one in present
@@ -272,6 +274,6 @@ def _alike(group: Group, present: Sequence[Machine]) -> Iterator[Finding]:
             yield advice(group.name, f"{other.id} capacity", found, do)
 
 
-def behind(ground: Ground, table: str) -> list[VSwitch]:
+def behind(ground: GroupFacts, table: str) -> list[VSwitch]:
     """List the vSwitches that are bound to a table."""
     return [] if isinstance(ground.vswitches, Failure) else [v for v in ground.vswitches if v.table == table]

@@ -17,12 +17,12 @@ from natkeeper.failover.gateway_setup import PRIVATE
 from natkeeper.ports import Failure, FailureKind
 
 if TYPE_CHECKING:
-    from natkeeper.cli.doctor.facts import DryRun, Ground
+    from natkeeper.cli.doctor.facts import DryRun, GroupFacts
     from natkeeper.domain.config import Group, Route
     from natkeeper.domain.observed import RouteEntry
 
 
-def routes(group: Group, ground: Ground) -> Iterator[Finding]:
+def routes(group: Group, ground: GroupFacts) -> Iterator[Finding]:
     """Judge every guarded route."""
     for route in group.routes:
         table = ground.tables[route.table]
@@ -47,7 +47,7 @@ def routes(group: Group, ground: Ground) -> Iterator[Finding]:
     yield from _networks(group, ground)
 
 
-def _networks(group: Group, ground: Ground) -> Iterator[Finding]:
+def _networks(group: Group, ground: GroupFacts) -> Iterator[Finding]:
     """Judge whether gateways masquerade, and prove, for every network that is behind the guarded tables."""
     real = guarded_networks(ground)
     sources = [IPv4Network(source) for source in group.sources or PRIVATE]
@@ -116,7 +116,7 @@ def _not_in_place(group: Group, about: str, tried: DryRun, *, to_fallback: bool)
     return wrong(group.name, about, says, do)
 
 
-def addresses(group: Group, ground: Ground) -> Iterator[Finding]:
+def addresses(group: Group, ground: GroupFacts) -> Iterator[Finding]:
     """Judge the EIP that follows, and the fallback."""
     if isinstance(group.address, Follow):
         yield _eip(group, group.address.follow, ground)
@@ -124,7 +124,7 @@ def addresses(group: Group, ground: Ground) -> Iterator[Finding]:
         yield _fallback(group, group.fallback, ground)
 
 
-def _eip(group: Group, wanted: str, ground: Ground) -> Finding:
+def _eip(group: Group, wanted: str, ground: GroupFacts) -> Finding:
     eip = ground.eip
     if isinstance(eip, Failure):
         return unseen(group.name, wanted, eip)
@@ -136,7 +136,7 @@ def _eip(group: Group, wanted: str, ground: Ground) -> Finding:
     return ok(group.name, wanted, f"({eip.address}) is {eip.status.value}, on {eip.holder or 'no instance yet'}")
 
 
-def _fallback(group: Group, wanted: str, ground: Ground) -> Finding:
+def _fallback(group: Group, wanted: str, ground: GroupFacts) -> Finding:
     nat = ground.fallback
     if isinstance(nat, Failure):
         return unseen(group.name, wanted, nat)

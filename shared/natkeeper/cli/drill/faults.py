@@ -13,7 +13,7 @@ from natkeeper.ports import Failure
 
 if TYPE_CHECKING:
     from natkeeper.alibaba.clients import Attempt
-    from natkeeper.cli.client import Reach
+    from natkeeper.cli.client import RegionClients
     from natkeeper.cli.drill.journal import Journal
     from natkeeper.cli.invoke import Asker
 
@@ -29,14 +29,14 @@ _OPEN = ("Inquiring", "Scheduled", "Executing")
 
 
 @dataclass(frozen=True, slots=True)
-class Fault:
+class DrillFault:
     """One kind: in words, and how to begin it. restore.py takes it back."""
 
     story: str
     begin: Callable[[], str]
 
 
-def fault(kind: str, reach: Reach, asker: Asker, journal: Journal) -> Fault:
+def fault(kind: str, reach: RegionClients, asker: Asker, journal: Journal) -> DrillFault:
     """Make the fault of a kind for the gateway that carries the route."""
     if kind == "stop":
         return _stop(reach, journal.gateway)
@@ -47,17 +47,17 @@ def fault(kind: str, reach: Reach, asker: Asker, journal: Journal) -> Fault:
         asker.ask({"action": "switch", "group": journal.group})
         return "a person switches to the standby"
 
-    return Fault(f"A planned move away from {journal.gateway}, through natkeeper.", move)
+    return DrillFault(f"A planned move away from {journal.gateway}, through natkeeper.", move)
 
 
-def start_instance(reach: Reach, gateway: str) -> Failure | None:
+def start_instance(reach: RegionClients, gateway: str) -> Failure | None:
     """Start a gateway; returns why not."""
     request = models.StartInstanceRequest(instance_id=gateway)
     answer = reach.try_(lambda a: _ecs(a).start_instance_with_options(request, a.options()))
     return answer if isinstance(answer, Failure) else None
 
 
-def cancel_notice(reach: Reach, gateway: str, not_before: str) -> Failure | None:
+def cancel_notice(reach: RegionClients, gateway: str, not_before: str) -> Failure | None:
     """Cancel the drill's notice; returns why not.
 
     It is found by its time and not by an id: the answer that had the id may never have come, or a repeated call made
@@ -86,17 +86,17 @@ def _notices(attempt: Attempt, gateway: str, not_before: str) -> list[str]:
     ]
 
 
-def _stop(reach: Reach, gateway: str) -> Fault:
+def _stop(reach: RegionClients, gateway: str) -> DrillFault:
     def begin() -> str:
         # KeepCharging: a gateway that is stopped in economical mode would lose a public address of its own for good.
         request = models.StopInstanceRequest(instance_id=gateway, stopped_mode="KeepCharging")
         reach.do(f"stopping {gateway}", lambda a: _ecs(a).stop_instance_with_options(request, a.options()))
         return f"{gateway} is stopped (StopInstance)"
 
-    return Fault(f"{gateway} is stopped, as if it had failed, and started again afterwards.", begin)
+    return DrillFault(f"{gateway} is stopped, as if it had failed, and started again afterwards.", begin)
 
 
-def _maintenance(reach: Reach, journal: Journal) -> Fault:
+def _maintenance(reach: RegionClients, journal: Journal) -> DrillFault:
     gateway = journal.gateway
 
     journal.not_before = text_of(reach.clock() + NOTICE)
@@ -114,7 +114,7 @@ def _maintenance(reach: Reach, journal: Journal) -> Fault:
         )
         return f"{gateway} is due for {_EVENT} (CreateSimulatedSystemEvents: nothing is really planned)"
 
-    return Fault(f"A simulated maintenance notice for {gateway}, cancelled afterwards.", begin)
+    return DrillFault(f"A simulated maintenance notice for {gateway}, cancelled afterwards.", begin)
 
 
 def _ecs(attempt: Attempt) -> Client:

@@ -14,7 +14,7 @@ from natkeeper.cli.drill.interrupts import Interrupts
 from natkeeper.cli.drill.journal import Journal, RouteBefore
 from natkeeper.cli.drill.restore import Restore, command, fit_for_duty
 from natkeeper.cli.drill.sampler import Feeling
-from natkeeper.cli.errors import Interrupted, Refused, Trouble
+from natkeeper.cli.errors import CommandError, Interrupted, Refused
 from natkeeper.cli.survey import network
 from natkeeper.domain.observed import EntryStatus
 from natkeeper.drill import Moment, Observed
@@ -22,7 +22,7 @@ from natkeeper.drill.observed import Kind
 from natkeeper.ports import Failure
 
 if TYPE_CHECKING:
-    from natkeeper.cli.client import Reach
+    from natkeeper.cli.client import RegionClients
     from natkeeper.cli.invoke import Asker
     from natkeeper.domain.config import Group, Route
 
@@ -42,7 +42,7 @@ Times are seconds since the fault, by the clock of the machine that ran the dril
 class Rehearsal:
     """A drill of one group. `sleeper` takes seconds."""
 
-    reach: Reach
+    reach: RegionClients
     asker: Asker
     group: Group
     kind: str
@@ -121,7 +121,7 @@ class Rehearsal:
                 self.sleeper(BEFORE_S)
             except KeyboardInterrupt:
                 interrupted = True
-            except Trouble as trouble:
+            except CommandError as trouble:
                 self.reasons.append(f"the drill could not go on: {trouble.what}")
             except Exception as error:  # noqa: BLE001  a fault of ours must not leave a gateway stopped either
                 self.reasons.append(f"the drill could not go on: {type(error).__name__}: {error}")

@@ -12,12 +12,12 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from natkeeper.cli.drill.faults import cancel_notice, start_instance
-from natkeeper.cli.errors import Denied, Trouble, Wrong
+from natkeeper.cli.errors import CommandError, Denied, Wrong
 from natkeeper.cli.survey import network
 from natkeeper.ports import Failure, FailureKind
 
 if TYPE_CHECKING:
-    from natkeeper.cli.client import Reach
+    from natkeeper.cli.client import RegionClients
     from natkeeper.cli.drill.journal import Journal
     from natkeeper.cli.invoke import Asker
 
@@ -46,7 +46,7 @@ def command(group: str) -> str:
 class Restore:
     """Puts one drill back. `sleeper` takes seconds; `left` says what is still to do, by step."""
 
-    reach: Reach
+    reach: RegionClients
     asker: Asker
     journal: Journal
     say: Say
@@ -74,7 +74,7 @@ class Restore:
             self._routes_home()
         except Gone:
             pass
-        except Trouble as trouble:
+        except CommandError as trouble:
             self.left["trouble"] = f"it could not go on: {trouble.what}" + (f"; {trouble.do}" if trouble.do else "")
         if not self.left:
             self.journal.remove()
@@ -110,11 +110,11 @@ class Restore:
                 if refused is not None:
                     self.left["instance"] = f"{gateway} is Stopped, and starting it was refused: {refused}"
                 if refused is not None and refused.kind is FailureKind.DENIED:
-                    raise Trouble(str(refused))
+                    raise CommandError(str(refused))
             elif status:
                 started = started or status == "Starting"
             if self.monotonic() >= until:
-                raise Trouble(f"{gateway} did not run again within {RUNNING_WITHIN_S:g} s")
+                raise CommandError(f"{gateway} did not run again within {RUNNING_WITHIN_S:g} s")
             self.sleeper(POLL_S)
 
     def _routes_home(self) -> None:
@@ -144,7 +144,7 @@ class Restore:
                     if each["id"] in {home for _, home in away.values()}
                 ]
                 why = "; ".join([*unfit, *filter(None, asked.values())]) or "no answer"
-                raise Trouble(f"the routes did not go back within {FIT_WITHIN_S:g} s ({why})")
+                raise CommandError(f"the routes did not go back within {FIT_WITHIN_S:g} s ({why})")
             self.sleeper(POLL_S)
 
     # ---- looking and asking ------------------------------------------------------------------------------
@@ -175,7 +175,7 @@ class Restore:
             answer = self.asker.ask({"action": "status", "group": self.journal.group})
         except (Denied, Wrong):
             raise
-        except Trouble:
+        except CommandError:
             return {}  # busy, or not reached: the next look may be
         view: Json = answer["receipts"][0].get("view") or {}
         return view
@@ -186,7 +186,7 @@ class Restore:
             answer = self.asker.ask(request)
         except (Denied, Wrong):
             raise
-        except Trouble as trouble:
+        except CommandError as trouble:
             return trouble.what
         refused = [each["sentence"] for each in answer.get("receipts", ()) if each.get("outcome") == "refused"]
         return "; ".join(refused)
@@ -195,7 +195,7 @@ class Restore:
         until = self.monotonic() + within_s
         while (refused := make()) is not None:
             if refused.kind is FailureKind.DENIED or self.monotonic() >= until:
-                raise Trouble(str(refused))  # what is not allowed now is not allowed in ten minutes
+                raise CommandError(str(refused))  # what is not allowed now is not allowed in ten minutes
             self.sleeper(POLL_S)
 
 

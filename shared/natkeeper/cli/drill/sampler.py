@@ -14,11 +14,11 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from natkeeper.alibaba.clients import Attempt as Try
-from natkeeper.drill import Attempt
+from natkeeper.drill import NewConnection
 from natkeeper.ports import FailureKind
 
 if TYPE_CHECKING:
-    from natkeeper.cli.client import Reach
+    from natkeeper.cli.client import RegionClients
 
 BETWEEN_S = 0.2
 LOOK_S = 20.0
@@ -29,10 +29,10 @@ _LOOK = b'{"action":"look"}'
 class Feeling:
     """Looks in a thread of its own from `begin` to `end`; `attempts` grows meanwhile."""
 
-    reach: Reach
+    reach: RegionClients
     function: str
     clock: Callable[[], float] = time.time
-    attempts: list[Attempt] = field(default_factory=list)
+    attempts: list[NewConnection] = field(default_factory=list)
     blind: str = ""
     """Why the probe could not be asked, the last time that it could not."""
 
@@ -58,7 +58,7 @@ class Feeling:
         last = [each for each in self.attempts[-count:] if each.began >= since]
         return len(last) == count and not any(each.error for each in last)
 
-    def look(self) -> Attempt | None:
+    def look(self) -> NewConnection | None:
         """Look once; None where the probe itself could not be asked, which says nothing of the way."""
         from natkeeper.alibaba.lean_imports import lean
 
@@ -82,7 +82,7 @@ class Feeling:
             if failure.kind is not FailureKind.THROTTLED:
                 self.blind = f"{self.function}: {failure}"
             return None
-        return Attempt(began, self.clock(), "" if found is True else reason, seen)
+        return NewConnection(began, self.clock(), "" if found is True else reason, seen)
 
     def _go_on(self) -> None:
         while not self._over.is_set():

@@ -9,24 +9,24 @@ from natkeeper.cli.client import utc_now
 from natkeeper.cli.drill.sampler import Feeling
 from natkeeper.cli.errors import Exit, Wrong
 from natkeeper.cli.page.server import HOST, server
-from natkeeper.cli.page.watching import Watching
+from natkeeper.cli.page.watching import PageWatch
 from natkeeper.cli.survey.history import events_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from natkeeper.cli.context import Seat
+    from natkeeper.cli.context import CommandContext
     from natkeeper.cli.invoke import Asker
     from natkeeper.domain.config import Group
 
 Json = dict[str, Any]
 
 
-def serve(seat: Seat, asker: Asker, request: Json, every_s: float, port: int) -> Exit:
+def serve(seat: CommandContext, asker: Asker, request: Json, every_s: float, port: int) -> Exit:
     """Serve the page of one group or all until Ctrl-C. Raises Wrong where the port is taken."""
     groups = [seat.group(request["group"])] if "group" in request else list(seat.config.groups)
     seat.reach.credentials()  # having none ends the command here, and not as a line on the page
-    watching = Watching(
+    watching = PageWatch(
         status=lambda: asker.ask(request),
         moves=lambda since: _moves(seat, groups, since),
         looks={group.name: _look(seat, group.probe.function) for group in groups if group.probe.function},
@@ -54,11 +54,11 @@ def serve(seat: Seat, asker: Asker, request: Json, every_s: float, port: int) ->
     return Exit.OK
 
 
-def _moves(seat: Seat, groups: list[Group], since: datetime) -> list[Json]:
+def _moves(seat: CommandContext, groups: list[Group], since: datetime) -> list[Json]:
     return [event.as_json() for event in events_of(seat.reach, groups, since, everybody=True)]
 
 
-def _look(seat: Seat, function: str) -> Callable[[], Json]:
+def _look(seat: CommandContext, function: str) -> Callable[[], Json]:
     feeling = Feeling(seat.reach, function)
 
     def look() -> Json:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from natkeeper.cli.errors import Trouble
+from natkeeper.cli.errors import CommandError
 
 Json = dict[str, Any]
 KEPT_S = 600.0
@@ -25,7 +25,7 @@ MOVES_SINCE = timedelta(days=1)
 
 
 @dataclass
-class Watching:
+class PageWatch:
     """Asks with `status`, `moves` (since when) and `looks` (one for each group with a probe), each as it is due.
 
     A look is `{"at": epoch seconds, "found": "answered" | "lost" | "unseen", "ip", "why"}`.
@@ -82,7 +82,7 @@ class Watching:
     def _ask_status(self) -> None:
         try:
             answer = self.status()
-        except Trouble as trouble:
+        except CommandError as trouble:
             self._note(error=trouble.what, todo=trouble.do)
         else:
             self._note(error=None, todo=None, groups=answer.get("receipts", []), answered=_moment(self.clock()))
@@ -90,7 +90,7 @@ class Watching:
     def _ask_moves(self) -> None:
         try:
             self._note(moves=self.moves(self.clock() - MOVES_SINCE), moves_error=None)
-        except Trouble as trouble:
+        except CommandError as trouble:
             self._note(moves_error=trouble.what)
 
     def _look(self, group: str) -> None:

@@ -1,6 +1,6 @@
 """The least that RAM has to allow, for one configuration: who needs which permissions, on what, and what for."""
 
 from natkeeper.cli.policies.coverage import missing
-from natkeeper.cli.policies.grants import Grant, Names, Statement, grants
+from natkeeper.cli.policies.grants import DeployedNames, Grant, Statement, grants
 
-__all__ = ["Grant", "Names", "Statement", "grants", "missing"]
+__all__ = ["DeployedNames", "Grant", "Statement", "grants", "missing"]

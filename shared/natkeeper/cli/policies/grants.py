@@ -52,7 +52,7 @@ Alibaba Cloud services"; the service-linked role stands in only for functions wi
 
 
 @dataclass(frozen=True, slots=True)
-class Names:
+class DeployedNames:
     """Names of s.yaml, which the configuration does not hold. `account` may be `*`: a policy knows only its own."""
 
     failover: str = "natkeeper-failover"
@@ -110,7 +110,7 @@ class Grant:
         return {"Version": VERSION, "Statement": [statement]}
 
 
-def grants(config: Config, names: Names = Names()) -> dict[str, Grant]:
+def grants(config: Config, names: DeployedNames = DeployedNames()) -> dict[str, Grant]:
     """Return every grant that this configuration needs, by its key: what `--for` takes."""
     arn = _Arns(config.region, names.account, {names.failover: names.service} if names.service else {})
     found = [_function(config, names, arn), *_oos(config, arn)]
@@ -152,14 +152,14 @@ class _Arns:
 # ---- the functions' roles --------------------------------------------------------------------------------
 
 
-def _function(config: Config, names: Names, arn: _Arns) -> Grant:
+def _function(config: Config, names: DeployedNames, arn: _Arns) -> Grant:
     purpose = "the failover function: sees routes and gateways, moves routes, has gateways set up, tells people"
     go_on = Statement("go on with what a run leaves", ("fc:InvokeFunction",), arn.functions(names.failover))
     statements = (*_keeping(config, arn), go_on, _log(config, names, arn))
     return Grant("function", names.failover_role, purpose, statements, FC)
 
 
-def _log(config: Config, names: Names, arn: _Arns) -> Statement:
+def _log(config: Config, names: DeployedNames, arn: _Arns) -> Statement:
     """Give what a function with a role of its own needs to have a log."""
     # Component fc3 names the project serverless-REGION-…, after a hash of the account; that of FC 2.0 another way.
     made = "*/*" if names.service else f"serverless-{config.region}-*/default-logs"
@@ -238,7 +238,7 @@ def _oos(config: Config, arn: _Arns) -> Iterator[Grant]:
         yield Grant(key, role, "OOS, while it sets gateways up", statements, OOS, tuple(g.name for g in groups))
 
 
-def _probe(config: Config, names: Names, arn: _Arns) -> Grant:
+def _probe(config: Config, names: DeployedNames, arn: _Arns) -> Grant:
     statements = (
         Statement(
             "report a loss, by an asynchronous destination", ("fc:InvokeFunction",), arn.functions(names.failover)
@@ -254,7 +254,7 @@ def _probe(config: Config, names: Names, arn: _Arns) -> Grant:
 # ---- people ----------------------------------------------------------------------------------------------
 
 
-def _deployer(config: Config, names: Names, arn: _Arns) -> Grant:
+def _deployer(config: Config, names: DeployedNames, arn: _Arns) -> Grant:
     functions = _deployed(config, names)
     probes = any(group.probes for group in config.groups)
     roles = [names.failover_role, *([names.probe_role] if probes else [])]
@@ -309,17 +309,17 @@ def _deployer(config: Config, names: Names, arn: _Arns) -> Grant:
     return Grant("deployer", "natkeeper-deployer", "whoever runs `s deploy`", tuple(statements))
 
 
-def _operator(config: Config, names: Names, arn: _Arns) -> Grant:
+def _operator(config: Config, names: DeployedNames, arn: _Arns) -> Grant:
     return Grant("operator", "natkeeper-operator", "whoever runs `natkeeper`", tuple(_operating(config, names, arn)))
 
 
-def _deployed(config: Config, names: Names) -> tuple[str, ...]:
+def _deployed(config: Config, names: DeployedNames) -> tuple[str, ...]:
     """Name every function of the deployment."""
     probes = (function for group in config.groups for function in group.probes)
     return (names.failover, *probes, *([config.notify] if config.notify else []))
 
 
-def _operating(config: Config, names: Names, arn: _Arns) -> Iterator[Statement]:
+def _operating(config: Config, names: DeployedNames, arn: _Arns) -> Iterator[Statement]:
     yield Statement(
         "ask natkeeper: status, plan, switch, pause, resume, setup, sweep",
         ("fc:InvokeFunction",),

@@ -14,7 +14,7 @@ from natkeeper.alibaba.lean_imports import lean
 from natkeeper.ports import Failure, FailureKind
 
 if TYPE_CHECKING:
-    from natkeeper.cli.client import Reach
+    from natkeeper.cli.client import RegionClients
 
 with lean("alibabacloud_fc20230330"):
     from alibabacloud_fc20230330 import models
@@ -27,7 +27,7 @@ _PAGE = 100
 
 
 @dataclass(frozen=True, slots=True)
-class Trigger:
+class SurveyedTrigger:
     """One trigger; `config` is its body."""
 
     name: str
@@ -52,7 +52,7 @@ class Deployed:
     vpc: str
     vswitches: tuple[str, ...]
     environment: Mapping[str, str]
-    triggers: tuple[Trigger, ...]
+    triggers: tuple[SurveyedTrigger, ...]
     on_failure: str
     on_success: str
     async_retries: int | None
@@ -89,7 +89,9 @@ def deployed(attempt: Attempt, name: str) -> Deployed | None:
         vswitches=tuple((network.v_switch_ids if network else None) or ()),
         environment=dict(function.environment_variables or {}),
         triggers=tuple(
-            Trigger(one.trigger_name or "", one.trigger_type or "", _object(one.trigger_config), one.description or "")
+            SurveyedTrigger(
+                one.trigger_name or "", one.trigger_type or "", _object(one.trigger_config), one.description or ""
+            )
             for one in listed
         ),
         on_failure=(failure.destination if failure is not None else "") or "",
@@ -99,7 +101,7 @@ def deployed(attempt: Attempt, name: str) -> Deployed | None:
     )
 
 
-def served_zones(reach: Reach) -> frozenset[str] | Failure:
+def served_zones(reach: RegionClients) -> frozenset[str] | Failure:
     """Read the zones in which functions can enter a VPC (GetAccountSettings, which only FC 2.0's API has)."""
     import fc2
 
@@ -120,15 +122,15 @@ def served_zones(reach: Reach) -> frozenset[str] | Failure:
         return Failure(FailureKind.UNREACHABLE, f"no answer ({type(error).__name__})")
 
 
-def addresses(reach: Reach, function: Deployed) -> int | Failure:
+def addresses(reach: RegionClients, function: Deployed) -> int | Failure:
     """Return how many addresses the deployed notify function has: in its environment, or as it answers for its code."""
-    from natkeeper.cli.invoke import Function
+    from natkeeper.cli.invoke import Fc3Invoker
     from natkeeper.packaging.notification import COUNT, NOBODY, VARIABLE
 
     if given := function.environment.get(VARIABLE, "").split():
         return 0 if given == [NOBODY] else len(given)
     payload = json.dumps({"action": COUNT}).encode()
-    told = reach.try_(lambda _attempt: Function(reach, function.name).once(payload))
+    told = reach.try_(lambda _attempt: Fc3Invoker(reach, function.name).once(payload))
     if isinstance(told, Failure):
         return told
     body, error = told

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.text import Text
 
-    from natkeeper.cli.client import Reach
+    from natkeeper.cli.client import RegionClients
     from natkeeper.domain.config import Group
 
 Json = dict[str, Any]
@@ -52,7 +52,7 @@ class Written:
         return {key: value for key, value in asdict(self).items() if value != ""}
 
 
-def events_of(reach: Reach, groups: Sequence[Group], since: datetime, *, everybody: bool) -> list[Written]:
+def events_of(reach: RegionClients, groups: Sequence[Group], since: datetime, *, everybody: bool) -> list[Written]:
     """Read the writes to the routes of `groups`, newest first; only natkeeper's own unless `everybody`."""
     follows = any(isinstance(group.address, Follow) for group in groups)
     calls = ROUTE_CALLS + (EIP_CALLS if follows else ())
@@ -62,7 +62,7 @@ def events_of(reach: Reach, groups: Sequence[Group], since: datetime, *, everybo
     return sorted(chosen, key=lambda one: one.at, reverse=True)
 
 
-def _lookup(reach: Reach, call: str, since: datetime) -> Iterator[Json]:
+def _lookup(reach: RegionClients, call: str, since: datetime) -> Iterator[Json]:
     asked = {
         "StartTime": f"{since:%Y-%m-%dT%H:%M:%SZ}",
         "LookupAttribute.1.Key": "EventName",

@@ -50,7 +50,7 @@ class VSwitch:
 
 
 @dataclass(frozen=True, slots=True)
-class Table:
+class SurveyedTable:
     """One route table; `kind` is System or Custom."""
 
     id: str
@@ -60,7 +60,7 @@ class Table:
 
 
 @dataclass(frozen=True, slots=True)
-class Machine:
+class SurveyedInstance:
     """One ECS instance. `own_ip` belongs to the instance itself; `eip` is an EIP's id."""
 
     id: str
@@ -95,7 +95,7 @@ class Card:
 
 
 @dataclass(frozen=True, slots=True)
-class Rule:
+class InboundRule:
     """An inbound rule of a security group; `protocol` upper case, ports as -1/-1 for all."""
 
     accept: bool
@@ -151,27 +151,27 @@ def vswitches(attempt: Attempt, vpc: str) -> list[VSwitch]:
     ]
 
 
-def tables(attempt: Attempt, vpc: str) -> list[Table]:
+def tables(attempt: Attempt, vpc: str) -> list[SurveyedTable]:
     """Read the route tables of a VPC."""
     return _tables(
         attempt, vpc_models.DescribeRouteTableListRequest(region_id=attempt.region, vpc_id=vpc, page_size=PER_PAGE)
     )
 
 
-def table(attempt: Attempt, table_id: str) -> Table | None:
+def table(attempt: Attempt, table_id: str) -> SurveyedTable | None:
     """Read one route table; None when it does not exist."""
     request = vpc_models.DescribeRouteTableListRequest(region_id=attempt.region, route_table_id=table_id, page_size=10)
     return next((found for found in _tables(attempt, request) if found.id == table_id), None)
 
 
-def _tables(attempt: Attempt, request: vpc_models.DescribeRouteTableListRequest) -> list[Table]:
+def _tables(attempt: Attempt, request: vpc_models.DescribeRouteTableListRequest) -> list[SurveyedTable]:
     items = _pages(
         request,
         lambda r: attempt.clients.client(Vpc).describe_route_table_list_with_options(r, attempt.options()).body,
         lambda body: body.router_table_list.router_table_list_type,
     )
     return [
-        Table(item.route_table_id, item.route_table_name or "", item.route_table_type or "", item.vpc_id or "")
+        SurveyedTable(item.route_table_id, item.route_table_name or "", item.route_table_type or "", item.vpc_id or "")
         for item in items
     ]
 
@@ -214,7 +214,7 @@ def try_route(attempt: Attempt, table_id: str, destination: str, to: NextHop) ->
     attempt.clients.client(Vpc).modify_route_entry_with_options(request, attempt.options())
 
 
-def machines(attempt: Attempt, *, vpc: str = "", ids: Sequence[str] = ()) -> list[Machine]:
+def machines(attempt: Attempt, *, vpc: str = "", ids: Sequence[str] = ()) -> list[SurveyedInstance]:
     """Read the instances of a VPC, or those with these ids (100 at most)."""
     import json
 
@@ -223,7 +223,7 @@ def machines(attempt: Attempt, *, vpc: str = "", ids: Sequence[str] = ()) -> lis
         request.vpc_id = vpc
     if ids:
         request.instance_ids = json.dumps(list(ids))
-    found: list[Machine] = []
+    found: list[SurveyedInstance] = []
     while True:
         body = attempt.clients.client(Ecs).describe_instances_with_options(request, attempt.options()).body
         found += [_machine(item) for item in body.instances.instance or ()]
@@ -232,11 +232,11 @@ def machines(attempt: Attempt, *, vpc: str = "", ids: Sequence[str] = ()) -> lis
         request.next_token = body.next_token
 
 
-def _machine(item: Any) -> Machine:  # noqa: ANN401  the SDK's name for it is 60 characters long
+def _machine(item: Any) -> SurveyedInstance:  # noqa: ANN401  the SDK's name for it is 60 characters long
     attributes, eip = optional(item.vpc_attributes), optional(item.eip_address)
     private = _listed(attributes.private_ip_address) if attributes else []
     own = _listed(item.public_ip_address)
-    return Machine(
+    return SurveyedInstance(
         id=item.instance_id,
         name=item.instance_name or "",
         status=item.status or "",
@@ -265,7 +265,7 @@ def cards(attempt: Attempt, instance: str) -> list[Card]:
     ]
 
 
-def inbound(attempt: Attempt, group: str) -> list[Rule]:
+def inbound(attempt: Attempt, group: str) -> list[InboundRule]:
     """Read the inbound rules of a security group."""
     request = ecs_models.DescribeSecurityGroupAttributeRequest(
         region_id=attempt.region, security_group_id=group, direction="ingress"
@@ -273,7 +273,7 @@ def inbound(attempt: Attempt, group: str) -> list[Rule]:
     body = attempt.clients.client(Ecs).describe_security_group_attribute_with_options(request, attempt.options()).body
     listed = optional(body.permissions)
     return [
-        Rule(
+        InboundRule(
             accept=(item.policy or "").lower() == "accept",
             protocol=(item.ip_protocol or "").upper(),
             ports=item.port_range or "",

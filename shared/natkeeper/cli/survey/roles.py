@@ -10,7 +10,7 @@ from urllib.parse import unquote
 from natkeeper.ports import Failure, FailureKind
 
 if TYPE_CHECKING:
-    from natkeeper.cli.client import Reach
+    from natkeeper.cli.client import RegionClients
 
 _GONE = "EntityNotExist.Role"
 
@@ -24,7 +24,7 @@ class Role:
     documents: tuple[str, ...]
 
 
-def role(reach: Reach, name: str, *, policies: bool = True) -> Role | Failure | None:
+def role(reach: RegionClients, name: str, *, policies: bool = True) -> Role | Failure | None:
     """Read a role, and its policies unless they do not matter; None when it does not exist."""
     answer = reach.plain("ram", "GetRole", {"RoleName": name})
     if isinstance(answer, Failure):

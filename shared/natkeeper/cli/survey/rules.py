@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from natkeeper.ports import Failure
 
 if TYPE_CHECKING:
-    from natkeeper.cli.client import Reach
+    from natkeeper.cli.client import RegionClients
 
 BUS = "default"
 _PAGE = "100"
@@ -19,7 +19,7 @@ _WAY = "invocationtype"
 
 
 @dataclass(frozen=True, slots=True)
-class Rule:
+class EventRule:
     """One rule that invokes the function; `way` is ASYNC, SYNC, or empty where its target does not say."""
 
     name: str
@@ -29,9 +29,9 @@ class Rule:
     """ALL: an event that fails is tried again and then dropped; NONE: it blocks those after it."""
 
 
-def rules_for(reach: Reach, function: str) -> tuple[Rule, ...] | Failure:
+def rules_for(reach: RegionClients, function: str) -> tuple[EventRule, ...] | Failure:
     """Read every rule of bus `default` that has the function as a target."""
-    found: list[Rule] = []
+    found: list[EventRule] = []
     token = ""
     while True:
         asked = {"EventBusName": BUS, "Limit": _PAGE} | ({"NextToken": token} if token else {})
@@ -50,7 +50,7 @@ def rules_for(reach: Reach, function: str) -> tuple[Rule, ...] | Failure:
             return tuple(found)
 
 
-def _rule(reach: Reach, row: dict[str, Any], function: str) -> Rule | Failure:
+def _rule(reach: RegionClients, row: dict[str, Any], function: str) -> EventRule | Failure:
     name = str(row.get("RuleName") or "")
     answer = reach.plain("eventbridge", "ListTargets", {"EventBusName": BUS, "RuleName": name})
     if isinstance(answer, Failure):
@@ -59,7 +59,7 @@ def _rule(reach: Reach, row: dict[str, Any], function: str) -> Rule | Failure:
     target: dict[str, Any] = targets[0] if targets else {}
     said = {str(one.get("ResourceKey")).lower(): str(one.get("Value") or "") for one in target.get("ParamList") or ()}
     enabled = str(row.get("Status") or "ENABLE") != "DISABLE"
-    return Rule(name, enabled, said.get(_WAY, "").upper(), str(target.get("ErrorsTolerance") or "ALL"))
+    return EventRule(name, enabled, said.get(_WAY, "").upper(), str(target.get("ErrorsTolerance") or "ALL"))
 
 
 def _is(target: dict[str, Any], function: str) -> bool:

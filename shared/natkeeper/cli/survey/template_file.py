@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 if TYPE_CHECKING:
-    from natkeeper.cli.survey.functions import Deployed, Trigger
+    from natkeeper.cli.survey.functions import Deployed, SurveyedTrigger
 
 FILE = "s.yaml"
 _VARIABLE = re.compile(r"\$\{\s*vars\.(\w+)\s*\}")
@@ -112,7 +112,7 @@ def incomplete(function: DeclaredFunction, deployed: Deployed) -> Incomplete | N
     return Incomplete(function, missing, stale) if missing or stale else None
 
 
-def _same(wanted: DeclaredTrigger, found: Trigger) -> bool:
+def _same(wanted: DeclaredTrigger, found: SurveyedTrigger) -> bool:
     return (
         wanted.kind == found.kind
         and wanted.description == found.description

@@ -24,14 +24,14 @@ _SHOWN_CODE_PATH = "/code"
 _IMPORT_SYSTEM = (importlib.__file__, "<frozen importlib._bootstrap>", "<frozen importlib._bootstrap_external>")
 
 
-class Namespace:
+class Attributes:
     """Attributes of a context."""
 
     def __init__(self, **attributes: Any) -> None:
         self.__dict__.update(attributes)
 
 
-class Context(Namespace):
+class HandlerContext(Attributes):
     """The second argument of a handler."""
 
     @property
@@ -82,7 +82,7 @@ def receive(stream: BinaryIO) -> tuple[dict[str, Any], bytes] | None:
     return header, stream.read(header["length"])
 
 
-class Instance:
+class InstanceProcess:
     """One process of one function: it serves one request at a time."""
 
     def __init__(self, requests: BinaryIO, answers: BinaryIO, settings: dict[str, Any]) -> None:
@@ -104,7 +104,7 @@ class Instance:
             except Exception as error:  # noqa: BLE001 - whatever a handler raises is the answer
                 self._answer_error("UnhandledInvocationError", error)
 
-    def _prepare(self) -> Callable[[bytes, Context], object]:
+    def _prepare(self) -> Callable[[bytes, HandlerContext], object]:
         """Import the handler and run the initializer; a failure becomes the answer to the first request."""
         first = receive(self.requests)
         if first is None or first[0]["kind"] != "start":
@@ -131,14 +131,14 @@ class Instance:
         self.request_id = header.get("request_id", "")
         os.environ.update(header.get("credentials", {}))
 
-    def _context(self, header: dict[str, Any]) -> Context:
+    def _context(self, header: dict[str, Any]) -> HandlerContext:
         settings = self.settings
-        context = Context(
+        context = HandlerContext(
             request_id=self.request_id,
             requestId=self.request_id,
             region=settings["region"],
             account_id=settings["account_id"],
-            function=Namespace(
+            function=Attributes(
                 name=settings["name"],
                 handler=settings["handler"],
                 memory=settings["memory"],
@@ -146,10 +146,10 @@ class Instance:
             ),
         )
         if settings["service"]:
-            context.__dict__["service"] = Namespace(name=settings["service"], qualifier="LATEST")
+            context.__dict__["service"] = Attributes(name=settings["service"], qualifier="LATEST")
         if settings["context_credentials"]:
             keys = header.get("credentials", {})
-            context.__dict__["credentials"] = Namespace(
+            context.__dict__["credentials"] = Attributes(
                 access_key_id=keys.get("ALIBABA_CLOUD_ACCESS_KEY_ID", ""),
                 access_key_secret=keys.get("ALIBABA_CLOUD_ACCESS_KEY_SECRET", ""),
                 security_token=keys.get("ALIBABA_CLOUD_SECURITY_TOKEN", ""),
@@ -203,14 +203,14 @@ def _flush() -> None:
             stream.flush()
 
 
-def _log_as_fc_does(instance: Instance) -> Callable[[Any], None]:
+def _log_as_fc_does(instance: InstanceProcess) -> Callable[[Any], None]:
     def install(logging: Any) -> None:
-        class Handler(logging.StreamHandler):  # type: ignore[misc]
+        class LogHandler(logging.StreamHandler):  # type: ignore[misc]
             def format(self, record: Any) -> str:
                 record.fc_request_id = instance.request_id
                 return str(super().format(record))
 
-        handler = Handler(sys.stdout)
+        handler = LogHandler(sys.stdout)
         layout = "%(asctime)s.%(msecs)03dZ %(fc_request_id)s [%(levelname)s] %(message)s"
         formatter = logging.Formatter(layout, "%Y-%m-%dT%H:%M:%S")
         import time
@@ -241,16 +241,16 @@ def main() -> None:
     sys.argv = [sys.argv[0]]
     sys.dont_write_bytecode = True
     with os.fdopen(request_fd, "rb") as requests, os.fdopen(answer_fd, "wb") as answers:
-        instance = Instance(requests, answers, settings)
+        instance = InstanceProcess(requests, answers, settings)
         after_import("logging", _log_as_fc_does(instance))
         tunnel = os.environ.get("NATLAB_TUNNEL", "")
         if tunnel:
             sys.path.insert(0, os.path.dirname(__file__))  # noqa: PTH120 - pathlib would cost 5 ms
-            from tunnel import Tunnel  # type: ignore[import-not-found]
+            from tunnel import TunnelClient  # type: ignore[import-not-found]
 
             sys.path.pop(0)
             del sys.modules["tunnel"]  # a bundle may have a module of that name
-            after_import("socket", Tunnel(tunnel, settings["egress"]).install)
+            after_import("socket", TunnelClient(tunnel, settings["egress"]).install)
         instance.serve()
 
 

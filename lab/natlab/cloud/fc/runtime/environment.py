@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any, Final
 
 from natlab.cloud.fc.runtime.instances import InstanceSpec
-from natlab.cloud.kernel.accounts import Credentials
+from natlab.cloud.kernel.accounts import KeyPair
 
 CONTEXT_WITHOUT_CREDENTIALS: Final = frozenset({"python3.12"})
 
 
-def credential_variables(credentials: Credentials | None) -> dict[str, str]:
+def credential_variables(credentials: KeyPair | None) -> dict[str, str]:
     """The three variables that FC sets for each invocation of a function with a role."""
     if credentials is None:
         return {}

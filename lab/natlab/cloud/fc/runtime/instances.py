@@ -29,7 +29,7 @@ class InstanceSpec:
 
 
 @dataclass(frozen=True, slots=True)
-class Job:
+class InvocationJob:
     """One request to one instance; `timeout_s` counts from the moment the handler is called."""
 
     request_id: str
@@ -39,7 +39,7 @@ class Job:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class JobOutcome:
     """How a request ended; `error_type` is empty, or FC's X-Fc-Error-Type.
 
     `ended` says that the instance is gone with it; `cold_start_s` is 0.0 on a warm instance.
@@ -54,13 +54,13 @@ class Outcome:
     memory_mb: float = 0.0
 
 
-Done = Callable[[Outcome], None]
+Done = Callable[[JobOutcome], None]
 
 
-class Instance(Protocol):
+class FunctionInstance(Protocol):
     """Serves one job at a time."""
 
-    def invoke(self, job: Job, done: Done) -> None:
+    def invoke(self, job: InvocationJob, done: Done) -> None:
         """Start the job; `done` is called once, from any thread, also when the instance dies."""
         ...
 
@@ -76,7 +76,7 @@ class Instance(Protocol):
 class Runtime(Protocol):
     """Starts instances."""
 
-    def start(self, spec: InstanceSpec) -> Instance: ...
+    def start(self, spec: InstanceSpec) -> FunctionInstance: ...
 
     def close(self) -> None:
         """Kill every instance and remove what was unpacked."""
@@ -105,7 +105,7 @@ class CallableRuntime:
     handlers: dict[str, Handler] = field(default_factory=dict)
     duration_s: dict[str, float] = field(default_factory=dict)
 
-    def start(self, spec: InstanceSpec) -> Instance:
+    def start(self, spec: InstanceSpec) -> FunctionInstance:
         return _CallableInstance(self, spec)
 
     def close(self) -> None:
@@ -117,15 +117,15 @@ class _CallableInstance:
     runtime: CallableRuntime
     spec: InstanceSpec
 
-    def invoke(self, job: Job, done: Done) -> None:
+    def invoke(self, job: InvocationJob, done: Done) -> None:
         taken = self.runtime.duration_s.get(self.spec.function.name, 0.0)
         if taken > job.timeout_s:
-            late = Outcome(timed_out(job.timeout_s), "InvocationTimeout", ended=True, duration_s=job.timeout_s)
+            late = JobOutcome(timed_out(job.timeout_s), "InvocationTimeout", ended=True, duration_s=job.timeout_s)
             self.runtime.clock.call_later(job.timeout_s, lambda: done(late))
             return
         self.runtime.clock.call_later(taken, lambda: done(self._call(job, taken)))
 
-    def _call(self, job: Job, taken: float) -> Outcome:
+    def _call(self, job: InvocationJob, taken: float) -> JobOutcome:
         spec = self.spec
         environment = {**spec.function.environment, **job.credentials}
         context = CallContext(job.request_id, spec.function, spec.region, spec.account_id, environment)
@@ -133,8 +133,8 @@ class _CallableInstance:
             result = self.runtime.handlers[spec.function.name](job.event, context)
         except Exception as error:  # noqa: BLE001 - a handler may raise anything: FC turns it into the answer
             body = {"errorMessage": str(error), "errorType": type(error).__name__, "stackTrace": []}
-            return Outcome(json.dumps(body).encode(), "UnhandledInvocationError", duration_s=taken)
-        return Outcome(as_bytes(result), duration_s=taken)
+            return JobOutcome(json.dumps(body).encode(), "UnhandledInvocationError", duration_s=taken)
+        return JobOutcome(as_bytes(result), duration_s=taken)
 
     def stop(self) -> None:
         """Nothing to end."""

@@ -28,7 +28,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from natlab.cloud.fc.runtime.environment import instance_environment, instance_settings
-from natlab.cloud.fc.runtime.instances import Done, Instance, InstanceSpec, Job, Outcome, timed_out
+from natlab.cloud.fc.runtime.instances import Done, FunctionInstance, InstanceSpec, InvocationJob, JobOutcome, timed_out
 
 _BOOTSTRAP: Final = Path(__file__).with_name("bootstrap.py")
 _PREFIX: Final = "natlab-fc-"
@@ -54,7 +54,7 @@ class ProcessRuntime:
         self._directory: Path | None = None
         self._instances: set[ProcessInstance] = set()
 
-    def start(self, spec: InstanceSpec) -> Instance:
+    def start(self, spec: InstanceSpec) -> FunctionInstance:
         python = self._interpreters.get(spec.function.runtime, sys.executable)
         instance = ProcessInstance(spec, python, self._places)
         with self._lock:
@@ -145,7 +145,7 @@ class ProcessInstance:
         self._python = python
         self._places = places
         self._scratch: Path | None = None
-        self._jobs: queue.SimpleQueue[tuple[Job, Done] | None] = queue.SimpleQueue()
+        self._jobs: queue.SimpleQueue[tuple[InvocationJob, Done] | None] = queue.SimpleQueue()
         self._process: subprocess.Popen[bytes] | None = None
         self._pipes: _Pipes | None = None
         self._log = bytearray()
@@ -162,7 +162,7 @@ class ProcessInstance:
     def pid(self) -> int | None:
         return self._process.pid if self._process else None
 
-    def invoke(self, job: Job, done: Done) -> None:
+    def invoke(self, job: InvocationJob, done: Done) -> None:
         self._jobs.put((job, done))
 
     def stop(self) -> None:
@@ -188,7 +188,7 @@ class ProcessInstance:
         finally:
             self._end()
 
-    def _serve(self, job: Job) -> Outcome:
+    def _serve(self, job: InvocationJob) -> JobOutcome:
         self._log.clear()
         began = time.monotonic()
         cold = 0.0
@@ -211,7 +211,7 @@ class ProcessInstance:
             body = json.dumps({"errorMessage": f"The instance could not be started: {error}"}).encode()
             return self._outcome(body, began, "FunctionInitializationError", ended=True, cold=cold)
 
-    def _gone(self, gone: _Gone, job: Job, began: float, cold: float) -> Outcome:
+    def _gone(self, gone: _Gone, job: InvocationJob, began: float, cold: float) -> JobOutcome:
         if gone.timed_out:
             return self._outcome(timed_out(job.timeout_s), began, "InvocationTimeout", ended=True, cold=cold)
         taken_ms = (time.monotonic() - began) * 1000
@@ -219,11 +219,11 @@ class ProcessInstance:
         body = json.dumps({"errorMessage": message}).encode()
         return self._outcome(body, began, "UnhandledInvocationError", ended=True, cold=cold)
 
-    def _outcome(self, body: bytes, began: float, error_type: str, *, ended: bool = False, cold: float) -> Outcome:
+    def _outcome(self, body: bytes, began: float, error_type: str, *, ended: bool = False, cold: float) -> JobOutcome:
         memory = self._memory_mb()
         if ended:
             self._signal()
-        return Outcome(body, error_type, bytes(self._log), ended, cold, time.monotonic() - began, memory)
+        return JobOutcome(body, error_type, bytes(self._log), ended, cold, time.monotonic() - began, memory)
 
     def _start(self) -> _Pipes:
         """Unpack and start. Raises _Gone when killed meanwhile, OSError when it cannot be started."""
@@ -261,7 +261,7 @@ class ProcessInstance:
             )
 
     def _exchange(
-        self, pipes: _Pipes, job: Job, kind: str, body: bytes, timeout_s: float
+        self, pipes: _Pipes, job: InvocationJob, kind: str, body: bytes, timeout_s: float
     ) -> tuple[dict[str, Any], bytes]:
         header = {
             "kind": kind,

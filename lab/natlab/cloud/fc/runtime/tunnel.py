@@ -24,7 +24,7 @@ def address_of(name: str) -> str:
     return f"203.0.113.{1 + sum(name.lower().encode()) % 254}"
 
 
-class Tunnel:
+class TunnelClient:
     """The client side of the tunnel; `egress` is its `from`, or None for a function without a network."""
 
     def __init__(self, address: str, egress: dict[str, Any] | None) -> None:
