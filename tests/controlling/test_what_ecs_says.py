@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
+from natkeeper.domain.observed import SystemEvent
 from natkeeper.ports import CheckFromFunction, PointRoute, StartGatewayCheck
 from tests.fakes.stage import A, B, C, Stage, group
 
@@ -73,3 +76,24 @@ def test_a_standby_whose_address_is_not_shown_is_used_after_those_that_show_one(
     stage.one(stage.state(C, "Stopping"))
     assert stage.next_hop() == B
     stage.whole()
+
+
+# ---- 11: announced stops ---------------------------------------------------------------------------------
+
+
+def test_a_gateway_that_expires_is_named_a_week_ahead_and_left_in_the_last_hour() -> None:
+    """Most are renewed: the route stays until an hour before the stop, and never goes to one that is about to go."""
+    stage = Stage()
+    at = stage.world.now + timedelta(days=8)
+    stage.machine(A).events = (SystemEvent("InstanceExpiration.Stop", "Scheduled", at),)
+    assert not [problem for problem in stage.sweep().problems if "expires" in problem]
+    stage.world.advance_to(at - timedelta(days=6))
+    receipt = stage.sweep()
+    assert stage.next_hop() == A
+    assert [problem for problem in receipt.problems if problem.startswith(f"{A} expires on 2026-12-01 06:00 UTC")]
+    stage.world.advance_to(at - timedelta(minutes=61))
+    stage.sweep()
+    assert stage.next_hop() == A
+    stage.world.advance_to(at - timedelta(minutes=58))
+    stage.sweep()
+    assert stage.next_hop() == B

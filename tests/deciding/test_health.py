@@ -140,3 +140,19 @@ def test_what_is_not_there_is_dead_and_what_is_not_seen_is_unknown() -> None:
     """The difference that rule 3 is about."""
     assert judged(Sight(None)) == Unhealthy("does not exist")
     assert isinstance(judged(gateway("Unknown")), Unknown)
+
+
+@pytest.mark.parametrize("kind", ["InstanceExpiration.Stop", "AccountUnbalanced.Stop", "InstanceExpiration.Delete"])
+def test_a_stop_for_want_of_payment_drains_in_its_last_hour(kind: str) -> None:
+    """Most are renewed in time; without a time to hold it against nothing is concluded."""
+    assert judged(due(later(59), kind)) == Healthy()
+    assert assess(due(later(61), kind), needs_own_address=True, now=NOON) == Healthy()
+    assert assess(due(later(59), kind), needs_own_address=True, now=NOON) == Draining(f"is due for {kind}", later(59))
+    assert assess(due(None, kind), needs_own_address=True, now=NOON) == Healthy()
+
+
+def test_maintenance_of_a_disk_drains_nobody() -> None:
+    """The instance goes on beside it, unless the maintenance reboots it."""
+    assert judged(due(later(60), "SystemMaintenance.CleanInactiveDisks")) == Healthy()
+    assert judged(due(None, "SystemMaintenance.IsolateErrorDisk", "Executing")) == Healthy()
+    assert isinstance(judged(due(later(60), "SystemMaintenance.RebootAndIsolateErrorDisk")), Draining)

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from natkeeper.domain.egress import EgressLost, EgressSeen, EvidenceKind
-from natkeeper.domain.observed import Condition, Instance, PowerState, Unseen
+from natkeeper.domain.observed import Condition, Instance, PowerState, SystemEvent, Unseen
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     from natkeeper.domain.egress import Egress
     from natkeeper.domain.load import GatewayLoad
 
@@ -47,6 +46,14 @@ Health = Healthy | Draining | Unhealthy | Unknown
 _RECLAIM = "Recycling"
 _FAILURES = ("SystemFailure.", "InstanceFailure.")
 _MAINTENANCE = "SystemMaintenance."
+_OF_DISKS = frozenset(
+    ("SystemMaintenance.CleanInactiveDisks", "SystemMaintenance.IsolateErrorDisk", "SystemMaintenance.ReInitErrorDisk")
+)
+"""Maintenance of a disk beside which the instance goes on (their kin that begin with `RebootAnd` stop it)."""
+_UNPAID = ("InstanceExpiration.", "AccountUnbalanced.")
+"""Stops and releases of what is not paid for: announced days ahead, and most are renewed in time."""
+LAST_HOUR = timedelta(hours=1)
+"""How long before such a stop a gateway counts as about to go."""
 _AHEAD = ("Inquiring", "Scheduled")
 
 
@@ -124,8 +131,8 @@ class Sight:
         return self.doubt if self.believed else None
 
 
-def assess(sight: Sight, *, needs_own_address: bool) -> Health:
-    """Judge a gateway.
+def assess(sight: Sight, *, needs_own_address: bool, now: datetime | None = None) -> Health:
+    """Judge a gateway as of `now`; without it, nothing that a renewal may still avert counts.
 
     A condition that could not be read is no reason for doubt: power state is the authority, and a condition only
     ever adds warnings. Nor is an address that ECS does not show: the EIP of a second interface is bound to that
@@ -155,7 +162,7 @@ def assess(sight: Sight, *, needs_own_address: bool) -> Health:
     locks = sorted(instance.locks - {_RECLAIM})
     if locks:
         return Unhealthy(f"is locked: {', '.join(locks)}")
-    return _notice(instance, condition)
+    return _unpaid(condition, now) or _notice(instance, condition)
 
 
 def did_not_work(at: datetime) -> str:
@@ -174,6 +181,20 @@ def _failure(condition: Condition | None) -> str | None:
     return None
 
 
+def unpaid(condition: Condition | Unseen | None) -> SystemEvent | None:
+    """Return the earliest announced stop for want of payment that has a time, or None."""
+    events = condition.events if isinstance(condition, Condition) else ()
+    dated = [(event.not_before, event) for event in events if event.type.startswith(_UNPAID) and event.not_before]
+    return min(dated, key=lambda each: each[0])[1] if dated else None
+
+
+def _unpaid(condition: Condition | None, now: datetime | None) -> Draining | None:
+    event = unpaid(condition)
+    if event is None or event.not_before is None or now is None or event.not_before - now > LAST_HOUR:
+        return None
+    return Draining(f"is due for {event.type}", event.not_before)
+
+
 def _notice(instance: Instance, condition: Condition | None) -> Health:
     """Find the most urgent notice that a working gateway will stop.
 
@@ -182,7 +203,8 @@ def _notice(instance: Instance, condition: Condition | None) -> Health:
     if _RECLAIM in instance.locks:
         return Draining("is being reclaimed")
     events = () if condition is None else condition.events
-    notices = [event for event in events if event.type.startswith((_MAINTENANCE, *_FAILURES))]
+    kinds = (_MAINTENANCE, *_FAILURES)
+    notices = [event for event in events if event.type.startswith(kinds) and event.type not in _OF_DISKS]
     dated = [(event.not_before, event.type) for event in notices if event.not_before and event.status in _AHEAD]
     for event in notices:
         if event.status == "Executing" or (event.status == "Scheduled" and event.not_before is None):

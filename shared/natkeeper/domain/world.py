@@ -129,7 +129,7 @@ class World:
         if hop.kind is HopKind.NAT_GATEWAY:
             return self._fallback_health()
         own = address and not isinstance(policy.address, Follow)
-        return assess(self.gateways[InstanceId(hop.id)], needs_own_address=own)
+        return assess(self.gateways[InstanceId(hop.id)], needs_own_address=own, now=self.at)
 
     def egress(self, hop: NextHop) -> Egress | Unseen | None:
         """What this run has seen of the way to the internet through `hop`."""
