@@ -19,7 +19,8 @@ A_TIME = "a time such as 90s, 5m, 2h or a number of seconds, 365d at most"
 A_NETWORK = "an IPv4 network such as 10.0.0.0/8, host bits zero"
 A_TARGET = "URLs such as http://host/path, or host:port"
 GROUP_KEYS = (
-    "gateways, routes, address, fallback, failback, hold_down, sources, networks, forwards, proxy, probe, setup, alarms"
+    "gateways, routes, address, fallback, failback, hold_down, sources, networks, forwards, way_in, relay, proxy, "
+    "probe, setup, alarms"
 )
 A_TEMPLATE = "the name of an OOS template: letters, digits, - and _; not beginning with ALIYUN, ACS, ALI…"
 
@@ -244,7 +245,7 @@ def forward(**settings: Any) -> list[dict[str, Any]]:
             {"forwards": forward(proto="tcp")},
             (
                 "forwards[0].proto: got an unknown key; allowed: did you mean protocol? "
-                "Keys are: port, to, protocol, from, address"
+                "Keys are: port, to, protocol, from, address, hide_source"
             ),
         ),
         ({"setup": None}, "setup: got None; allowed: a mapping"),

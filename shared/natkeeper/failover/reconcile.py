@@ -24,7 +24,6 @@ from natkeeper.domain.ids import InstanceId
 from natkeeper.domain.observed import Instance, NextHop, Unseen
 from natkeeper.domain.probe_report import watched
 from natkeeper.domain.world import RouteView, SoFar, World, belongs
-from natkeeper.failover import relay
 from natkeeper.failover.apply import Applied, Write, act_of, apply, in_words, moved, shown, subject, writes_of
 from natkeeper.failover.gateway_setup import upkeep
 from natkeeper.failover.handing_on import MOST_TAKE, hand_on
@@ -304,10 +303,13 @@ def _act(
 
     Where only planned moves are left to write, their relays come first, and the world is read again before the moves.
     """
-    writes, relays = relay.before(writes, world, policy, seen)
-    if relays:
-        yield from relay.arm(relays, policy, seen, account, clock, deadline)
-        return world.so_far, False
+    if policy.relay is not None:  # imported late: without the key no move needs it
+        from natkeeper.failover import relay
+
+        writes, relays = relay.before(writes, world, policy, seen)
+        if relays:
+            yield from relay.arm(relays, policy, seen, account, clock, deadline)
+            return world.so_far, False
     applied = yield from apply(writes, world.so_far, seen.attempts)
     # Learn from the answers first: what is waited for and looked at below depends on them.
     _account_for(applied, writes, world, seen, account, clock())
