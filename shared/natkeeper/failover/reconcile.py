@@ -28,7 +28,6 @@ from natkeeper.failover.apply import Applied, Write, act_of, apply, in_words, mo
 from natkeeper.failover.gateway_setup import upkeep
 from natkeeper.failover.handing_on import MOST_TAKE, hand_on
 from natkeeper.failover.observe import Question, Seen, observe, observe_setups
-from natkeeper.failover.overdue import without_the_late
 from natkeeper.failover.pacing import (
     BLIND_FOR,
     EIP_TAKES,
@@ -208,7 +207,10 @@ def _episodes(
     """Find out what lasts, write it down where that may be done, and note what people are to be told of."""
     policy = assignment.group
     reports = policy.setup.mode == "off" or seen.setups is not None
-    world = without_the_late(world, policy, seen.setups, clock())
+    if seen.setups is not None:
+        from natkeeper.failover.overdue import without_the_late  # only a sweep reads reports
+
+        world = without_the_late(world, policy, seen.setups, clock())
     judged = troubles_of(
         world,
         policy,
