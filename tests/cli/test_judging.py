@@ -19,8 +19,11 @@ from natkeeper.domain.observed import Eip, EipStatus, NextHop, RouteEntry
 A, B, TABLE, EIP, NAT = "i-alpha", "i-bravo", "vtb-one1", "eip-one1", "ngw-one1"
 
 
+PROBED = {"function": "natkeeper-probe"}  # what shows that private hosts reach the internet
+
+
 def policy(**more: object) -> Group:
-    group = {"gateways": [A, B], "routes": [{"table": TABLE}], "setup": {"mode": "off"}, **more}
+    group = {"gateways": [A, B], "routes": [{"table": TABLE}], "setup": {"mode": "off"}, "probe": PROBED, **more}
     return parse_config({"region": "cn-hangzhou", "groups": {"prod": group}}).groups[0]
 
 
