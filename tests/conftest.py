@@ -9,7 +9,7 @@ import time
 import pytest
 from hypothesis import settings
 
-pytest_plugins = ("tests.asserting", "tests.known_red", "tests.contract.watching", "tests.lab.together")
+pytest_plugins = ("tests.asserting", "tests.contract.watching", "tests.lab.together")
 
 # No deadline: how fast this machine is decides nothing. In CI the examples are the same every time.
 settings.register_profile("natkeeper", deadline=None, derandomize="CI" in os.environ, print_blob=True)
