@@ -10,7 +10,7 @@ import pytest
 
 from natkeeper.alibaba.threads import AT_ONCE
 from natkeeper.alibaba.transport import POOL
-from natkeeper.domain.signals import parse
+from natkeeper.domain.payloads import parse
 from natkeeper.failover.dispatch import SETUPS_A_SWEEP, plan
 from natlab.bench.scale import goal_calls
 from tests.budget.many import TIMER, Many, many

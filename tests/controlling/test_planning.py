@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from natkeeper.domain.signals import Ignored, parse
+from natkeeper.domain.payloads import parse
+from natkeeper.domain.signals import Ignored
 from natkeeper.failover.dispatch import EARLY_WARNING, plan
 from tests.fakes.stage import EIP, TABLE, TABLE_2, A, B, Stage, group, person, timer
 

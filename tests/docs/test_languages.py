@@ -13,7 +13,9 @@ import yaml
 
 from natkeeper.cli.commands.cost import FAILOVER, PROBE, compare, listed, units
 from natkeeper.domain.config import MANUAL, Config, parse_config
-from natkeeper.domain.signals import MANUAL_ACTIONS, Manual, parse
+from natkeeper.domain.payloads import parse
+from natkeeper.domain.requests import MANUAL_ACTIONS
+from natkeeper.domain.signals import Manual
 from natkeeper.failover.gateway_setup import PRIVATE
 from natkeeper.packaging import read_configuration
 from natlab.scenarios.catalogue import SHOWN

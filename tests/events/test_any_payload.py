@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from natkeeper.domain.payloads import parse
 from natkeeper.domain.signals import (
     AddressTouched,
     Ignored,
@@ -21,7 +22,6 @@ from natkeeper.domain.signals import (
     SetUp,
     Switch,
     Unclear,
-    parse,
 )
 
 GOLDEN = [json.loads(path.read_text(encoding="utf-8")) for path in sorted(Path(__file__).parent.glob("*.json"))]

@@ -10,7 +10,8 @@ from typing import Any, get_args
 
 import pytest
 
-from natkeeper.domain.signals import Parsed, parse
+from natkeeper.domain.payloads import parse
+from natkeeper.domain.signals import Parsed
 
 GOLDEN = sorted(Path(__file__).parent.glob("*.json"))
 

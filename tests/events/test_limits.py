@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from natkeeper.domain.signals import Ignored, Pause, Unclear, parse
+from natkeeper.domain.payloads import parse
+from natkeeper.domain.signals import Ignored, Pause, Unclear
 from natkeeper.domain.untrusted import as_text
 
 

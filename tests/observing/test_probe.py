@@ -14,7 +14,8 @@ from typing import Any
 import pytest
 
 from natkeeper.domain.config import parse_config
-from natkeeper.domain.signals import ProbeReport, parse
+from natkeeper.domain.payloads import parse
+from natkeeper.domain.signals import ProbeReport
 from natkeeper.egress_check import OutcomeKind
 from natkeeper.probe.handler import (
     EgressLostError,

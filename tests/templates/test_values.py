@@ -38,7 +38,7 @@ EVENTS: Values = {
 }
 SINK: Values = {
     "eventSourceConfig.eventSourceParameters": ({}, "required, and the default bus has none"),
-    "eventSinkConfig.deliveryOption.eventSchema": ("CloudEvents", "the one form that signals.py reads"),
+    "eventSinkConfig.deliveryOption.eventSchema": ("CloudEvents", "the one form that payloads.py reads"),
     "runOptions.mode": ("event-driven", "one event a request: a batch would wait for others"),
     "runOptions.errorsTolerance": ("ALL", "an event that cannot be delivered must not hold up those after it"),
     "runOptions.retryStrategy.PushRetryStrategy": ("BACKOFF_RETRY", "tried again within minutes, not for a day"),

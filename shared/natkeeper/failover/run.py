@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from natkeeper.domain.episodes import EpisodeKind
+from natkeeper.domain.payloads import parse
 from natkeeper.domain.signals import (
     AddressTouched,
     GoOn,
@@ -23,7 +24,6 @@ from natkeeper.domain.signals import (
     Parsed,
     RouteTouched,
     Timer,
-    parse,
 )
 from natkeeper.failover import probes
 from natkeeper.failover.dispatch import Assignment, plan
