@@ -28,7 +28,9 @@ from tests.mutation.mutants import Mutant, mutants_of
 from tests.mutation.reach import PACKAGE, ROOT
 from tests.mutation.trying import Verdict
 
-MODULES = (*sorted(p.stem for p in (PACKAGE / "domain").glob("*.py") if p.stem != "__init__"), "reconcile")
+LOOP = ("afterwards", "reconcile")
+"""Of the failover function."""
+MODULES = (*sorted(p.stem for p in (PACKAGE / "domain").glob("*.py") if p.stem != "__init__"), *LOOP)
 TESTS = (
     *(f"tests/{folder}" for folder in ("deciding", "memory", "config", "events", "controlling", "observing")),
     *(f"tests/{folder}" for folder in ("receipts", "hostile")),
@@ -68,7 +70,7 @@ def main() -> int:
         )
     if unknown := set(asked.modules) - set(MODULES):
         parser.error(f"unknown: {', '.join(sorted(unknown))}")
-    names = [f"natkeeper.failover.{m}" if m == "reconcile" else DOMAIN + m for m in asked.modules or MODULES]
+    names = [f"natkeeper.failover.{m}" if m in LOOP else DOMAIN + m for m in asked.modules or MODULES]
     mutants = [m for name in names for m in mutants_of(name, path_of(name).read_text(encoding="utf-8"))]
     mutants = [mutant for mutant in mutants if not asked.only or any(text in str(mutant) for text in asked.only)]
     if asked.sample is not None:

@@ -18,11 +18,14 @@ from natkeeper.failover.rest import LOST_AFTER, Rest
 from natkeeper.ports import Failure, FailureKind, HandOver, Run, ask
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import datetime
 
+    from natkeeper.domain.config import Config
     from natkeeper.domain.world import World
     from natkeeper.failover.dispatch import Assignment
     from natkeeper.failover.summary import GroupSummary
+    from natkeeper.receipt import Receipt
 
 HAND_ON_AFTER = timedelta(seconds=1)
 """How long a run waits for the platform while others may wait for it."""
@@ -64,3 +67,12 @@ def hand_on(assignment: Assignment, world: World, account: GroupSummary, rest: R
             rest.denied = True
         return False
     return True
+
+
+def hand_over(receipts: Sequence[Receipt], config: Config, function: str) -> Run[str | None]:
+    """Give receipts to the function that tells people; answers what went wrong, which changes nothing else."""
+    style = {"language": config.language, "timezone": config.timezone, "runbook": config.runbook}
+    tell = {"tell": [receipt.as_json() for receipt in receipts], "style": {k: v for k, v in style.items() if v}}
+    payload = json.dumps(tell, ensure_ascii=False).encode()
+    answer = yield from ask(HandOver(function, payload))
+    return f"people could not be told: {answer}" if isinstance(answer, Failure) else None

@@ -7,8 +7,6 @@ calls, and the next run goes on from what the world shows.
 
 from __future__ import annotations
 
-import json
-from copy import deepcopy
 from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -17,22 +15,20 @@ from natkeeper.domain.config import Follow
 from natkeeper.domain.decide import decide
 from natkeeper.domain.decision import Await, Bridge, Create, Decision, EipAwait, Hold, Keep, Move, Verify
 from natkeeper.domain.egress import EgressLost
-from natkeeper.domain.episodes import EpisodeKind, troubles_of
+from natkeeper.domain.episodes import EpisodeKind
 from natkeeper.domain.evidence import stronger
 from natkeeper.domain.health import Unknown
 from natkeeper.domain.ids import InstanceId
 from natkeeper.domain.observed import Instance, NextHop, Unseen
-from natkeeper.domain.probe_report import watched
 from natkeeper.domain.world import RouteView, SoFar, World, belongs
+from natkeeper.failover.afterwards import finish
 from natkeeper.failover.apply import Applied, Write, act_of, apply, in_words, moved, shown, subject, writes_of
-from natkeeper.failover.gateway_setup import upkeep
 from natkeeper.failover.handing_on import MOST_TAKE, hand_on
 from natkeeper.failover.observe import Question, Seen, observe, observe_setups
 from natkeeper.failover.pacing import (
     BLIND_FOR,
     EIP_TAKES,
     LAST_TRY,
-    LONG_WORK,
     LOOK_BEFORE,
     ROUTE_TAKES,
     STALE,
@@ -44,11 +40,10 @@ from natkeeper.failover.pacing import (
     took_long,
     unseen,
 )
-from natkeeper.failover.proof import doubting_bad_reports, to_prove
-from natkeeper.failover.reports import resume, suspect
-from natkeeper.failover.rollout import proven_scripts
+from natkeeper.failover.proof import doubting_bad_reports
+from natkeeper.failover.reports import suspect
 from natkeeper.failover.summary import GroupSummary
-from natkeeper.failover.telling import Ledger, settle, still_dark
+from natkeeper.failover.telling import Ledger, still_dark
 from natkeeper.failover.verify import PATIENCE, look
 from natkeeper.ports import (
     AssociateEip,
@@ -76,7 +71,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime
 
-    from natkeeper.domain.config import Config, Group, Route
+    from natkeeper.domain.config import Group, Route
     from natkeeper.failover.dispatch import Assignment
     from natkeeper.receipt import Receipt
 
@@ -169,63 +164,8 @@ def guard(
             continue
         so_far, looked = yield from _act(decision, writes, world, policy, seen, account, clock, deadline)
         question = Question(thorough=seen.partly, internet=_in_doubt(seen))
-    yield from _finish(assignment, world, decision, seen, account, ledger, clock, deadline)
+    yield from finish(assignment, world, decision, seen, account, ledger, clock, deadline)
     return account.close(assignment, run, world, decision, clock())
-
-
-def _finish(
-    assignment: Assignment,
-    world: World,
-    decision: Decision,
-    seen: Seen,
-    account: GroupSummary,
-    ledger: Ledger,
-    clock: Clock,
-    deadline: datetime,
-) -> Run[None]:
-    """Hand on what there was no time for, do what could wait, and find out what lasts."""
-    if not assignment.read_only:
-        if not account.handed_on and _left(decision, world, assignment.group, seen, account):
-            account.handed_on = yield from hand_on(assignment, world, account, ledger.rest, clock())
-        yield from _afterwards(assignment, world, seen, account, ledger, clock, deadline)
-        account.join(ledger)
-    account.problems += seen.trouble.values()
-    if not account.handed_on:  # what lasts is judged by the run that has done what can be done
-        yield from _episodes(assignment, world, decision, seen, account, ledger, clock, deadline)
-
-
-def _episodes(
-    assignment: Assignment,
-    world: World,
-    decision: Decision,
-    seen: Seen,
-    account: GroupSummary,
-    ledger: Ledger,
-    clock: Clock,
-    deadline: datetime,
-) -> Run[None]:
-    """Find out what lasts, write it down where that may be done, and note what people are to be told of."""
-    policy = assignment.group
-    reports = policy.setup.mode == "off" or seen.setups is not None
-    if seen.setups is not None:
-        from natkeeper.failover.overdue import without_the_late  # only a sweep reads reports
-
-        world = without_the_late(world, policy, seen.setups, clock())
-    judged = troubles_of(
-        world,
-        policy,
-        decision,
-        clock(),
-        reports=reports,
-        was_dark=account.was_dark,
-        probes_look=not assignment.look,
-    )
-    known = deepcopy(ledger) if assignment.read_only else ledger
-    sweep = assignment.sweep and not assignment.read_only
-    may_write = not seen.refused and clock() < deadline
-    account.episodes = yield from settle(known, judged, world, policy, clock(), sweep=sweep, may_write=may_write)
-    account.troubled = bool(known.lasting)
-    account.blind = any(trouble.kind is EpisodeKind.BLIND for trouble in judged.troubles)
 
 
 def together(runs: Mapping[str, Run[Receipt]]) -> Run[dict[str, Receipt]]:
@@ -259,15 +199,6 @@ def _without_holes(calls: Batch, results: Sequence[Result]) -> list[Result]:
         return list(results)
     blind = Failure(FailureKind.UNREACHABLE, f"instances of {len(lacking)} groups are missing from one answer")
     return [blind if at in lacking else result for at, result in enumerate(results)]
-
-
-def hand_over(receipts: Sequence[Receipt], config: Config, function: str) -> Run[str | None]:
-    """Give receipts to the function that tells people; answers what went wrong, which changes nothing else."""
-    style = {"language": config.language, "timezone": config.timezone, "runbook": config.runbook}
-    tell = {"tell": [receipt.as_json() for receipt in receipts], "style": {k: v for k, v in style.items() if v}}
-    payload = json.dumps(tell, ensure_ascii=False).encode()
-    answer = yield from ask(HandOver(function, payload))
-    return f"people could not be told: {answer}" if isinstance(answer, Failure) else None
 
 
 def _recognise(world: World, seen: Seen, account: GroupSummary, now: datetime) -> SoFar:
@@ -415,67 +346,9 @@ def _others_first(assignment: Assignment, decision: Decision, wanted: list[Write
     return bool(wanted) or all(step.hop.id in seen.egress for step in decision.steps if isinstance(step, Verify))
 
 
-def _left(decision: Decision, world: World, policy: Group, seen: Seen, account: GroupSummary) -> bool:
-    """Say whether something is left for a later run: after a write of its own, or where another task was in the way.
-
-    What was refused is not: it would only be refused again.
-    """
-    if account.written is None and seen.one_by_one and any(isinstance(step, Hold) for step in decision.steps):
-        return True
-    writes = writes_of(decision, world, policy)
-    tried = account.written is not None or seen.one_by_one
-    return tried and any(subject(write.call) not in seen.refused for write in writes)
-
-
 def _in_doubt(seen: Seen) -> bool:
     """Say whether it is time to ask if the internet itself is there: a look was lost, and nobody has asked yet."""
     return seen.internet is None and any(isinstance(look, EgressLost) for look in seen.egress.values())
-
-
-def _afterwards(
-    assignment: Assignment,
-    world: World,
-    seen: Seen,
-    account: GroupSummary,
-    ledger: Ledger,
-    clock: Clock,
-    deadline: datetime,
-) -> Run[None]:
-    """Do what can wait until the routes are safe: the probe goes on, gateways that failed a look are repaired."""
-    policy = assignment.group
-    if clock() >= deadline or (account.written is None and clock() - account.began >= TOO_LATE):
-        return
-    reporter = None if assignment.report is None else policy.probe_of(watched(policy, assignment.report.function))
-    if assignment.report is not None and reporter is not None:
-        yield from resume(reporter, assignment.report, world, policy, clock())
-    if account.written is None and not assignment.by_person and clock() - account.began >= LONG_WORK:
-        return
-    lost = frozenset(gateway for gateway in policy.gateways if isinstance(seen.egress.get(gateway), EgressLost))
-    # If the internet itself is down, a lost look says nothing about the gateway, and a setup would repair nothing.
-    if isinstance(seen.internet, EgressLost):
-        lost = frozenset()
-    if assignment.report is None or account.written is not None:  # a report alone is a reason to look, and nothing else
-        lost |= to_prove(world, policy, seen.setups)
-    if world.paused_until(clock()) is not None and not assignment.by_person:
-        return  # whoever paused the group may be at work on its gateways
-    if assignment.sweep or assignment.setup_now or lost:
-        # A new setup script goes to one group first; the others follow once a gateway has proven it.
-        ledger.proven |= proven_scripts(seen.setups or ())
-        proven = None if assignment.leads else frozenset(ledger.proven)
-        kept = yield from upkeep(
-            policy,
-            world,
-            seen.setups,
-            asked=assignment.setup_now,
-            failed=lost,
-            turn=assignment.turn,
-            proven=proven,
-            clock=clock,
-        )
-        account.do(*kept.did)
-        account.acts += kept.acts
-        account.problems += kept.problems
-        account.repaired = kept.repaired
 
 
 def _worth_watching(

@@ -27,8 +27,9 @@ from natkeeper.domain.signals import (
 )
 from natkeeper.failover import probes
 from natkeeper.failover.dispatch import Assignment, plan
+from natkeeper.failover.handing_on import hand_over
 from natkeeper.failover.probes import Probes
-from natkeeper.failover.reconcile import guard, hand_over, together
+from natkeeper.failover.reconcile import guard, together
 from natkeeper.failover.rest import Rest
 from natkeeper.failover.telling import Ledger
 from natkeeper.ports import Failure, HandOver, ask
