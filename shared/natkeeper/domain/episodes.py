@@ -20,6 +20,7 @@ from natkeeper.domain.health import Unhealthy, Unknown
 from natkeeper.domain.ids import InstanceId
 from natkeeper.domain.marks import with_marks
 from natkeeper.domain.observed import Eip, EipStatus, HopKind, Instance, NextHop, Unseen
+from natkeeper.domain.selection import left_words, standbys
 from natkeeper.domain.world import RouteView, World, belongs, hops_of
 
 if TYPE_CHECKING:
@@ -318,23 +319,9 @@ def _why_unfit(world: World, policy: Group, hop: NextHop) -> str | None:
     return None if isinstance(health, Unknown) else world.unfit(hop, policy) or unheard
 
 
-def standbys(world: World, policy: Group) -> tuple[NextHop, ...]:
-    """List the next hops that carry nothing and could take a route now, in order of preference."""
-    active = carrying(world, policy)
-    return tuple(hop for hop in hops_of(policy) if hop not in active and world.ineligible(hop, policy) is None)
-
-
 def _next_hops_left(world: World, policy: Group) -> str:
     """Say how many failures can still be survived, and by which next hops."""
     return left_words(standbys(world, policy))
-
-
-def left_words(left: tuple[NextHop, ...]) -> str:
-    """Say which standbys are left."""
-    if not left:
-        return "no standby is left: the next failure is an outage"
-    names = ", ".join(map(str, left))
-    return f"{names} is the only standby left" if len(left) == 1 else f"standbys left: {names}"
 
 
 def _unproven(world: World, policy: Group, *, probes_look: bool) -> Trouble | None:

@@ -7,14 +7,18 @@ from itertools import chain
 from typing import TYPE_CHECKING
 
 from natkeeper.domain.egress import EgressLost, EgressSeen
+from natkeeper.domain.evidence import carrying
 from natkeeper.domain.health import Draining, Healthy, Unhealthy, did_not_work
 from natkeeper.domain.marks import without_looks, without_mark
 from natkeeper.domain.observed import NextHop
+from natkeeper.domain.world import hops_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from natkeeper.domain.config import Group
     from natkeeper.domain.context import RouteContext
+    from natkeeper.domain.world import World
 
 MUCH_LATER = timedelta(minutes=30)
 """By how much a draining gateway must outlast what is left for it to be worth a move."""
@@ -50,6 +54,20 @@ def standby(here: RouteContext, leaving: NextHop | None) -> NextHop | str:
     """Choose where to go when nothing forces a move: an eligible gateway, or say why there is none."""
     choice = _try_next(here, [*_fit(here, leaving)])
     return choice or _why_none(here, [*_gateways(here, leaving)])
+
+
+def standbys(world: World, policy: Group) -> tuple[NextHop, ...]:
+    """List the next hops that carry nothing and could take a route now, in order of preference."""
+    active = carrying(world, policy)
+    return tuple(hop for hop in hops_of(policy) if hop not in active and world.ineligible(hop, policy) is None)
+
+
+def left_words(left: tuple[NextHop, ...]) -> str:
+    """Say which standbys are left."""
+    if not left:
+        return "no standby is left: the next failure is an outage"
+    names = ", ".join(map(str, left))
+    return f"{names} is the only standby left" if len(left) == 1 else f"standbys left: {names}"
 
 
 def _first(here: RouteContext, leaving: NextHop | None, *tiers: list[NextHop]) -> NextHop | str:

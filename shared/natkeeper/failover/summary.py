@@ -26,10 +26,10 @@ from natkeeper.domain.decision import (
     Verify,
 )
 from natkeeper.domain.egress import EvidenceKind
-from natkeeper.domain.episodes import left_words, standbys
 from natkeeper.domain.health import Draining, Healthy, Unhealthy, Unknown, unpaid
 from natkeeper.domain.marks import with_marks
 from natkeeper.domain.observed import NextHop
+from natkeeper.domain.selection import left_words, standbys
 from natkeeper.domain.world import RouteView, World, belongs
 from natkeeper.failover.apply import in_words
 from natkeeper.failover.status import view
