@@ -10,7 +10,7 @@ from natkeeper.failover.handing_on import DELAY_S
 from natkeeper.ports import FailureKind, HandOver, PointRoute
 from natkeeper.receipt import Receipt
 from tests.fakes.stage import ITSELF, A, B, Stage, group, person, timer
-from tests.fakes.world import Timings
+from tests.fakes.things import Timings
 
 WEST, WEST_B = "i-west1", "i-west2"
 

@@ -17,7 +17,7 @@ from natkeeper.domain.observed import EipStatus, PowerState
 from natkeeper.ports import FailureKind, PointRoute
 from tests.fakes.cloud import READS, WRITES
 from tests.fakes.stage import EIP, FALLBACK, TABLE, TABLE_2, A, B, C, Stage, group, person, timer
-from tests.fakes.world import FakeMachine
+from tests.fakes.things import FakeMachine
 
 SHAPES: dict[str, dict[str, object]] = {
     "plain": {},

@@ -9,7 +9,7 @@ import pytest
 
 from natkeeper.ports import CheckThroughProbe, FailureKind, PointRoute, StartSetup
 from tests.fakes.stage import EIP, NOTIFY, TABLE, TABLE_2, A, B, Stage, group
-from tests.fakes.world import START
+from tests.fakes.things import START
 
 SECOND = "natkeeper-probe-2"
 ROUTES = [{"table": TABLE}, {"table": TABLE_2, "prefer": B, "probe": SECOND}]

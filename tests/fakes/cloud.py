@@ -16,7 +16,7 @@ from typing import Any
 from natkeeper.alibaba.errors import meaning_of
 from natkeeper.domain.egress import Egress, EgressLost, EgressSeen
 from natkeeper.domain.ids import TableId
-from natkeeper.domain.observed import EipStatus, EntryStatus, NextHop, PowerState
+from natkeeper.domain.observed import PowerState
 from natkeeper.guest.parameters import Mode
 from natkeeper.guest.report import SetupFacts, SetupProblem, SetupReport, UnreadableReport
 from natkeeper.guest.script import fingerprint, script_hash
@@ -30,7 +30,6 @@ from natkeeper.ports import (
     DeleteRoute,
     Failure,
     FailureKind,
-    FailureSubject,
     HandOver,
     NoteRoute,
     PointRoute,
@@ -51,6 +50,7 @@ from natkeeper.ports import (
     Wait,
 )
 from tests.fakes.world import FakeWorld
+from tests.fakes.writes import FakeWrites, failure, gone
 
 READS = (ReadRoutes, ReadInstances, ReadConditions, ReadEip, ReadNatGateway, ReadSetups)
 ROUTE_WRITES = (PointRoute, NoteRoute, CreateRoute, DeleteRoute)
@@ -101,24 +101,21 @@ class _WriteAttempt:
     tries: int = field(compare=False, default=0)
 
 
-class FakeCloud:
+class FakeCloud(FakeWrites):
     """`ports.Performer` over a `FakeWorld`. `probes` says behind which table each probe function sits."""
 
     def __init__(self, world: FakeWorld, probes: dict[str, str] | None = None) -> None:
-        self.world = world
+        super().__init__(world)
         self.probes = probes or {}
         self.round_trip = 0.05
         self.look_timeout = 0.8
         self.assistant_s = 2.5
-        self.serialised = True
-        """Whether the VPC refuses a route write while another one is under way (TaskConflict)."""
         self.relay_says = ""
         """What a relay that was started prints instead of being armed."""
         self.answers_fc = True
         """Whether the targets answer Function Compute's own address: they do not where they have a list."""
         self.unprovable: set[str] = set()
         """Gateways on which the setup's proof cannot be had."""
-        self.refused_hops: dict[str, str] = {}
         self.faults: list[FakeFault] = []
         self.batches: list[Batch] = []
         self.log: list[Sent] = []
@@ -129,7 +126,6 @@ class FakeCloud:
         self._frozen: dict[AnyCall, tuple[datetime, Result]] = {}
         self._looks: dict[str, _Look] = {}
         self._relays: dict[str, datetime] = {}
-        self._tokens: dict[str, AnyCall] = {}
 
     # ---- faults ------------------------------------------------------------------------------------------
 
@@ -203,7 +199,7 @@ class FakeCloud:
             fault.times -= 1
             if fault.done:
                 self._carry_out(call)
-            return _failure(fault.kind, "a fault was asked for", fault.code, f"R-{len(self.log)}"), fault.takes
+            return failure(fault.kind, "a fault was asked for", fault.code, f"R-{len(self.log)}"), fault.takes
         frozen = self._frozen.get(of_table(call))
         if frozen is not None and self.world.now < frozen[0]:
             return frozen[1], self.round_trip / 2
@@ -219,7 +215,7 @@ class FakeCloud:
 
     def _routes(self, call: ReadRoutes) -> Result:
         if call.table not in self.world.tables:
-            return _gone(f"{call.table} does not exist")
+            return gone(f"{call.table} does not exist")
         entries = self.world.routes(call.table)
         return tuple(entry for entry in entries if not call.destinations or entry.destination in call.destinations)
 
@@ -241,9 +237,9 @@ class FakeCloud:
                 runs = [run for run in self.setups if run.started >= since and (not wanted or run.gateway in wanted)]
                 return tuple(sorted(runs, key=lambda run: run.started, reverse=True))
             case PointRoute() | NoteRoute() | CreateRoute() | DeleteRoute():
-                return self._write_route(call)
+                return self.write_route(call)
             case UnassociateEip() | AssociateEip():
-                return self._write_eip(call)
+                return self.write_eip(call)
             case (
                 CheckThroughProbe()
                 | CheckFromFunction()
@@ -265,91 +261,10 @@ class FakeCloud:
             return None if self.world.now < self._relays[call.invocation] else self.relay_says
         machine = self.world.machines.get(call.gateway)
         if machine is None or machine.status is not PowerState.RUNNING:
-            return _failure(FailureKind.REFUSED, "the instance does not run", "InvalidInstance.NotFound")
+            return failure(FailureKind.REFUSED, "the instance does not run", "InvalidInstance.NotFound")
         invocation = f"t-relay{len(self._relays)}"
         self._relays[invocation] = self.world.now + timedelta(seconds=self.assistant_s)
         return invocation
-
-    def _write_route(self, call: PointRoute | NoteRoute | CreateRoute | DeleteRoute) -> Failure | None:
-        if isinstance(call, DeleteRoute):
-            found = self.world.entry_by_id(call.entry)
-            if found is None or found[1].status is EntryStatus.DELETING:
-                return None
-            refusal = self._busy(found[1].status)
-            if refusal is None:
-                self.world.delete(*found)
-            return refusal
-        entry = self.world.entry(call.table, call.destination)
-        if isinstance(call, CreateRoute):
-            return self._create(call)
-        if entry is not None and entry.status is EntryStatus.AVAILABLE and call.name:
-            entry.name = call.name
-        if entry is None:
-            return _failure(FailureKind.GONE, "the route entry does not exist", "InvalidRouteEntryId.NotFound")
-        if isinstance(call, NoteRoute) or entry.hop == call.to:
-            entry.description = call.description if entry.status is EntryStatus.AVAILABLE else entry.description
-            return None if entry.status is EntryStatus.AVAILABLE else self._busy(entry.status)
-        refusal = self._busy(entry.status) or self._hop_refused(call.to)
-        if refusal is not None:
-            return refusal
-        if entry.hop is not None and not self.world.in_place(entry.hop, call.to):
-            return Failure(FailureKind.NOT_IN_PLACE, "not in place", "UnsupportedFeature.ModifyRouteEntryNextHop")
-        self.world.modify(entry, call.to, call.description)
-        return None
-
-    def _create(self, call: CreateRoute) -> Failure | None:
-        known = self._tokens.get(call.token)
-        if known is not None:
-            mismatch = Failure(FailureKind.REFUSED, "another request had this token", "IdempotentParameterMismatch")
-            return None if known == call else mismatch
-        refusal = self._busy(EntryStatus.AVAILABLE) or self._hop_refused(call.to)
-        if refusal is not None:
-            return refusal
-        there = self.world.entry(call.table, call.destination)
-        if there is not None:
-            same = there.hop == call.to
-            return None if same else _failure(FailureKind.BUSY, "there is one", "RouteConflict.AlreadyExist")
-        self._tokens[call.token] = call
-        self.world.create(call.table, call.destination, call.to, call.description)
-        return None
-
-    def _busy(self, status: EntryStatus) -> Failure | None:
-        if self.serialised and self.world.writing:
-            return _failure(FailureKind.BUSY, "another task has the VPC", "TaskConflict")
-        if status is not EntryStatus.AVAILABLE:
-            return _failure(FailureKind.BUSY, f"the entry is {status.value}", "IncorrectRouteEntryStatus")
-        return None
-
-    def _hop_refused(self, hop: NextHop) -> Failure | None:
-        if hop.id in self.refused_hops:
-            return _failure(FailureKind.REFUSED, self.refused_hops[hop.id], "InvalidNexthop")
-        there = hop.id in self.world.machines or hop.id in self.world.nat
-        return None if there else _failure(FailureKind.GONE, f"{hop} does not exist", "ResourceNotFound.Instance")
-
-    def _write_eip(self, call: UnassociateEip | AssociateEip) -> Failure | None:
-        address = self.world.addresses.get(call.eip)
-        if address is None:
-            return _failure(FailureKind.GONE, "the EIP does not exist", "InvalidAllocationId.NotFound")
-        busy = _failure(FailureKind.BUSY, f"the EIP is {address.status.value}", "IncorrectEipStatus")
-        if isinstance(call, UnassociateEip):
-            if address.holder != call.holder or address.status is EipStatus.UNASSOCIATING:
-                return None
-            if address.status is not EipStatus.IN_USE:
-                return busy
-            self.world.unassociate(address)
-            return None
-        if address.holder == call.to and address.status in (EipStatus.ASSOCIATING, EipStatus.IN_USE):
-            return None
-        if address.status is not EipStatus.AVAILABLE:
-            return busy
-        machine = self.world.machines.get(call.to)
-        if machine is None:
-            return _failure(FailureKind.GONE, f"{call.to} does not exist", "InvalidInstance.NotExist")
-        if machine.own_ip is not None:
-            code = "EIP_CAN_NOT_ASSOCIATE_WITH_PUBLIC_IP"
-            return _failure(FailureKind.REFUSED, "the instance has a public address", code)
-        self.world.associate(address, call.to)
-        return None
 
     def _look(
         self,
@@ -361,7 +276,7 @@ class FakeCloud:
                 return self._relay(call)
             case CheckThroughProbe(function=function):
                 if function not in self.probes:
-                    return _gone(f"there is no function {function}")
+                    return gone(f"there is no function {function}")
                 return self._egress(world.egress(TableId(self.probes[function])))
             case CheckFromFunction():
                 return self._egress("203.0.113.99" if world.internet and self.answers_fc else None)
@@ -386,11 +301,11 @@ class FakeCloud:
     # ---- setups ------------------------------------------------------------------------------------------
 
     def _start_setup(self, call: StartSetup) -> str | Failure:
-        known = self._tokens.get(call.token)
+        known = self.tokens.get(call.token)
         if known is not None:
             mismatch = Failure(FailureKind.REFUSED, "another request had this token", "IdempotentParameterMismatch")
             return call.token if known == call else mismatch
-        self._tokens[call.token] = call
+        self.tokens[call.token] = call
         started = self.world.now
         for gateway in call.gateways:
             self.setups.append(SetupRun(gateway, started, None))
@@ -463,12 +378,3 @@ def report_of(
 def of_table(call: AnyCall) -> AnyCall:
     """A read of some entries of a table as the read of all of them: what is stale is the table."""
     return ReadRoutes(call.table) if isinstance(call, ReadRoutes) else call
-
-
-def _gone(message: str) -> Failure:
-    return Failure(FailureKind.GONE, message, "ResourceNotFound")
-
-
-def _failure(kind: FailureKind, message: str, code: str, request_id: str = "") -> Failure:
-    """A failure that names what the table of codes says."""
-    return Failure(kind, message, code, request_id, meaning_of(code)[1] if code else FailureSubject.NOTHING)

@@ -17,7 +17,8 @@ from natkeeper.failover.run import Answer, Told, attend
 from natkeeper.ports import Batch, Result, Run, drive
 from natkeeper.receipt import Receipt
 from tests.fakes.cloud import FakeCloud
-from tests.fakes.world import Address, FakeWorld, Timings
+from tests.fakes.things import Address, Timings
+from tests.fakes.world import FakeWorld
 
 A, B, C = "i-alpha", "i-bravo", "i-charlie"
 TABLE, TABLE_2 = "vtb-one", "vtb-two"

@@ -15,7 +15,7 @@ from natkeeper.domain.ids import EipId, InstanceId, NatGatewayId, TableId
 from natkeeper.domain.observed import EipStatus, HopKind, NextHop
 from natkeeper.ports import ReadConditions, ReadEip, ReadInstances, ReadNatGateway, ReadRoutes
 from tests.fakes.stage import FALLBACK, NOTIFY, hop
-from tests.fakes.world import START, Address
+from tests.fakes.things import START, Address
 from tests.simulation.probe import Eye
 from tests.simulation.refusing import RefusingActs
 from tests.simulation.region import OF_API, ApiTrouble, Region

@@ -14,7 +14,7 @@ from natkeeper.domain.ids import InstanceId
 from natkeeper.domain.memory import Memory
 from natkeeper.domain.observed import NextHop
 from natkeeper.failover import apply
-from tests.fakes.world import START
+from tests.fakes.things import START
 from tests.simulation.simulation import play
 from tests.simulation.story import make
 

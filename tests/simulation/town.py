@@ -14,7 +14,8 @@ from typing import Any
 
 from natkeeper.domain.ids import EipId, InstanceId, NatGatewayId, TableId
 from natkeeper.domain.observed import EipStatus, EntryStatus, HopKind, Instance, NextHop, PowerState, SystemEvent
-from tests.fakes.world import START, FakeEntry, FakeWorld
+from tests.fakes.things import START, FakeEntry
+from tests.fakes.world import FakeWorld
 
 DEFAULT = "0.0.0.0/0"
 HALVES = ("0.0.0.0/1", "128.0.0.0/1")

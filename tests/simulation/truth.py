@@ -12,7 +12,7 @@ from natkeeper.domain.ids import InstanceId, NatGatewayId
 from natkeeper.domain.memory import Memory, decode, is_ours
 from natkeeper.domain.observed import EipStatus, HopKind, NextHop, PowerState, RouteEntry
 from natkeeper.domain.world import belongs
-from tests.fakes.world import FakeEntry
+from tests.fakes.things import FakeEntry
 from tests.simulation.region import Region
 from tests.simulation.town import DEFAULT, HALVES, SimulatedWorld
 
