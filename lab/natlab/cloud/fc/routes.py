@@ -16,14 +16,14 @@ from natlab.cloud.fc.functions import FunctionCompute, rule_name
 from natlab.cloud.fc.models import Invocation
 from natlab.cloud.fc.paths import VERSION, find
 from natlab.cloud.fc.rights import SERVICE
-from natlab.cloud.fc.wire import error_response, invocation_response, json_body, json_response, listed, nothing, page
+from natlab.cloud.fc.tags import Tags
+from natlab.cloud.fc.wire import error_response, invocation_response, json_body, json_response, nothing, page
 from natlab.cloud.kernel.errors import ApiError
 from natlab.cloud.kernel.wire import Request, Response
 
 if TYPE_CHECKING:
     from natlab.cloud.kernel.context import CloudContext
 
-_FUNCTION_RESOURCE: Final = "function"
 LINKED: Final = "sendevent-fc.eventbridge.aliyuncs.com"
 """The service whose linked role lets EventBridge invoke functions."""
 
@@ -59,6 +59,7 @@ class FunctionComputeV3:
         self._cloud = cloud
         self._scaling: dict[str, Mapping[str, Any]] = {}
         self._vpc_bindings: dict[str, list[str]] = {}
+        tags = Tags(engine)
         self._operations: dict[str, Operation] = {
             "CreateFunction": self._create_function,
             "ListFunctions": self._list_functions,
@@ -94,9 +95,9 @@ class FunctionComputeV3:
             "ListAsyncTasks": self._list_tasks,
             "GetAsyncTask": self._get_task,
             "StopAsyncTask": self._stop_task,
-            "TagResources": self._tag,
-            "UntagResources": self._untag,
-            "ListTagResources": self._list_tags,
+            "TagResources": lambda call: tags.tag(call.request),
+            "UntagResources": lambda call: tags.untag(call.request),
+            "ListTagResources": lambda call: tags.list_tags(call.request),
         }
 
     def accepts(self, request: Request) -> bool:
@@ -362,44 +363,6 @@ class FunctionComputeV3:
             if invocation.asynchronous and invocation.request_id == call.names["taskId"]:
                 return invocation
         raise exceptions.async_task_not_found(call.names["taskId"])
-
-    # ── tags ────────────────────────────────────────────────────────────────────────────────────────────────
-    def _tag(self, call: FcRequest) -> Response:
-        body = call.body()
-        tags = body.get("Tag")
-        if not isinstance(tags, list) or not all(isinstance(tag, dict) and tag.get("Key") for tag in tags):
-            raise exceptions.invalid("Tag is required: a list of Key and Value")
-        for name in self._tagged(body.get("ResourceType"), body.get("ResourceId")):
-            self.engine.tags[name].update({tag["Key"]: tag.get("Value", "") for tag in tags})
-        return json_response({"RequestId": call.request.request_id})
-
-    def _untag(self, call: FcRequest) -> Response:
-        query = call.request.query
-        keys = listed(query, "TagKey")
-        for name in self._tagged(query.get("ResourceType"), listed(query, "ResourceId")):
-            tags = self.engine.tags[name]
-            for key in list(tags) if query.get("All") == "true" else keys:
-                tags.pop(key, None)
-        return json_response({"RequestId": call.request.request_id})
-
-    def _list_tags(self, call: FcRequest) -> Response:
-        query = call.request.query
-        wanted = listed(query, "ResourceId")
-        names = self._tagged(query.get("ResourceType"), wanted) if wanted else sorted(self.engine.tags)
-        rows = [
-            {"ResourceId": self.engine.arn(name), "ResourceType": _FUNCTION_RESOURCE, "TagKey": key, "TagValue": value}
-            for name in names
-            for key, value in sorted(self.engine.tags[name].items())
-        ]
-        return json_response({"TagResources": rows, "RequestId": call.request.request_id})
-
-    def _tagged(self, kind: object, resources: object) -> list[str]:
-        if str(kind).lower() != _FUNCTION_RESOURCE:
-            raise exceptions.invalid(f"ResourceType '{kind}' is not '{_FUNCTION_RESOURCE}'")
-        if not isinstance(resources, list) or not resources:
-            raise exceptions.invalid("ResourceId is required but not provided")
-        names = [str(resource).rpartition("/")[2] for resource in resources]
-        return [self.engine.function(name).name for name in names]
 
     def _arn(self, call: FcRequest) -> str:
         """The function's ARN. Raises ApiError FunctionNotFound."""
