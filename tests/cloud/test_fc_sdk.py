@@ -5,74 +5,23 @@ from __future__ import annotations
 import base64
 import json
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from alibabacloud_fc20230330 import models
 from alibabacloud_fc20230330.client import Client
 from alibabacloud_tea_openapi.utils_models import Config
-from darabonba.runtime import RuntimeOptions
 
-from natlab.cloud.cloud import Cloud
-from natlab.cloud.kernel.errors import ApiError
-from natlab.cloud.kernel.latencies import Latencies
 from natlab.cloud.sls.routes import LogStore, Project
+from tests.cloud.fc_accounts import FcAccount, refusal, refusal_of, served_account
 from tests.cloud.functions_for_tests import ECHO, package
-
-
-@dataclass
-class FcAccount:
-    cloud: Cloud
-    client: Client
-
-    def create(self, source: str = ECHO, name: str = "f", **settings: Any) -> Any:
-        body = models.CreateFunctionInput(
-            function_name=name,
-            runtime=settings.pop("runtime", "python3.12"),
-            handler="index.handler",
-            code=models.InputCodeLocation(zip_file=package(source)),
-            **settings,
-        )
-        return self.client.create_function(models.CreateFunctionRequest(body=body)).body
-
-    def invoke(self, payload: bytes = b"", name: str = "f", **headers: Any) -> Any:
-        sent: Any = payload  # the client's type says a stream, its documentation and code say bytes too
-        return self.client.invoke_function_with_options(
-            name,
-            models.InvokeFunctionRequest(body=sent),
-            models.InvokeFunctionHeaders(**headers),
-            RuntimeOptions(),
-        )
-
-    def trigger(self, name: str, kind: str, config: Any) -> Any:
-        text = config if isinstance(config, str) else json.dumps(config)
-        body = models.CreateTriggerInput(trigger_name=name, trigger_type=kind, trigger_config=text)
-        return self.client.create_trigger("f", models.CreateTriggerRequest(body=body)).body
 
 
 @pytest.fixture
 def account() -> Iterator[FcAccount]:
-    cloud = Cloud(latencies=Latencies(scale=0.0))
-    key = cloud.accounts.create_access_key()
-    with cloud.serve() as endpoint:
-        config = Config(
-            access_key_id=key.access_key_id,
-            access_key_secret=key.access_key_secret,
-            endpoint=endpoint.removeprefix("http://"),
-            protocol="http",
-            region_id="cn-hangzhou",
-        )
-        yield FcAccount(cloud, Client(config))
-    cloud.close()
-
-
-def refusal(action: Callable[[], Any]) -> tuple[str, int]:
-    """Code and status of the refusal."""
-    with pytest.raises(Exception) as caught:  # noqa: PT011 - the client's exceptions have no common public base
-        action()
-    return str(caught.value.code), int(caught.value.status_code)  # type: ignore[attr-defined]
+    with served_account() as account:
+        yield account
 
 
 def test_a_function_can_be_created_read_changed_listed_and_deleted(account: FcAccount) -> None:
@@ -331,13 +280,6 @@ def test_a_function_takes_fifty_triggers(account: FcAccount) -> None:
         account.cloud.fc.create_trigger("f", {**body, "triggerName": f"t{number}"})
     more = {**body, "triggerName": "more"}
     assert refusal_of(lambda: account.cloud.fc.create_trigger("f", more)) == "LimitExceededError"
-
-
-def refusal_of(action: Callable[[], Any]) -> str:
-    """The code of a refusal by the cloud itself."""
-    with pytest.raises(ApiError) as refused:
-        action()
-    return refused.value.code
 
 
 @pytest.mark.parametrize("field", ["function_name", "runtime", "handler", "code"])
