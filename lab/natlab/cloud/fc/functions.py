@@ -7,26 +7,25 @@ scenarios.  Every method takes the cloud's lock itself; `invoke` waits without h
 from __future__ import annotations
 
 import base64
-import dataclasses
-import re
 import threading
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from natlab.cloud.eventbridge.bus import DEFAULT_BUS, Bus, Settled
-from natlab.cloud.eventbridge.models import FUNCTION, Rule, Target
-from natlab.cloud.eventbridge.pattern import compile_pattern
+from natlab.cloud.eventbridge.bus import Bus, Settled
+from natlab.cloud.eventbridge.models import FUNCTION, Target
 from natlab.cloud.eventbridge.transform import body_for
-from natlab.cloud.fc import exceptions, triggers, validation
+from natlab.cloud.fc import exceptions, validation
 from natlab.cloud.fc.asynchronous import PAYLOAD_LIMIT, AsyncQueue
 from natlab.cloud.fc.dispatch import Dispatcher, Running
 from natlab.cloud.fc.logs import LogEntry, Logs
-from natlab.cloud.fc.models import AsyncConfig, EventBridgeConfig, Function, Invocation, InvocationStatus, Trigger
+from natlab.cloud.fc.models import AsyncConfig, Function, Invocation, InvocationStatus, Trigger
+from natlab.cloud.fc.names import joined, named_by, named_in
 from natlab.cloud.fc.rights import SERVICE
 from natlab.cloud.fc.runtime.instances import Runtime
 from natlab.cloud.fc.timers import Timers, timer_event
+from natlab.cloud.fc.trigger_store import TriggerStore
 from natlab.cloud.kernel.accounts import Principal
 from natlab.cloud.kernel.clock import VirtualClock
 from natlab.cloud.kernel.context import CloudContext
@@ -36,9 +35,6 @@ SYNC_PAYLOAD_LIMIT: Final = 32 * 1024 * 1024
 """Bytes of a synchronous request's payload."""
 NO_ROLE: Final = "(none)"
 """Stands for the role of a function that has none: such a function may do nothing."""
-_ARN: Final = re.compile(
-    r"acs:fc:[^:]*:[^:]*:(?:services/(?P<service>[\w-]+)(?:\.\w+)?/)?functions/(?P<function>[\w-]+)(?:/\w+)?"
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,9 +53,7 @@ class FunctionCompute:
         self._places = places
         self._lock = lock
         self._changed = threading.Condition(lock)
-        self._bus = bus
         self._functions: dict[str, Function] = {}
-        self._triggers: dict[str, dict[str, Trigger]] = {}
         self._logs = Logs()
         self.tags: dict[str, dict[str, str]] = {}
         """Tags by function name."""
@@ -75,6 +69,7 @@ class FunctionCompute:
             arn=self.arn,
         )
         self._timers = Timers(cloud.clock, self._fire)
+        self._triggers = TriggerStore(cloud, bus, self._timers, self.arn)
         bus.recipients[FUNCTION] = self
 
     # ── settings ────────────────────────────────────────────────────────────────────────────────────────────
@@ -106,7 +101,7 @@ class FunctionCompute:
     def create_function(self, body: Mapping[str, Any], *, service: str = "") -> Function:
         """From a CreateFunction body (JSON names, code.zipFile in Base64). Raises ApiError."""
         with self._lock:
-            name = _joined(service, validation.check_name(body.get("functionName")))
+            name = joined(service, validation.check_name(body.get("functionName")))
             if name in self._functions:
                 raise exceptions.function_exists(str(body["functionName"]))
             now = self._cloud.clock.now()
@@ -114,7 +109,6 @@ class FunctionCompute:
             function = validation.new_function(body, name, self._cloud.ids.uuid("fc.function").lower(), now)
             self._check_rights(function)
             self._functions[name] = function
-            self._triggers[name] = {}
             self.tags[name] = {tag["Key"]: tag.get("Value", "") for tag in body.get("tags") or []}
             return function
 
@@ -144,10 +138,8 @@ class FunctionCompute:
     def delete_function(self, name: str) -> None:
         """Delete a function, its triggers and configurations. Raises ApiError FunctionNotFound."""
         with self._lock:
-            self.function(name)
-            for trigger in self.triggers(name):
-                self.delete_trigger(name, trigger.name)
-            del self._functions[name], self._triggers[name]
+            self._triggers.delete_all(self.function(name))
+            del self._functions[name]
             self.tags.pop(name, None)
             self.queue.configs.pop(name, None)
             self.dispatcher.reserved.pop(name, None)
@@ -181,67 +173,27 @@ class FunctionCompute:
     def create_trigger(self, function: str, body: Mapping[str, Any]) -> Trigger:
         """From a CreateTrigger body (triggerConfig is a string of JSON). Raises ApiError."""
         with self._lock:
-            self.function(function)
-            name = validation.check_trigger_name(body.get("triggerName"))
-            if name in self._triggers[function]:
-                raise exceptions.trigger_exists(name, function.rpartition("$")[2])
-            validation.check_trigger_count(len(self._triggers[function]))
-            kind = body.get("triggerType")
-            now = self._cloud.clock.now()
-            trigger = Trigger(
-                name=name,
-                kind=str(kind),
-                text=str(body.get("triggerConfig") or "{}"),
-                config=triggers.trigger_config(kind, body.get("triggerConfig")),
-                trigger_id=self._cloud.ids.uuid("fc.trigger").lower(),
-                created=now,
-                modified=now,
-                description=str(body.get("description") or ""),
-                qualifier=str(body.get("qualifier") or "LATEST"),
-                source_arn=str(body.get("sourceArn") or ""),
-                invocation_role=str(body.get("invocationRole") or ""),
-            )
-            self._put_trigger(function, trigger)
-            return trigger
+            return self._triggers.create(self.function(function), body)
 
     def update_trigger(self, function: str, name: str, body: Mapping[str, Any]) -> Trigger:
         """Change what the body names. Raises ApiError."""
         with self._lock:
-            old = self.trigger(function, name)
-            text = body.get("triggerConfig")
-            trigger = dataclasses.replace(
-                old,
-                text=old.text if text is None else text,
-                config=old.config if text is None else triggers.trigger_config(old.kind, text),
-                description=str(body.get("description") or old.description),
-                qualifier=str(body.get("qualifier") or old.qualifier),
-                invocation_role=str(body.get("invocationRole") or old.invocation_role),
-                modified=self._cloud.clock.now(),
-            )
-            self._put_trigger(function, trigger)
-            return trigger
+            return self._triggers.update(self.function(function), name, body)
 
     def trigger(self, function: str, name: str) -> Trigger:
         """Raises ApiError FunctionNotFound, TriggerNotFound."""
         with self._lock:
-            self.function(function)
-            if name not in self._triggers[function]:
-                raise exceptions.trigger_not_found(name, function.rpartition("$")[2])
-            return self._triggers[function][name]
+            return self._triggers.get(self.function(function), name)
 
     def triggers(self, function: str) -> list[Trigger]:
         """Raises ApiError FunctionNotFound."""
         with self._lock:
-            self.function(function)
-            return sorted(self._triggers[function].values(), key=lambda trigger: trigger.name)
+            return self._triggers.all_of(self.function(function))
 
     def delete_trigger(self, function: str, name: str) -> None:
         """Raises ApiError FunctionNotFound, TriggerNotFound."""
         with self._lock:
-            self.trigger(function, name)
-            del self._triggers[function][name]
-            self._timers.remove(function, name)
-            self._bus.remove_rule(rule_name(function, name))
+            self._triggers.delete(self.function(function), name)
 
     def fire_timer(self, function: str, trigger: str) -> Invocation:
         """Let a timer trigger fire now, besides its schedule. Raises ApiError."""
@@ -359,7 +311,7 @@ class FunctionCompute:
 
     def deliver(self, target: Target, event: Mapping[str, object], rule: str, settled: Settled) -> None:
         """An event for a function, from the bus."""
-        name = self._named_by(target)
+        name = named_by(target)
         payload, source = body_for(target, event), f"event:{rule}"
         try:
             if target.constant("InvocationType").upper() == "ASYNC":
@@ -386,10 +338,6 @@ class FunctionCompute:
             raise exceptions.invalid(f"code.ossObjectName '{key}' does not exist in bucket '{bucket}'")
         return {**body, "code": {"zipFile": base64.b64encode(archive).decode()}}
 
-    def _target(self, trigger: Trigger, function: str, config: EventBridgeConfig) -> Target:
-        true_is_async = self._cloud.readings.is_("async-type", "true-is-async")
-        return triggers.rule_target(trigger.trigger_id, self.arn(function), config, true_is_async=true_is_async)
-
     def _check_rights(self, function: Function) -> None:
         """By one reading, a role without the rights for log and VPC is refused at the deployment already."""
         if not self._cloud.readings.is_("role-rights", "needed-to-deploy"):
@@ -398,32 +346,11 @@ class FunctionCompute:
         if lacking := rights.missing_for_log(function) or rights.missing_for_vpc(function):
             raise exceptions.access_denied(f"role '{function.role}' is not authorized to perform '{lacking}'")
 
-    def _put_trigger(self, function: str, trigger: Trigger) -> None:
-        config = trigger.config
-        if self._cloud.readings.is_("pattern-expressions", "five"):
-            triggers.check_expressions(config)
-        self._triggers[function][trigger.name] = trigger
-        self._timers.put(function, trigger)
-        if isinstance(config, EventBridgeConfig):
-            self._bus.put_rule(
-                Rule(
-                    name=rule_name(function, trigger.name),
-                    bus=DEFAULT_BUS,
-                    text=config.pattern,
-                    pattern=compile_pattern(config.pattern),
-                    created=trigger.created,
-                    targets=(self._target(trigger, function, config),),
-                    enabled=config.enabled,
-                    description=f"trigger {trigger.name} of function {function}",
-                )
-            )
-
     def _fire(self, function: str, trigger: str, payload: bytes) -> Invocation:
         return self.submit(function, payload, source=f"timer:{trigger}")
 
     def _notify(self, destination: str, record: bytes, function: str) -> None:
-        found = _ARN.fullmatch(destination)
-        name = _joined(found["service"] or "", found["function"]) if found else ""
+        name = named_in(destination)
         if name in self._functions and self._may_invoke(function, name):
             self.submit(name, record[:PAYLOAD_LIMIT], source=f"destination:{function}")
 
@@ -433,11 +360,6 @@ class FunctionCompute:
         role = (known.role if known else "") or NO_ROLE
         caller = Principal(self._cloud.account_id, "", role, taken_on_by=SERVICE)
         return self._cloud.accounts.authorize(caller, "fc:InvokeFunction", self.arn(other))
-
-    def _named_by(self, target: Target) -> str:
-        found = _ARN.fullmatch(target.endpoint)
-        service = target.constant("serviceName") or (found["service"] if found else "") or ""
-        return _joined(service, target.constant("functionName") or (found["function"] if found else ""))
 
     def _invocation(self, name: str, payload: bytes, request_id: str, source: str, *, asynchronous: bool) -> Invocation:
         given = request_id or self._cloud.ids.uuid("fc.request").lower()
@@ -449,12 +371,3 @@ class FunctionCompute:
         with self._changed:
             action()
             self._changed.notify_all()
-
-
-def _joined(service: str, name: str) -> str:
-    return f"{service}${name}" if service else name
-
-
-def rule_name(function: str, trigger: str) -> str:
-    """The rule that stands behind an EventBridge trigger."""
-    return f"fc-{function.replace('$', '-')}-{trigger}"

@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from natlab.cloud.fc import exceptions, responses
-from natlab.cloud.fc.functions import FunctionCompute, rule_name
+from natlab.cloud.fc.functions import FunctionCompute
 from natlab.cloud.fc.models import Invocation
+from natlab.cloud.fc.names import rule_name
 from natlab.cloud.fc.paths import VERSION, find
 from natlab.cloud.fc.rights import SERVICE
 from natlab.cloud.fc.tags import Tags
