@@ -13,6 +13,7 @@ from tests.docs.markdown import ROOT, rows, section, spans
 
 MOST_PLACES, MOST_LEVELS, MOST_IMPORTS = 12, 5, 25
 MOST_NAMES_TWICE = 10
+MOST_LONG_MODULES = 1
 SECTIONS = ("Added", "Changed", "Deprecated", "Removed", "Fixed", "Security")
 
 
@@ -56,6 +57,11 @@ def test_few_classes_share_a_name() -> None:
     """A search for a class finds one; what stays double is a term of the platform, and no module imports both."""
     assert len(house.classes()) <= MOST_NAMES_TWICE, list(house.classes())
     assert house.meeting() == []
+
+
+def test_modules_are_read_in_one_sitting() -> None:
+    """None is over 400 lines besides the list of all calls; docs/architecture.md has the figure."""
+    assert len(house.long_modules()) <= MOST_LONG_MODULES, house.long_modules()
 
 
 def test_the_walk_names_files_that_exist() -> None:
