@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from natkeeper.alibaba import connections, sockets
+from natkeeper.alibaba.clock import SteadyClock
 from natkeeper.alibaba.cloud import AlibabaCloud
 from natkeeper.alibaba.sockets import DnsCache, connect
 from natkeeper.domain.ids import NatGatewayId
@@ -24,7 +25,6 @@ from natkeeper.ports import (
     ReadInstances,
     ReadNatGateway,
     ReadRoutes,
-    SteadyClock,
 )
 from tests.applying.bad_wires import BadWire, wire_to
 from tests.applying.local import Local

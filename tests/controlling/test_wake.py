@@ -14,9 +14,10 @@ from typing import Any
 
 import pytest
 
+from natkeeper.alibaba.clock import SteadyClock
 from natkeeper.failover import handler
 from natkeeper.failover.run import Told
-from natkeeper.ports import FailureKind, HandOver, ReadConditions, ReadInstances, ReadRoutes, SteadyClock
+from natkeeper.ports import FailureKind, HandOver, ReadConditions, ReadInstances, ReadRoutes
 from tests.fakes.stage import TABLE, A, B, Stage, group, person, timer
 
 SECRET = "geheim-0123456789"

@@ -15,6 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from natkeeper.alibaba.clock import SteadyClock
 from natkeeper.domain.ids import EipId, EntryId, InstanceId, NatGatewayId, TableId
 from natkeeper.domain.observed import (
     Condition,
@@ -28,7 +29,6 @@ from natkeeper.domain.observed import (
     PowerState,
     RouteEntry,
 )
-from natkeeper.ports import SteadyClock
 from tests.fakes.things import START, Address, FakeEntry, FakeMachine, Timings
 
 INTERNET = ipaddress.IPv4Address("203.0.113.10")

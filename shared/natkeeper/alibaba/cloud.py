@@ -17,6 +17,7 @@ from typing import Any
 from natkeeper.alibaba import ecs, vpc
 from natkeeper.alibaba.batching import Answer, BatchPlan
 from natkeeper.alibaba.clients import Attempt, Clients
+from natkeeper.alibaba.clock import SteadyClock
 from natkeeper.alibaba.credentials import Credentials, NoCredentialsError
 from natkeeper.alibaba.errors import classify
 from natkeeper.alibaba.retry import Patience, Persistence
@@ -48,7 +49,6 @@ from natkeeper.ports import (
     StartGatewayCheck,
     StartRelay,
     StartSetup,
-    SteadyClock,
     UnassociateEip,
     Wait,
 )

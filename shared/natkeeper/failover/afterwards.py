@@ -10,7 +10,6 @@ from natkeeper.domain.egress import EgressLost
 from natkeeper.domain.episodes import EpisodeKind, troubles_of
 from natkeeper.domain.probe_report import watched
 from natkeeper.failover.apply import subject, writes_of
-from natkeeper.failover.gateway_setup import upkeep
 from natkeeper.failover.handing_on import hand_on
 from natkeeper.failover.observe import Seen
 from natkeeper.failover.pacing import LONG_WORK, TOO_LATE
@@ -89,6 +88,8 @@ def _afterwards(
     if world.paused_until(clock()) is not None and not assignment.by_person:
         return  # whoever paused the group may be at work on its gateways
     if assignment.sweep or assignment.setup_now or lost:
+        from natkeeper.failover.gateway_setup import upkeep  # only a sweep or a repair sets gateways up
+
         # A new setup script goes to one group first; the others follow once a gateway has proven it.
         ledger.proven |= proven_scripts(seen.setups or ())
         proven = None if assignment.leads else frozenset(ledger.proven)

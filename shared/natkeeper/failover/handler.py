@@ -20,10 +20,11 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from natkeeper import bundle_root
+from natkeeper.alibaba.clock import SteadyClock
 from natkeeper.domain.config import Config, parse_config
 from natkeeper.failover.probes import Probes
 from natkeeper.failover.run import TELL_AGAIN, Answer, Told, attend
-from natkeeper.ports import Batch, CheckFromFunction, Failure, Performer, Result, SteadyClock, Wait, drive
+from natkeeper.ports import Batch, CheckFromFunction, Failure, Performer, Result, Wait, drive
 
 if TYPE_CHECKING:
     from natkeeper.alibaba.cloud import AlibabaCloud
