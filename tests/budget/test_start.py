@@ -19,7 +19,7 @@ from natlab.bench.worlds import PAPER_CONFIG, SEES_ALWAYS, BenchWorld, put_funct
 ROOT = Path(__file__).resolve().parents[2]
 CACHE = ROOT / "build" / "cache"
 MOST_MODULES = 490
-"""Measured 473 on python3.12, all of Python's own included; 2,986 with the SDKs as they come."""
+"""Measured 487 on python3.12, all of Python's own included; 2,986 with the SDKs as they come."""
 MOST_OF_OURS = 84
 """Measured 84. Modules of natkeeper itself; small ones that a reader finds by their question."""
 LARGEST_MB = {"failover": 15.0, "probe": 0.1, "notify": 10.0}
