@@ -233,7 +233,13 @@ class Rules(SentRules):
             return  # nothing says when the route came here, and nobody can look: the report stands
         blind = group.fallback is not None and not any(isinstance(asked, ReadNatGateway) for asked in run.known)
         hops = [hop for hop in self.truth.hops(group) if hop.kind is HopKind.INSTANCE or not blind]
-        best = [hop for hop in hops if hop.id not in self.ever_bad and not self.truth.marked(group, hop.id)]
+        best = [
+            hop
+            for hop in hops
+            if hop.id not in self.ever_bad
+            and not self.truth.marked(group, hop.id)
+            and self.region.takes(call.table, hop)
+        ]
         if best:
             self._break(
                 "rule 2", f"{run.name} points {call.table} to {call.to}, bad for {self.town.second - since:.0f} s"
