@@ -8,6 +8,7 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import json
+import time
 import zipfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -26,6 +27,7 @@ from natlab.scenarios.topology import Topology
 
 ROOT: Final = release.root()
 CACHE: Final = release.cache()
+_BUSY_S, _AGAIN_S = 20.0, 0.25
 TEMPLATE: Final = ROOT / "templates" / "oos" / "natkeeper-gateway-setup.yaml"
 
 Code = Callable[[Mapping[str, Any]], Mapping[str, Path]]
@@ -116,9 +118,13 @@ def grant(cloud: Cloud, bundle: Path) -> None:
 
 
 def ask(cloud: Cloud, account: deploy.Deployer, payload: bytes) -> bytes:
-    """Invoke the failover function as a person would, with Alibaba's own client; returns its answer."""
+    """Invoke the failover function as a person would, with Alibaba's own client; returns its answer.
+
+    A person who is told that the one instance is busy tries again, for some seconds.
+    """
     from alibabacloud_fc20230330 import models
     from alibabacloud_fc20230330.client import Client
+    from alibabacloud_tea_openapi.exceptions import ClientException
     from alibabacloud_tea_openapi.models import Config
 
     client = Client(
@@ -132,6 +138,14 @@ def ask(cloud: Cloud, account: deploy.Deployer, payload: bytes) -> bytes:
         )
     )
     body: Any = payload  # the client's type says a stream; its code takes bytes, too
-    answer = client.invoke_function(FAILOVER, models.InvokeFunctionRequest(body=body))
-    content: bytes = answer.body.read()
-    return content
+    until = time.monotonic() + _BUSY_S
+    while True:
+        try:
+            answer = client.invoke_function(FAILOVER, models.InvokeFunctionRequest(body=body))
+        except ClientException as refused:
+            if refused.code != "ResourceThrottled" or time.monotonic() > until:
+                raise
+            time.sleep(_AGAIN_S)
+            continue
+        content: bytes = answer.body.read()
+        return content
