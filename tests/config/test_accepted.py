@@ -223,3 +223,20 @@ def test_what_packaging_bakes_reads_the_same() -> None:
     """YAML in, JSON in the bundle: both give the same configuration."""
     data = yaml.safe_load(EXAMPLE.read_text(encoding="utf-8"))
     assert parse_config(json.loads(json.dumps(data))) == parse_config(data)
+
+
+def test_metrics_and_heartbeat_are_for_whoever_asks() -> None:
+    """None unless written; a heartbeat needs the function that calls."""
+    plain = {"region": "cn-hangzhou", "groups": {"prod": {"gateways": ["i-gwa"], "routes": [{"table": "vtb-private"}]}}}
+    assert (parse_config(plain).metrics, parse_config(plain).heartbeat) == (None, False)
+    asked = parse_config({**plain, "metrics": "5m", "notify": "natkeeper-notify", "heartbeat": True})
+    assert (asked.metrics, asked.heartbeat) == (300.0, True)
+    for wrong, path in (
+        ({"metrics": "30s"}, "metrics"),
+        ({"metrics": "soon"}, "metrics"),
+        ({"heartbeat": True}, "heartbeat"),
+        ({"heartbeat": "yes", "notify": "natkeeper-notify"}, "heartbeat"),
+    ):
+        with pytest.raises(ConfigError) as refused:
+            parse_config({**plain, **wrong})
+        assert [problem.path for problem in refused.value.problems] == [path]

@@ -255,7 +255,7 @@ def test_without_the_targets_python_there_is_no_bytecode() -> None:
 
 
 def run(arguments: list[str], source: Source, monkeypatch: pytest.MonkeyPatch) -> int:
-    monkeypatch.setattr(bundles.Source, "checkout", lambda: source)
+    monkeypatch.setattr(bundles.Source, "release", lambda: source)
     return command.main(arguments)
 
 

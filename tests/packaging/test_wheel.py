@@ -65,7 +65,7 @@ def test_the_wheel_asks_for_what_builds_the_one_package_without_a_wheel(wheel: P
         (name,) = (name for name in archive.namelist() if name.endswith(".dist-info/METADATA"))
         asked = {line.split()[1].partition(">")[0] for line in archive.read(name).decode().splitlines()
                  if line.startswith("Requires-Dist: ")}  # fmt: skip
-    assert {"pip", "setuptools", "wheel", "click", "rich", "packaging", "PyYAML"} <= asked
+    assert {"pip", "setuptools", "wheel", "click", "rich", "packaging", "pyyaml"} <= {each.lower() for each in asked}
 
 
 def run(commands: Path, place: Workspace, home: Path, *arguments: str) -> subprocess.CompletedProcess[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import pytest
@@ -13,6 +13,7 @@ from natkeeper.packaging import InstallFailed
 from natlab.cli import main
 from natlab.demo import show
 from natlab.scenarios.catalogue import SHOWN
+from natlab.scenarios.readings import Platform
 
 A, B = "i-bp1oe0mwkh6q9r7jily2", "i-bp1ryvs6f695d4ff1gyy"
 MOMENTS = (
@@ -45,8 +46,8 @@ class Made:
 
     bad: dict[str, dict[str, Any]] = {}  # noqa: RUF012  set by tests, by monkeypatch
 
-    def __init__(self, pace: float, patience: float, crowded: object, readings: Mapping[str, str]) -> None:
-        assert (pace, callable(crowded), readings) == (1.0, True, {})
+    def __init__(self, pace: float, patience: float, crowded: object, platform: Platform) -> None:
+        assert (pace, callable(crowded), platform) == (1.0, True, Platform())
         assert patience >= 1.0
 
     def __enter__(self) -> Made:  # noqa: PYI034  Python 3.10 has no Self
