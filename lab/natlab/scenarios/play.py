@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import random
 import time
+from collections import ChainMap
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -127,7 +128,7 @@ def stage(scenario: Scenario, setting: Setting) -> Iterator[Play]:
         cloud = Cloud(
             region=REGION,
             substrate=observed,
-            latencies=Latencies(setting.pace, {**setting.platform.latencies, **haste}),
+            latencies=latencies_of(setting, haste),
             runtime=ProcessRuntime(shared=setting.unpacked),
             readings=setting.platform.readings,
         )
@@ -154,6 +155,11 @@ def stage(scenario: Scenario, setting: Setting) -> Iterator[Play]:
         setting.phase(WATCHING)
         watch(made)
         yield made
+
+
+def latencies_of(setting: Setting, haste: dict[str, float]) -> Latencies:
+    """Return the platform's latencies, and those of `haste` for as long as it holds any: it is read at each use."""
+    return Latencies(setting.pace, ChainMap(haste, dict(setting.platform.latencies)))
 
 
 def hasty(setting: Setting) -> dict[str, float]:
