@@ -144,6 +144,19 @@ class Measurement:
         self._over.set()
         self._ready.set()
 
+    def __enter__(self) -> Measurement:
+        return self
+
+    def __exit__(self, *_exc: object) -> None:
+        """Leave no process behind, whatever went wrong meanwhile."""
+        if self._process.poll() is None:
+            self._process.kill()
+            self._process.wait()
+            self._reader.join()
+        for pipe in (self._process.stdin, self._process.stdout):
+            if pipe is not None:
+                pipe.close()
+
     def stop(self) -> HostMeasurement:
         """Close every flow and return what the host noticed. Raises CommandFailed."""
         assert self._process.stdin is not None  # noqa: S101  namespace.start makes pipes
