@@ -14,6 +14,8 @@ import threading
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from typing_extensions import Self
+
 from natlab.real import servers, traffic
 from natlab.real.commands import CommandFailed
 from natlab.real.internet import WEB_SERVER, start_servers
@@ -144,7 +146,7 @@ class Measurement:
         self._over.set()
         self._ready.set()
 
-    def __enter__(self) -> Measurement:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_exc: object) -> None:
