@@ -324,13 +324,21 @@ class ReadRelay(Call[str | None]):
 
 
 @dataclass(frozen=True, slots=True)
+class StartGateway(Call[None]):
+    """Start a stopped instance (StartInstance); success means that it boots. Sent once: a repetition looks refused."""
+
+    patience_s: ClassVar[float] = 4.0
+    tries: ClassVar[int] = 1
+    gateway: InstanceId
+
+
+@dataclass(frozen=True, slots=True)
 class StartSetup(Call[str]):
     """Start the setup script on `gateways` (StartExecution or RunCommand); answers an id. Returns at once.
 
-    A driver may start the same setup of several calls together, and answers them all with its id.
-
-    OOS gets the parameters as the template's one data parameter (`guest.script.parameter_block`), Cloud Assistant
-    the script with the parameters in front (`guest.script.render`): the same script either way.
+    A driver may start the same setup of several calls together, and answers them all with its id. OOS gets the
+    parameters as the template's one data parameter (`guest.script.parameter_block`), Cloud Assistant the script with
+    the parameters in front (`guest.script.render`): the same script either way.
     """
 
     patience_s: ClassVar[float] = 4.0
@@ -344,10 +352,7 @@ class StartSetup(Call[str]):
 
 @dataclass(frozen=True, slots=True)
 class HandOver(Call[None]):
-    """Invoke `function` asynchronously with `payload` (InvokeFunction, Async): how receipts reach people.
-
-    Function Compute waits for `delay_s` seconds first (header x-fc-async-delay, 3600 at most).
-    """
+    """Invoke `function` asynchronously (InvokeFunction, Async), after `delay_s` seconds (x-fc-async-delay)."""
 
     patience_s: ClassVar[float] = 2.0
     function: str

@@ -46,6 +46,7 @@ ActKind = Literal[
     "noted",
     "address",
     "setup",
+    "started",
 ]
 
 

@@ -18,15 +18,19 @@ import pytest
 from natkeeper.alibaba.egress_check_script import look_script
 from natkeeper.domain.egress import EgressLost, EgressSeen
 from natkeeper.domain.ids import InstanceId
+from natkeeper.domain.observed import PowerState
 from natkeeper.guest import Mode, SetupParameters, SetupReport, UnreadableReport, parameter_block, render
 from natkeeper.guest.script import library_command
 from natkeeper.guest.template import oos_template
 from natkeeper.ports import (
     FailureKind,
+    FailureSubject,
     ReadGatewayCheck,
+    ReadInstances,
     ReadRelay,
     ReadSetups,
     SetupRun,
+    StartGateway,
     StartGatewayCheck,
     StartRelay,
     StartSetup,
@@ -244,6 +248,27 @@ def test_a_relay_is_armed_by_what_the_setup_left(local: Local, printed: bytes, e
     gateway, script = local.guests.scripts[-1]
     assert gateway == local.second
     assert script.endswith(b'/etc/natkeeper/table.sh" arm 10.0.0.12 600\n')
+
+
+# ---- a cold standby --------------------------------------------------------------------------------------
+
+
+def test_a_stopped_gateway_is_started_and_one_that_runs_is_busy(local: Local) -> None:
+    """StartInstance: success means that it boots; for another state there is one try and the platform's own code."""
+    local.cloud.ecs.stop(local.second)
+    local.advance(60)
+    assert local.one(ReadInstances((local.second,)))[local.second].status is PowerState.STOPPED
+    assert local.one(StartGateway(local.second)) is None
+    local.advance(60)
+    assert local.one(ReadInstances((local.second,)))[local.second].status is PowerState.RUNNING
+    before = len(local.cloud.calls)
+    failure = local.one(StartGateway(local.second))
+    assert (failure.kind, failure.names, failure.code) == (
+        FailureKind.BUSY,
+        FailureSubject.HOP,
+        "IncorrectInstanceStatus",
+    )
+    assert len(local.cloud.calls) == before + 1
 
 
 class WebTarget(BaseHTTPRequestHandler):

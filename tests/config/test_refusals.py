@@ -20,7 +20,7 @@ A_NETWORK = "an IPv4 network such as 10.0.0.0/8, host bits zero"
 A_TARGET = "URLs such as http://host/path, or host:port"
 GROUP_KEYS = (
     "gateways, routes, address, fallback, failback, hold_down, sources, networks, forwards, way_in, relay, proxy, "
-    "probe, setup, alarms"
+    "probe, setup, alarms, standby"
 )
 A_TEMPLATE = "the name of an OOS template: letters, digits, - and _; not beginning with ALIYUN, ACS, ALI…"
 

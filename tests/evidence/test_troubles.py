@@ -8,12 +8,13 @@ from types import MappingProxyType
 from natkeeper.domain.config import Group
 from natkeeper.domain.decide import decide
 from natkeeper.domain.egress import EgressLost, EgressSeen, EvidenceKind
-from natkeeper.domain.episodes import EpisodeKind, Judged, Trouble, troubles_of
+from natkeeper.domain.episodes import EpisodeKind, Trouble
 from natkeeper.domain.evidence import of_hop, stronger
 from natkeeper.domain.memory import Memory, decode, encode, rewritten
 from natkeeper.domain.observed import Unseen
 from natkeeper.domain.probe_config import Probe
 from natkeeper.domain.selection import left_words
+from natkeeper.domain.troubles import Judged, troubles_of
 from natkeeper.domain.world import World
 from tests.deciding.worlds import (
     BLIND,

@@ -43,6 +43,7 @@ from natkeeper.ports import (
     ReadSetups,
     Result,
     SetupRun,
+    StartGateway,
     StartGatewayCheck,
     StartRelay,
     StartSetup,
@@ -54,7 +55,7 @@ from tests.fakes.writes import FakeWrites, failure, gone
 
 READS = (ReadRoutes, ReadInstances, ReadConditions, ReadEip, ReadNatGateway, ReadSetups)
 ROUTE_WRITES = (PointRoute, NoteRoute, CreateRoute, DeleteRoute)
-WRITES = (*ROUTE_WRITES, AssociateEip, UnassociateEip, StartSetup)
+WRITES = (*ROUTE_WRITES, AssociateEip, UnassociateEip, StartSetup, StartGateway)
 LOOKS = (CheckThroughProbe, CheckFromFunction, StartGatewayCheck, ReadGatewayCheck)
 
 AnyCall = Call[Any]
@@ -249,8 +250,8 @@ class FakeCloud(FakeWrites):
                 | ReadRelay()
             ):
                 return self._look(call)
-            case StartSetup():
-                return self._start_setup(call)
+            case StartSetup() | StartGateway():
+                return self._start_setup(call) if isinstance(call, StartSetup) else self.start_gateway(call.gateway)
             case HandOver(function=function, payload=payload):
                 self.handed.append((world.now, function, payload))
                 return None

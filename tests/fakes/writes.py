@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from natkeeper.alibaba.errors import meaning_of
-from natkeeper.domain.observed import EipStatus, EntryStatus, NextHop
+from natkeeper.domain.ids import InstanceId
+from natkeeper.domain.observed import EipStatus, EntryStatus, NextHop, PowerState
 from natkeeper.ports import (
     AssociateEip,
     Call,
@@ -110,6 +111,18 @@ class FakeWrites:
             code = "EIP_CAN_NOT_ASSOCIATE_WITH_PUBLIC_IP"
             return failure(FailureKind.REFUSED, "the instance has a public address", code)
         self.world.associate(address, call.to)
+        return None
+
+    def start_gateway(self, gateway: InstanceId) -> Failure | None:
+        """StartInstance: only what is stopped is started."""
+        machine = self.world.machines.get(gateway)
+        if machine is None:
+            return failure(FailureKind.GONE, f"{gateway} does not exist", "InvalidInstanceId.NotFound")
+        if machine.status is not PowerState.STOPPED:
+            return failure(FailureKind.BUSY, f"it is {machine.status.value}", "IncorrectInstanceStatus")
+        if machine.locks:
+            return failure(FailureKind.REFUSED, "the instance is locked", "InstanceLockedForSecurity")
+        self.world.start(gateway, rules=machine.rules)
         return None
 
 

@@ -41,7 +41,10 @@ NOBODY = {"Version": "1", "Statement": [{"Effect": "Allow", "Action": "ecs:Descr
 
 @dataclass
 class Estate:
-    """Group `full` has an EIP, a fallback, a probe and setups through OOS; group `bare` has two gateways, no more."""
+    """Group `full` has an EIP, a fallback, a probe and setups through OOS; group `bare` has two gateways, no more.
+
+    Group `cold` is like `bare`, and its standby is stopped.
+    """
 
     cloud: Cloud
     time: VirtualClock
@@ -116,11 +119,12 @@ def estate(
 def _build(cloud: Cloud) -> dict[str, str]:
     vpc = cloud.vpc.create_vpc()
     vswitch = cloud.vpc.create_vswitch(vpc, "10.0.0.0/24")
-    ids = {name: cloud.ecs.create_instance(vswitch, public_ip="") for name in ("c", "d")}
+    ids = {name: cloud.ecs.create_instance(vswitch, public_ip="") for name in ("c", "d", "e")}
+    ids["f"] = cloud.ecs.create_instance(vswitch, public_ip="", running=False)
     ids |= {name: cloud.ecs.create_instance(vswitch) for name in ("a", "b")}
     ids["eip"] = cloud.vpc.allocate_eip(ids["a"])
     ids["fallback"] = cloud.vpc.create_nat_gateway(vpc, vswitch)
-    for table, hop in (("full", "a"), ("bare", "c")):
+    for table, hop in (("full", "a"), ("bare", "c"), ("cold", "e")):
         ids[table] = cloud.vpc.create_route_table(vpc)
         cloud.vpc.add_route(ids[table], "0.0.0.0/0", ids[hop])
     return ids
@@ -136,7 +140,14 @@ def _settings(cloud: Cloud, ids: Mapping[str, str]) -> Json:
         "setup": {"via": "oos"},
     }
     bare = {"gateways": [ids["c"], ids["d"]], "routes": [{"table": ids["bare"]}], "setup": {"via": "assistant"}}
-    return {"region": cloud.region, "notify": "natkeeper-notify", "groups": {"full": full, "bare": bare}}
+    cold = {
+        "gateways": [ids["e"], ids["f"]],
+        "routes": [{"table": ids["cold"]}],
+        "setup": {"via": "assistant"},
+        "standby": "cold",
+    }
+    groups = {"full": full, "bare": bare, "cold": cold}
+    return {"region": cloud.region, "notify": "natkeeper-notify", "groups": groups}
 
 
 def _functions(built: Estate) -> None:
@@ -241,6 +252,16 @@ def goes_on_in_a_later_run(place: Estate) -> None:
     assert any(b"go-on" in invocation.payload for invocation in received), receipt
 
 
+def starts_a_cold_standby(place: Estate) -> None:
+    """Its only running gateway stops: the other one is started, and takes the route when it runs."""
+    place.stop("e")
+    receipt = place.run({"action": "sweep", "group": "cold"})
+    assert f"started {place.ids['f']}" in str(receipt.get("did")), receipt
+    place.let_pass(60)
+    receipt = place.run({"action": "sweep", "group": "cold"})
+    assert place.hop("cold") == place.ids["f"], receipt
+
+
 def looks_from_the_gateway_where_there_is_no_probe(place: Estate) -> None:
     """Cloud Assistant looks: it says nothing of what the gateway forwards, and a proof is started."""
     receipt = place.run({"action": "switch", "group": "bare"})
@@ -305,6 +326,7 @@ FLOWS = (
     creates_what_is_missing,
     replaces_what_cannot_be_changed_in_place,
     goes_on_in_a_later_run,
+    starts_a_cold_standby,
     looks_from_the_gateway_where_there_is_no_probe,
     sets_gateways_up_through_oos,
     sets_gateways_up_by_cloud_assistant,

@@ -156,7 +156,9 @@ def test_a_trouble_is_named_by_what_the_routes_and_gateways_show(
     assert message([{"group": "prod", "outcome": "attention", "view": view}], ENGLISH)[0] == title
 
 
-@pytest.mark.parametrize("kind", ["dark", "degraded", "blind", "unproven", "full", "brownout", "probe", "brown-out"])
+@pytest.mark.parametrize(
+    "kind", ["dark", "degraded", "blind", "unproven", "full", "brownout", "probe", "brown-out", "started"]
+)
 @pytest.mark.parametrize("language", wording.LANGUAGES)
 def test_an_episode_has_a_beginning_and_an_end(kind: str, language: str) -> None:
     """Told as lasting, with how long, and as over."""

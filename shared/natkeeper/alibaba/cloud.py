@@ -46,6 +46,7 @@ from natkeeper.ports import (
     ReadRoutes,
     ReadSetups,
     Result,
+    StartGateway,
     StartGatewayCheck,
     StartRelay,
     StartSetup,
@@ -62,6 +63,7 @@ _WRITES = (
     UnassociateEip,
     StartGatewayCheck,
     StartRelay,
+    StartGateway,
     HandOver,
 )
 """What changes something: two equal ones are two."""
@@ -172,6 +174,8 @@ class AlibabaCloud:
                 return vpc.associate_eip(attempt, call)
             case UnassociateEip():
                 return vpc.unassociate_eip(attempt, call)
+            case StartGateway(gateway=gateway):
+                return ecs.start_gateway(attempt, gateway)
             case _:
                 return self._attempt_long(call, attempt, token)
 

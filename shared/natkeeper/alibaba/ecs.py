@@ -48,6 +48,12 @@ def read_conditions(attempt: Attempt, ids: Sequence[InstanceId]) -> dict[Instanc
     return {condition.id: condition for condition in conditions}
 
 
+def start_gateway(attempt: Attempt, gateway: InstanceId) -> None:
+    """Start an instance (StartInstance)."""
+    request = models.StartInstanceRequest(instance_id=gateway)
+    attempt.clients.client(Client).start_instance_with_options(request, attempt.options())
+
+
 def _instance(item: models.DescribeInstancesResponseBodyInstancesInstance) -> Instance:
     vpc, public = optional(item.vpc_attributes), optional(item.public_ip_address)
     private = optional(vpc.private_ip_address) if vpc else None

@@ -117,6 +117,8 @@ class Group(Strict, frozen=True, kw_only=True):
     probe: Probe = Probe()
     setup: Setup = Setup()
     alarms: Alarms = Alarms()
+    standby: Literal["warm", "cold"] = "warm"
+    """Whether standbys run, or are stopped and started by natkeeper when no gateway that runs can carry a route."""
 
     def __post_init__(self) -> None:
         """Refuse contradictions within the group."""
@@ -350,6 +352,7 @@ def _decode(kind: type, value: Any) -> Any:  # noqa: ANN401  msgspec's hook is u
 
 _CHOICES = {
     "address": "`own`, or {follow: eip-…}",
+    "standby": "`warm` or `cold`",
     "mode": "`apply`, `check` or `off`",
     "via": "`oos` or `assistant`",
     "foreign_rules": "`remove` or `report`",

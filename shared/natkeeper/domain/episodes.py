@@ -1,32 +1,15 @@
 """Episodes: troubles with a beginning, what they cost private hosts, and an end (rule 14).
 
-`troubles_of` says what is wrong in a world, and which kinds of trouble that world allows to judge: an event-driven run
-reads no setup reports, so it neither begins nor ends a `degraded`. How long a trouble has lasted, and who was told, is
-the ledger's to know (failover/telling.py). Pure: same world, same troubles.
+What is wrong in a world is troubles.py's to judge; how long it has lasted, and who was told, is the ledger's to know
+(failover/telling.py).
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from enum import Enum
-from typing import TYPE_CHECKING, Any
-
-from natkeeper.domain.config import Follow
-from natkeeper.domain.decision import Await, Decision, EipAwait, EipHold, Hold
-from natkeeper.domain.egress import EgressLost, EvidenceKind
-from natkeeper.domain.evidence import carrying, of_hop, probed
-from natkeeper.domain.health import Unhealthy, Unknown
-from natkeeper.domain.ids import InstanceId
-from natkeeper.domain.marks import with_marks
-from natkeeper.domain.observed import Eip, EipStatus, HopKind, Instance, NextHop, Unseen
-from natkeeper.domain.selection import left_words, standbys
-from natkeeper.domain.world import RouteView, World, belongs, hops_of
-
-if TYPE_CHECKING:
-    from datetime import datetime
-
-    from natkeeper.domain.config import Group, Route
+from typing import Any
 
 
 class EpisodeKind(str, Enum):
@@ -46,6 +29,8 @@ class EpisodeKind(str, Enum):
     """A gateway runs out of connections or ports."""
     PROBE_BROKEN = "probe broken"
     """The probe does not look any more."""
+    STARTED = "started"
+    """A cold standby that natkeeper started runs, and costs what it costs."""
 
     @property
     def letter(self) -> str:
@@ -61,6 +46,7 @@ _LETTERS = {
     EpisodeKind.BROWN_OUT: "w",
     EpisodeKind.FULL: "f",
     EpisodeKind.PROBE_BROKEN: "p",
+    EpisodeKind.STARTED: "s",
 }
 BEGINS_AFTER = {
     EpisodeKind.DARK: timedelta(minutes=1),
@@ -70,8 +56,10 @@ BEGINS_AFTER = {
     EpisodeKind.BROWN_OUT: timedelta(0),
     EpisodeKind.FULL: timedelta(0),
     EpisodeKind.PROBE_BROKEN: timedelta(0),
+    EpisodeKind.STARTED: timedelta(0),
 }
 """How long a trouble has to last before it is an episode: what mends itself sooner is nobody's news."""
+_DAILY = (EpisodeKind.DEGRADED, EpisodeKind.UNPROVEN, EpisodeKind.FULL, EpisodeKind.STARTED)
 HALF_HOUR, DAILY, PAUSED = timedelta(minutes=30), timedelta(days=1), timedelta(hours=6)
 
 
@@ -100,7 +88,7 @@ class Trouble:
         """Return how often people are told while it lasts."""
         if self.paused:
             return PAUSED
-        return DAILY if self.kind in (EpisodeKind.DEGRADED, EpisodeKind.UNPROVEN, EpisodeKind.FULL) else HALF_HOUR
+        return DAILY if self.kind in _DAILY else HALF_HOUR
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,243 +136,3 @@ def lasted(length: timedelta) -> str:
             finer = {"d": "h", "h": "min", "min": "s"}[unit]
             return f"{seconds // size} {unit}" + (f" {rest} {finer}" if rest else "")
     return f"{seconds} s"
-
-
-@dataclass(frozen=True, slots=True)
-class Judged:
-    """The troubles of a world, and the kinds of which it allows to say that there is none."""
-
-    troubles: tuple[Trouble, ...] = ()
-    well: frozenset[EpisodeKind] = frozenset()
-
-
-def troubles_of(
-    world: World,
-    policy: Group,
-    decision: Decision,
-    now: datetime,
-    *,
-    reports: bool,
-    was_dark: bool = False,
-    probes_look: bool = True,
-) -> Judged:
-    """Say what is wrong.
-
-    `reports`: this run read the setup reports, or there are none to read. `was_dark`: private hosts had no internet
-    when somebody last looked, so only evidence ends that. `probes_look`: no probe of the group is known to be broken.
-    """
-    world = with_marks(world, now)
-    dark, light = _dark(world, policy, decision, now, was_dark=was_dark)
-    blind = _blind(world, policy)
-    found = [each for each in (dark, blind) if each is not None]
-    well = set() if blind is not None else {EpisodeKind.BLIND}
-    if light:
-        well.add(EpisodeKind.DARK)
-    if reports and blind is None:
-        for kind, trouble in (
-            (EpisodeKind.DEGRADED, None if dark is not None else _degraded(world, policy)),
-            (EpisodeKind.UNPROVEN, None if dark is not None else _unproven(world, policy, probes_look=probes_look)),
-            (EpisodeKind.FULL, _full(world, policy)),
-        ):
-            if trouble is not None:
-                found.append(trouble)
-            elif dark is None and _allows(kind, world, policy):
-                well.add(kind)
-    return Judged(tuple(found), frozenset(well))
-
-
-def _allows(kind: EpisodeKind, world: World, policy: Group) -> bool:
-    """Return True if the world allows to say that there is no trouble of this kind: what is hidden ends none."""
-    if kind is EpisodeKind.FULL:
-        return _measured(world, policy)
-    hidden = (isinstance(world.health(hop, policy), Unknown) for hop in hops_of(policy))
-    return kind is not EpisodeKind.DEGRADED or not any(hidden)
-
-
-# ---- dark ------------------------------------------------------------------------------------------------
-
-
-def _dark(
-    world: World, policy: Group, decision: Decision, now: datetime, *, was_dark: bool
-) -> tuple[Trouble | None, bool]:
-    """Find the routes that lead nowhere; the second value says whether every route is known to lead somewhere."""
-    reasons: dict[str, list[str]] = {}
-    light = True
-    for route, view in world.routes.items():
-        if isinstance(view, Unseen):
-            light = False
-            continue
-        reason = _dark_route(world, policy, view)
-        if reason is not None:
-            reasons.setdefault(reason, []).append(route.table)
-        light = light and reason is None and _known_to_work(world, policy, view, was_dark=was_dark)
-    if not reasons:
-        return None, light
-    tables = tuple(dict.fromkeys(table for some in reasons.values() for table in some))
-    paused = world.paused_until(now)
-    cause = "; ".join(reasons)
-    if paused is not None:
-        cause += f"; natkeeper is paused until {paused:%Y-%m-%d %H:%M} UTC and does nothing about it"
-    held = any(isinstance(step, Hold) for step in decision.steps) or isinstance(decision.eip, EipHold)
-    hopeless = held or decision.changes  # what a run ends with undone was refused, or there was no time for it
-    waits = any(isinstance(step, Await) for step in decision.steps) or isinstance(decision.eip, EipAwait)
-    return (
-        Trouble(
-            EpisodeKind.DARK,
-            tables,
-            cause,
-            left=_next_hops_left(world, policy),
-            todo=_todo_dark(world, policy, paused=paused is not None),
-            at_once=paused is not None or (hopeless and not waits),
-            paused=paused is not None,
-        ),
-        False,
-    )
-
-
-def _dark_route(world: World, policy: Group, view: RouteView) -> str | None:
-    """Say why private hosts behind a route have no internet, or None where they have it, or nobody can know."""
-    hop = view.carries
-    if view.whole is None and not view.halves:
-        return "the route entry is missing"
-    if hop is None or not (belongs(hop, policy) or hop.id in world.former):
-        return None
-    health = world.health(hop, policy)
-    if isinstance(health, Unhealthy) and _certain(world, hop):
-        return f"{hop} carries the route and {health.reason}"
-    eip = world.eip
-    if isinstance(policy.address, Follow) and isinstance(eip, Eip) and _has_no_address(world, hop):
-        there = eip.holder == hop.id and eip.status is EipStatus.IN_USE
-        return None if there else f"the EIP {eip.address} is not on {hop}, which carries the route"
-    return None
-
-
-def _has_no_address(world: World, hop: NextHop) -> bool:
-    """Return True if `hop` is a gateway that no public address leads out of."""
-    sight = world.gateways.get(InstanceId(hop.id))
-    return sight is not None and isinstance(sight.instance, Instance) and sight.instance.public_ip is None
-
-
-def _certain(world: World, hop: NextHop) -> bool:
-    """Return True unless all that speaks against `hop` is a mark that nobody has looked into."""
-    return world.lost(hop) is not None or world.doubt(hop) is None
-
-
-def _known_to_work(world: World, policy: Group, view: RouteView, *, was_dark: bool) -> bool:
-    """Return True if nothing is left to be seen before a route counts as leading somewhere."""
-    hop = view.carries
-    if hop is None or not belongs(hop, policy):
-        return True
-    if isinstance(world.health(hop, policy), (Unhealthy, Unknown)):
-        return False
-    return not was_dark or of_hop(world, policy, hop).found == "seen" or _best_there_is(world, policy, hop)
-
-
-def _best_there_is(world: World, policy: Group, hop: NextHop) -> bool:
-    """Return True if `hop` itself reaches the internet, and no probe of the group could see more."""
-    return of_hop(world, policy, hop).kind is EvidenceKind.GATEWAY_ITSELF and not probed(world, policy, hop)
-
-
-def _todo_dark(world: World, policy: Group, *, paused: bool) -> str:
-    if paused:
-        return f"resume the group: natkeeper resume {policy.name}"
-    if isinstance(world.internet, EgressLost):
-        return "the targets do not answer Function Compute either: see whether the internet or the targets are down"
-    gateways = ", ".join(policy.gateways)
-    return f"bring one gateway back at once ({gateways}): natkeeper moves by itself as soon as one is fit"
-
-
-# ---- degraded, unproven, blind ---------------------------------------------------------------------------
-
-
-def _degraded(world: World, policy: Group) -> Trouble | None:
-    active = carrying(world, policy)
-    hops = hops_of(policy)
-    unfit = {hop: why for hop in hops if hop not in active and (why := _why_unfit(world, policy, hop)) is not None}
-    if not unfit or len(hops) == 1:
-        return None
-    tables = tuple(dict.fromkeys(route.table for route in world.routes))
-    cause = ", ".join(f"{hop} {why}" for hop, why in unfit.items())
-    todo = f"repair or start {', '.join(map(str, unfit))}"
-    return Trouble(EpisodeKind.DEGRADED, tables, cause, left=_next_hops_left(world, policy), todo=todo)
-
-
-def _why_unfit(world: World, policy: Group, hop: NextHop) -> str | None:
-    """Say why a next hop that carries nothing could not take a route now; what cannot be seen is not unfit."""
-    health = world.health(hop, policy)
-    if isinstance(health, Unhealthy):
-        return health.reason
-    sight = world.gateways.get(InstanceId(hop.id))
-    unheard = None if sight is None or sight.unheard is None else f"may hang: {sight.unheard}"
-    return None if isinstance(health, Unknown) else world.unfit(hop, policy) or unheard
-
-
-def _next_hops_left(world: World, policy: Group) -> str:
-    """Say how many failures can still be survived, and by which next hops."""
-    return left_words(standbys(world, policy))
-
-
-def _unproven(world: World, policy: Group, *, probes_look: bool) -> Trouble | None:
-    """Find gateways that carry a route, through which no probe looks and of which no setup proved anything.
-
-    Where a setup should have said so and did not, the gateway may hang: people hear of that at once.
-    """
-    if policy.setup.mode == "off":
-        return None  # the owner lets nothing run on the gateways: nobody can see this, as `doctor` says
-    bare = [
-        hop
-        for hop in carrying(world, policy)
-        if hop.kind is HopKind.INSTANCE
-        and not (probes_look and probed(world, policy, hop))
-        and of_hop(world, policy, hop).found == "unproven"
-    ]
-    if not bare:
-        return None
-    names = ", ".join(map(str, bare))
-    sights = [world.gateways[InstanceId(hop.id)] for hop in bare]
-    silent = [why for sight in sights if (why := sight.unheard or sight.unready) is not None]
-    reasons = dict.fromkeys([*silent, *(of_hop(world, policy, hop).reason for hop in bare)])
-    tables = [r.table for r, view in world.routes.items() if isinstance(view, RouteView) and view.carries in bare]
-    cause = f"nobody has shown that {names} forwards what private hosts send: no setup could prove it"
-    cause += "".join(f"; {reason}" for reason in reasons if reason)
-    todo = f"see what its setup says (natkeeper doctor {policy.name}), or deploy a probe behind {', '.join(tables)}"
-    if silent:
-        todo = f"see whether private hosts have the internet; if not: natkeeper switch {policy.name}"
-    left = _next_hops_left(world, policy)
-    return Trouble(EpisodeKind.UNPROVEN, tuple(tables), cause, left=left, todo=todo, at_once=bool(silent))
-
-
-def _full(world: World, policy: Group) -> Trouble | None:
-    """Find gateways that run out of connections or ports, by their last reports."""
-    found: dict[str, str] = {}
-    for gateway, sight in world.gateways.items():
-        if sight.figures is not None:
-            speed = sight.instance.bandwidth if isinstance(sight.instance, Instance) else 0
-            found |= {f"{gateway} {what}": todo for what, todo in policy.alarms.exceeded(sight.figures, speed)}
-    if not found:
-        return None
-    tables = tuple(dict.fromkeys(route.table for route in policy.routes))
-    left = _next_hops_left(world, policy)
-    return Trouble(EpisodeKind.FULL, tables, "; ".join(found), left=left, todo="; ".join(dict.fromkeys(found.values())))
-
-
-def _measured(world: World, policy: Group) -> bool:
-    """Return True if every gateway that carries a route has said how full it is."""
-    carriers = (hop for hop in carrying(world, policy) if hop.kind is HopKind.INSTANCE)
-    return all(world.gateways[InstanceId(hop.id)].figures is not None for hop in carriers)
-
-
-def _blind(world: World, policy: Group) -> Trouble | None:
-    unread: dict[str, list[Route]] = {}
-    for route, view in world.routes.items():
-        if isinstance(view, Unseen):
-            unread.setdefault(f"the route table cannot be read: {view.reason}", []).append(route)
-            continue
-        hop = view.carries
-        if hop is not None and belongs(hop, policy) and isinstance(health := world.health(hop, policy), Unknown):
-            unread.setdefault(f"{hop} cannot be seen: {health.reason}", []).append(route)
-    if not unread:
-        return None
-    tables = tuple(dict.fromkeys(route.table for some in unread.values() for route in some))
-    todo = "see whether the API answers and whether natkeeper's role may read (natkeeper doctor)"
-    return Trouble(EpisodeKind.BLIND, tables, "; ".join(unread), todo=todo)

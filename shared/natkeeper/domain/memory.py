@@ -60,7 +60,8 @@ class Memory:
     `rounds`: rounds of moves in a row in which every way failed alike, the last of them at `round_at`. `episodes`: by
     the letter of its kind, since when a trouble lasts, and whether people were told. `owner`: which group of which
     deployment made the last move (`config.Group.owner`). `former`: the gateway that the route left and that the group
-    no longer has, while its EIP is still to follow. Older versions of natkeeper neither write nor keep these seven.
+    no longer has, while its EIP is still to follow. `woken`: cold standbys that natkeeper started, and when. Older
+    versions of natkeeper neither write nor keep these eight.
     """
 
     since: datetime | None = None
@@ -76,6 +77,7 @@ class Memory:
     episodes: Mapping[str, tuple[datetime, bool]] = field(default_factory=lambda: MappingProxyType({}))
     owner: str = ""
     former: str = ""
+    woken: Mapping[str, datetime] = field(default_factory=lambda: MappingProxyType({}))
 
     def kind_of(self, hop: str) -> EvidenceKind:
         """Return the kind of evidence that the mark of `hop` rests on."""
@@ -96,7 +98,8 @@ class Memory:
             memory = replace(memory, since=at.replace(microsecond=0))  # the move was made, at whatever time
         for hop in [hop for hop, seen in memory.marks.items() if seen > latest]:
             memory = memory.cleared(hop)
-        return memory
+        woken = {gateway: min(started, at) for gateway, started in memory.woken.items()}
+        return replace(memory, woken=MappingProxyType(woken)) if woken else memory
 
     def marked(self, hop: str, at: datetime, kind: EvidenceKind = EvidenceKind.BEHIND_GATEWAY) -> Memory:
         """Remember that `hop` was seen to be bad at `at`, to the second; the oldest marks give way.
@@ -147,13 +150,15 @@ def encode(memory: Memory, sentence: str) -> str:
 def fitted(memory: Memory) -> Memory:
     """Return what of `memory` a description has room for.
 
-    Forgotten are, in this order: which gateways are unproven, episodes (people are told once too often then), and the
-    oldest marks.
+    Forgotten are, in this order: which gateways are unproven, episodes (people are told once too often then), which
+    cold standbys were started (a warm process still knows), and the oldest marks.
     """
     if _too_long(memory):
         memory = replace(memory, unproven=frozenset())
     if _too_long(memory):
         memory = replace(memory, episodes=MappingProxyType({}))
+    if _too_long(memory):
+        memory = replace(memory, woken=MappingProxyType({}))
     while memory.marks and _too_long(memory):
         memory = memory.cleared(min(memory.marks, key=lambda hop: memory.marks[hop]))
     return memory
@@ -190,6 +195,7 @@ def decode(description: str) -> Memory | Unreadable:
             round_at=round_at,
             owner=fields["o"] if _OWNER.fullmatch(fields.get("o", "")) else "",
             former=_gateway(fields["f"]) if "f" in fields else "",
+            woken=MappingProxyType(_marks(fields.get("c", ""))),
         )
     except (ValueError, OverflowError, OSError):
         return _unreadable(description)
@@ -231,6 +237,7 @@ def _machine(memory: Memory) -> str:
         "r": f"{memory.rounds}@{_seconds(memory.round_at)}" if memory.rounds and memory.round_at else "",
         "e": ",".join(episodes),
         "u": ",".join(sorted(memory.unproven)),
+        "c": ",".join(f"{gateway}@{_seconds(at)}" for gateway, at in sorted(memory.woken.items())),
     }
     return "[" + " ".join(["nk1", *(f"{letter}={value}" for letter, value in values.items() if value)]) + "]"
 

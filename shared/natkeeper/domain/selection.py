@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 from natkeeper.domain.egress import EgressLost, EgressSeen
 from natkeeper.domain.evidence import carrying
 from natkeeper.domain.health import Draining, Healthy, Unhealthy, did_not_work
+from natkeeper.domain.ids import InstanceId
 from natkeeper.domain.marks import without_looks, without_mark
-from natkeeper.domain.observed import NextHop
+from natkeeper.domain.observed import Instance, NextHop, PowerState
 from natkeeper.domain.world import hops_of
 
 if TYPE_CHECKING:
@@ -22,6 +23,10 @@ if TYPE_CHECKING:
 
 MUCH_LATER = timedelta(minutes=30)
 """By how much a draining gateway must outlast what is left for it to be worth a move."""
+
+PROVEN_WITHIN = timedelta(minutes=4)
+"""For how long a cold standby that natkeeper started has to show that it forwards before it replaces a next hop that
+runs. After that a try is better than waiting."""
 
 TRY_AGAIN = timedelta(minutes=10)
 """How long after it was seen to be bad a next hop is tried again by a route that leads nowhere anyway."""
@@ -62,8 +67,20 @@ def standbys(world: World, policy: Group) -> tuple[NextHop, ...]:
     return tuple(hop for hop in hops_of(policy) if hop not in active and world.ineligible(hop, policy) is None)
 
 
-def left_words(left: tuple[NextHop, ...]) -> str:
-    """Say which standbys are left."""
+def cold_standbys(world: World, policy: Group) -> tuple[NextHop, ...]:
+    """List the stopped gateways that natkeeper could start, in order of preference."""
+    if policy.standby != "cold":
+        return ()
+    sights = ((gateway, world.gateways[gateway].instance) for gateway in policy.gateways)
+    stopped = [g for g, i in sights if isinstance(i, Instance) and i.status is PowerState.STOPPED and not i.locks]
+    return tuple(map(NextHop.gateway, stopped))
+
+
+def left_words(left: tuple[NextHop, ...], stopped: tuple[NextHop, ...] = ()) -> str:
+    """Say which standbys are left: those that could take a route now, and those that would have to be started."""
+    if stopped:
+        cold = f"{', '.join(map(str, stopped))} {'is' if len(stopped) == 1 else 'are'} stopped and would be started"
+        return f"standbys left: {', '.join(map(str, left))}; {cold}" if left else cold
     if not left:
         return "no standby is left: the next failure is an outage"
     names = ", ".join(map(str, left))
@@ -92,6 +109,8 @@ def _why_none(here: RouteContext, hops: list[NextHop]) -> str:
 
 def _problem(here: RouteContext, hop: NextHop) -> str:
     doubt, problem, put_off = here.world.doubt(hop), here.ineligible(hop), here.waits_for(hop)
+    if problem is None and _warms_up(here, hop):
+        return f"was started at {here.world.woken[hop.id]:%H:%M:%S} UTC and is not set up and proven yet"
     if problem is None and put_off is not None:
         return f"did not get the route: {put_off.reason}"
     return problem or (did_not_work(doubt) if doubt is not None else "waits for the last moment")
@@ -112,7 +131,19 @@ def _fit(here: RouteContext, leaving: NextHop | None) -> Iterator[NextHop]:
     Last of all come those of which nothing shows a public address.
     """
     fit = [hop for hop in _gateways(here, leaving) if here.ineligible(hop) is None]
+    if here.world.woken and not certainly_dead(here, leaving):
+        fit = [hop for hop in fit if not _warms_up(here, hop)]
     return iter(sorted(fit, key=lambda hop: (here.world.hides_address(hop, here.policy), here.world.unproven(hop))))
+
+
+def _warms_up(here: RouteContext, hop: NextHop) -> bool:
+    """Return True if natkeeper started `hop` a moment ago, and no setup has shown since that it forwards."""
+    woken = here.world.woken.get(hop.id)
+    if woken is None or here.policy.setup.mode == "off" or here.now - woken >= PROVEN_WITHIN:
+        return False
+    sight = here.world.gateways[InstanceId(hop.id)]
+    set_up = sight.ready_at is not None and sight.ready_at > woken
+    return not (set_up and isinstance(sight.proof, EgressSeen))
 
 
 def _fallback(here: RouteContext, leaving: NextHop | None) -> list[NextHop]:

@@ -85,7 +85,8 @@ class SoFar:
     `refusals`: what the platform did not carry out. `wordless`: routes whose name and description the platform
     refuses. `bindable`: gateways that the EIP may be bound to, as a try showed.
     `doubted`: next hops to look through before anything else is decided about them. `watched_since`: when this process
-    first looked at the group, None where no process goes on watching.
+    first looked at the group, None where no process goes on watching. `woken`: cold standbys that this process started,
+    and when.
     """
 
     wish: Switch | Pause | Resume | None = None
@@ -97,6 +98,7 @@ class SoFar:
     bindable: frozenset[str] = frozenset()
     doubted: frozenset[str] = frozenset()
     watched_since: datetime | None = None
+    woken: Mapping[str, datetime] = field(default_factory=dict)
 
     def against(self, *deeds: Deed, table: TableId | None = None, hop: str | None = None) -> Iterator[Refusal]:
         """List the refusals of `deeds` that concern `table` and `hop`, the latest first."""
@@ -248,6 +250,15 @@ class World:
         stuck = self.so_far.against(Deed.TAKE, hop=eip.holder) if eip.holder is not None else ()
         given = self.so_far.against(Deed.GIVE, hop=hop.id)
         return next((refusal for refusal in chain(stuck, given) if not refusal.passing), None)
+
+    @property
+    def woken(self) -> Mapping[str, datetime]:
+        """The cold standbys that natkeeper started, and when, as this process and the entries remember it."""
+        found: dict[str, datetime] = dict(self.so_far.woken)
+        for view in self.routes.values():
+            for gateway, at in view.remembered.woken.items() if isinstance(view, RouteView) else ():
+                found[gateway] = max(at, found.get(gateway, at))
+        return found
 
     def paused_until(self, now: datetime) -> datetime | None:
         """Say until when a person has asked for hands off the group: one paused route pauses them all."""

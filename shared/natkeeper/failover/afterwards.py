@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 from natkeeper.domain.decision import Decision, Hold
 from natkeeper.domain.egress import EgressLost
-from natkeeper.domain.episodes import EpisodeKind, troubles_of
+from natkeeper.domain.episodes import EpisodeKind
 from natkeeper.domain.probe_report import watched
+from natkeeper.domain.troubles import troubles_of
 from natkeeper.failover.apply import subject, writes_of
 from natkeeper.failover.handing_on import hand_on
 from natkeeper.failover.observe import Seen
@@ -39,6 +40,11 @@ def finish(
     deadline: datetime,
 ) -> Run[None]:
     """Hand on what there was no time for, do what could wait, and find out what lasts."""
+    if assignment.group.standby == "cold" and clock() < deadline:
+        from natkeeper.failover import cold_start  # most groups have no cold standby
+
+        read_only = assignment.read_only
+        world = yield from cold_start.start(world, assignment.group, account, ledger, clock, read_only=read_only)
     if not assignment.read_only:
         if not account.handed_on and _left(decision, world, assignment.group, seen, account):
             account.handed_on = yield from hand_on(assignment, world, account, ledger.rest, clock())

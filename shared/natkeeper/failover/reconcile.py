@@ -119,6 +119,7 @@ def guard(
         # An earlier write may have been carried out although its answer was lost. Recognise that before deciding,
         # or the same move would be made, and reported, twice.
         world = replace(world, so_far=_recognise(world, seen, account, clock()))
+        world = replace(world, so_far=replace(world.so_far, woken=ledger.woken))
         world, account.was_dark = still_dark(world, policy, ledger, known=account.was_dark, look=assignment.look)
         # A probe report puts a mark on the hop that it looked through, so it joins the world before the decision.
         if report is not None:

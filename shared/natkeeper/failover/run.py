@@ -30,8 +30,7 @@ from natkeeper.failover.dispatch import Assignment, plan
 from natkeeper.failover.handing_on import hand_over
 from natkeeper.failover.probes import Probes
 from natkeeper.failover.reconcile import guard, together
-from natkeeper.failover.rest import Rest
-from natkeeper.failover.telling import Ledger
+from natkeeper.failover.telling import Ledger, Rest
 from natkeeper.ports import Failure, HandOver, ask
 from natkeeper.receipt import Receipt
 

@@ -29,7 +29,7 @@ from natkeeper.domain.egress import EvidenceKind
 from natkeeper.domain.health import Draining, Healthy, Unhealthy, Unknown, unpaid
 from natkeeper.domain.marks import with_marks
 from natkeeper.domain.observed import NextHop
-from natkeeper.domain.selection import left_words, standbys
+from natkeeper.domain.selection import cold_standbys, left_words, standbys
 from natkeeper.domain.world import RouteView, World, belongs
 from natkeeper.failover.apply import in_words
 from natkeeper.failover.status import view
@@ -74,6 +74,8 @@ class GroupSummary:
     blind: bool = False
     was_dark: bool = False
     handed_on: bool = False
+    would: str = ""
+    """What a read-only run would do besides writing routes."""
 
     def observe(self, now: datetime) -> None:
         """Note when the world was first seen."""
@@ -127,7 +129,7 @@ class GroupSummary:
         sentence = self._sentence(assignment, decision, verified, mine)
         if moves and not assignment.read_only:
             unlike = dict.fromkeys(after_moves(world, assignment.group))
-            sentence = "; ".join([sentence, *unlike, left_words(standbys(with_marks(world, now), assignment.group))])
+            sentence = "; ".join([sentence, *unlike, _left(with_marks(world, now), assignment.group)])
         shows = assignment.read_only or assignment.show
         asked = assignment.read_only and not decision.changes
         news = [episode for episode in self.episodes if asked or (episode.due and not assignment.read_only)]
@@ -137,7 +139,7 @@ class GroupSummary:
             group=assignment.group.name,
             signal=assignment.about,
             outcome=outcome,
-            sentence="; ".join([sentence, *(episode.sentence(now) for episode in news)]),
+            sentence="; ".join([sentence, *filter(None, [self.would]), *(episode.sentence(now) for episode in news)]),
             saw=self.saw,
             decided=tuple(self.decided),
             did=tuple(self.did),
@@ -199,6 +201,10 @@ class GroupSummary:
         elif unfinished and self.failures:
             parts.append(f"not done: {list(self.failures)[-1]}")
         return "; ".join(parts)
+
+
+def _left(world: World, policy: Group) -> str:
+    return left_words(standbys(world, policy), cold_standbys(world, policy))
 
 
 def _not_looking(step: Step) -> Step:

@@ -11,19 +11,20 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from natkeeper.domain.episodes import Episode, EpisodeKind, Judged, Trouble
+from natkeeper.domain.episodes import Episode, EpisodeKind, Trouble
 from natkeeper.domain.evidence import carrying
-from natkeeper.domain.memory import Memory, Unreadable, decode, rewritten
+from natkeeper.domain.memory import Memory, Unreadable, decode, fitted, rewritten
 from natkeeper.domain.observed import EntryStatus, RouteEntry
 from natkeeper.domain.world import RouteView, World, belongs
 from natkeeper.failover.apply import vpc_of
-from natkeeper.failover.rest import Rest
 from natkeeper.ports import Failure, FailureKind, NoteRoute, Run, ask
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from natkeeper.domain.config import Group
+    from natkeeper.domain.ids import GroupName
+    from natkeeper.domain.troubles import Judged
     from natkeeper.receipt import Act
 
 _JITTER = timedelta(seconds=5)
@@ -31,7 +32,30 @@ _JITTER = timedelta(seconds=5)
 _SLOW = frozenset((EpisodeKind.DEGRADED,))
 """Kinds that take minutes to become an episode: their beginning is kept in an entry meanwhile. Not what is unproven: a
 new group is, until its first setup has ended."""
+LOST_AFTER = timedelta(seconds=30)
+"""When an invocation that was made and has not arrived is taken for lost: it queues behind others for some seconds."""
 KINDS = {kind.letter: kind for kind in EpisodeKind}
+
+
+@dataclass(slots=True)
+class Rest:
+    """What this process has handed on and not seen arrive: when, and of which groups, by VPC.
+
+    `itself`: the name of this function, empty where it is not known; `denied`: it may not be invoked by itself.
+    """
+
+    itself: str = ""
+    denied: bool = False
+    pending: dict[str, tuple[datetime, set[GroupName]]] = field(default_factory=dict)
+
+    def arrived(self, groups: Iterable[GroupName]) -> tuple[GroupName, ...]:
+        """Return the groups that an invocation for `groups` goes on with: its own, and those added meanwhile."""
+        found = set(groups)
+        for vpc, (_, waiting) in list(self.pending.items()):
+            if waiting & found:
+                found |= waiting
+                del self.pending[vpc]
+        return tuple(sorted(found))
 
 
 @dataclass(slots=True)
@@ -53,7 +77,7 @@ class Ledger:
     `judged`: the kinds that it has looked for before; `unwritable`: tables whose entries refused a note; `proven`:
     setup scripts that some gateway, of whichever group, has proven. `since`: when this process first looked.
     `rest`: what was handed on, of all groups; `did` and `acts`: what runs did that handed it on, told by the one that
-    finishes.
+    finishes. `woken`: cold standbys that natkeeper started, and when.
     """
 
     lasting: dict[EpisodeKind, Lasting] = field(default_factory=dict)
@@ -62,6 +86,7 @@ class Ledger:
     proven: set[str] = field(default_factory=set)
     since: datetime | None = None
     rest: Rest = field(default_factory=Rest)
+    woken: dict[str, datetime] = field(default_factory=dict)
     did: list[str] = field(default_factory=list)
     acts: list[Act] = field(default_factory=list)
 
@@ -99,6 +124,10 @@ def settle(
     Only a sweep writes: an event's run has more urgent things to do, and the next sweep is a minute away.
     """
     remembered: Mapping[str, tuple[datetime, bool]] = _remembered(world)
+    if world.woken:
+        from natkeeper.domain.cold import still_woken  # most groups have no cold standby
+
+        ledger.woken = dict(still_woken(world, policy, now))
     _learn(ledger, judged, remembered, now)
     if sweep and may_write and world.paused_until(now) is None:
         remembered = yield from _write(ledger, world, policy, now)
@@ -189,21 +218,23 @@ def _write(ledger: Ledger, world: World, policy: Group, now: datetime) -> Run[Ma
     if not vpc:
         return before
     remembered: dict[str, tuple[datetime, bool]] = {}
+    woken = ledger.woken
     for entry, memory in _writable(world, policy):
         if entry.table in ledger.unwritable:
             continue
-        if memory.episodes == wanted:
-            remembered |= wanted
+        kept = fitted(replace(memory, episodes=dict(wanted), woken=dict(woken)))
+        if kept == memory:
+            remembered |= kept.episodes
         else:
-            text = rewritten(entry.description, replace(memory, episodes=dict(wanted)))
+            text = rewritten(entry.description, kept)
             call = NoteRoute(vpc, entry.table, entry.destination, f"natkeeper-{policy.name}", text)
             answer = yield from ask(call)
             if not isinstance(answer, Failure):
-                remembered |= wanted
+                remembered |= kept.episodes
             elif answer.kind in (FailureKind.REFUSED, FailureKind.DENIED):
                 ledger.unwritable.add(entry.table)
                 continue
-        wanted = {}  # one entry is enough; what another one still says of it is out of date
+        wanted, woken = {}, {}  # one entry is enough; what another one still says of it is out of date
     return remembered
 
 

@@ -26,7 +26,7 @@ MOST_AT_LENGTH = 4
 """Of how many groups a message tells at length; trouble of a whole region must not become a hundred messages."""
 RUNBOOKS = {"en": "docs/operations.md", "zh": "docs/zh/operations.md"}
 """Where the runbook of each language is unless the configuration names a copy of it."""
-_ORDER = ("moved", "created", "bridged", "address", "recovered", "unready", "paused", "resumed", "setup")
+_ORDER = ("moved", "created", "bridged", "address", "recovered", "unready", "paused", "resumed", "started", "setup")
 _CHANGES = ("moved", "created", "bridged", "paused", "resumed")
 """Acts that people hear of even while an episode lasts: it must not hide that the route moved."""
 _URGENCY = ("critical", "warning", "resolved", "info", "test")
@@ -287,6 +287,7 @@ class _Teller:
             "attention": ("attention", status),
             "probe": ("attention", "natkeeper doctor"),
             "brownout": ("attention", status),
+            "started": ("attention", status),
         }
         key, command = known.get(kind, ("nothing", status))
         return self._say(wording.TODO, key), command

@@ -53,6 +53,7 @@ HEADLINES = {
     "full": ("{group}: a gateway is near its limits", "{group}：网关接近容量上限"),
     "brownout": ("{group}: packets are being lost", "{group}：出现丢包"),
     "probe": ("{group}: the probe does not work", "{group}：探针不可用"),
+    "started": ("{group}: a cold standby runs", "{group}：冷备网关正在运行"),
     "attention": ("{group}: needs you", "{group}：需要人工处理"),
     "quiet": ("{group}: all is well", "{group}：一切正常"),
     "ended": ("{group}: over: {kind}", "{group}：已结束：{kind}"),
@@ -73,6 +74,7 @@ KINDS = {
     "full": ("gateway near its limits", "网关接近容量上限"),
     "brownout": ("packet loss", "丢包"),
     "probe": ("probe broken", "探针不可用"),
+    "started": ("cold standby runs", "冷备网关正在运行"),
 }
 
 FELT = {
@@ -108,6 +110,7 @@ DID = {
     "address": ("bound {what} to {to}", "将 {what} 绑定到 {to}"),
     "released": ("took {what} off {came_from}", "将 {what} 从 {came_from} 解绑"),
     "setup": ("started the setup of {what}", "开始配置 {what}"),
+    "started": ("started the cold standby {what}", "启动了冷备网关 {what}"),
     "nothing": ("nothing; there was nothing safe to do", "未执行任何操作（没有安全的操作可做）"),
     "looked": ("it looked through the new next hop: the internet answered", "已通过新的下一跳验证：公网可达"),
     "looked_ip": ("it looked through the new next hop: the internet answered and saw {ip}",

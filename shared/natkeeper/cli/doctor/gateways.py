@@ -69,6 +69,8 @@ def _one(group: Group, ground: GroupFacts, machine: SurveyedInstance) -> Iterato
     yield from _inbound(group, ground, machine)
     if isinstance(ground.heartbeats, Failure):
         yield unseen(group.name, f"{machine.id} Cloud Assistant", ground.heartbeats)
+    elif group.standby == "cold" and machine.status == PowerState.STOPPED.value:
+        yield ok(group.name, f"{machine.id} Cloud Assistant", "is not asked: the instance is stopped")
     elif not ground.heartbeats.get(machine.id, False):
         do = "start the instance, or its agent: systemctl restart aliyun; without it there is no setup and no look"
         yield wrong(group.name, f"{machine.id} Cloud Assistant", "no heartbeat for two minutes", do)
@@ -107,6 +109,8 @@ def _state(group: Group, ground: GroupFacts, machine: SurveyedInstance) -> Findi
         case Draining(reason=reason, until=until):
             when = f" at {until:%Y-%m-%d %H:%M} UTC" if until else ""
             return advice(group.name, machine.id, f"{reason}{when}", "natkeeper moves routes away from it in time")
+    if group.standby == "cold" and machine.id != group.gateways[0] and status is PowerState.STOPPED:
+        return ok(group.name, machine.id, f"is Stopped in {machine.zone}: a cold standby, started when it is needed")
     do = "give it a public address or an EIP, or let one follow the route (address: {follow: eip-…})"
     return wrong(
         group.name, machine.id, health.reason, do if "address" in health.reason else "make it Running and well"

@@ -190,6 +190,9 @@ def _keeping(config: Config, arn: _Arns) -> Iterator[Statement]:
             ("vpc:AssociateEipAddress", "vpc:UnassociateEipAddress"),
             (*arn.of("vpc", *eips), *arn.gateways(following)),
         )
+    cold = [group for group in groups if group.standby == "cold"]
+    if cold:
+        yield Statement("start a cold standby", ("ecs:StartInstance",), arn.gateways(cold))
     yield Statement(
         "look at the internet from a gateway, and set one up without OOS",
         ("ecs:RunCommand",),

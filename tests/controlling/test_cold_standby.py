@@ -1,0 +1,309 @@
+"""`standby: cold` : a stopped standby is started when it is needed, and is never stopped."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from natkeeper.domain.episodes import EpisodeKind
+from natkeeper.domain.observed import PowerState, SystemEvent
+from natkeeper.failover.run import Told
+from natkeeper.ports import FailureKind, ReadInstances, StartGateway
+from tests.fakes.stage import ITSELF, A, B, C, Stage, group, hop, person
+
+FALLBACK = "ngw-last"
+
+
+def cold(**more: Any) -> Stage:
+    """A group of which only the first gateway runs."""
+    stage = Stage({"prod": group(**{"standby": "cold", **more})})
+    for gateway in stage.config.groups[0].gateways[1:]:
+        stage.machine(gateway).status = PowerState.STOPPED
+    stage.sweeps(2)
+    return stage
+
+
+def kill(stage: Stage, gateway: str = A) -> None:
+    """Stop a gateway, and let the event arrive."""
+    stage.world.stop(gateway)
+    stage.world.advance(1)
+    stage.send(stage.state(gateway, "Stopping"))
+
+
+def starts(stage: Stage) -> list[str]:
+    """The gateways that were started, in order."""
+    return [call.gateway for call in stage.cloud.accepted(StartGateway)]
+
+
+def boot(stage: Stage, gateway: str = B) -> None:
+    """Let a gateway that was started come up, and let ECS say so."""
+    stage.world.advance(25)
+    assert stage.machine(gateway).status is PowerState.RUNNING
+    stage.send(stage.state(gateway, "Running"))
+
+
+def running(stage: Stage) -> list[dict[str, Any]]:
+    """What people were told of cold standbys that run."""
+    return [e for r in stage.told_people() for e in r.get("episodes", []) if e["kind"] == EpisodeKind.STARTED.value]
+
+
+def test_a_cold_standby_is_started_in_the_run_that_sees_the_death_and_takes_the_route_when_it_runs() -> None:
+    """Over a certainly dead next hop at once; it is set up and proven then."""
+    stage = cold()
+    kill(stage)
+    assert starts(stage) == [B]
+    assert stage.next_hop() == A, "a gateway that does not run yet takes no route"
+    boot(stage)
+    assert stage.next_hop() == B
+    stage.whole()
+
+
+def test_the_receipt_says_what_was_started_and_why() -> None:
+    """What was done, why, and what is left."""
+    stage = cold()
+    stage.world.stop(A)
+    receipt = stage.one(stage.state(A, "Stopping"))
+    assert f"started {B}: {A} is Stopping, and no other gateway is fit" in receipt.sentence
+    assert [act.kind for act in receipt.acts] == ["started"]
+
+
+def test_a_plan_says_what_would_be_started_and_starts_nothing() -> None:
+    """A read-only run."""
+    stage = cold()
+    stage.world.stop(A)
+    receipt = stage.one(person("status"))
+    assert f"would start {B}" in receipt.sentence
+    assert starts(stage) == []
+
+
+def test_a_warm_group_starts_nothing() -> None:
+    """The default: natkeeper does nothing unasked."""
+    stage = cold(standby=None)
+    kill(stage)
+    stage.sweeps(5)
+    assert stage.cloud.sent(StartGateway) == []
+
+
+def test_it_is_started_once_while_the_trouble_lasts() -> None:
+    """A standby that somebody stops again is not started again, however often natkeeper looks."""
+    stage = cold()
+    kill(stage)
+    stage.machine(B).status = PowerState.STOPPED
+    stage.sweeps(30)
+    assert starts(stage) == [B]
+
+
+def test_what_died_before_is_a_standby_again() -> None:
+    """B carries the route and dies: a new trouble, in which A is what could be started."""
+    stage = cold()
+    kill(stage)
+    boot(stage)
+    kill(stage, B)
+    assert starts(stage) == [B, A]
+    boot(stage, A)
+    assert stage.next_hop() == A
+
+
+def test_once_outlives_the_process() -> None:
+    """A fresh process reads in the entry what was started."""
+    stage = cold()
+    kill(stage)
+    stage.machine(B).status = PowerState.STOPPED
+    stage.sweep()
+    stage.told = Told()
+    stage.told.rest.itself = ITSELF
+    stage.sweeps(10)
+    assert starts(stage) == [B]
+
+
+def test_it_is_started_again_in_the_next_trouble() -> None:
+    """The owner stopped it when all was well again."""
+    stage = cold()
+    kill(stage)
+    boot(stage)
+    stage.world.start(A)
+    stage.sweeps(2)
+    stage.send(person("switch", to=A))
+    stage.world.stop(B)
+    stage.sweeps(3)
+    kill(stage)
+    assert starts(stage) == [B, B]
+
+
+@pytest.mark.parametrize("blind", ["the list of instances", "one instance"])
+def test_never_blind(blind: str) -> None:
+    """What cannot be seen may be alive."""
+    stage = cold(gateways=[A, B, C])
+    if blind == "one instance":
+        stage.machine(C).status = PowerState.UNKNOWN
+        kill(stage)
+    else:
+        stage.cloud.fail(ReadInstances, FailureKind.UNREACHABLE)
+        stage.world.stop(A)
+        stage.send(stage.state(A, "Stopping"))
+    stage.sweeps(3)
+    assert stage.cloud.sent(StartGateway) == []
+
+
+def test_never_paused() -> None:
+    """Whoever paused the group may be at work on its gateways."""
+    stage = cold()
+    stage.send(person("pause", **{"for": "1h", "why": "work"}))
+    kill(stage)
+    stage.sweeps(3)
+    assert stage.cloud.sent(StartGateway) == []
+
+
+def test_never_for_a_next_hop_that_somebody_else_set() -> None:
+    """Rule 5."""
+    stage = cold()
+    stage.world.repoint("vtb-one", hop("i-somebody"))
+    stage.world.stop(A)
+    stage.sweeps(3)
+    assert stage.cloud.sent(StartGateway) == []
+
+
+def test_never_while_a_warm_one_is_left() -> None:
+    """C runs, so it takes the route; nothing needs B."""
+    stage = cold(gateways=[A, B, C])
+    stage.machine(C).status = PowerState.RUNNING
+    kill(stage)
+    stage.sweeps(3)
+    assert (stage.next_hop(), stage.cloud.sent(StartGateway)) == (C, [])
+
+
+def test_lost_egress_starts_it_only_while_the_internet_answers_fc() -> None:
+    """A hangs for good; where FC reaches nothing either, the internet itself may be down."""
+    stage = cold()
+    stage.cloud.answers_fc = False
+    stage.machine(A).hung = True
+    stage.send(stage.report())
+    stage.sweeps(3)
+    assert stage.cloud.sent(StartGateway) == []
+    stage.cloud.answers_fc = True
+    stage.send(stage.report())
+    stage.sweeps(2)
+    assert starts(stage) == [B]
+
+
+def test_over_a_living_next_hop_it_takes_the_route_when_it_was_set_up_and_proven() -> None:
+    """A runs and has lost the internet, so it may come back any moment: B shows first that it forwards."""
+    stage = cold(setup={"mode": "apply"})
+    stage.sweeps(3)
+    stage.machine(A).upstream = False
+    stage.send(stage.report())
+    assert starts(stage) == [B]
+    boot(stage)
+    assert stage.next_hop() == A
+    assert "is not set up and proven yet" in stage.one(stage.state(B, "Running")).sentence
+    stage.world.advance(35)
+    stage.sweeps(2)
+    assert stage.next_hop() == B
+
+
+def test_a_standby_that_never_proves_anything_gets_its_try_all_the_same() -> None:
+    """Nothing better is there: after some minutes a try beats waiting."""
+    stage = cold(setup={"mode": "apply"})
+    stage.cloud.unprovable = {B}
+    stage.machine(A).upstream = False
+    stage.send(stage.report())
+    boot(stage)
+    stage.sweeps(3)
+    assert stage.next_hop() == A
+    stage.sweeps(3)
+    assert stage.next_hop() == B
+
+
+@pytest.mark.parametrize("code", ["OperationDenied.NoStock", "InstanceLockedForSecurity", "DiskError"])
+def test_where_one_cannot_be_started_the_next_one_is(code: str) -> None:
+    """Rule 12: a refusal is held against what it names."""
+    stage = cold(gateways=[A, B, C])
+    stage.cloud.answer(StartGateway, code, where=lambda call: call.gateway == B)
+    kill(stage)
+    assert starts(stage) == [C]
+
+
+def test_without_the_right_all_is_as_before_and_the_receipt_says_it() -> None:
+    """A role of an earlier version: one try a run, and the sentence names what is missing."""
+    stage = cold(gateways=[A, B, C])
+    stage.cloud.answer(StartGateway, "Forbidden.RAM", status=403)
+    stage.world.stop(A)
+    receipt = stage.one(stage.state(A, "Stopping"))
+    assert any(f"{B} could not be started" in problem for problem in receipt.problems)
+    assert len(stage.cloud.sent(StartGateway)) == 1
+
+
+def test_an_answer_that_was_lost_starts_one_and_not_two() -> None:
+    """Whether it was carried out shows in a moment; until then nothing else is started."""
+    stage = cold(gateways=[A, B, C])
+    stage.cloud.fail(StartGateway, FailureKind.UNREACHABLE, times=1, done=True)
+    kill(stage)
+    stage.sweeps(2)
+    assert {sent.call.gateway for sent in stage.cloud.sent(StartGateway)} == {B}
+    assert stage.next_hop() == B
+
+
+def test_one_that_does_not_come_up_is_followed_by_the_next() -> None:
+    """Accepted, and Stopped all the same a minute later."""
+    stage = cold(gateways=[A, B, C])
+    stage.world.timings = stage.world.timings.__class__(start=10**6)
+    kill(stage)
+    stage.machine(B).status = PowerState.STOPPED
+    stage.sweeps(3)
+    assert starts(stage) == [B, C]
+
+
+def test_natkeeper_never_stops_it_and_says_daily_that_it_runs() -> None:
+    """Told when it was started, once a day while it runs, and when it runs no longer."""
+    stage = cold()
+    kill(stage)
+    boot(stage)
+    stage.world.start(A)
+    stage.sweeps(60 * 50)
+    told = running(stage)
+    assert len([each for each in told if "ended" not in each]) == 3, "at once, and after one and two days"
+    assert "stop it when it is not needed" in told[-1]["todo"]
+    stage.world.stop(B)
+    stage.send(person("switch", to=A))
+    stage.world.advance(10)
+    stage.sweeps(2)
+    assert "ended" in running(stage)[-1]
+
+
+def test_the_paid_fallback_carries_meanwhile_and_the_standby_takes_over() -> None:
+    """Both are wanted: the fallback at once, the standby because it costs less."""
+    stage = cold(fallback=FALLBACK)
+    kill(stage)
+    assert (stage.next_hop(), starts(stage)) == (FALLBACK, [B])
+    stage.sweeps(8)
+    assert stage.next_hop() == B
+
+
+def test_a_planned_end_starts_nothing() -> None:
+    """It is due for maintenance next week: it works, and its owner decides."""
+    stage = cold()
+    event = SystemEvent("SystemMaintenance.Reboot", "Scheduled", stage.world.now + timedelta(days=7))
+    stage.machine(A).events = (event,)
+    stage.sweeps(3)
+    assert stage.cloud.sent(StartGateway) == []
+
+
+def test_a_ready_cold_standby_is_no_degraded_group() -> None:
+    """Being stopped is what a cold standby is for; one that is locked or gone could not be started."""
+    stage = cold()
+    receipts = stage.sweeps(15)
+    assert [e for r in receipts for e in r.episodes if e.trouble.kind is EpisodeKind.DEGRADED] == []
+    stage.machine(B).locks = frozenset({"financial"})
+    receipts = stage.sweeps(15)
+    assert [e for r in receipts for e in r.episodes if e.trouble.kind is EpisodeKind.DEGRADED] != []
+
+
+def test_what_is_left_counts_the_cold_ones() -> None:
+    """After a move the receipt says what the next failure would meet."""
+    stage = cold(gateways=[A, B, C])
+    kill(stage)
+    stage.world.advance(25)
+    receipt = stage.one(stage.state(B, "Running"))
+    assert f"{A}, {C} are stopped and would be started" in receipt.sentence
