@@ -176,6 +176,20 @@ FOUND = {
         ),
         retries=0,
     ),
+    "slow answers after a look by Cloud Assistant made a run without a write last 15.2 s": Story(
+        76000340,
+        "zones",
+        23.1,
+        (
+            Happening(904.02, "hangs", ("i-bravo",)),
+            Happening(906.42, "pause", ("prod", "1m")),
+            Happening(907.37, "resume", ("prod",)),
+            Happening(925.46, "route re-pointed", ("vtb-two", "i-alpha")),
+            Happening(1325.46, "fails", ("i-alpha",)),
+        ),
+        noise=Noise(twice=0.5, late_s=20.0, slow=0.1),
+        retries=0,
+    ),
 }
 
 

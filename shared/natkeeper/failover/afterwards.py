@@ -143,7 +143,8 @@ def _episodes(
     )
     known = deepcopy(ledger) if assignment.read_only else ledger
     sweep = assignment.sweep and not assignment.read_only
-    may_write = not seen.refused and clock() < deadline
+    in_time = account.written is not None or clock() - account.began < TOO_LATE  # a note is no condition for telling
+    may_write = not seen.refused and clock() < deadline and in_time
     account.episodes = yield from settle(known, judged, world, policy, clock(), sweep=sweep, may_write=may_write)
     account.troubled = bool(known.lasting)
     account.blind = any(trouble.kind is EpisodeKind.BLIND for trouble in judged.troubles)

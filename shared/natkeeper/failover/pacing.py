@@ -41,10 +41,13 @@ EIP_LEFT, LATELY = timedelta(seconds=12), timedelta(seconds=60)
 """How long a run waits for an EIP that another run has set in motion, and for how long after that one's move."""
 LOOK_BEFORE = timedelta(seconds=7.5)
 """Until when a run without an accepted write begins a look, which may take `CheckThroughProbe.patience_s`."""
+LOOK_UNTIL = timedelta(seconds=8.5)
+"""Until when a look by Cloud Assistant is asked for its end: then come the tables, which may take 3 s to read, and
+people, whom it may take 2 s to tell."""
 LONG_WORK = timedelta(seconds=9)
 """Until when such a run starts what may wait for the next sweep: a setup, of which starting takes up to 4 s."""
-TOO_LATE = timedelta(seconds=11.7)
-"""When such a run starts nothing more that could wait."""
+TOO_LATE = timedelta(seconds=10)
+"""When such a run starts nothing more that could wait: the longest of it takes 3 s, and telling people 2 s."""
 STALE = timedelta(seconds=2)
 """How old what was read may be when it is acted on: one slow answer among the reads makes the others old."""
 LAG = timedelta(seconds=10)

@@ -28,8 +28,8 @@ from natkeeper.failover.observe import Question, Seen, observe, observe_setups
 from natkeeper.failover.pacing import (
     BLIND_FOR,
     EIP_TAKES,
-    LAST_TRY,
     LOOK_BEFORE,
+    LOOK_UNTIL,
     ROUTE_TAKES,
     STALE,
     TOO_LATE,
@@ -296,7 +296,7 @@ def _look(
     reported = step.hop.id in world.so_far.doubted and not moved_lately(world, clock())
     patience = timedelta(0) if reported else PATIENCE
     if account.written is None:
-        deadline, left = min(deadline, account.began + LAST_TRY), account.began + LOOK_BEFORE - clock()
+        deadline, left = min(deadline, account.began + LOOK_UNTIL), account.began + LOOK_BEFORE - clock()
         if left < timedelta(0):
             seen.egress[step.hop.id] = Unseen("there was no time left for a look")
             return
