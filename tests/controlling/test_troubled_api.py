@@ -238,7 +238,7 @@ def test_a_fallback_that_cannot_be_read_at_first_is_asked_for_again() -> None:
     assert stage.next_hop() == FALLBACK
 
 
-def test_conditions_that_cannot_be_read_are_no_reason_for_doubt(stage: Stage) -> None:
+def test_conditions_that_cannot_be_read_change_nothing(stage: Stage) -> None:
     """Power state is the authority: all is well, and the trouble is mentioned."""
     stage.cloud.fail(ReadConditions, FailureKind.DENIED, code="Forbidden.RAM")
     receipt = stage.sweep()

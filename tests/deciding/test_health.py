@@ -129,11 +129,11 @@ def test_a_mark_stands_until_something_newer_shows_that_the_gateway_works() -> N
     assert judged(seen(mark=ago(5))) == Healthy()
 
 
-def test_a_mark_that_is_no_longer_believed_is_a_doubt_and_no_illness() -> None:
-    """See marks.py for how long it is believed."""
-    old = gateway(mark=ago(300), believed=False)
+def test_a_mark_that_is_open_but_no_longer_fresh_is_no_illness() -> None:
+    """See marks.py for how long it is fresh."""
+    old = gateway(mark=ago(300), mark_is_fresh=False)
     assert judged(old) == Healthy()
-    assert (old.doubt, old.standing_mark) == (ago(300), None)
+    assert (old.open_mark, old.fresh_mark) == (ago(300), None)
 
 
 def test_what_is_not_there_is_dead_and_what_is_not_seen_is_unknown() -> None:

@@ -1,4 +1,4 @@
-"""What is remembered of gateways that were seen to be bad: written, believed, doubted, and forgotten."""
+"""What is remembered of gateways that were seen to be bad: written, fresh, open, and cleared."""
 
 from __future__ import annotations
 
@@ -162,7 +162,7 @@ def test_a_mark_that_there_is_no_room_for_is_not_written_for_ever() -> None:
 
 
 def test_a_fallback_that_lost_the_internet_is_remembered_too() -> None:
-    """It is marked when it is left, believed for an hour, and doubted after that."""
+    """It is marked when it is left, fresh for an hour, and only open after that."""
     policy = group(fallback=NAT, failback=Failback(0))
     left = step(world(on=NAT, nat_egress=EgressLost(NOON, "no answer"), b="Stopped"), policy)
     assert isinstance(left, Move)

@@ -228,7 +228,7 @@ def test_an_unseen_fallback_keeps_the_route() -> None:
     assert found == Hold(ROUTE, "ngw-managed cannot be seen, which moves nothing: timed out")
 
 
-def test_an_unseen_condition_is_no_reason_for_doubt() -> None:
+def test_an_unseen_condition_changes_nothing() -> None:
     """Conditions only add warnings; power state is the authority."""
     running = gateway()
     assert step(world(a=Sight(running.instance, BLIND))) == Keep(ROUTE, "i-gwa carries it", hop(A))

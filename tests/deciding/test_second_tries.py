@@ -78,12 +78,12 @@ def test_the_fallback_gets_its_second_try_as_well() -> None:
     assert found.to == hop(NAT)
 
 
-def test_a_hop_that_is_doubted_is_looked_through_first() -> None:
+def test_a_hop_that_is_to_be_checked_is_checked_first() -> None:
     """An old report of the probe moves nothing, but makes us look."""
-    assert step(world(doubted=frozenset({A}))) == Verify(
+    assert step(world(to_check=frozenset({A}))) == Verify(
         ROUTE, hop(A), "seeing whether the internet is reached through i-gwa"
     )
-    assert not isinstance(step(world(doubted=frozenset({B}))), Verify)
+    assert not isinstance(step(world(to_check=frozenset({B}))), Verify)
     assert not isinstance(
-        step(world(memory=Memory(), a=gateway(egress=EgressSeen(NOON)), doubted=frozenset({A}))), Verify
+        step(world(memory=Memory(), a=gateway(egress=EgressSeen(NOON)), to_check=frozenset({A}))), Verify
     )

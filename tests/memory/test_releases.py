@@ -134,9 +134,9 @@ def test_what_cannot_be_true_is_not_believed() -> None:
     """A pause beyond thirty days, marks and moves of the future: somebody's slip, or a clock that was wrong."""
     day = timedelta(days=1)
     memory = replace(MOVED, since=NOON + day, paused_until=NOON + LONGEST_PAUSE + day).marked(B, NOON + day)
-    assert memory.believed(NOON) == replace(MOVED, since=NOON)
+    assert memory.plausible(NOON) == replace(MOVED, since=NOON)
     fine = replace(MOVED, paused_until=NOON + LONGEST_PAUSE).marked(B, NOON + timedelta(minutes=3))
-    assert fine.believed(NOON) == fine
+    assert fine.plausible(NOON) == fine
 
 
 # ---- the budget ------------------------------------------------------------------------------------------------

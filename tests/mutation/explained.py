@@ -29,19 +29,19 @@ EXPLAINED: dict[str, str] = {
     ),
     "natkeeper.domain.signals.Switch: False becomes True: force: bool = False": ALWAYS_GIVEN,
     "natkeeper.domain.signals.Switch: False becomes True: dry_run: bool = False": ALWAYS_GIVEN,
-    "natkeeper.domain.world.World: True becomes False: fallback_mark_believed: bool = True": ALWAYS_GIVEN,
+    "natkeeper.domain.world.World: True becomes False: fallback_mark_is_fresh: bool = True": ALWAYS_GIVEN,
     "natkeeper.failover.reconcile: 0.3 becomes 1.3: POLL_S = 0.3": PACE,
     "natkeeper.failover.reconcile: 0.5 becomes 1.5: WATCH_S = 0.5": PACE,
     "natkeeper.failover.reconcile: 20 becomes 21: BLIND_FOR = timedelta(seconds=20)": PACE,
     (
-        "natkeeper.domain.probe_report.believe: ': ' becomes another: return hop, EgressLost(now, "
+        "natkeeper.domain.probe_report.judge_report: ': ' becomes another: return hop, EgressLost(now, "
         'f"the probe\'s {report.failures} looks in a row failed: {report.reason}".rstrip(": "))'
     ): "a set of characters to strip, to which it adds X: shows only in a reason that ends with X",
     (
         "natkeeper.domain.world.RouteView.remembered: 0.0 becomes 1.0: return max(known, "
         "key=lambda memory: memory.since.timestamp() if memory.since else 0.0, default=NOTHING)"
     ): "what never moved is sorted behind every move; one second into 1970 is as far behind",
-    "natkeeper.failover.reconcile._suspect: or becomes and: if seen.egress or world.so_far.moved:": (
+    "natkeeper.failover.reconcile.apply_report: or becomes and: if seen.egress or world.so_far.moved:": (
         "a report that waited for a table is old by then: it makes natkeeper look, as a run that moved does anyway"
     ),
     "natkeeper.failover.reconcile._recognise: continue becomes break: continue": (

@@ -218,7 +218,7 @@ class Rules(SentRules):
         """Rule 2: not to what has been visibly bad, while something always was good."""
         since = self.bad_since.get(call.to.id)
         if not any(isinstance(asked, ReadConditions) for asked in run.known):
-            return  # a condition that cannot be read is no doubt about power
+            return  # an unreadable condition does not make the power state unknown
         if since is None or since > known or self._stale_lately() or self.town.second < self.internet_until + 15:
             return
         machine = self.town.machines.get(InstanceId(call.to.id))

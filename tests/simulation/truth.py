@@ -104,7 +104,7 @@ class Truth:
         return [self.hop_of[InstanceId(n)] for n in (*group.gateways, *((group.fallback,) if group.fallback else ()))]
 
     def _candidate(self, hop: NextHop, group: Group, current: NextHop | None, *, dead: bool) -> bool:
-        """Whether `hop` would do, and natkeeper has no reason to doubt it."""
+        """Whether `hop` would do, and natkeeper knows nothing against it."""
         if not self.works(hop, group):
             return False
         if dead and hop != current:

@@ -199,7 +199,7 @@ def _switch(here: RouteContext, entry: RouteEntry | None) -> Step:
 
 
 def _needs_look(here: RouteContext, hop: NextHop) -> bool:
-    """Say whether egress through `hop` is still to be seen: after a fresh move, against a mark or a doubt."""
+    """Say whether egress through `hop` is still to be seen: after a fresh move, or against a mark."""
     if here.world.egress(hop) is not None:
         return False
     hidden = here.world.hides_address(hop, here.policy)
@@ -215,7 +215,7 @@ def _needs_look(here: RouteContext, hop: NextHop) -> bool:
         return True
     if here.world.lost(hop) is not None:
         return False  # a look on the gateway itself is weaker than its failed proof
-    return here.world.doubt(hop) is not None or hop.id in here.world.so_far.doubted
+    return here.world.open_mark(hop) is not None or hop.id in here.world.so_far.to_check
 
 
 # ---- leaving a gateway -----------------------------------------------------------------------------------
@@ -258,7 +258,7 @@ def _all_fail_alike(here: RouteContext, hop: NextHop) -> bool:
     """Say whether every other gateway that runs, and there is one, was seen to have lost the internet too."""
     others = [sight for gateway, sight in here.world.gateways.items() if gateway != hop.id]
     running = [s for s in others if isinstance(s.instance, Instance) and s.instance.status is PowerState.RUNNING]
-    return bool(running) and all(isinstance(s.egress, EgressLost) or s.standing_mark is not None for s in running)
+    return bool(running) and all(isinstance(s.egress, EgressLost) or s.fresh_mark is not None for s in running)
 
 
 def _replaced(here: RouteContext, entry: RouteEntry, hop: NextHop) -> Step:
@@ -319,9 +319,9 @@ def _return(here: RouteContext, hop: NextHop) -> NextHop | str:
 
 def _when_proven(here: RouteContext, to: NextHop, after_s: float) -> NextHop | str:
     """Return `to` when it has been well for `after_s` seconds since the last move and its last start."""
-    doubt = here.world.doubt(to)
-    if doubt is not None:
-        return f"the return to {to} waits until it is seen to work; at {doubt:%Y-%m-%d %H:%M} UTC it did not"
+    open_mark = here.world.open_mark(to)
+    if open_mark is not None:
+        return f"the return to {to} waits until it is seen to work; at {open_mark:%Y-%m-%d %H:%M} UTC it did not"
     instance = here.world.gateways[InstanceId(to.id)].instance
     started = instance.started if isinstance(instance, Instance) else None
     since = max(moment for moment in (here.memory.since, started) if moment is not None)

@@ -62,8 +62,8 @@ class Sight:
     """All that is known of one gateway: what ECS says, what looks found, what is remembered.
 
     `instance` is None when ECS does not know it. `egress` is what was seen of its way to the internet in this run
-    (`Unseen` when a look could not be had). `mark` is when it was last seen to be bad in a way ECS does not show;
-    it is `believed` for a while, and a doubt after that.
+    (`Unseen` when a look could not be had). `mark` is when it was last seen to be bad in a way ECS does not show:
+    *open* until something newer shows that it works, and *fresh* for a while (`mark_is_fresh`).
     `mark_kind` is the kind of that sight. `ready_at` is when the setup run of its latest good report began, `repaired`
     whether that run put something right; `unready` is what its latest report says is wrong, and `unready_at` when.
     `proof` is what that report saw from behind the gateway, and `unproven` whether it is good and yet proves nothing.
@@ -84,12 +84,12 @@ class Sight:
     unproven: bool | None = None
     figures: GatewayLoad | None = None
     remembered_unproven: bool = False
-    believed: bool = True
+    mark_is_fresh: bool = True
     unheard: str | None = None
     """Why its setup, which should have reported by now, says nothing of the way through it."""
 
     @property
-    def doubt(self) -> datetime | None:
+    def open_mark(self) -> datetime | None:
         """The mark of whatever age, unless something newer than it, and no weaker, shows that the gateway works."""
         if self.mark is None or self._seen_to_work(self.mark):
             return None
@@ -99,7 +99,7 @@ class Sight:
         """Return True if evidence as strong as the mark's speaks for the gateway.
 
         A proof is weaker than what a private host's place showed. It clears such a mark only where the reason is known
-        to be gone (something was repaired, the machine was started anew), or the mark is no longer believed.
+        to be gone (something was repaired, the machine was started anew), or the mark is no longer fresh.
         """
         if isinstance(self.egress, EgressSeen) and self.egress.kind <= self.mark_kind:
             return True
@@ -108,7 +108,7 @@ class Sight:
         if self.mark_kind is not EvidenceKind.PRIVATE_HOST:
             return True
         started = self.instance.started if isinstance(self.instance, Instance) else None
-        explained = self.repaired or (started is not None and started > mark) or not self.believed
+        explained = self.repaired or (started is not None and started > mark) or not self.mark_is_fresh
         return explained and isinstance(self.proof, EgressSeen)
 
     @property
@@ -126,16 +126,16 @@ class Sight:
         return shown and not isinstance(self.egress, EgressSeen) and not isinstance(self.proof, EgressSeen)
 
     @property
-    def standing_mark(self) -> datetime | None:
-        """The mark that makes the gateway unhealthy: a doubt that is believed."""
-        return self.doubt if self.believed else None
+    def fresh_mark(self) -> datetime | None:
+        """The mark that makes the gateway unhealthy: open, and fresh."""
+        return self.open_mark if self.mark_is_fresh else None
 
 
 def assess(sight: Sight, *, needs_own_address: bool, now: datetime | None = None) -> Health:
     """Judge a gateway as of `now`; without it, nothing that a renewal may still avert counts.
 
-    A condition that could not be read is no reason for doubt: power state is the authority, and a condition only
-    ever adds warnings. Nor is an address that ECS does not show: the EIP of a second interface is bound to that
+    A condition that could not be read does not make the power state unknown: power state is the authority, and a
+    condition only ever adds warnings. Nor does an address that ECS does not show: the EIP of a second interface is bound to that
     interface, and DescribeInstances lists none of it.
     """
     instance = sight.instance
@@ -154,7 +154,7 @@ def assess(sight: Sight, *, needs_own_address: bool, now: datetime | None = None
     if sight.lost is not None:
         behind = sight.lost.kind is EvidenceKind.BEHIND_GATEWAY
         return Unhealthy(f"does not {'forward' if behind else 'reach the internet'}: {sight.lost.reason}")
-    mark = sight.standing_mark
+    mark = sight.fresh_mark
     if mark is not None:
         return Unhealthy(did_not_work(mark))
     if needs_own_address and sight.hides_address and len(instance.interfaces) <= 1:

@@ -1,7 +1,7 @@
 """Marks: what is remembered of gateways that were seen to be bad in a way that no read of ECS shows.
 
-They stand in the route entries (rule 9), are believed for a while, and are doubted until something shows that the
-gateway works: a run that is in a hurry knows from them which standby not to trust.
+They stand in the route entries (rule 9). A mark is open until something newer shows that the gateway works, and fresh
+for an hour: a fresh one makes the gateway unhealthy, an older one only puts it behind others.
 """
 
 from __future__ import annotations
@@ -39,13 +39,13 @@ def with_marks(world: World, now: datetime) -> World:
             for hop, at in view.remembered.marks.items():
                 if at >= marks.get(hop, at):
                     marks[hop], kinds[hop] = at, view.remembered.kind_of(hop)
-    believed = {hop for hop, at in marks.items() if now - at < MARK_FOR}
+    fresh = {hop for hop, at in marks.items() if now - at < MARK_FOR}
     gateways = {
         g: replace(
             sight,
             mark=marks.get(g),
             mark_kind=kinds.get(g, sight.mark_kind),
-            believed=g in believed,
+            mark_is_fresh=g in fresh,
             remembered_unproven=g in unproven,
         )
         for g, sight in world.gateways.items()
@@ -55,7 +55,7 @@ def with_marks(world: World, now: datetime) -> World:
         world,
         gateways=MappingProxyType(gateways),
         fallback_mark=marks.get(fallback),
-        fallback_mark_believed=fallback in believed,
+        fallback_mark_is_fresh=fallback in fresh,
     )
 
 
@@ -121,7 +121,7 @@ def note(here: RouteContext, entry: RouteEntry, hop: NextHop) -> Note | None:
                 memory = memory.marked(other.id, at)
                 reasons.append(f"{other} is not ready: {reason}")
                 about = "unready"
-        elif mark is not None and here.world.doubt(other) is None:
+        elif mark is not None and here.world.open_mark(other) is None:
             memory = memory.cleared(other.id)
             reasons.append(f"{other} works again")
     for gateway, sight in here.world.gateways.items():

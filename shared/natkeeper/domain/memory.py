@@ -87,7 +87,7 @@ class Memory:
         """Say whether a person has asked natkeeper to keep its hands off until later than `now`."""
         return self.paused_until is not None and now < self.paused_until
 
-    def believed(self, at: datetime) -> Memory:
+    def plausible(self, at: datetime) -> Memory:
         """Forget what cannot be true at `at`: what happened in the future, and a pause longer than any may be."""
         latest = at + _APART
         pause = self.paused_until

@@ -34,7 +34,7 @@ def watched(policy: Group, function: str | None = None) -> Route:
     return next((route for route in policy.routes if route.table == table), policy.routes[0])
 
 
-def believe(world: World, policy: Group, report: ProbeReport, now: datetime) -> tuple[NextHop, EgressLost] | str:
+def judge_report(world: World, policy: Group, report: ProbeReport, now: datetime) -> tuple[NextHop, EgressLost] | str:
     """Say which next hop the report speaks against, or why it speaks against none."""
     view = world.routes[watched(policy, report.function)]
     entry = view.whole if isinstance(view, RouteView) else None
@@ -53,7 +53,7 @@ def believe(world: World, policy: Group, report: ProbeReport, now: datetime) -> 
     return hop, EgressLost(now, f"the probe's {report.failures} looks in a row failed: {report.reason}".rstrip(": "))
 
 
-def worth_a_look(world: World, policy: Group, report: ProbeReport) -> NextHop | None:
+def worth_a_check(world: World, policy: Group, report: ProbeReport) -> NextHop | None:
     """Return the next hop that the packets of the probe that reported take now, if it is ours and at rest.
 
     A report that is too old to be believed, by a clock that may be apart, is still a reason to look: nothing else sees

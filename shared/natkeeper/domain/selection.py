@@ -52,7 +52,7 @@ def better(here: RouteContext, leaving: NextHop, drains: Draining, *, last_momen
     """
     lasting = (hop for hop in _draining(here, leaving) if _outlasts(here, hop, drains))
     tiers = ([*_fit(here, leaving), *lasting], _fallback(here, leaving) if last_moment else [])
-    return _first(here, leaving, *([hop for hop in tier if here.world.doubt(hop) is None] for tier in tiers))
+    return _first(here, leaving, *([hop for hop in tier if here.world.open_mark(hop) is None] for tier in tiers))
 
 
 def standby(here: RouteContext, leaving: NextHop | None) -> NextHop | str:
@@ -108,12 +108,12 @@ def _why_none(here: RouteContext, hops: list[NextHop]) -> str:
 
 
 def _problem(here: RouteContext, hop: NextHop) -> str:
-    doubt, problem, put_off = here.world.doubt(hop), here.ineligible(hop), here.waits_for(hop)
+    open_mark, problem, put_off = here.world.open_mark(hop), here.ineligible(hop), here.waits_for(hop)
     if problem is None and _warms_up(here, hop):
         return f"was started at {here.world.woken[hop.id]:%H:%M:%S} UTC and is not set up and proven yet"
     if problem is None and put_off is not None:
         return f"did not get the route: {put_off.reason}"
-    return problem or (did_not_work(doubt) if doubt is not None else "waits for the last moment")
+    return problem or (did_not_work(open_mark) if open_mark is not None else "waits for the last moment")
 
 
 def _gateways(here: RouteContext, leaving: NextHop | None) -> Iterator[NextHop]:
@@ -191,6 +191,6 @@ def _second_tries(here: RouteContext, leaving: NextHop | None) -> Iterator[NextH
     if not lost or not isinstance(here.world.internet, EgressSeen):
         return
     for hop in _last_hopes(here, leaving):
-        doubt = here.world.doubt(hop)
-        if here.unfit(hop) is None and doubt is not None and here.now - doubt >= TRY_AGAIN:
+        open_mark = here.world.open_mark(hop)
+        if here.unfit(hop) is None and open_mark is not None and here.now - open_mark >= TRY_AGAIN:
             yield hop

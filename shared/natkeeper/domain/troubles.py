@@ -149,7 +149,7 @@ def _has_no_address(world: World, hop: NextHop) -> bool:
 
 def _certain(world: World, hop: NextHop) -> bool:
     """Return True unless all that speaks against `hop` is a mark that nobody has looked into."""
-    return world.lost(hop) is not None or world.doubt(hop) is None
+    return world.lost(hop) is not None or world.open_mark(hop) is None
 
 
 def _known_to_work(world: World, policy: Group, view: RouteView, *, was_dark: bool) -> bool:

@@ -59,7 +59,7 @@ class RouteView:
     def remembered(self) -> Memory:
         """What is known of the last move, be it from the entry or from a half; what cannot be read says nothing."""
         read = (memory_in(entry) for entry in self.entries)
-        known = [m if self.at is None else m.believed(self.at) for m in read if m != NOTHING]
+        known = [m if self.at is None else m.plausible(self.at) for m in read if m != NOTHING]
         return max(known, key=lambda memory: memory.since.timestamp() if memory.since else 0.0, default=NOTHING)
 
 
@@ -84,7 +84,7 @@ class SoFar:
     entry the platform refuses to change in place; `no_halves`: whose lower half it refuses as a destination.
     `refusals`: what the platform did not carry out. `wordless`: routes whose name and description the platform
     refuses. `bindable`: gateways that the EIP may be bound to, as a try showed.
-    `doubted`: next hops to look through before anything else is decided about them. `watched_since`: when this process
+    `to_check`: next hops to check before anything else is decided about them. `watched_since`: when this process
     first looked at the group, None where no process goes on watching. `woken`: cold standbys that this process started,
     and when.
     """
@@ -96,7 +96,7 @@ class SoFar:
     refusals: tuple[Refusal, ...] = ()
     wordless: frozenset[Route] = frozenset()
     bindable: frozenset[str] = frozenset()
-    doubted: frozenset[str] = frozenset()
+    to_check: frozenset[str] = frozenset()
     watched_since: datetime | None = None
     woken: Mapping[str, datetime] = field(default_factory=dict)
 
@@ -109,7 +109,7 @@ class SoFar:
 class World:
     """One group, observed. `internet` is a look that crosses no gateway, where one was taken.
 
-    `fallback_mark` is when the fallback was last seen to be bad, believed for a while: see marks.py. `former` are
+    `fallback_mark` is when the fallback was last seen to be bad: see marks.py. `former` are
     gateways that the configuration no longer has, and that a route was led to: they are among `gateways` too.
     """
 
@@ -123,7 +123,7 @@ class World:
     internet: Egress | None = None
     so_far: SoFar = SoFar()
     fallback_mark: datetime | None = None
-    fallback_mark_believed: bool = True
+    fallback_mark_is_fresh: bool = True
     former: frozenset[InstanceId] = frozenset()
 
     def health(self, hop: NextHop, policy: Group, *, address: bool = True) -> Health:
@@ -168,19 +168,19 @@ class World:
             return Unhealthy("is not available")
         if isinstance(self.fallback_egress, EgressLost):
             return Unhealthy(f"does not reach the internet: {self.fallback_egress.reason}")
-        if self._fallback_doubt is not None and self.fallback_mark_believed:
-            return Unhealthy(did_not_work(self._fallback_doubt))
+        if self._open_fallback_mark is not None and self.fallback_mark_is_fresh:
+            return Unhealthy(did_not_work(self._open_fallback_mark))
         return Healthy()
 
     @property
-    def _fallback_doubt(self) -> datetime | None:
+    def _open_fallback_mark(self) -> datetime | None:
         return None if isinstance(self.fallback_egress, EgressSeen) else self.fallback_mark
 
-    def doubt(self, hop: NextHop) -> datetime | None:
+    def open_mark(self, hop: NextHop) -> datetime | None:
         """Say when `hop` was last seen to be bad, unless it was seen to work since."""
         if hop.kind is HopKind.NAT_GATEWAY:
-            return self._fallback_doubt
-        return self.gateways[InstanceId(hop.id)].doubt
+            return self._open_fallback_mark
+        return self.gateways[InstanceId(hop.id)].open_mark
 
     def ineligible(self, hop: NextHop, policy: Group, table: TableId | None = None) -> str | None:
         """Return why `hop` must not become the next hop of a route in `table`, or None when it may."""

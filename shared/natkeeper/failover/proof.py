@@ -62,8 +62,8 @@ def figures_of(
         return None  # a newer script may count otherwise
 
 
-def doubting_bad_reports(world: World, policy: Group) -> World:
-    """Return the world with a doubt about each gateway that carries a route and whose setup says that it is not ready.
+def checking_bad_reports(world: World, policy: Group) -> World:
+    """Have each gateway checked first that carries a route and whose setup says that it is not ready.
 
     Where neither a probe nor a proof says more, a look on the gateway shows at least whether it reaches the internet.
     """
@@ -77,7 +77,7 @@ def doubting_bad_reports(world: World, policy: Group) -> World:
     }
     if not bad:
         return world
-    return replace(world, so_far=replace(world.so_far, doubted=world.so_far.doubted | bad))
+    return replace(world, so_far=replace(world.so_far, to_check=world.so_far.to_check | bad))
 
 
 def to_prove(world: World, policy: Group, runs: tuple[SetupRun, ...] | None) -> frozenset[InstanceId]:

@@ -40,8 +40,8 @@ from natkeeper.failover.pacing import (
     took_long,
     unseen,
 )
-from natkeeper.failover.proof import doubting_bad_reports
-from natkeeper.failover.reports import suspect
+from natkeeper.failover.proof import checking_bad_reports
+from natkeeper.failover.reports import apply_report
 from natkeeper.failover.summary import GroupSummary
 from natkeeper.failover.telling import Ledger, still_dark
 from natkeeper.failover.verify import PATIENCE, look
@@ -123,12 +123,12 @@ def guard(
         world, account.was_dark = still_dark(world, policy, ledger, known=account.was_dark, look=assignment.look)
         # A probe report puts a mark on the hop that it looked through, so it joins the world before the decision.
         if report is not None:
-            world, report = suspect(world, policy, report, seen, account, clock())
+            world, report = apply_report(world, policy, report, seen, account, clock())
         decision = decide(world, policy, clock())
         seen.sighted = seen.sighted or (None if unseen(world) else clock())
         if assignment.sweep and not seen.asked_setups and not writes_of(decision, world, policy):
             # No route waits for a write, so there is time for what only a sweep reads.
-            world = doubting_bad_reports((yield from observe_setups(policy, world, seen, clock)), policy)
+            world = checking_bad_reports((yield from observe_setups(policy, world, seen, clock)), policy)
             decision = decide(world, policy, clock())
         # Record the decision before any way out of the loop: a receipt of `status`, or of a run that has no time left,
         # still has to say what would be done.
@@ -164,7 +164,7 @@ def guard(
             so_far, question = world.so_far, BARE
             continue
         so_far, looked = yield from _act(decision, writes, world, policy, seen, account, clock, deadline)
-        question = Question(thorough=seen.partly, internet=_in_doubt(seen))
+        question = Question(thorough=seen.partly, internet=_ask_internet(seen))
     yield from finish(assignment, world, decision, seen, account, ledger, clock, deadline)
     return account.close(assignment, run, world, decision, clock())
 
@@ -293,7 +293,7 @@ def _look(
     step: Verify, world: World, policy: Group, seen: Seen, account: GroupSummary, clock: Clock, deadline: datetime
 ) -> Run[None]:
     """See whether the internet is reached through the next hop of `step`, if there is time for it."""
-    reported = step.hop.id in world.so_far.doubted and not moved_lately(world, clock())
+    reported = step.hop.id in world.so_far.to_check and not moved_lately(world, clock())
     patience = timedelta(0) if reported else PATIENCE
     if account.written is None:
         deadline, left = min(deadline, account.began + LOOK_UNTIL), account.began + LOOK_BEFORE - clock()
@@ -347,7 +347,7 @@ def _others_first(assignment: Assignment, decision: Decision, wanted: list[Write
     return bool(wanted) or all(step.hop.id in seen.egress for step in decision.steps if isinstance(step, Verify))
 
 
-def _in_doubt(seen: Seen) -> bool:
+def _ask_internet(seen: Seen) -> bool:
     """Say whether it is time to ask if the internet itself is there: a look was lost, and nobody has asked yet."""
     return seen.internet is None and any(isinstance(look, EgressLost) for look in seen.egress.values())
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from natkeeper.domain.egress import EgressLost
 from natkeeper.domain.observed import Unseen
-from natkeeper.domain.probe_report import PROMPT, believe, watched, worth_a_look
+from natkeeper.domain.probe_report import PROMPT, judge_report, watched, worth_a_check
 from natkeeper.domain.world import RouteView, World, belongs
 from natkeeper.ports import HandOver, Run, ask
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from natkeeper.failover.summary import GroupSummary
 
 
-def suspect(
+def apply_report(
     world: World, policy: Group, report: ProbeReport, seen: Seen, account: GroupSummary, now: datetime
 ) -> tuple[World, ProbeReport | None]:
     """Take the probe's report for what it is: something seen, at a time, through the route as it was then.
@@ -35,11 +35,11 @@ def suspect(
         return world, None
     if isinstance(world.routes[watched(policy, report.function)], Unseen) or isinstance(world.eip, Unseen):
         return world, report
-    belief = believe(world, policy, report, now)
+    belief = judge_report(world, policy, report, now)
     if isinstance(belief, str):
         account.problems.append(belief)
-        suspected = worth_a_look(world, policy, report)
-        return (world if suspected is None else _doubt(world, suspected)), None
+        suspected = worth_a_check(world, policy, report)
+        return (world if suspected is None else _check_first(world, suspected)), None
     hop, lost = belief
     looked = report.lasted or timedelta(seconds=policy.probe.look_s * report.failures)
     if (
@@ -47,7 +47,7 @@ def suspect(
         or not -PROMPT <= now - report.since <= looked + PROMPT
     ):
         seen.reported[hop.id] = lost
-        return _doubt(world, hop), None
+        return _check_first(world, hop), None
     seen.egress[hop.id] = lost
     return _with_egress(world, policy, hop, lost), None
 
@@ -59,8 +59,8 @@ def _moved_wordlessly(world: World, policy: Group, route: Route, hop: NextHop) -
     return away and isinstance(view, RouteView) and view.remembered.since is None
 
 
-def _doubt(world: World, hop: NextHop) -> World:
-    return replace(world, so_far=replace(world.so_far, doubted=frozenset({hop.id})))
+def _check_first(world: World, hop: NextHop) -> World:
+    return replace(world, so_far=replace(world.so_far, to_check=frozenset({hop.id})))
 
 
 def _with_egress(world: World, policy: Group, hop: NextHop, lost: EgressLost) -> World:

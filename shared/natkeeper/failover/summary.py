@@ -123,8 +123,8 @@ class GroupSummary:
         ms = {name: _ms(self.began, when) for name, when in at.items() if when is not None}
         ip = next((each.public_ip for each in mine if each.public_ip), None)
         if not unproven and verified is None:
-            doubtful = [each for each in mine if each.kind and each.found == "unproven"]
-            self.problems += [f"not verified: {each.hop} is unproven, {each.reason}" for each in doubtful]
+            weak = [each for each in mine if each.kind and each.found == "unproven"]
+            self.problems += [f"not verified: {each.hop} is unproven, {each.reason}" for each in weak]
         outcome = self._outcome(assignment, decision, verified)
         sentence = self._sentence(assignment, decision, verified, mine)
         if moves and not assignment.read_only:

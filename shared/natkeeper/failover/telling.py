@@ -112,8 +112,8 @@ def still_dark(world: World, policy: Group, ledger: Ledger, *, known: bool, look
     was_dark = known or ledger.dark or EpisodeKind.DARK.letter in _remembered(world)
     if not (was_dark or look):
         return world, False
-    doubted = frozenset(hop.id for hop in carrying(world, policy))
-    return replace(world, so_far=replace(world.so_far, doubted=doubted)), was_dark
+    to_check = frozenset(hop.id for hop in carrying(world, policy))
+    return replace(world, so_far=replace(world.so_far, to_check=to_check)), was_dark
 
 
 def settle(
