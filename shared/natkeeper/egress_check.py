@@ -1,12 +1,12 @@
-"""Does the internet answer? A look tries some targets at once, with nothing but the standard library.
+"""Does the internet answer? A check tries some targets at once, with nothing but the standard library.
 
 The probe looks from inside the VPC through the guarded route, the failover function looks by Function Compute's
 own egress; both run this code. A URL answers with anything below status 500, `host:port` with a TCP connection. No
 proxy is used: it would answer for a way that private hosts do not take.
 
-Each target has a thread and at most one socket, and both end with the look: when its time is over, its sockets are
+Each target has a thread and at most one socket, and both end with the check: when its time is over, its sockets are
 shut down, which ends the threads. A name that hangs in the resolver, which knows no time-out, keeps one thread,
-however many looks need the name.
+however many checks need the name.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ Socket = TypeVar("Socket", bound=socket.socket)
 
 
 class OutcomeKind(Enum):
-    """What became of one target, or of a look as a whole."""
+    """What became of one target, or of a check as a whole."""
 
     ANSWERED = "answered"
     REFUSED = "refused"
@@ -60,7 +60,7 @@ class OutcomeKind(Enum):
 
 @dataclass(frozen=True, slots=True)
 class TargetOutcome:
-    """What became of one target of a look: `told` is the public address if it tells one, or the reason."""
+    """What became of one target of a check: `told` is the public address if it tells one, or the reason."""
 
     target: str
     kind: OutcomeKind
@@ -69,15 +69,15 @@ class TargetOutcome:
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """What became of look number `look`: it is answered once a target is, and anything else when all have ended."""
+    """What became of check number `check`: it is answered once a target is, and anything else when all have ended."""
 
-    look: int
+    check: int
     kind: OutcomeKind
     told: str = ""
 
 
 class EgressCheck:
-    """One look under way: begins when it is made, and tells what becomes of each target."""
+    """One check under way: begins when it is made, and tells what becomes of each target."""
 
     def __init__(self, targets: Sequence[str], timeout_s: float, tell: Callable[[TargetOutcome], None]) -> None:
         self.end = time.monotonic() + timeout_s
@@ -166,7 +166,7 @@ class EgressCheck:
         return told[1].decode() if told else ""
 
     def _hold(self, opened: Socket) -> Socket:
-        """Note a socket, so that `close` finds it. Raises TimeoutError when the look is over."""
+        """Note a socket, so that `close` finds it. Raises TimeoutError when the check is over."""
         with self._lock:
             if self._closed:
                 opened.close()
@@ -185,9 +185,9 @@ class EgressCheck:
 
 @dataclass(slots=True)
 class _Open:
-    """A look that is not closed yet: the targets that have not ended, and why the others did not answer."""
+    """A check that is not closed yet: the targets that have not ended, and why the others did not answer."""
 
-    look: EgressCheck
+    check: EgressCheck
     waiting: list[str]
     reasons: dict[str, str]
     answered: bool = False
@@ -195,10 +195,10 @@ class _Open:
     refused: bool = True
 
     def hear(self, outcome: TargetOutcome) -> tuple[OutcomeKind, str] | None:
-        """Note what became of a target; return what the look has come to, None while that is open.
+        """Note what became of a target; return what the check has come to, None while that is open.
 
-        A look of which a part could not be made is broken at once: what the other targets say is not enough for a loss,
-        though one of them may still answer.
+        A check of which a part could not be made is broken at once: what the other targets say is not enough for a
+        loss, though one of them may still answer.
         """
         self.waiting.remove(outcome.target)
         if outcome.kind is OutcomeKind.ANSWERED:
@@ -221,50 +221,50 @@ class _Open:
 
 
 class EgressChecks:
-    """Looks that may overlap, each over after a time of its own."""
+    """Checks that may overlap, each over after a time of its own."""
 
     def __init__(self, targets: Sequence[str]) -> None:
         self._targets = tuple(dict.fromkeys(targets))
         self._outcomes: queue.SimpleQueue[tuple[int, TargetOutcome]] = queue.SimpleQueue()
         self._open: dict[int, _Open] = {}
 
-    def begin(self, look: int, timeout_s: float) -> None:
-        """Begin look number `look`; what becomes of it is heard by `wait`."""
+    def begin(self, check: int, timeout_s: float) -> None:
+        """Begin check number `check`; what becomes of it is heard by `wait`."""
         self._close_old()
-        begun = EgressCheck(self._targets, timeout_s, lambda outcome: self._outcomes.put((look, outcome)))
-        self._open[look] = _Open(begun, list(self._targets), dict.fromkeys(self._targets, NO_ANSWER))
+        begun = EgressCheck(self._targets, timeout_s, lambda outcome: self._outcomes.put((check, outcome)))
+        self._open[check] = _Open(begun, list(self._targets), dict.fromkeys(self._targets, NO_ANSWER))
 
     def wait(self, seconds: float) -> Heard | None:
-        """Wait for something to be heard of a look, for `seconds` at most."""
+        """Wait for something to be heard of a check, for `seconds` at most."""
         self._close_old()
         end = time.monotonic() + seconds
         while True:
             try:
-                look, outcome = self._outcomes.get(timeout=max(0.0, end - time.monotonic()))
+                check, outcome = self._outcomes.get(timeout=max(0.0, end - time.monotonic()))
             except queue.Empty:
                 return None
-            come_to = self._open[look].hear(outcome) if look in self._open else None
+            come_to = self._open[check].hear(outcome) if check in self._open else None
             if come_to is not None:
-                return Heard(look, *come_to)
+                return Heard(check, *come_to)
 
-    def reason(self, look: int) -> str:
-        """Say why look number `look`, which is not over, has not been answered."""
-        return self._open[look].reason if look in self._open else NO_ANSWER
+    def reason(self, check: int) -> str:
+        """Say why check number `check`, which is not over, has not been answered."""
+        return self._open[check].reason if check in self._open else NO_ANSWER
 
-    def waiting(self, look: int) -> tuple[str, ...]:
-        """List the targets of look number `look` of which nothing was heard yet."""
-        return tuple(self._open[look].waiting) if look in self._open else ()
+    def waiting(self, check: int) -> tuple[str, ...]:
+        """List the targets of check number `check` of which nothing was heard yet."""
+        return tuple(self._open[check].waiting) if check in self._open else ()
 
     def close(self) -> None:
-        """End all looks."""
+        """End all checks."""
         for each in self._open.values():
-            each.look.close()
+            each.check.close()
         self._open.clear()
 
     def _close_old(self) -> None:
-        """End looks whose time is over."""
-        for look in [look for look, each in self._open.items() if each.look.end <= time.monotonic()]:
-            self._open.pop(look).look.close()
+        """End checks whose time is over."""
+        for check in [check for check, each in self._open.items() if each.check.end <= time.monotonic()]:
+            self._open.pop(check).check.close()
 
 
 def tells_address(targets: Sequence[str]) -> bool:
@@ -272,18 +272,18 @@ def tells_address(targets: Sequence[str]) -> bool:
     return any("://" in target for target in targets)
 
 
-def look(
+def check_egress(
     targets: Sequence[str],
     timeout_s: float,
     clock: Callable[[], datetime] = lambda: datetime.now(timezone.utc),
 ) -> Egress | NotChecked:
     """Try every target at once and return what came first, within `timeout_s` seconds; never raises."""
-    looks, end = EgressChecks(targets), time.monotonic() + timeout_s
-    looks.begin(0, timeout_s)
+    checks, end = EgressChecks(targets), time.monotonic() + timeout_s
+    checks.begin(0, timeout_s)
     seen = broken = False
     try:
-        while (heard := looks.wait(end - time.monotonic())) is not None:
-            waiting = looks.waiting(0)
+        while (heard := checks.wait(end - time.monotonic())) is not None:
+            waiting = checks.waiting(0)
             if heard.kind is not OutcomeKind.ANSWERED:
                 broken = heard.kind is OutcomeKind.BROKEN
                 if not waiting:
@@ -293,9 +293,9 @@ def look(
                 return EgressSeen(clock(), heard.told or None)
             if not seen:
                 seen, end = True, min(end, time.monotonic() + ADDRESS_GRACE_S)
-        reason = looks.reason(0)
+        reason = checks.reason(0)
     finally:
-        looks.close()
+        checks.close()
     if seen:
         return EgressSeen(clock(), None)
     return NotChecked(clock(), reason) if broken else EgressLost(clock(), reason)
@@ -318,7 +318,7 @@ _looking_up = threading.Lock()
 
 
 def _addresses(host: str, port: int, wait_s: float) -> list[Any]:
-    """Return what getaddrinfo(3) finds. Raises OSError; TimeoutError when another look's look-up does not end in time.
+    """Return what getaddrinfo(3) finds. Raises OSError; TimeoutError when another check's look-up does not end in time.
 
     Names are looked up anew each time, as private hosts do; only IPv4, for the guarded routes carry nothing else.
     """

@@ -259,15 +259,15 @@ class AssociateEip(Call[None]):
     to: InstanceId
 
 
-# ---- looks and long work ---------------------------------------------------------------------------------
+# ---- checks and long work ---------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
 class CheckThroughProbe(Call[Egress]):
-    """Ask the probe function for one look through the route (InvokeFunction, synchronous)."""
+    """Ask the probe function for one check through the route (InvokeFunction, synchronous)."""
 
     patience_s: ClassVar[float] = 7.0
-    """A cold start in a VPC, and two looks that time out."""
+    """A cold start in a VPC, and two checks that time out."""
     function: str
 
 
@@ -276,14 +276,14 @@ class CheckFromFunction(Call[Egress]):
     """Look at the targets by FC's own egress, which crosses no gateway: is the internet itself alive?"""
 
     tries: ClassVar[int] = 1
-    """A look that this process has no room for is not had by insisting; the routes are waiting."""
+    """A check that this process has no room for is not had by insisting; the routes are waiting."""
     targets: tuple[str, ...]
     timeout_s: float
 
 
 @dataclass(frozen=True, slots=True)
 class StartGatewayCheck(Call[str]):
-    """Start a look on the gateway itself through Cloud Assistant (RunCommand); answers the invocation's id."""
+    """Start a check on the gateway itself through Cloud Assistant (RunCommand); answers the invocation's id."""
 
     patience_s: ClassVar[float] = 3.0
     gateway: InstanceId
@@ -293,7 +293,7 @@ class StartGatewayCheck(Call[str]):
 
 @dataclass(frozen=True, slots=True)
 class ReadGatewayCheck(Call[Egress | None]):
-    """What the look `invocation` found (DescribeInvocationResults); None while it is under way."""
+    """What the check `invocation` found (DescribeInvocationResults); None while it is under way."""
 
     patience_s: ClassVar[float] = 3.0
     invocation: str

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from natkeeper.alibaba.assistant import LOOK_TIMEOUT_S, SETUP_TIMEOUT_S
+from natkeeper.alibaba.assistant import CHECK_TIMEOUT_S, SETUP_TIMEOUT_S
 from natkeeper.domain.ids import EipId, InstanceId, TableId
 from natkeeper.domain.observed import HopKind, NextHop
 from natkeeper.guest.template import oos_template
@@ -217,11 +217,11 @@ def test_setups_have_ten_minutes_and_looks_one(local: Local, via: str) -> None:
     """Cloud Assistant's own time-out is 60 s, in which no package is installed, but the script's library is stored."""
     start(local, via, (local.first,), "t-1")
     local.advance(30)
-    library = SETUP_TIMEOUT_S if via == "oos" else LOOK_TIMEOUT_S  # one action of the template runs both
+    library = SETUP_TIMEOUT_S if via == "oos" else CHECK_TIMEOUT_S  # one action of the template runs both
     assert local.guests.timeouts == [library, SETUP_TIMEOUT_S]
     local.one(StartGatewayCheck(local.first, ("https://example.test",), 2.0))
     local.advance(30)
-    assert local.guests.timeouts[2:] == [LOOK_TIMEOUT_S]
+    assert local.guests.timeouts[2:] == [CHECK_TIMEOUT_S]
 
 
 # ---- doing it twice ------------------------------------------------------------------------------------------
@@ -256,9 +256,9 @@ def test_a_start_that_is_tried_again_is_the_same_start(local: Local, via: str, l
 
 def test_looks_are_each_their_own_and_each_try_of_one_the_same(local: Local, lost: Callable[[str], None]) -> None:
     """Two looks with equal parameters are two commands; a repeated try of one is not."""
-    look = StartGatewayCheck(local.first, ("https://example.test",), 2.0)
+    check = StartGatewayCheck(local.first, ("https://example.test",), 2.0)
     lost("RunCommand")
-    first, second = local.one(look), local.one(look)
+    first, second = local.one(check), local.one(check)
     assert first != second
     tokens = [request["ClientToken"] for request in sent(local, "RunCommand")]
     assert len(tokens) == 3

@@ -75,9 +75,9 @@ def failing(event: bytes, context: Any) -> bytes:
 def test_the_probe_answers_with_what_it_saw(served: Cloud, answer: dict[str, Any], kind: Any, detail: str) -> None:
     """One synchronous invocation, one look."""
     deploy(served, "probe", answering(answer))
-    look = ask(served, CheckThroughProbe("probe"))
-    assert type(look) is kind
-    assert detail == (look.reason if kind is EgressLost else look.public_ip)
+    check = ask(served, CheckThroughProbe("probe"))
+    assert type(check) is kind
+    assert detail == (check.reason if kind is EgressLost else check.public_ip)
 
 
 def test_a_probe_that_fails_says_nothing_of_egress(served: Cloud) -> None:

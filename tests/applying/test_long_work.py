@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from natkeeper.alibaba.egress_check_script import look_script
+from natkeeper.alibaba.egress_check_script import check_script
 from natkeeper.domain.egress import EgressLost, EgressSeen
 from natkeeper.domain.ids import InstanceId
 from natkeeper.domain.observed import PowerState
@@ -208,9 +208,9 @@ def test_a_look_from_a_gateway_is_started_and_read(local: Local, printed: bytes,
     invocation = local.one(StartGatewayCheck(local.second, ("http://www.internet.test/",), 0.8))
     assert local.one(ReadGatewayCheck(invocation)) is None
     local.advance(10)
-    look = local.one(ReadGatewayCheck(invocation))
-    assert type(look) is kind
-    assert found == (look.reason if kind is EgressLost else look.public_ip)
+    check = local.one(ReadGatewayCheck(invocation))
+    assert type(check) is kind
+    assert found == (check.reason if kind is EgressLost else check.public_ip)
 
 
 def test_a_look_that_did_not_run_says_nothing_of_egress(local: Local) -> None:
@@ -292,10 +292,10 @@ def target() -> Iterator[str]:
     server.server_close()
 
 
-def run_look(*targets: str, path: str = os.defpath) -> dict[str, Any]:
+def run_check(*targets: str, path: str = os.defpath) -> dict[str, Any]:
     """Run the look script here, as a gateway would."""
     done = subprocess.run(
-        ["/bin/sh", "-c", look_script(targets, 0.5).decode()], capture_output=True, check=True, env={"PATH": path}
+        ["/bin/sh", "-c", check_script(targets, 0.5).decode()], capture_output=True, check=True, env={"PATH": path}
     )
     found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     return found
@@ -307,25 +307,25 @@ needs_curl = pytest.mark.skipif(shutil.which("curl") is None, reason="this machi
 @needs_curl
 def test_the_script_sees_a_url_and_tells_its_address(target: str) -> None:
     """The second target answers."""
-    assert run_look("http://127.0.0.1:9/", f"http://{target}/") == {"ok": True, "ip": "198.51.100.7", "reason": ""}
+    assert run_check("http://127.0.0.1:9/", f"http://{target}/") == {"ok": True, "ip": "198.51.100.7", "reason": ""}
 
 
 @needs_curl
 def test_the_script_sees_a_port(target: str) -> None:
     """host:port is a connection, nothing more."""
-    assert run_look(target)["ok"] is True
-    assert run_look("127.0.0.1:9")["ok"] is False
+    assert run_check(target)["ok"] is True
+    assert run_check("127.0.0.1:9")["ok"] is False
 
 
 @needs_curl
 def test_the_script_takes_a_server_fault_for_no_answer(target: str) -> None:
     """A middlebox that answers 500 is not the internet."""
-    assert run_look(f"http://{target}/broken")["ok"] is False
+    assert run_check(f"http://{target}/broken")["ok"] is False
 
 
 @needs_curl
 def test_a_target_is_data_whatever_it_holds(tmp_path: Path) -> None:
     """Nothing in a target is executed (rule 10)."""
     trap = tmp_path / "trap"
-    assert run_look(f"$(touch {trap})", f"`touch {trap}`", f"';touch {trap};'")["ok"] is False
+    assert run_check(f"$(touch {trap})", f"`touch {trap}`", f"';touch {trap};'")["ok"] is False
     assert not trap.exists()

@@ -54,9 +54,9 @@ def test_a_failover_costs_ten_calls_and_a_look(twenty: Many) -> None:
     assert Counter(calls[:3]) == READS
     assert calls[3] == "ModifyRouteEntry"
     assert calls.count("StartExecution") == 1, "without a probe, the proof behind the gateway is asked for at once"
-    looks = [call for call in calls if call in ("RunCommand", "DescribeInvocationResults", "StartExecution")]
-    assert looks[:3] == ["RunCommand", "DescribeInvocationResults", "DescribeInvocationResults"]
-    assert len(calls) - len(looks) <= 10
+    checks = [call for call in calls if call in ("RunCommand", "DescribeInvocationResults", "StartExecution")]
+    assert checks[:3] == ["RunCommand", "DescribeInvocationResults", "DescribeInvocationResults"]
+    assert len(calls) - len(checks) <= 10
 
 
 def test_a_stranger_s_event_costs_nothing(twenty: Many) -> None:

@@ -47,14 +47,16 @@ def shown(**news: Any) -> dict[str, Any]:
          "left": "no standby is left", "todo": "start a gateway"},
     ]  # fmt: skip
     receipts[0]["view"]["gateways"][1]["figures"] = {"connections": 52_000, "maximum": 65_536, "load": 1.25, "drops": 3}
-    looks = [{"at": AT - 5 * n, "found": "lost" if 3 < n < 7 else "answered", "ip": "198.51.100.1"} for n in range(100)]
+    checks = [
+        {"at": AT - 5 * n, "found": "lost" if 3 < n < 7 else "answered", "ip": "198.51.100.1"} for n in range(100)
+    ]
     state = {
         "at": datetime.fromtimestamp(AT, timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ"),
         "answered": "2026-11-24T06:00:00Z",
         "region": "cn-hangzhou",
         "every": 5.0,
         "groups": receipts,
-        "looks": {"bad-one": sorted(looks, key=lambda look: look["at"])},
+        "looks": {"bad-one": sorted(checks, key=lambda check: check["at"])},
         "moves": [{"at": "2026-11-24T05:00:01Z", "group": "bad-one", "what": "ModifyRouteEntry 0.0.0.0/0", "to": B,
                    "why": "the gateway is Stopped"}],
     }  # fmt: skip
@@ -148,7 +150,7 @@ class CountedRequests:
             raise Unreached("function natkeeper-failover was busy for 120 s", "its log tells why")
         return {"receipts": [{"group": "prod", "outcome": "quiet", "sentence": "all is well"}]}
 
-    def look(self) -> dict[str, Any]:
+    def check(self) -> dict[str, Any]:
         return {"at": datetime.now(timezone.utc).timestamp(), "found": "answered"}
 
 
@@ -163,7 +165,7 @@ def until(true: Callable[[], Any]) -> None:
 def gathered() -> Iterator[tuple[CountedRequests, PageWatch]]:
     counts = CountedRequests()
     watching = PageWatch(
-        counts.status, lambda _: [], {"prod": counts.look}, lambda: datetime.now(timezone.utc), "r", 0.01
+        counts.status, lambda _: [], {"prod": counts.check}, lambda: datetime.now(timezone.utc), "r", 0.01
     )
     watching.begin()
     yield counts, watching
@@ -208,7 +210,7 @@ def test_old_looks_leave_the_strip(
     _, watching = gathered
     first = datetime.now(timezone.utc).timestamp()
     until(lambda: watching.state()["looks"]["prod"])
-    until(lambda: all(look["at"] > first + 0.5 for look in watching.state()["looks"]["prod"] or [{"at": 0}]))
+    until(lambda: all(check["at"] > first + 0.5 for check in watching.state()["looks"]["prod"] or [{"at": 0}]))
 
 
 def test_the_command_serves_what_status_shows(deployed: Workspace) -> None:
@@ -227,7 +229,7 @@ def test_the_command_serves_what_status_shows(deployed: Workspace) -> None:
         until(lambda: state()["groups"] and state()["looks"]["prod"] and "moves" in state())
         seen = state()
         assert [one["name"] for one in seen["groups"][0]["view"]["gateways"]] == ["nat-a", "nat-b"]
-        assert {look["found"] for look in seen["looks"]["prod"]} == {"answered"}
+        assert {check["found"] for check in seen["looks"]["prod"]} == {"answered"}
         assert seen["looks"]["prod"][0]["ip"] == SEEN_IP
         process.send_signal(signal.SIGINT)
         assert process.wait(20) == 0

@@ -53,7 +53,7 @@ def test_gateways_and_routes_are_enough() -> None:
     assert (group.sources, group.forwards, group.probe, group.setup) == ((), (), Probe(), Setup())
     probe, setup = group.probe, group.setup
     assert (probe.function, probe.interval, probe.silent_s, probe.counted, probe.table) == (None, 1.0, 1.2, None, None)
-    assert probe.look_s == 0.8
+    assert probe.check_s == 0.8
     assert probe.targets == ("http://www.aliyun.com/", "223.5.5.5:53")
     assert (setup.mode, setup.via, setup.every, setup.foreign_rules) == ("apply", "oos", 600, "remove")
     assert (setup.template, setup.role) == ("natkeeper-gateway-setup", "natkeeper-oos")
@@ -159,7 +159,7 @@ def test_the_probe_looks_along_the_first_route_unless_told_otherwise() -> None:
     without = parse(routes=routes)
     first = parse(routes=routes, probe={"function": "natkeeper-probe"})
     second = parse(routes=routes, probe={"function": "natkeeper-probe", "table": ZONE_B})
-    looked_at = [[group.looked_at_by_probe(route) for route in group.routes] for group in (without, first, second)]
+    looked_at = [[group.checked_by_probe(route) for route in group.routes] for group in (without, first, second)]
     assert looked_at == [[False, False], [True, False], [False, True]]
 
 

@@ -165,7 +165,7 @@ def forward(**settings: Any) -> list[dict[str, Any]]:
             "forwards: got '8443/tcp'; allowed: each port once, and 8443/tcp has it already",
         ),
         ({"probe": {"function": "a b"}}, "probe.function: got 'a b'; allowed: the name of an FC function"),
-        ({"probe": {"loss": 0}}, "probe.loss: got 0; allowed: 1 to 90, in per cent of looks: more is an outage"),
+        ({"probe": {"loss": 0}}, "probe.loss: got 0; allowed: 1 to 90, in per cent of checks: more is an outage"),
         (
             {"routes": [{"table": "vtb-main", "probe": "a b"}]},
             "routes[0].probe: got 'a b'; allowed: the name of an FC function",

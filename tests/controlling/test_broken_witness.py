@@ -26,14 +26,14 @@ def hours(stage: Stage, count: int) -> list[datetime]:
 
 def broken(stage: Stage) -> list[bool]:
     """Break the probe: its security group is closed, all gateways are well. Set the flag to mend it."""
-    mended, real = [False], stage.cloud._look
+    mended, real = [False], stage.cloud._check
 
-    def look(call: object) -> object:
+    def check(call: object) -> object:
         if isinstance(call, CheckThroughProbe) and not mended[0]:
             return EgressLost(stage.world.now, "no answer in time")
         return real(call)  # type: ignore[arg-type]
 
-    stage.cloud._look = look  # type: ignore[method-assign]
+    stage.cloud._check = check  # type: ignore[method-assign]
     return mended
 
 

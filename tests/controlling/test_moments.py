@@ -172,8 +172,8 @@ def test_a_look_that_is_due_is_taken_at_once(stage: Stage) -> None:
     stage.world.advance(10)
     stage.cloud.log.clear()
     stage.sweep()
-    (looked,) = (entry.at for entry in stage.cloud.log if isinstance(entry.call, CheckThroughProbe))
-    assert (looked - stage.cloud.log[0].at).total_seconds() < 0.2
+    (checked,) = (entry.at for entry in stage.cloud.log if isinstance(entry.call, CheckThroughProbe))
+    assert (checked - stage.cloud.log[0].at).total_seconds() < 0.2
 
 
 def test_a_look_may_go_along_halves_alone() -> None:

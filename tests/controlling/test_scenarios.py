@@ -52,7 +52,7 @@ def test_a_crash_that_no_event_tells_of_is_seen_by_the_probe(stage: Stage) -> No
     assert receipt.outcome == "changed"
     assert receipt.verified is True
     assert stage.next_hop() == B
-    assert "3 looks in a row failed" in receipt.sentence
+    assert "3 checks in a row failed" in receipt.sentence
     assert receipt.problems == ()
     stage.whole()
 
@@ -277,8 +277,8 @@ def test_without_a_probe_the_look_is_taken_on_the_gateway() -> None:
     stage.world.stop(A)
     receipt = stage.one(stage.state(A, "Stopping"))
     assert receipt.verified is None, "the gateway itself says nothing of what it forwards"
-    (look,) = stage.cloud.accepted(StartGatewayCheck)
-    assert look.gateway == B
+    (check,) = stage.cloud.accepted(StartGatewayCheck)
+    assert check.gateway == B
 
 
 def test_a_third_gateway_takes_over_from_the_second() -> None:

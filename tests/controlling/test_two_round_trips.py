@@ -151,7 +151,7 @@ def test_what_is_old_is_read_again_before_it_is_acted_on(full: Stage) -> None:
 
 def test_one_groups_look_does_not_stand_before_anothers_write() -> None:
     """A round lasts as long as its slowest call: whatever is quick is asked first, whatever is slow waits for it."""
-    look, read = CheckThroughProbe("p"), ReadRoutes(TableId(TABLE))
+    check, read = CheckThroughProbe("p"), ReadRoutes(TableId(TABLE))
     write = PointRoute("", TableId(TABLE), "0.0.0.0/0", hop(B), "", "")
 
     def asks(*calls: Call[Any]) -> Run[Any]:
@@ -159,11 +159,11 @@ def test_one_groups_look_does_not_stand_before_anothers_write() -> None:
             yield from ask(call)
         return calls
 
-    run = together({"east": asks(look), "west": asks(read, write), "north": asks(look)})
+    run = together({"east": asks(check), "west": asks(read, write), "north": asks(check)})
     first = next(run)
     second = run.send([None])
     third = run.send([None])
-    assert [first, second, third] == [(read,), (write,), (look, look)]
+    assert [first, second, third] == [(read,), (write,), (check, check)]
     with pytest.raises(StopIteration) as end:
         run.send([None, None])
     assert list(end.value.value) == ["east", "west", "north"]

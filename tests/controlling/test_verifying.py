@@ -158,9 +158,9 @@ def test_the_look_waits_for_the_eip(stage: Stage) -> None:
     follow = Stage({"prod": group(address={"follow": EIP})})
     follow.world.stop(A)
     follow.one(follow.state(A, "Stopping"))
-    looks = follow.cloud.sent(CheckThroughProbe)
-    assert len(looks) == 1
-    assert (looks[0].at - follow.cloud.log[0].at).total_seconds() > 15
+    checks = follow.cloud.sent(CheckThroughProbe)
+    assert len(checks) == 1
+    assert (checks[0].at - follow.cloud.log[0].at).total_seconds() > 15
 
 
 def test_the_internet_is_asked_for_at_most_once_a_run(stage: Stage) -> None:

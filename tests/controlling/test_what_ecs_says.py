@@ -47,9 +47,9 @@ def test_it_stays_where_the_setup_proved_it_without_a_look_each_minute() -> None
     """The proof behind the gateway is as good, and no Cloud Assistant command is needed for it."""
     stage = hidden(probe=None, setup={"mode": "apply"})
     stage.sweeps(2)
-    looks = len(stage.cloud.sent(StartGatewayCheck))
+    checks = len(stage.cloud.sent(StartGatewayCheck))
     stage.sweeps(3)
-    assert len(stage.cloud.sent(StartGatewayCheck)) == looks
+    assert len(stage.cloud.sent(StartGatewayCheck)) == checks
     assert stage.next_hop() == A
     assert stage.cloud.sent(PointRoute) == []
 

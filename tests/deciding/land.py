@@ -67,13 +67,13 @@ class Land:
     """Routes that carried packets and at some moment no longer did: there must never be one (rule 1)."""
     made: int = 0
 
-    def world(self, so_far: SoFar, looks: Mapping[str, Egress]) -> World:
+    def world(self, so_far: SoFar, checks: Mapping[str, Egress]) -> World:
         """What a run would observe now."""
-        fallback_egress = looks.get(self.policy.fallback) if self.policy.fallback else None
+        fallback_egress = checks.get(self.policy.fallback) if self.policy.fallback else None
         return World(
             group=self.policy.name,
             at=self.now,
-            gateways={g: replace(s, egress=looks.get(g, s.egress)) for g, s in self.sights.items()},
+            gateways={g: replace(s, egress=checks.get(g, s.egress)) for g, s in self.sights.items()},
             routes={route: self.view(route) for route in self.policy.routes},
             eip=self.eip,
             fallback=self.fallback,
@@ -91,10 +91,10 @@ class Land:
 
     def run(self, wish: Switch | Pause | Resume | None = None, writes: int | None = None) -> list[Decision]:
         """Decide and carry out until nothing is left to do; raise `Killed` before write number `writes`."""
-        so_far, looks = SoFar(wish=wish), dict[str, Egress]()
+        so_far, checks = SoFar(wish=wish), dict[str, Egress]()
         decisions: list[Decision] = []
         while len(decisions) < TOO_LONG:
-            decision = decide(self.world(so_far, looks), self.policy, self.now)
+            decision = decide(self.world(so_far, checks), self.policy, self.now)
             decisions.append(decision)
             if decision.settled:
                 return decisions
@@ -106,7 +106,7 @@ class Land:
             writes = None if writes is None else writes - wrote
             for step in decision.steps:
                 if isinstance(step, Verify):
-                    looks[step.hop.id] = self._look(step.hop)
+                    checks[step.hop.id] = self._check(step.hop)
             if not wrote:
                 self.settle()
             self.now += timedelta(seconds=1)
@@ -208,7 +208,7 @@ class Land:
             destination = next(d for d, entry in table.items() if entry.id == which)
             table[destination] = replace(table[destination], status=EntryStatus.DELETING)
 
-    def _look(self, to: NextHop) -> Egress:
+    def _check(self, to: NextHop) -> Egress:
         if to.id in self.works:
             return EgressSeen(self.now)
         return EgressLost(self.now, "no answer")

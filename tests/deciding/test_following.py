@@ -285,4 +285,4 @@ def test_a_candidate_that_does_not_work_passes_the_eip_on() -> None:
 def test_the_land_knows_lost_from_seen() -> None:
     """The stand-in below these tests answers looks by the truth."""
     land = following()
-    assert isinstance(land._look(NextHop.gateway(A)), EgressLost)
+    assert isinstance(land._check(NextHop.gateway(A)), EgressLost)

@@ -107,8 +107,8 @@ def test_a_route_is_left_over_a_missing_address_only_after_a_look() -> None:
     hidden = gateway(public_ip=None)
     assert step(world(a=hidden)) == Verify(ROUTE, hop(A), f"seeing whether the internet is reached through {A}")
     assert isinstance(step(world(a=seen(public_ip=None))), Keep)
-    for look in (EgressLost(NOON, "no answer"), BLIND):
-        found = step(world(a=replace(hidden, egress=look)))
+    for check in (EgressLost(NOON, "no answer"), BLIND):
+        found = step(world(a=replace(hidden, egress=check)))
         assert isinstance(found, Move)
         assert found.to == hop(B)
     assert isinstance(step(world(a=gateway("Stopped", public_ip=None))), Move)

@@ -27,7 +27,7 @@ from natkeeper.domain.decision import (
 from natkeeper.domain.egress import EgressSeen
 from natkeeper.domain.health import Draining, Healthy, Unhealthy, Unknown
 from natkeeper.domain.ids import GroupName
-from natkeeper.domain.marks import with_marks, without_looks, without_mark
+from natkeeper.domain.marks import with_marks, without_checks, without_mark
 from natkeeper.domain.memory import Memory, decode, encode, is_ours
 from natkeeper.domain.observed import NextHop, Unseen
 from natkeeper.domain.parts import around_zero
@@ -157,7 +157,7 @@ def test_a_route_never_goes_to_a_next_hop_known_to_be_bad(both: tuple[World, Gro
         assert step.to != here
         assert _rank(seen, policy, step.to) == min(_ranks(seen, policy, here))
         if _rank(seen, policy, step.to) == LAST_HOPE:
-            dead = here is None or isinstance(without_looks(seen, here).health(here, policy), Unhealthy)
+            dead = here is None or isinstance(without_checks(seen, here).health(here, policy), Unhealthy)
             assert dead or isinstance(world.internet, EgressSeen)  # or what failed long ago gets its second try
 
 

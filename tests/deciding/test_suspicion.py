@@ -42,10 +42,10 @@ def test_a_fresh_report_speaks_against_the_next_hop_of_the_route() -> None:
     """It is evidence: seen, at a time, by packets that took this route."""
     assert judge_report(world(), group(), report(), NOON) == (
         hop(A),
-        EgressLost(NOON, "the probe's 3 looks in a row failed: timed out"),
+        EgressLost(NOON, "the probe's 3 checks in a row failed: timed out"),
     )
     silent = judge_report(world(), group(), report(reason=""), NOON)
-    assert silent == (hop(A), EgressLost(NOON, "the probe's 3 looks in a row failed"))
+    assert silent == (hop(A), EgressLost(NOON, "the probe's 3 checks in a row failed"))
 
 
 def test_a_report_speaks_of_the_route_that_the_probe_takes() -> None:

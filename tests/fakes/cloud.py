@@ -90,7 +90,7 @@ class Sent:
 
 
 @dataclass(slots=True)
-class _Look:
+class _BegunCheck:
     ready: datetime
     gateway: Any
 
@@ -109,7 +109,7 @@ class FakeCloud(FakeWrites):
         super().__init__(world)
         self.probes = probes or {}
         self.round_trip = 0.05
-        self.look_timeout = 0.8
+        self.check_timeout = 0.8
         self.assistant_s = 2.5
         self.relay_says = ""
         """What a relay that was started prints instead of being armed."""
@@ -125,7 +125,7 @@ class FakeCloud(FakeWrites):
         self.watch: Callable[[], None] = lambda: None
         """Called after every attempt: where invariants are checked."""
         self._frozen: dict[AnyCall, tuple[datetime, Result]] = {}
-        self._looks: dict[str, _Look] = {}
+        self._checks: dict[str, _BegunCheck] = {}
         self._relays: dict[str, datetime] = {}
 
     # ---- faults ------------------------------------------------------------------------------------------
@@ -209,7 +209,7 @@ class FakeCloud(FakeWrites):
 
     def _lasts(self, call: AnyCall, result: Result) -> float:
         if isinstance(result, EgressLost) and isinstance(call, (CheckThroughProbe, CheckFromFunction)):
-            return self.look_timeout * (2 if isinstance(call, CheckThroughProbe) else 1)
+            return self.check_timeout * (2 if isinstance(call, CheckThroughProbe) else 1)
         return self.round_trip / 2 + (0.1 if isinstance(call, (CheckThroughProbe, CheckFromFunction)) else 0.0)
 
     # ---- one call, now -----------------------------------------------------------------------------------
@@ -249,7 +249,7 @@ class FakeCloud(FakeWrites):
                 | StartRelay()
                 | ReadRelay()
             ):
-                return self._look(call)
+                return self._check(call)
             case StartSetup() | StartGateway():
                 return self._start_setup(call) if isinstance(call, StartSetup) else self.start_gateway(call.gateway)
             case HandOver(function=function, payload=payload):
@@ -267,7 +267,7 @@ class FakeCloud(FakeWrites):
         self._relays[invocation] = self.world.now + timedelta(seconds=self.assistant_s)
         return invocation
 
-    def _look(
+    def _check(
         self,
         call: CheckThroughProbe | CheckFromFunction | StartGatewayCheck | ReadGatewayCheck | StartRelay | ReadRelay,
     ) -> Result:
@@ -285,14 +285,14 @@ class FakeCloud(FakeWrites):
                 machine = world.machines.get(gateway)
                 if machine is None or machine.status is not PowerState.RUNNING:
                     return Failure(FailureKind.REFUSED, "the instance is not running", "InstanceNotRunning")
-                name = f"t-{len(self._looks) + 1}"
-                self._looks[name] = _Look(world.now + timedelta(seconds=self.assistant_s), gateway)
+                name = f"t-{len(self._checks) + 1}"
+                self._checks[name] = _BegunCheck(world.now + timedelta(seconds=self.assistant_s), gateway)
                 return name
             case ReadGatewayCheck(invocation=invocation):
-                look = self._looks[invocation]
-                if world.now < look.ready or not world.machines[look.gateway].works:
+                check = self._checks[invocation]
+                if world.now < check.ready or not world.machines[check.gateway].works:
                     return None
-                return self._egress(world.egress_of_machine(look.gateway))
+                return self._egress(world.egress_of_machine(check.gateway))
 
     def _egress(self, public_ip: str | None) -> Egress:
         if public_ip is None:

@@ -69,7 +69,7 @@ class LossyPath(VirtualPath):
         return (0.001, self.fails) if lost else (0.1, OutcomeKind.ANSWERED)
 
     @property
-    def looks(self) -> list[float]:
+    def checks(self) -> list[float]:
         return [round(each, 3) for each in self.began]
 
     def probe(self, settings: Settings = IN_A_ROW) -> ProbeHandler:
@@ -85,9 +85,9 @@ def test_a_watch_looks_every_interval_until_the_next_one_begins() -> None:
     """The interval counts from the beginning of a look; a minute later the timer starts the next watch."""
     way = LossyPath()
     answer = way.probe()(TIMER, context(75))
-    assert way.looks[:4] == [0.0, 1.0, 2.0, 3.0]
-    assert way.looks[-1] == 59.0
-    assert answer == {"group": "prod", "looks": len(way.looks), "lost": 0, "ip": ADDRESS}
+    assert way.checks[:4] == [0.0, 1.0, 2.0, 3.0]
+    assert way.checks[-1] == 59.0
+    assert answer == {"group": "prod", "looks": len(way.checks), "lost": 0, "ip": ADDRESS}
 
 
 def test_three_lost_looks_in_a_row_are_reported_by_raising() -> None:
@@ -95,7 +95,7 @@ def test_three_lost_looks_in_a_row_are_reported_by_raising() -> None:
     way = LossyPath((9.5, 99))
     with pytest.raises(EgressLostError) as raised:
         way.probe()(TIMER, context(75))
-    assert way.looks[-3:] == [10.0, 10.8, 11.6]
+    assert way.checks[-3:] == [10.0, 10.8, 11.6]
     assert round(way.now, 3) == 12.4
     said = json.loads(str(raised.value))
     assert said == {"natkeeper": "egress-lost", "group": "prod", "since": way.wall + 10.0, "lasted": 2.4, "failures": 3,
@@ -113,8 +113,8 @@ def test_errors_that_come_at_once_are_not_counted_in_one_instant() -> None:
     """A route that changes answers with an ICMP error for a moment: three looks take as long as three time-outs."""
     way = LossyPath((10.0, 10.5), fails=OutcomeKind.REFUSED)
     way.probe()(TIMER, context(75))
-    assert 10.0 in way.looks
-    assert 10.8 in way.looks
+    assert 10.0 in way.checks
+    assert 10.8 in way.checks
 
 
 def test_the_failover_function_understands_the_report() -> None:
@@ -152,7 +152,7 @@ def test_a_watch_ends_within_the_functions_own_time() -> None:
     """A function that was given less time watches for less."""
     way = LossyPath()
     way.probe()(TIMER, context(20))
-    assert way.looks[-1] < 17
+    assert way.checks[-1] < 17
 
 
 def test_a_watch_can_be_asked_for() -> None:
@@ -174,7 +174,7 @@ def test_a_look_that_succeeds_is_one_look() -> None:
     """The answer that CheckThroughProbe reads."""
     way = LossyPath()
     assert way.probe()(b'{"action":"look"}', object()) == {"ok": True, "ip": ADDRESS, "reason": ""}
-    assert len(way.looks) == 1
+    assert len(way.checks) == 1
 
 
 def test_a_look_that_fails_is_taken_once_more() -> None:
@@ -183,7 +183,7 @@ def test_a_look_that_fails_is_taken_once_more() -> None:
     assert way.probe()(b'{"action":"look"}', object())["ok"] is True
     lost = LossyPath((0, 99))
     assert lost.probe()(b'{"action":"look"}', object()) == {"ok": False, "ip": None, "reason": "no answer in time"}
-    assert len(lost.looks) == 2
+    assert len(lost.checks) == 2
 
 
 @pytest.mark.parametrize("event", ["", "not json", "[]", "{}", '{"action":"format"}'])
@@ -191,7 +191,7 @@ def test_an_event_for_somebody_else_is_ignored_with_a_reason(event: str) -> None
     """Nothing is looked at, and nothing is raised."""
     way = LossyPath()
     assert list(way.probe()(event, object())) == ["ignored"]
-    assert way.looks == []
+    assert way.checks == []
 
 
 def test_the_settings_of_the_group_are_read(tmp_path: Path) -> None:

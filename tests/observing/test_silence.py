@@ -13,12 +13,12 @@ from hypothesis import strategies as st
 
 from natkeeper.egress_check import Heard, OutcomeKind
 from natkeeper.probe.handler import EgressLostError, ProbeBrokenError, ProbeHandler, Settings
-from natkeeper.probe.loss import LOOKS_IN_SILENCE, LossRule, Lost, PathWatch
+from natkeeper.probe.loss import CHECKS_IN_SILENCE, LossRule, Lost, PathWatch
 from natkeeper.probe.watch import Watching
 from natlab.bench.virtual import Answer, VirtualPath
 
 SILENCE = Settings("prod", ("http://www.internet.test/",), 1.0, 1.2)
-PACE = 1.2 / LOOKS_IN_SILENCE
+PACE = 1.2 / CHECKS_IN_SILENCE
 WELL: Answer = (0.02, OutcomeKind.ANSWERED)
 SILENT: Answer = (0.0, OutcomeKind.SILENT)
 REFUSED: Answer = (0.001, OutcomeKind.REFUSED)
@@ -176,16 +176,16 @@ def test_a_probe_that_cannot_look_for_ten_seconds_is_reported_as_broken() -> Non
 def test_a_single_look_that_cannot_be_made_is_a_broken_probe() -> None:
     """Whoever asked must not take it for a lost egress."""
     with pytest.raises(ProbeBrokenError):
-        probe(VirtualPath(when(BROKEN))).look_once()
+        probe(VirtualPath(when(BROKEN))).check_once()
 
 
 def test_a_single_look_is_lost_after_the_silence() -> None:
     """And answered by the first look that is, late ones included."""
     lost = VirtualPath(when(SILENT))
-    assert probe(lost).look_once()["ok"] is False
+    assert probe(lost).check_once()["ok"] is False
     assert lost.now == pytest.approx(1.2)
     late = VirtualPath(when(WELL, (0, 0.5, SILENT)))
-    assert probe(late).look_once()["ok"] is True
+    assert probe(late).check_once()["ok"] is True
 
 
 @pytest.mark.parametrize("step", [-3600.0, 3600.0, 86_400.0])
@@ -214,10 +214,10 @@ def test_a_loss_is_only_what_nobody_answered(answers: list[Answer], pauses: list
     answered: dict[int, float] = {}
     for event in watching.events():
         if isinstance(event, Heard) and event.kind is OutcomeKind.ANSWERED:
-            answered[event.look] = path.now
+            answered[event.check] = path.now
         if isinstance(event, Lost):
-            assert not [look for look in answered if look >= event.first]
-            assert event.last - event.first + 1 >= LOOKS_IN_SILENCE
+            assert not [check for check in answered if check >= event.first]
+            assert event.last - event.first + 1 >= CHECKS_IN_SILENCE
             assert path.now - path.began[event.first] >= rule.lost_s - 1e-6
             return
     raise AssertionError("a path that is silent for good is reported")

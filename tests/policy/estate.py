@@ -151,7 +151,7 @@ def _settings(cloud: Cloud, ids: Mapping[str, str]) -> Json:
 
 
 def _functions(built: Estate) -> None:
-    def look(event: bytes, _context: object) -> str:
+    def check(event: bytes, _context: object) -> str:
         if json.loads(event).get("action") == "watch":
             raise RuntimeError('{"natkeeper": "egress-lost"}')
         return json.dumps({"ok": True, "ip": SEEN_IP, "reason": ""})
@@ -162,7 +162,7 @@ def _functions(built: Estate) -> None:
 
     cloud = built.cloud
     cloud.sls.projects[LOGS] = Project(stores={"default-logs": LogStore(30, 1)})
-    handlers = {"natkeeper-probe": look, "natkeeper-notify": tell, "natkeeper-failover": tell}
+    handlers = {"natkeeper-probe": check, "natkeeper-notify": tell, "natkeeper-failover": tell}
     cloud.fc.dispatcher.runtime = CallableRuntime(built.time, dict(handlers))
     account = f"acs:ram::{cloud.account_id}:role"
     network = {"vpcId": "vpc-1", "vSwitchIds": ["vsw-1"], "securityGroupId": "sg-1"}

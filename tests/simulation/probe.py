@@ -44,16 +44,16 @@ class Eye:
             if not sees and self.town.second < self._watching_until:
                 self._lost(self.group.probe.interval / 2)
 
-    def _lost(self, until_next_look: float) -> None:
+    def _lost(self, until_next_check: float) -> None:
         """Lose looks from the next one on, until egress is back or they are enough for a report."""
         mine = self._loss
-        since = self.town.now + timedelta(seconds=until_next_look)
+        since = self.town.now + timedelta(seconds=until_next_check)
         probe = self.group.probe
         rule = Settings("", (), probe.interval, probe.silent_s).rule
         if probe.counted is not None:
             timeout, failures = probe.counted
             rule = Settings("", (), probe.interval, None, timeout, failures).rule
-        enough = until_next_look + rule.lost_s
+        enough = until_next_check + rule.lost_s
 
         def over() -> None:
             if mine == self._loss and self.town.second <= self._watching_until + 3:
@@ -63,7 +63,7 @@ class Eye:
                     "group": self.group.name,
                     "since": since.timestamp(),
                     "lasted": rule.lost_s,
-                    "failures": rule.looks,
+                    "failures": rule.checks,
                     "reason": "no answer",
                     "until": (self.town.now + timedelta(seconds=until - self.town.second)).timestamp(),
                 }

@@ -165,7 +165,7 @@ class Region(FakeCloud):
         if isinstance(call, HandOver):
             self.on_hand_over(call.function, call.payload)
             return None
-        if isinstance(call, ReadGatewayCheck) and self._looks[call.invocation].gateway not in self.town.machines:
+        if isinstance(call, ReadGatewayCheck) and self._checks[call.invocation].gateway not in self.town.machines:
             return Failure(FailureKind.GONE, "the instance is gone")
         result = self._carry_out(call)
         if isinstance(call, (PointRoute, CreateRoute, NoteRoute)) and not isinstance(result, Failure):
@@ -186,7 +186,7 @@ class Region(FakeCloud):
         """How long the adapters rest before they try again; None when they do not."""
         return self._pause(call, result, tries)
 
-    def looks_take(self, call: Any, result: Result) -> float:
+    def checks_take(self, call: Any, result: Result) -> float:
         """How much longer than a read a look takes."""
         return self._lasts(call, result) - self.round_trip / 2
 

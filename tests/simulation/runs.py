@@ -184,7 +184,7 @@ class _Arrival:
         function.rules.arrived(self.run, call, result, self.how, heard=not self.how and not self.given_up)
         if self.given_up:
             return
-        back = self.back + function.region.looks_take(call, result)
+        back = self.back + function.region.checks_take(call, result)
         when = town.now
         town.quietly(back, lambda: self.run.heard(self, result, when))
 

@@ -69,7 +69,7 @@ class Truth:
         entry = town.entry(route.table, DEFAULT)
         current = carries if carries is not None else (entry.hop if entry is not None else None)
         seen = current is None or not self.visible(current, group)
-        if not seen and not group.looked_at_by_probe(route):
+        if not seen and not group.checked_by_probe(route):
             return False
         if isinstance(group.address, Follow):
             address = town.addresses[group.address.follow]

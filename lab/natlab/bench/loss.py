@@ -1,6 +1,6 @@
 """Which packet loss makes the probe report a loss that is none? The shipped rule beside that of 0.1, packet by packet.
 
-The probe's own code looks at a modelled path on a clock that only its waits move. Each look tries two targets, as the
+The probe's own code looks at a modelled path on a clock that only its waits move. Each check tries two targets, as the
 shipped ones are: a TCP connection, and a connection with a request. Packets are lost one by one with a probability, in
 both directions, or all together in a burst; what is lost is sent again as Linux does (SYN after 1, 3 and 7 s; data
 after 0.2 s, then twice as long each time).
@@ -101,14 +101,14 @@ class LossRow:
 
 def false_reports(rule: Settings, passes: Passes, hours: float) -> int:
     """Count the reports of a probe that watches for so many hours; after each a new watch begins."""
-    path = VirtualPath(lambda began, timeout_s: look(passes, began, timeout_s))
+    path = VirtualPath(lambda began, timeout_s: check(passes, began, timeout_s))
     return sum(1 for _ in _reports(rule, path, hours * _HOUR_S))
 
 
 def death(rule: Settings, loss: float, phase: float) -> float:
     """Return the seconds until the death of a lossy path is reported, that comes at a part of an interval."""
     random_loss, dies = lossy(loss), 20.0 + phase * rule.interval
-    path = VirtualPath(lambda began, timeout_s: look(lambda at: at < dies and random_loss(at), began, timeout_s))
+    path = VirtualPath(lambda began, timeout_s: check(lambda at: at < dies and random_loss(at), began, timeout_s))
     return next(at for at in _reports(rule, path, _NEVER_S) if at >= dies) - dies
 
 
@@ -119,7 +119,7 @@ def reported(rule: Settings, burst_s: float, times: int) -> float:
         begins = 20.0 + number / times * rule.interval
         ends = begins + burst_s
         path = VirtualPath(
-            lambda began, timeout_s, begins=begins, ends=ends: look(  # type: ignore[misc]
+            lambda began, timeout_s, begins=begins, ends=ends: check(  # type: ignore[misc]
                 lambda at: not begins <= at < ends, began, timeout_s
             )
         )
@@ -133,7 +133,7 @@ def lossy(loss: float) -> Passes:
     return lambda _at: chance.random() >= loss
 
 
-def look(passes: Passes, began: float, timeout_s: float) -> Answer:
+def check(passes: Passes, began: float, timeout_s: float) -> Answer:
     """Look at the two targets at once, a connection and a request over one: whichever answers first."""
     connected = _connected(passes, began, timeout_s)
     other = _connected(passes, began, timeout_s)

@@ -9,15 +9,15 @@ from dataclasses import dataclass, field
 from natkeeper.egress_check import NO_ANSWER, Heard, OutcomeKind
 
 Answer = tuple[float, OutcomeKind]
-"""After how many seconds something is heard of a look, and what."""
+"""After how many seconds something is heard of a check, and what."""
 ADDRESS = "192.0.2.1"
 
 
 @dataclass
 class VirtualPath:
-    """Looks as the probe makes them (see natkeeper.probe.watch.CheckRunner).
+    """Checks as the probe makes them (see natkeeper.probe.watch.CheckRunner).
 
-    `answer` says what becomes of a look that begins at a time and may take so many seconds; Kind.SILENT is never heard.
+    `answer` says what becomes of a check that begins at a time and may take so many seconds; SILENT is never heard.
     `pauses` are times at which the probe's process stops for some seconds: its waits end late by so much.
     """
 
@@ -31,12 +31,12 @@ class VirtualPath:
         """Return the time."""
         return self.now
 
-    def begin(self, look: int, timeout_s: float) -> None:
-        """Begin a look."""
+    def begin(self, check: int, timeout_s: float) -> None:
+        """Begin a check."""
         self.began.append(self.now)
         after, kind = self.answer(self.now, timeout_s)
         if kind is not OutcomeKind.SILENT and after <= timeout_s:
-            heapq.heappush(self._due, (self.now + after, look, kind))
+            heapq.heappush(self._due, (self.now + after, check, kind))
 
     def wait(self, seconds: float) -> Heard | None:
         """Move the clock to what is heard next, or by `seconds`."""
@@ -47,17 +47,17 @@ class VirtualPath:
             self.now += self.pauses.pop(0)[1]
         if not heard:
             return None
-        _, look, kind = heapq.heappop(self._due)
-        return Heard(look, kind, ADDRESS if kind is OutcomeKind.ANSWERED else kind.value)
+        _, check, kind = heapq.heappop(self._due)
+        return Heard(check, kind, ADDRESS if kind is OutcomeKind.ANSWERED else kind.value)
 
-    def reason(self, look: int) -> str:
-        """Say why a look was not answered."""
+    def reason(self, check: int) -> str:
+        """Say why a check was not answered."""
         return NO_ANSWER
 
-    def waiting(self, look: int) -> tuple[str, ...]:
+    def waiting(self, check: int) -> tuple[str, ...]:
         """List targets of which nothing was heard: the path is one target."""
         return ()
 
     def close(self) -> None:
-        """End all looks."""
+        """End all checks."""
         self._due.clear()

@@ -130,7 +130,7 @@ def fail_over(here: BenchWorld, group: Guarded, watch: WarmWatch) -> Failover:
 def settle(here: BenchWorld, longest_s: float = _LONGEST_S) -> None:
     """Wait until machines have changed their state and every invocation is over. Raises NotMeasuredError."""
     cloud, quiet, until = here.cloud, 0, time.monotonic() + longest_s
-    while quiet < 3:  # noqa: PLR2004  looks in a row, so that what one thing leads to is seen as well
+    while quiet < 3:  # noqa: PLR2004  checks in a row, so that what one thing leads to is seen as well
         if time.monotonic() > until:
             raise NotMeasuredError(f"something never ends; {_log(here)}")
         busy = any(not run.ended for run in list(cloud.fc.invocations))

@@ -70,7 +70,7 @@ class LabDataPlane:
         self._lock = threading.RLock()
         self._made = 0
         self.guests: dict[str, Machine] = {}
-        self.looks: dict[str, int] = {}
+        self.checks: dict[str, int] = {}
         """How many connections functions opened from each vSwitch, through the tunnel."""
         self._routers: dict[str, Router] = {}
         self._servers: list[subprocess.Popen[bytes]] = []
@@ -311,7 +311,7 @@ class LabDataPlane:
         vswitch = self._vswitches.get(source_vswitch_id)
         if vswitch is None:
             return Dropped(f"there is no vSwitch {source_vswitch_id}")
-        way = reachability.look(vswitch.host.socket(), destination_ip, port, patience_s)
+        way = reachability.check(vswitch.host.socket(), destination_ip, port, patience_s)
         if isinstance(way, Dropped) and way.reason.endswith("refuses") and self._is_private(destination_ip):
             return Reached("")
         return way
@@ -321,11 +321,11 @@ class LabDataPlane:
         guest = self.guests.get(instance_id)
         if guest is None or not guest.alive:
             return Dropped(f"{instance_id} does not run")
-        return reachability.look(guest.network.socket(), destination_ip, port, _PATIENCE_S)
+        return reachability.check(guest.network.socket(), destination_ip, port, _PATIENCE_S)
 
     def path_from_public(self) -> Way:
         """The way of a connection that starts outside every VPC."""
-        way = reachability.look(self._public_socket(), "203.0.113.10", 80, _PATIENCE_S)
+        way = reachability.check(self._public_socket(), "203.0.113.10", 80, _PATIENCE_S)
         return Dropped("the internet does not answer") if isinstance(way, Dropped) else Reached(PUBLIC_SIDE)
 
     def path_inward(self, public_ip: str, port: int, protocol: str = "tcp") -> tuple[str, int] | Dropped:
@@ -352,7 +352,7 @@ class LabDataPlane:
         vswitch = self._vswitches.get(vswitch_id)
         if vswitch is None:
             return None
-        self.looks[vswitch_id] = self.looks.get(vswitch_id, 0) + 1
+        self.checks[vswitch_id] = self.checks.get(vswitch_id, 0) + 1
         return vswitch.host.socket()
 
     # ── end ─────────────────────────────────────────────────────────────────────────────────────────────────
@@ -377,7 +377,7 @@ class LabDataPlane:
             for kept_things in (self._routers, self._vswitches, self._homes, self._tables, self._addresses):
                 kept_things.clear()
             self._nat_gateways.clear()
-            self.looks.clear()
+            self.checks.clear()
 
     def close(self) -> None:
         """Leave nothing behind; may be called twice, and is at the latest when the process ends."""

@@ -16,7 +16,7 @@ _ETH_P_IP = 0x0800
 _HEADER = 20
 
 
-def look(connection: socket.socket, destination: str, port: int, patience_s: float) -> Way:
+def check(connection: socket.socket, destination: str, port: int, patience_s: float) -> Way:
     """Connect and ask an HTTP server who we are: Reached(what it saw), or Dropped(why)."""
     with connection:
         connection.settimeout(patience_s)

@@ -29,7 +29,7 @@ class LabGround:
                 return Try("", reason)
 
     def watched_from(self, vswitch_id: str) -> int:
-        return self.lab.looks.get(vswitch_id, 0)
+        return self.lab.checks.get(vswitch_id, 0)
 
     def by_hand(self, instance_id: str) -> Hands:
         return self.lab.guests[instance_id]

@@ -164,7 +164,7 @@ def _raised(invocation: Invocation) -> str:
         return invocation.error_type
     try:
         report = json.loads(message)
-        return f"{report['natkeeper']}, {report['failures']} looks in a row: {report['reason']}"
+        return f"{report['natkeeper']}, {report['failures']} checks in a row: {report['reason']}"
     except (ValueError, KeyError, TypeError):
         return message
 

@@ -92,15 +92,15 @@ class Testbed(Protocol):
     def close(self) -> None: ...
 
 
-class _Looked(SimulatedDataPlane):
+class _Counted(SimulatedDataPlane):
     """Counts the looks that come through the tunnel."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.looks: dict[str, int] = {}
+        self.checks: dict[str, int] = {}
 
     def path(self, source_vswitch_id: str, destination_ip: str, port: int = 80) -> Way:
-        self.looks[source_vswitch_id] = self.looks.get(source_vswitch_id, 0) + 1
+        self.checks[source_vswitch_id] = self.checks.get(source_vswitch_id, 0) + 1
         return super().path(source_vswitch_id, destination_ip, port)
 
 
@@ -108,7 +108,7 @@ class SimulatedGround:
     """Ground that is a model: nothing of it needs root, and every packet's way is computed."""
 
     def __init__(self) -> None:
-        self._machines = _Looked()
+        self._machines = _Counted()
         self._internet = TunnelServer(self._machines)
         self.substrate: DataPlane = self._machines
         self.tunnel = self._internet.address
@@ -121,7 +121,7 @@ class SimulatedGround:
                 return Try("", reason)
 
     def watched_from(self, vswitch_id: str) -> int:
-        return self._machines.looks.get(vswitch_id, 0)
+        return self._machines.checks.get(vswitch_id, 0)
 
     def by_hand(self, instance_id: str) -> Hands:
         return self._machines.guests[instance_id]

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 from natkeeper.alibaba.clients import WRITE_S, Attempt
-from natkeeper.alibaba.egress_check_script import look_script
+from natkeeper.alibaba.egress_check_script import check_script
 from natkeeper.alibaba.errors import RefusedError
 from natkeeper.alibaba.fields import optional, there, time_of
 from natkeeper.alibaba.lean_imports import lean
@@ -29,10 +29,10 @@ with lean("alibabacloud_ecs20140526"):
 
 SETUP = "natkeeper-setup"
 LIBRARY = "natkeeper-library"
-LOOK = "natkeeper-look"
+CHECK = "natkeeper-look"
 RELAY = "natkeeper-relay"
 SETUP_TIMEOUT_S = 600
-LOOK_TIMEOUT_S = 60
+CHECK_TIMEOUT_S = 60
 PER_PAGE = 50
 MOST_PAGES = 6
 """Of the list of invocations, in one reading: a gateway that none of them names counts as never set up."""
@@ -47,18 +47,18 @@ def start_setup(attempt: Attempt, call: StartSetup) -> str:
 
     The library goes first; the setup waits for it.
     """
-    _run(attempt, LIBRARY, library_command().encode(), call.gateways, LOOK_TIMEOUT_S, f"{call.token}-library")
+    _run(attempt, LIBRARY, library_command().encode(), call.gateways, CHECK_TIMEOUT_S, f"{call.token}-library")
     return _run(attempt, SETUP, render(call.parameters), call.gateways, SETUP_TIMEOUT_S, call.token)
 
 
-def start_look(attempt: Attempt, call: StartGatewayCheck, token: str) -> str:
+def start_check(attempt: Attempt, call: StartGatewayCheck, token: str) -> str:
     """Look at the targets from the gateway itself (RunCommand); returns the invocation's id."""
-    script = look_script(call.targets, call.timeout_s)
-    return _run(attempt, LOOK, script, (call.gateway,), LOOK_TIMEOUT_S, token)
+    script = check_script(call.targets, call.timeout_s)
+    return _run(attempt, CHECK, script, (call.gateway,), CHECK_TIMEOUT_S, token)
 
 
-def read_look(attempt: Attempt, invocation: str, clock: Clock) -> Egress | None:
-    """Read what a look found (DescribeInvocationResults); None while it is under way.
+def read_check(attempt: Attempt, invocation: str, clock: Clock) -> Egress | None:
+    """Read what a check found (DescribeInvocationResults); None while it is under way.
 
     It counts as seen now: the platform's own time has whole seconds, and could lie before the move it is to prove.
 
@@ -78,13 +78,13 @@ def read_look(attempt: Attempt, invocation: str, clock: Clock) -> Egress | None:
         return EgressLost(clock(), str(found["reason"])[:_LONGEST_REASON])
     except (ValueError, KeyError, TypeError):
         why = ", ".join(filter(None, (status, result.error_code, result.error_info)))
-        raise RefusedError(f"the look on {result.instance_id} told nothing: {why}") from None
+        raise RefusedError(f"the check on {result.instance_id} told nothing: {why}") from None
 
 
 def start_relay(attempt: Attempt, call: StartRelay, token: str) -> str:
     """Arm the relay with the program that the setup left on the gateway (RunCommand); returns the invocation's id."""
     script = f'#!/bin/sh\nexec sh "${{NATKEEPER_ROOT:-}}/etc/natkeeper/table.sh" arm {call.peer} {call.seconds}\n'
-    return _run(attempt, RELAY, script.encode(), (call.gateway,), LOOK_TIMEOUT_S, token)
+    return _run(attempt, RELAY, script.encode(), (call.gateway,), CHECK_TIMEOUT_S, token)
 
 
 def read_relay(attempt: Attempt, invocation: str) -> str | None:

@@ -151,7 +151,7 @@ class AlibabaCloud:
     def _perform(self, call: Call[Any], deadline: datetime) -> Result:
         """Make one call, again where that helps, and answer with its value or a Failure."""
         if isinstance(call, CheckFromFunction):
-            return self._look(call, deadline)
+            return self._check(call, deadline)
         token = str(uuid.UUID(int=self.chance.getrandbits(128), version=4))
         return self._persist(lambda attempt: self._attempt(call, attempt, token), deadline, call)
 
@@ -185,13 +185,13 @@ class AlibabaCloud:
 
         match call:
             case CheckThroughProbe(function=function):
-                return fc.look_through_probe(attempt, function, self.clock)
+                return fc.check_through_probe(attempt, function, self.clock)
             case HandOver(function=function, payload=payload, delay_s=delay_s):
                 return fc.hand_over(attempt, function, payload, delay_s)
             case StartGatewayCheck():
-                return assistant.start_look(attempt, call, token)
+                return assistant.start_check(attempt, call, token)
             case ReadGatewayCheck(invocation=invocation):
-                return assistant.read_look(attempt, invocation, self.clock)
+                return assistant.read_check(attempt, invocation, self.clock)
             case StartRelay():
                 return assistant.start_relay(attempt, call, token)
             case ReadRelay(invocation=invocation):
@@ -209,12 +209,12 @@ class AlibabaCloud:
                 return oos.read_setups(attempt, template, since, frozenset(gateways), self._setups)
         raise TypeError(f"{type(call).__name__} is not a call that this cloud knows")
 
-    def _look(self, call: CheckFromFunction, deadline: datetime) -> Result:
+    def _check(self, call: CheckFromFunction, deadline: datetime) -> Result:
         from natkeeper.domain.egress import NotChecked
-        from natkeeper.egress_check import look
+        from natkeeper.egress_check import check_egress
 
         left = (deadline - self.clock()).total_seconds()
-        found = look(call.targets, max(0.0, min(call.timeout_s, left)), self.clock)
+        found = check_egress(call.targets, max(0.0, min(call.timeout_s, left)), self.clock)
         if isinstance(found, NotChecked):
             return Failure(FailureKind.UNREACHABLE, f"this function could not look at the internet: {found.reason}")
         return found

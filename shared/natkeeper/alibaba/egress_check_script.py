@@ -34,7 +34,7 @@ tell false '' 'no target answered this gateway itself'
 """
 
 
-def look_script(targets: Sequence[str], timeout_s: float) -> bytes:
+def check_script(targets: Sequence[str], timeout_s: float) -> bytes:
     """Write the command: `targets` go in as Base64, in which no character means anything to a shell."""
     data = base64.b64encode("\n".join(targets).encode()).decode()
     return _SCRIPT.replace("@targets@", data).replace("@limit@", str(max(1, math.ceil(timeout_s)))).encode()

@@ -1,4 +1,4 @@
-"""Function Compute 3.0: ask the probe for a look and wait for its answer, or hand something over and do not."""
+"""Function Compute 3.0: ask the probe for a check and wait for its answer, or hand something over and do not."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ with lean("alibabacloud_fc20230330"):
     from alibabacloud_fc20230330 import models
     from alibabacloud_fc20230330.client import Client
 
-LOOK_S = 20.0
-"""A cold start in a VPC, and two looks that time out."""
-_LOOK = b'{"action":"look"}'
+CHECK_S = 20.0
+"""A cold start in a VPC, and two checks that time out."""
+_CHECK = b'{"action":"look"}'
 _ERROR_TYPE = "x-fc-error-type"
 _LONGEST_REASON = 300
 
 
-def look_through_probe(attempt: Attempt, function: str, clock: Clock) -> Egress:
-    """Invoke the probe synchronously for one look.
+def check_through_probe(attempt: Attempt, function: str, clock: Clock) -> Egress:
+    """Invoke the probe synchronously for one check.
 
     Raises RefusedError when the probe itself failed: then nothing is known about egress.
     """
-    headers, body = _invoke(attempt, function, _LOOK, "Sync", LOOK_S, {})
+    headers, body = _invoke(attempt, function, _CHECK, "Sync", CHECK_S, {})
     error = headers.get(_ERROR_TYPE)
     if error:
         raise RefusedError(f"{function} failed ({error}): {_message(body)}")

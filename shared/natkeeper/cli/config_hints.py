@@ -22,7 +22,7 @@ def advice(config: Config) -> list[str]:
     for group in config.groups:
         if len(group.gateways) == 1 and group.fallback is None:
             found.append(f"{group.name}: one gateway and no fallback, so there is nowhere to go when it fails")
-        blind = list(dict.fromkeys(route.table for route in group.routes if not group.looked_at_by_probe(route)))
+        blind = list(dict.fromkeys(route.table for route in group.routes if not group.checked_by_probe(route)))
         if not group.probes:
             found.append(
                 f"{group.name}: no probe.function, so a gateway that hangs or lost its firewall rules is noticed when "

@@ -1,7 +1,7 @@
 """After a round of moves in which every way failed alike, the next round waits: an hour, and then twice as long.
 
 Then it is the witness that is broken, or the internet behind it, and moving helps nobody. The wait ends at once when a
-look succeeds, when ECS shows that the current next hop is dead, and once for a gateway that started since or that was
+check succeeds, when ECS shows that the current next hop is dead, and once for a gateway that started since or that was
 proven since while the current one was not.
 """
 

@@ -186,7 +186,7 @@ class Group(Strict, frozen=True, kw_only=True):
         """Return the probe whose packets take `route`, or None where no probe sees it."""
         return next((function for function, table in self.probes.items() if table == route.table), None)
 
-    def looked_at_by_probe(self, route: Route) -> bool:
+    def checked_by_probe(self, route: Route) -> bool:
         """Return True if the packets of a probe take `route`."""
         return self.probe_of(route) is not None
 

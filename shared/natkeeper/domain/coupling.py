@@ -86,7 +86,7 @@ def _parts(to: NextHop, world: World, policy: Group) -> bool:
 
 
 def _has_address(hop: NextHop, world: World, policy: Group) -> bool:
-    """Return True if a look through `hop` proves something: it has the public address that it is to have, or one."""
+    """Return True if a check through `hop` proves something: it has the public address that it is to have, or one."""
     if not isinstance(policy.address, Follow) or hop.kind is not HopKind.INSTANCE or not isinstance(world.eip, Eip):
         return not isinstance(policy.address, Follow) or hop.kind is not HopKind.INSTANCE
     there = world.eip.status is EipStatus.IN_USE and world.eip.holder == hop.id
@@ -94,7 +94,7 @@ def _has_address(hop: NextHop, world: World, policy: Group) -> bool:
 
 
 def _without_eip(step: Verify, address: EipStep, *, moving: bool) -> Step:
-    """A look while the EIP is on its way, or not where it belongs, would prove nothing: wait for it, or say so."""
+    """A check while the EIP is on its way, or not where it belongs, would prove nothing: wait for it, or say so."""
     if isinstance(address, EipHold) or (isinstance(address, EipSettled) and not moving):
         why = address.reason or "the EIP stays with another route"
         return Hold(step.route, f"{step.hop} cannot be seen to work: {why}")

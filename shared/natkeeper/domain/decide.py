@@ -95,7 +95,7 @@ def _whole(here: RouteContext, entry: RouteEntry) -> Step:
     stranded = here.world.eip_refused(hop)
     if stranded is not None:
         return _leave_dead(here, entry, hop, Unhealthy(stranded))
-    if _needs_look(here, hop):
+    if _needs_check(here, hop):
         return Verify(here.route, hop, f"seeing whether the internet is reached through {hop}")
     health = here.world.health(hop, here.policy)
     if isinstance(health, Unknown):
@@ -198,7 +198,7 @@ def _switch(here: RouteContext, entry: RouteEntry | None) -> Step:
 # ---- seeing that it works --------------------------------------------------------------------------------
 
 
-def _needs_look(here: RouteContext, hop: NextHop) -> bool:
+def _needs_check(here: RouteContext, hop: NextHop) -> bool:
     """Say whether egress through `hop` is still to be seen: after a fresh move, or against a mark."""
     if here.world.egress(hop) is not None:
         return False
@@ -208,13 +208,13 @@ def _needs_look(here: RouteContext, hop: NextHop) -> bool:
         return False
     if hidden:
         return True  # ECS shows no EIP of a second interface, so a missing address is only a reason to look
-    if here.world.lost(hop) is not None and here.policy.looked_at_by_probe(here.route):
+    if here.world.lost(hop) is not None and here.policy.checked_by_probe(here.route):
         return True  # the proof behind the gateway failed: what the probe sees through this very table weighs more
     fresh = here.memory.since is not None and here.now - here.memory.since < VERIFY_FOR
     if fresh or here.moved:
         return True
     if here.world.lost(hop) is not None:
-        return False  # a look on the gateway itself is weaker than its failed proof
+        return False  # a check on the gateway itself is weaker than its failed proof
     return here.world.open_mark(hop) is not None or hop.id in here.world.so_far.to_check
 
 

@@ -58,7 +58,7 @@ class EgressSeen:
 
 @dataclass(frozen=True, slots=True)
 class EgressLost:
-    """No target answered; `at` is when the look ended."""
+    """No target answered; `at` is when the check ended."""
 
     at: datetime
     reason: str
@@ -67,7 +67,7 @@ class EgressLost:
 
 @dataclass(frozen=True, slots=True)
 class NotChecked:
-    """No look could be made, for want of the looking process's own resources; says nothing about the internet."""
+    """No check could be made, for want of the looking process's own resources; says nothing about the internet."""
 
     at: datetime
     reason: str

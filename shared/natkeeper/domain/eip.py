@@ -29,7 +29,7 @@ from natkeeper.domain.decision import (
 )
 from natkeeper.domain.health import Draining, Healthy, Unhealthy
 from natkeeper.domain.ids import InstanceId
-from natkeeper.domain.marks import without_looks
+from natkeeper.domain.marks import without_checks
 from natkeeper.domain.observed import Eip, EipStatus, EntryStatus, HopKind, NextHop, Unseen
 from natkeeper.domain.refusals import Deed
 from natkeeper.domain.signals import Pause
@@ -151,7 +151,7 @@ def _there(world: World, policy: Group, step: Step, now: datetime) -> NextHop | 
         return None
     if world.paused_until(now) is not None and not _just_moved(world, step, now):
         return None
-    seen = world if isinstance(step, Hold) else without_looks(world, hop)
+    seen = world if isinstance(step, Hold) else without_checks(world, hop)
     return hop if isinstance(seen.health(hop, policy), (Healthy, Draining)) else None
 
 
@@ -161,7 +161,7 @@ def _leads_nowhere(world: World, policy: Group, step: Step) -> bool:
     hop = view.carries if isinstance(view, RouteView) else None
     if hop is None or not belongs(hop, policy):
         return False
-    return isinstance(without_looks(world, hop).health(hop, policy), Unhealthy)
+    return isinstance(without_checks(world, hop).health(hop, policy), Unhealthy)
 
 
 def _just_moved(world: World, step: Step, now: datetime) -> bool:

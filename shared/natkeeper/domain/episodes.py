@@ -24,7 +24,7 @@ class EpisodeKind(str, Enum):
     UNPROVEN = "unproven"
     """Nobody has shown that the gateway which carries a route forwards."""
     BROWN_OUT = "brown-out"
-    """The internet is reached, and too many looks are lost."""
+    """The internet is reached, and too many checks are lost."""
     FULL = "full"
     """A gateway runs out of connections or ports."""
     PROBE_BROKEN = "probe broken"

@@ -27,7 +27,7 @@ class Evidence:
     """What was seen of the way through `hop`. `table` is None where no packet took a guarded route table.
 
     `found` is unproven where only the gateway itself was seen to reach the internet, or nothing was; then `kind` and
-    `at` are those of the look that there was, or None.
+    `at` are those of the check that there was, or None.
     """
 
     hop: NextHop
@@ -53,9 +53,9 @@ class Evidence:
 
 
 def stronger(found: Egress | Unseen, reported: EgressLost | None) -> Egress | Unseen:
-    """Return the stronger of a look and the probe's report that made somebody look.
+    """Return the stronger of a check and the probe's report that made somebody look.
 
-    The report stands unless a look from a private host's place says otherwise: neither a look that could not be had
+    The report stands unless a check from a private host's place says otherwise: neither a check that could not be had
     nor one on the gateway itself outweighs it.
     """
     if reported is None or (not isinstance(found, Unseen) and found.kind is EvidenceKind.PRIVATE_HOST):
@@ -73,19 +73,19 @@ def of_group(world: World, policy: Group) -> tuple[Evidence, ...]:
 
 def of_hop(world: World, policy: Group, hop: NextHop) -> Evidence:
     """Return the strongest evidence about the way through `hop`; unproven where nothing shows that it forwards."""
-    look, proof = world.egress(hop), _proof(world, hop)
+    check, proof = world.egress(hop), _proof(world, hop)
     lost = world.lost(hop)
     if lost is not None:
         table = _table(world, policy, hop) if lost.kind is EvidenceKind.PRIVATE_HOST else None
         return Evidence(hop, "lost", lost.kind, table, lost.at, None, lost.reason)
-    if isinstance(look, EgressSeen) and look.proves:
-        return Evidence(hop, "seen", look.kind, _table(world, policy, hop), look.at, look.public_ip)
+    if isinstance(check, EgressSeen) and check.proves:
+        return Evidence(hop, "seen", check.kind, _table(world, policy, hop), check.at, check.public_ip)
     if isinstance(proof, EgressSeen):
         return Evidence(hop, "seen", proof.kind, None, proof.at, proof.public_ip)
-    if isinstance(look, EgressSeen):
-        reason = "only the gateway itself was seen to reach the internet" + f": {look.because}" * bool(look.because)
-        return Evidence(hop, "unproven", look.kind, None, look.at, look.public_ip, reason)
-    return Evidence(hop, "unproven", reason=look.reason if isinstance(look, Unseen) else "")
+    if isinstance(check, EgressSeen):
+        reason = "only the gateway itself was seen to reach the internet" + f": {check.because}" * bool(check.because)
+        return Evidence(hop, "unproven", check.kind, None, check.at, check.public_ip, reason)
+    return Evidence(hop, "unproven", reason=check.reason if isinstance(check, Unseen) else "")
 
 
 def verified(world: World, policy: Group) -> bool | None:
@@ -94,8 +94,8 @@ def verified(world: World, policy: Group) -> bool | None:
     True if private hosts were seen to reach the internet through each next hop that was looked through, False if one
     was lost, None where nothing shows it: a gateway that reaches the internet itself proves nothing.
     """
-    looked = [hop for hop in carrying(world, policy) if world.egress(hop) is not None or world.lost(hop) is not None]
-    found = {_since_the_move(world, policy, hop) for hop in looked}
+    checked = [hop for hop in carrying(world, policy) if world.egress(hop) is not None or world.lost(hop) is not None]
+    found = {_since_the_move(world, policy, hop) for hop in checked}
     if "lost" in found:
         return False
     return True if found == {"seen"} else None
@@ -103,8 +103,10 @@ def verified(world: World, policy: Group) -> bool | None:
 
 def _since_the_move(world: World, policy: Group, hop: NextHop) -> Found:
     """Say what was found of `hop`; where this run moved a route to it, a proof from before that proves nothing."""
-    look, found = world.egress(hop), of_hop(world, policy, hop).found
-    fresh = found != "seen" or hop not in world.so_far.moved.values() or (isinstance(look, EgressSeen) and look.proves)
+    check, found = world.egress(hop), of_hop(world, policy, hop).found
+    fresh = (
+        found != "seen" or hop not in world.so_far.moved.values() or (isinstance(check, EgressSeen) and check.proves)
+    )
     return found if fresh else "unproven"
 
 
@@ -122,7 +124,7 @@ def probed(world: World, policy: Group, hop: NextHop) -> bool:
 def _table(world: World, policy: Group, hop: NextHop) -> str | None:
     """Name the first table through which a probe looks at `hop`."""
     for route, view in world.routes.items():
-        if isinstance(view, RouteView) and view.carries == hop and policy.looked_at_by_probe(route):
+        if isinstance(view, RouteView) and view.carries == hop and policy.checked_by_probe(route):
             return route.table
     return None
 

@@ -59,10 +59,10 @@ _AHEAD = ("Inquiring", "Scheduled")
 
 @dataclass(frozen=True, slots=True)
 class Sight:
-    """All that is known of one gateway: what ECS says, what looks found, what is remembered.
+    """All that is known of one gateway: what ECS says, what checks found, what is remembered.
 
     `instance` is None when ECS does not know it. `egress` is what was seen of its way to the internet in this run
-    (`Unseen` when a look could not be had). `mark` is when it was last seen to be bad in a way ECS does not show:
+    (`Unseen` when a check could not be had). `mark` is when it was last seen to be bad in a way ECS does not show:
     *open* until something newer shows that it works, and *fresh* for a while (`mark_is_fresh`).
     `mark_kind` is the kind of that sight. `ready_at` is when the setup run of its latest good report began, `repaired`
     whether that run put something right; `unready` is what its latest report says is wrong, and `unready_at` when.
@@ -135,8 +135,8 @@ def assess(sight: Sight, *, needs_own_address: bool, now: datetime | None = None
     """Judge a gateway as of `now`; without it, nothing that a renewal may still avert counts.
 
     A condition that could not be read does not make the power state unknown: power state is the authority, and a
-    condition only ever adds warnings. Nor does an address that ECS does not show: the EIP of a second interface is bound to that
-    interface, and DescribeInstances lists none of it.
+    condition only ever adds warnings. Nor does a missing address count where there is a second interface: its EIP is
+    bound to that interface, and DescribeInstances does not list it.
     """
     instance = sight.instance
     if isinstance(instance, Unseen):

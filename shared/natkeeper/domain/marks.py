@@ -70,7 +70,7 @@ def without_mark(world: World, hop: NextHop) -> World:
     return replace(world, gateways=MappingProxyType(gateways))
 
 
-def without_looks(world: World, hop: NextHop) -> World:
+def without_checks(world: World, hop: NextHop) -> World:
     """Imagine that nobody ever looked through `hop`: what is left is what the platform says of it."""
     world = without_mark(world, hop)
     if hop.kind is HopKind.NAT_GATEWAY:

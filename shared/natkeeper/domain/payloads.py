@@ -246,10 +246,10 @@ def _watch_or_failure(record: dict[str, Any]) -> Parsed:
     answer = as_object(response)
     condition = as_text(context.get("condition"))
     if not condition or condition == "Success":
-        group, looks, lost = answer.get("group"), answer.get("looks"), answer.get("lost")
-        if isinstance(group, str) and isinstance(looks, int) and isinstance(lost, int):
+        group, checks, lost = answer.get("group"), answer.get("looks"), answer.get("lost")
+        if isinstance(group, str) and isinstance(checks, int) and isinstance(lost, int):
             ip = as_text(answer.get("ip")) or None
-            return ProbeHeard(GroupName(group), looks, lost, ip, _function_of(record))
+            return ProbeHeard(GroupName(group), checks, lost, ip, _function_of(record))
         return Ignored("a function ended well, and it was no watch of a probe")
     function = _function_of(record)
     if function is None:

@@ -19,10 +19,10 @@ _SILENCE_S, _TIMEOUT_S, _FAILURES = 1.2, 0.8, 3
 class Probe(Strict, frozen=True, kw_only=True):
     """How egress is watched from inside the VPC.
 
-    A look begins every `interval`; where one is late, the next begins beside it, and once nothing that was asked within
-    `silence` (1.2 s by default) was answered by any of `targets`, that is reported. Where `timeout` or `failures` is
-    set, the rule of 0.1 holds instead: `failures` (3) looks in a row, one after the other, that found nothing within
-    `timeout` (0.8 s). `table` is the route table of the probe's own vSwitch (the first route's by default).
+    A check begins every `interval`; where one is late, the next begins beside it, and once nothing that was asked
+    within `silence` (1.2 s by default) was answered by any of `targets`, that is reported. Where `timeout` or
+    `failures` is set, the rule of 0.1 holds instead: `failures` (3) checks in a row, one after the other, that found
+    nothing within `timeout` (0.8 s). `table` is the route table of the probe's vSwitch (the first route's by default).
     """
 
     function: str | None = None
@@ -32,7 +32,7 @@ class Probe(Strict, frozen=True, kw_only=True):
     timeout: Seconds | None = None
     failures: int | None = None
     loss: int = 10
-    """The loss in per cent of looks, over five minutes, that is a brown-out: told, and moves nothing."""
+    """The loss in per cent of checks, over five minutes, that is a brown-out: told, and moves nothing."""
     table: TableId | None = None
 
     @property
@@ -48,8 +48,8 @@ class Probe(Strict, frozen=True, kw_only=True):
         return Seconds(_SILENCE_S) if self.silence is None else self.silence
 
     @property
-    def look_s(self) -> Seconds:
-        """How long a single look from elsewhere than the probe may take."""
+    def check_s(self) -> Seconds:
+        """How long a single check from elsewhere than the probe may take."""
         return Seconds(_TIMEOUT_S) if self.timeout is None else self.timeout
 
     def __post_init__(self) -> None:
@@ -64,7 +64,7 @@ class Probe(Strict, frozen=True, kw_only=True):
                 raise bad("targets", target, "URLs such as http://host/path, or host:port")
         for name, count, least, most, allowed in (
             ("failures", self.failures, 2, 20, "2 to 20: a single lost packet must move nothing"),
-            ("loss", self.loss, 1, 90, "1 to 90, in per cent of looks: more is an outage"),
+            ("loss", self.loss, 1, 90, "1 to 90, in per cent of checks: more is an outage"),
         ):
             if count is not None and not least <= count <= most:
                 raise bad(name, count, allowed)

@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 FRESH = timedelta(minutes=2)
 """How old a report may be; the function may have been busy or throttled meanwhile."""
 PROMPT = timedelta(seconds=1.5)
-"""How long after its last look a report is as good as a look; an older one makes us look again: things were mended."""
+"""How long after its last check a report is as good as one; an older one calls for a new check: things were mended."""
 AFTER_MOVE = timedelta(seconds=30)
-"""How long after a move the probe may still be telling of the way there: then a look decides, not the report."""
+"""How long after a move the probe may still be telling of the way there: then a check decides, not the report."""
 
 
 def watched(policy: Group, function: str | None = None) -> Route:
@@ -50,13 +50,13 @@ def judge_report(world: World, policy: Group, report: ProbeReport, now: datetime
         return f"the probe lost the internet while the route entry is {entry.status.value}"
     if isinstance(policy.address, Follow) and not _at(world, hop):
         return "the probe lost the internet because the EIP is not on the gateway that has the route"
-    return hop, EgressLost(now, f"the probe's {report.failures} looks in a row failed: {report.reason}".rstrip(": "))
+    return hop, EgressLost(now, f"the probe's {report.failures} checks in a row failed: {report.reason}".rstrip(": "))
 
 
 def worth_a_check(world: World, policy: Group, report: ProbeReport) -> NextHop | None:
     """Return the next hop that the packets of the probe that reported take now, if it is ours and at rest.
 
-    A report that is too old to be believed, by a clock that may be apart, is still a reason to look: nothing else sees
+    A report that is too old to act on, by a clock that may be apart, is still a reason for a check: nothing else sees
     a gateway that hangs.
     """
     view = world.routes[watched(policy, report.function)]

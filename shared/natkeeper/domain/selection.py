@@ -10,7 +10,7 @@ from natkeeper.domain.egress import EgressLost, EgressSeen
 from natkeeper.domain.evidence import carrying
 from natkeeper.domain.health import Draining, Healthy, Unhealthy, did_not_work
 from natkeeper.domain.ids import InstanceId
-from natkeeper.domain.marks import without_looks, without_mark
+from natkeeper.domain.marks import without_checks, without_mark
 from natkeeper.domain.observed import Instance, NextHop, PowerState
 from natkeeper.domain.world import hops_of
 
@@ -172,7 +172,7 @@ def certainly_dead(here: RouteContext, leaving: NextHop | None) -> bool:
     """Return True if what we leave is missing, or dead by what ECS says and not only by what was seen of its egress."""
     if leaving is None:
         return True
-    return isinstance(without_looks(here.world, leaving).health(leaving, here.policy), Unhealthy)
+    return isinstance(without_checks(here.world, leaving).health(leaving, here.policy), Unhealthy)
 
 
 def _last_hopes(here: RouteContext, leaving: NextHop | None) -> Iterator[NextHop]:

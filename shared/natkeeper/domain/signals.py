@@ -55,7 +55,7 @@ class AddressTouched:
 
 @dataclass(frozen=True, slots=True)
 class ProbeReport:
-    """The probe lost the internet at `since` and every look after that failed too.
+    """The probe lost the internet at `since` and every check after that failed too.
 
     `lasted`: for how long, when it reported; `until`: when the watch that ended with this report would have ended by
     itself. Both where the probe says so. `function`: which probe it was, where the record says so.
@@ -89,10 +89,10 @@ class FunctionFailed:
 
 @dataclass(frozen=True, slots=True)
 class ProbeHeard:
-    """A watch of the probe ended well: how many looks it took, how many of them were lost, and the address seen."""
+    """A watch of the probe ended well: how many checks it took, how many of them were lost, and the address seen."""
 
     group: GroupName
-    looks: int
+    checks: int
     lost: int
     public_ip: str | None = None
     function: str | None = None

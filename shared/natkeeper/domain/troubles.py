@@ -43,12 +43,12 @@ def troubles_of(
     *,
     reports: bool,
     was_dark: bool = False,
-    probes_look: bool = True,
+    probes_work: bool = True,
 ) -> Judged:
     """Say what is wrong.
 
     `reports`: this run read the setup reports, or there are none to read. `was_dark`: private hosts had no internet
-    when somebody last looked, so only evidence ends that. `probes_look`: no probe of the group is known to be broken.
+    when somebody last looked, so only evidence ends that. `probes_work`: no probe of the group is known to be broken.
     """
     world = with_marks(world, now)
     dark, light = _dark(world, policy, decision, now, was_dark=was_dark)
@@ -65,7 +65,7 @@ def troubles_of(
     if reports and blind is None:
         for kind, trouble in (
             (EpisodeKind.DEGRADED, None if dark is not None else _degraded(world, policy)),
-            (EpisodeKind.UNPROVEN, None if dark is not None else _unproven(world, policy, probes_look=probes_look)),
+            (EpisodeKind.UNPROVEN, None if dark is not None else _unproven(world, policy, probes_work=probes_work)),
             (EpisodeKind.FULL, _full(world, policy)),
         ):
             if trouble is not None:
@@ -223,7 +223,7 @@ def _started(world: World, policy: Group) -> Trouble | None:
     return Trouble(EpisodeKind.STARTED, tables, f"{cause}, and it runs since", todo=todo)
 
 
-def _unproven(world: World, policy: Group, *, probes_look: bool) -> Trouble | None:
+def _unproven(world: World, policy: Group, *, probes_work: bool) -> Trouble | None:
     """Find gateways that carry a route, through which no probe looks and of which no setup proved anything.
 
     Where a setup should have said so and did not, the gateway may hang: people hear of that at once.
@@ -234,7 +234,7 @@ def _unproven(world: World, policy: Group, *, probes_look: bool) -> Trouble | No
         hop
         for hop in carrying(world, policy)
         if hop.kind is HopKind.INSTANCE
-        and not (probes_look and probed(world, policy, hop))
+        and not (probes_work and probed(world, policy, hop))
         and of_hop(world, policy, hop).found == "unproven"
     ]
     if not bare:

@@ -107,7 +107,7 @@ class SoFar:
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """One group, observed. `internet` is a look that crosses no gateway, where one was taken.
+    """One group, observed. `internet` is a check that crosses no gateway, where one was taken.
 
     `fallback_mark` is when the fallback was last seen to be bad: see marks.py. `former` are
     gateways that the configuration no longer has, and that a route was led to: they are among `gateways` too.

@@ -76,7 +76,7 @@ def _afterwards(
     clock: Clock,
     deadline: datetime,
 ) -> Run[None]:
-    """Do what can wait until the routes are safe: the probe goes on, gateways that failed a look are repaired."""
+    """Do what can wait until the routes are safe: the probe goes on, gateways that failed a check are repaired."""
     policy = assignment.group
     if clock() >= deadline or (account.written is None and clock() - account.began >= TOO_LATE):
         return
@@ -86,7 +86,7 @@ def _afterwards(
     if account.written is None and not assignment.by_person and clock() - account.began >= LONG_WORK:
         return
     lost = frozenset(gateway for gateway in policy.gateways if isinstance(seen.egress.get(gateway), EgressLost))
-    # If the internet itself is down, a lost look says nothing about the gateway, and a setup would repair nothing.
+    # If the internet itself is down, a lost check says nothing about the gateway, and a setup would repair nothing.
     if isinstance(seen.internet, EgressLost):
         lost = frozenset()
     if assignment.report is None or account.written is not None:  # a report alone is a reason to look, and nothing else
@@ -139,7 +139,7 @@ def _episodes(
         clock(),
         reports=reports,
         was_dark=account.was_dark,
-        probes_look=not assignment.look,
+        probes_work=not assignment.check,
     )
     known = deepcopy(ledger) if assignment.read_only else ledger
     sweep = assignment.sweep and not assignment.read_only

@@ -95,7 +95,7 @@ def writes_of(decision: Decision, world: World, policy: Group) -> tuple[Write, .
 
 
 def apply(writes: tuple[Write, ...], so_far: SoFar, attempts: Attempts) -> Run[Applied]:
-    """Make every write at once. Failures are data: the next look at the world decides what they mean.
+    """Make every write at once. Failures are data: the next read of the world shows what they mean.
 
     Where the platform refuses the words of a move, the move is made again at once without them.
     """

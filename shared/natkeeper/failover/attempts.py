@@ -97,7 +97,7 @@ class Attempts:
         if failure.names is FailureSubject.HOP:
             return replace(held, lasting=True) if self.tried[target] >= FEWER else None
         if failure.names is FailureSubject.ENTRY and failure.kind is FailureKind.GONE:
-            return replace(held, hop=None) if self.tried[target] >= FEWER else None  # the next look shows it
+            return replace(held, hop=None) if self.tried[target] >= FEWER else None  # the next check shows it
         return replace(held, hop=None)
 
     def _unknown(self, target: WriteTarget, failure: Failure, held: Refusal) -> Refusal:

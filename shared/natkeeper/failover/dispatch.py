@@ -53,7 +53,7 @@ class Assignment:
 
     `about`: the signal in words. `ominous`: gateways that the signal says are about to fail, looked at again for
     `patience`. `deleted`: gateways that are gone, as an event says.
-    `look`: look through what carries the routes, whatever is known. `sweep`: look after the setup of gateways as well;
+    `check`: look through what carries the routes, whatever is known. `sweep`: look after the setup of gateways as well;
     `turn`: what is due may be started in this run; `leads`: a new version of the setup is tried on this group first.
     `setup_now`: gateways to set up without waiting for their time; `by_person`: a person asked, so no pause stops it.
     `read_only`: decide and tell, write nothing. `show`: the receipt shows all that was seen, however quiet it is.
@@ -67,7 +67,7 @@ class Assignment:
     ominous: frozenset[str] = frozenset()
     patience: timedelta = timedelta(0)
     deleted: frozenset[str] = frozenset()
-    look: bool = False
+    check: bool = False
     sweep: bool = False
     turn: bool = True
     leads: bool = True
@@ -81,7 +81,7 @@ class Assignment:
 
 @dataclass(frozen=True, slots=True)
 class RunPlan:
-    """What to look at, and what was not worth a look: reasons for payloads ignored, refusals for people.
+    """What to look at, and what was not worth a check: reasons for payloads ignored, refusals for people.
 
     `broken`: what is known of probes that do not look; `heard`: watches that ended well.
     """
@@ -209,7 +209,7 @@ def _of_probe(signal: OfProbe, config: Config, draft: _Draft) -> None:
     known = signal.function if signal.function in group.probes else next(iter(group.probes), None)
     match replace(signal, function=known):
         case ProbeReport() as report:
-            about = f"the probe lost the internet ({report.failures} looks in a row)"
+            about = f"the probe lost the internet ({report.failures} checks in a row)"
             draft.add(Assignment(group, about, report=report, patience=EARLY_WARNING))
         case ProbeBroken() as broken:
             draft.broken.append(broken)
@@ -222,7 +222,7 @@ def _failed(signal: FunctionFailed, config: Config, draft: _Draft) -> None:
     for group in config.groups:
         if signal.function in group.probes:
             draft.broken.append(ProbeBroken(group.name, signal.reason, signal.function))
-            draft.add(look_another_way(group))
+            draft.add(check_another_way(group))
             return
     draft.ignored.append(f"the function {signal.function:.60} failed, and it is no group's probe")
 
@@ -236,9 +236,9 @@ def _go_on(names: Iterable[str], link: int, config: Config, draft: _Draft) -> No
             draft.add(Assignment(group, f"what an earlier run has left ({link} in a row)", links=link))
 
 
-def look_another_way(group: Group) -> Assignment:
+def check_another_way(group: Group) -> Assignment:
     """Return the assignment of a group whose probe is broken: check egress as well as possible without it."""
-    return Assignment(group, "the probe is broken, so its gateway is looked at another way", look=True)
+    return Assignment(group, "the probe is broken, so its gateway is looked at another way", check=True)
 
 
 def _sweep(groups: tuple[Group, ...], about: str, now: datetime, draft: _Draft) -> None:
@@ -298,7 +298,7 @@ def _merge(one: Assignment, other: Assignment) -> Assignment:
         ominous=one.ominous | other.ominous,
         patience=max(one.patience, other.patience),
         deleted=one.deleted | other.deleted,
-        look=one.look or other.look,
+        check=one.check or other.check,
         sweep=one.sweep or other.sweep,
         turn=one.turn and other.turn,
         leads=one.leads or other.leads,

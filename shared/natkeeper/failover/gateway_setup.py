@@ -68,11 +68,11 @@ def upkeep(
     """Start setups that are due.
 
     `runs` is None when past runs were not read: then only those are due that somebody `asked` for, and those of
-    gateways that `failed` a look in this run (their repair; not where setup is off). The same holds when it is not this
-    group's `turn`: hundreds of groups do not start what is due in one minute. `proven` are the scripts that some group
-    has proven; None where this group is the one that tries a new script (rollout.py).
+    gateways that `failed` a check in this run (their repair; not where setup is off). The same holds when it is
+    not this group's `turn`: hundreds of groups do not start what is due in one minute. `proven` are the scripts that
+    some group has proven; None where this group is the one that tries a new script (rollout.py).
     """
-    # A person's request counts even where setup is off; a failed look does not, since the owner wants no repair there.
+    # A person's request counts even where setup is off; a failed check does not, since the owner wants no repair there.
     off = policy.setup.mode == "off"
     now_please = asked if off else asked | failed
     if off and not asked:

@@ -54,7 +54,7 @@ SETUPS_BACK = timedelta(hours=2)
 class Question:
     """What to read besides routes and instances.
 
-    `thorough` adds what does not change within a run: conditions, the fallback. `internet` adds a look that crosses no
+    `thorough` adds what does not change within a run: conditions, the fallback. `internet` adds a check that crosses no
     gateway.
     """
 
@@ -64,14 +64,14 @@ class Question:
 
 @dataclass(slots=True)
 class Seen:
-    """What this run knows already and need not read again, and what its looks found (by next hop id).
+    """What this run knows already and need not read again, and what its checks found (by next hop id).
 
     `trouble`: every read that failed, by what was asked; a trouble that repeats is kept once. `unanswered`: moves of
     which it is not known whether they were carried out. `refused`: what need not be written again. `reported`: losses
-    that the probe reported a while ago, to be held against what a look finds. `written`: what the world showed of a
-    thing when a write to it was accepted, and when that was. `looked`: the entry that the latest look went through, as
-    it was then, by next hop. `attempts`: the tries of writes. `one_by_one`: the VPC takes one route task at a time, as
-    an answer said. `polls`: how often the run has waited since something happened. `patient_until`: how long the
+    that the probe reported a while ago, to be held against what a check finds. `written`: what the world showed of a
+    thing when a write to it was accepted, and when that was. `checked`: the entry that the latest check went through,
+    as it was then, by next hop. `attempts`: the tries of writes. `one_by_one`: the VPC takes one route task at a time,
+    as an answer said. `polls`: how often the run has waited since something happened. `patient_until`: how long the
     writes that were accepted usually take. `sighted`: when every table was first seen. `gone`:
     instances that do not exist, as more than one answer said. `former`: gateways that the configuration no longer has.
     `relays`: those that were tried.
@@ -95,7 +95,7 @@ class Seen:
     sighted: datetime | None = None
     gone: set[InstanceId] = field(default_factory=set)
     former: set[InstanceId] = field(default_factory=set)
-    looked: dict[str, RouteEntry] = field(default_factory=dict)
+    checked: dict[str, RouteEntry] = field(default_factory=dict)
     written: dict[str, tuple[RouteEntry | Eip | Unseen | None, datetime]] = field(default_factory=dict)
 
     @property
@@ -115,7 +115,7 @@ def observe(policy: Group, question: Question, seen: Seen, so_far: SoFar, clock:
         if policy.fallback is not None:
             calls["fallback"] = ReadNatGateway(policy.fallback)
     if question.internet:
-        calls["internet"] = CheckFromFunction(policy.probe.targets, policy.probe.look_s)
+        calls["internet"] = CheckFromFunction(policy.probe.targets, policy.probe.check_s)
     batch: Batch = tuple(calls.values())
     answers = yield batch
     found = dict(zip(calls, answers, strict=True))
@@ -198,7 +198,7 @@ def _learn(seen: Seen, found: Mapping[str, Any]) -> None:
     if "setups" in found:
         setups = found["setups"]
         seen.setups = None if isinstance(setups, Failure) else setups
-    _forget_looks(seen, [found[asked] for asked in found if asked.startswith("routes ")])
+    _forget_checks(seen, [found[asked] for asked in found if asked.startswith("routes ")])
     for asked, answer in found.items():
         if isinstance(answer, Failure):
             seen.trouble[f"{asked} {answer.brief}"] = f"{asked} cannot be read: {answer}"
@@ -206,18 +206,18 @@ def _learn(seen: Seen, found: Mapping[str, Any]) -> None:
         seen.internet = found["internet"]
 
 
-def _forget_looks(seen: Seen, tables: Sequence[Sequence[RouteEntry] | Failure]) -> None:
-    """Forget a look if somebody deleted or changed the entry while it was taken: it need not be the hop's."""
+def _forget_checks(seen: Seen, tables: Sequence[Sequence[RouteEntry] | Failure]) -> None:
+    """Forget a check if somebody deleted or changed the entry while it was taken: it need not be the hop's."""
     if any(isinstance(entries, Failure) for entries in tables):
         return
     there = {entry.id: entry for entries in tables if not isinstance(entries, Failure) for entry in entries}
-    for hop, before in list(seen.looked.items()):
+    for hop, before in list(seen.checked.items()):
         entry = there.get(before.id)
         if entry is None or entry.next_hop != before.next_hop:
-            del seen.looked[hop]
+            del seen.checked[hop]
             seen.egress.pop(hop, None)
         elif entry.status is EntryStatus.AVAILABLE:
-            del seen.looked[hop]  # what happens to the entry from now on does not touch the look
+            del seen.checked[hop]  # what happens to the entry from now on does not touch the check
 
 
 def _world(policy: Group, found: Mapping[str, Any], seen: Seen, so_far: SoFar, now: datetime) -> World:

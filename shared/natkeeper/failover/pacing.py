@@ -1,4 +1,4 @@
-"""How long a run goes on, how long it waits between two looks at the world, and what it writes next.
+"""How long a run goes on, how long it waits between two reads of the world, and what it writes next.
 
 A run waits for its own writes for as long as they usually take. Everything else is a later run's: while one VPC is
 stuck, others wait for the one running instance.
@@ -39,10 +39,10 @@ EIP_TAKES = timedelta(seconds=20)
 """How long a run waits for a write of its own; route tasks take some seconds, an EIP 7 to 8 s and more at times."""
 EIP_LEFT, LATELY = timedelta(seconds=12), timedelta(seconds=60)
 """How long a run waits for an EIP that another run has set in motion, and for how long after that one's move."""
-LOOK_BEFORE = timedelta(seconds=7.5)
-"""Until when a run without an accepted write begins a look, which may take `CheckThroughProbe.patience_s`."""
-LOOK_UNTIL = timedelta(seconds=8.5)
-"""Until when a look by Cloud Assistant is asked for its end: then come the tables, which may take 3 s to read, and
+CHECK_BEFORE = timedelta(seconds=7.5)
+"""Until when a run without an accepted write begins a check, which may take `CheckThroughProbe.patience_s`."""
+CHECK_UNTIL = timedelta(seconds=8.5)
+"""Until when a check by Cloud Assistant is asked for its end: then come the tables, which may take 3 s to read, and
 people, whom it may take 2 s to tell."""
 LONG_WORK = timedelta(seconds=9)
 """Until when such a run starts what may wait for the next sweep: a setup, of which starting takes up to 4 s."""

@@ -31,10 +31,10 @@ WINDOW, WATCHES = timedelta(minutes=5, seconds=30), 5
 
 @dataclass(frozen=True, slots=True)
 class Watch:
-    """One finished watch: when it ended, how many looks it took, and how many of them were lost."""
+    """One finished watch: when it ended, how many checks it took, and how many of them were lost."""
 
     ended: datetime
-    looks: int
+    checks: int
     lost: int
 
 
@@ -139,7 +139,7 @@ class Probes:
         if not isinstance(said, ProbeHeard):
             self.watches[function] = ()
             return
-        self.watches[function] = (*self._lately(function, now), Watch(now, said.looks, said.lost))
+        self.watches[function] = (*self._lately(function, now), Watch(now, said.checks, said.lost))
         loss = _loss(self.watches[function])
         if loss is None or len(self.watches[function]) < WATCHES:
             return
@@ -173,8 +173,8 @@ def _receipt(run: str, now: datetime, group: Group, outcome: Any, sentence: str,
 
 
 def _loss(watches: tuple[Watch, ...]) -> tuple[int, int] | None:
-    """Return how many looks were taken and how many of them were lost, or None where no watch has ended."""
-    return (sum(each.looks for each in watches), sum(each.lost for each in watches)) if watches else None
+    """Return how many checks were taken and how many of them were lost, or None where no watch has ended."""
+    return (sum(each.checks for each in watches), sum(each.lost for each in watches)) if watches else None
 
 
 def _broken(group: Group, function: str, reason: str) -> Trouble:
@@ -186,10 +186,10 @@ def _broken(group: Group, function: str, reason: str) -> Trouble:
 
 
 def _brown_out(group: Group, function: str, loss: tuple[int, int], ip: str | None) -> Trouble:
-    looks, lost = loss
+    checks, lost = loss
     table, seen = group.probes[function], f", seen as {ip}" if ip else ""
-    cause = f"{round(100 * lost / looks)} % of what {function} asked through {table} in the last five minutes was not "
-    cause += f"answered ({lost} of {looks}{seen})"
+    cause = f"{round(100 * lost / checks)} % of what {function} asked through {table} in the last five minutes was not "
+    cause += f"answered ({lost} of {checks}{seen})"
     left = "natkeeper does not move for it: nothing shows that a standby loses less"
     todo = "see whether the gateway's bandwidth or processor is used up, or the targets are slow; "
     todo += f"to try a standby: natkeeper switch {group.name}"

@@ -65,7 +65,7 @@ def figures_of(
 def checking_bad_reports(world: World, policy: Group) -> World:
     """Have each gateway checked first that carries a route and whose setup says that it is not ready.
 
-    Where neither a probe nor a proof says more, a look on the gateway shows at least whether it reaches the internet.
+    Where neither a probe nor a proof says more, a check on the gateway shows at least whether it reaches the internet.
     """
     bad = {
         hop.id
@@ -83,7 +83,7 @@ def checking_bad_reports(world: World, policy: Group) -> World:
 def to_prove(world: World, policy: Group, runs: tuple[SetupRun, ...] | None) -> frozenset[InstanceId]:
     """Name the gateways that carry a route, were looked for in this run, and were not seen to forward.
 
-    A look on the gateway itself says nothing of forwarding, so a setup has to show it, unless one that began after the
+    A check on the gateway itself says nothing of forwarding, so a setup has to show it, unless one that began after the
     move is under way or has said what it can.
     """
     return frozenset(

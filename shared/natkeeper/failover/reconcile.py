@@ -27,9 +27,9 @@ from natkeeper.failover.handing_on import MOST_TAKE, hand_on
 from natkeeper.failover.observe import Question, Seen, observe, observe_setups
 from natkeeper.failover.pacing import (
     BLIND_FOR,
+    CHECK_BEFORE,
+    CHECK_UNTIL,
     EIP_TAKES,
-    LOOK_BEFORE,
-    LOOK_UNTIL,
     ROUTE_TAKES,
     STALE,
     TOO_LATE,
@@ -44,7 +44,7 @@ from natkeeper.failover.proof import checking_bad_reports
 from natkeeper.failover.reports import apply_report
 from natkeeper.failover.summary import GroupSummary
 from natkeeper.failover.telling import Ledger, still_dark
-from natkeeper.failover.verify import PATIENCE, look
+from natkeeper.failover.verify import PATIENCE, check_egress
 from natkeeper.ports import (
     AssociateEip,
     Batch,
@@ -111,7 +111,7 @@ def guard(
         SoFar(wish=assignment.wish, watched_since=ledger.since),
         assignment.report,
     )
-    question, looked = Question(internet=assignment.report is not None), False
+    question, checked = Question(internet=assignment.report is not None), False
     while True:
         asked = clock()
         world = yield from observe(policy, question, seen, so_far, clock)
@@ -120,7 +120,7 @@ def guard(
         # or the same move would be made, and reported, twice.
         world = replace(world, so_far=_recognise(world, seen, account, clock()))
         world = replace(world, so_far=replace(world.so_far, woken=ledger.woken))
-        world, account.was_dark = still_dark(world, policy, ledger, known=account.was_dark, look=assignment.look)
+        world, account.was_dark = still_dark(world, policy, ledger, known=account.was_dark, check=assignment.check)
         # A probe report puts a mark on the hop that it looked through, so it joins the world before the decision.
         if report is not None:
             world, report = apply_report(world, policy, report, seen, account, clock())
@@ -155,7 +155,7 @@ def guard(
             account.handed_on = yield from hand_on(assignment, world, account, ledger.rest, clock())
         # End in good time rather than at the deadline: verification, episodes and the receipt still need seconds.
         tried = clock() - account.began
-        more = (looked and tried < TOO_LATE) or first_try(writes, account, seen, clock())
+        more = (checked and tried < TOO_LATE) or first_try(writes, account, seen, clock())
         if account.handed_on or (took_long(decision, world, account, seen, clock()) and not more):
             break
         # All writes wait for the platform to finish an earlier one. Read only what that one changes.
@@ -163,7 +163,7 @@ def guard(
             yield from poll(seen)
             so_far, question = world.so_far, BARE
             continue
-        so_far, looked = yield from _act(decision, writes, world, policy, seen, account, clock, deadline)
+        so_far, checked = yield from _act(decision, writes, world, policy, seen, account, clock, deadline)
         question = Question(thorough=seen.partly, internet=_ask_internet(seen))
     yield from finish(assignment, world, decision, seen, account, ledger, clock, deadline)
     return account.close(assignment, run, world, decision, clock())
@@ -172,8 +172,8 @@ def guard(
 def together(runs: Mapping[str, Run[Receipt]]) -> Run[dict[str, Receipt]]:
     """Merge runs: each round makes the calls of every run that still goes on in one batch.
 
-    A round lasts as long as its slowest call, so looks and long work wait until no run has anything quick to ask: one
-    group's look must not stand between another group's reads and its write.
+    A round lasts as long as its slowest call, so checks and long work wait until no run has anything quick to ask: one
+    group's check must not stand between another group's reads and its write.
     """
     done: dict[str, Receipt] = {}
     pending: dict[str, Batch] = {name: next(run) for name, run in runs.items()}
@@ -233,7 +233,7 @@ def _act(
     clock: Clock,
     deadline: datetime,
 ) -> Run[tuple[SoFar, bool]]:
-    """Write what is decided; where there is nothing to write, look or wait. Return True with it after a look.
+    """Write what is decided; where there is nothing to write, check or wait. Return True with it after a check.
 
     Where only planned moves are left to write, their relays come first, and the world is read again before the moves.
     """
@@ -252,15 +252,15 @@ def _act(
         yield from ask(Wait(applied.pause_s))
     elif applied.pause_s or (not writes and _waits(decision)):
         yield from poll(seen)
-    looked = False
+    checked = False
     if applied.pause_s:
-        return applied.so_far, looked  # a write is to be tried again: a look could take all the time there is for it
-    # One look for each next hop is enough: several routes may lead through it.
+        return applied.so_far, checked  # a write is to be tried again: a check could take all the time there is for it
+    # One check for each next hop is enough: several routes may lead through it.
     for step in decision.steps:
         if isinstance(step, Verify) and step.hop.id not in seen.egress:
-            looked = True
-            yield from _look(step, world, policy, seen, account, clock, deadline)
-    return applied.so_far, looked
+            checked = True
+            yield from _check(step, world, policy, seen, account, clock, deadline)
+    return applied.so_far, checked
 
 
 def _account_for(
@@ -281,7 +281,7 @@ def _account_for(
             left = None if isinstance(write.step, Create) else write.step.came_from
             for hop in filter(None, (write.step.to, left)):
                 if not isinstance(seen.egress.get(hop.id), EgressLost):
-                    seen.egress.pop(hop.id, None)  # a look from before the route left it: look again
+                    seen.egress.pop(hop.id, None)  # a check from before the route left it: look again
     seen.unanswered.update({step.route: step for step in applied.unanswered})
     for call in applied.accepted:
         seen.written[subject(call)] = shown(world, call), now
@@ -289,34 +289,34 @@ def _account_for(
         seen.patient_until = max(seen.patient_until or now, now + usual)
 
 
-def _look(
+def _check(
     step: Verify, world: World, policy: Group, seen: Seen, account: GroupSummary, clock: Clock, deadline: datetime
 ) -> Run[None]:
     """See whether the internet is reached through the next hop of `step`, if there is time for it."""
     reported = step.hop.id in world.so_far.to_check and not moved_lately(world, clock())
     patience = timedelta(0) if reported else PATIENCE
     if account.written is None:
-        deadline, left = min(deadline, account.began + LOOK_UNTIL), account.began + LOOK_BEFORE - clock()
+        deadline, left = min(deadline, account.began + CHECK_UNTIL), account.began + CHECK_BEFORE - clock()
         if left < timedelta(0):
-            seen.egress[step.hop.id] = Unseen("there was no time left for a look")
+            seen.egress[step.hop.id] = Unseen("there was no time left for a check")
             return
         patience = min(patience, left)  # nor is there time for another one later
     way = _way(world, policy, step)
-    found = yield from look(policy, way, step.hop, _others(world, policy, step.hop), clock, deadline, patience)
+    found = yield from check_egress(policy, way, step.hop, _others(world, policy, step.hop), clock, deadline, patience)
     found = stronger(found, seen.reported.pop(step.hop.id, None))
     seen.egress[step.hop.id] = found
     view = world.routes[way]
     if isinstance(view, RouteView) and view.whole is not None:
-        seen.looked[step.hop.id] = view.whole
+        seen.checked[step.hop.id] = view.whole
     if isinstance(found, Unseen):
         account.problems.append(f"not verified: {found.reason}")
 
 
 def _way(world: World, policy: Group, step: Verify) -> Route:
-    """Name the route to look along: one that a probe takes to the same hop, for it sees more than the hop does."""
-    if policy.looked_at_by_probe(step.route):
+    """Name the route to check: one that a probe takes to the same hop, for it sees more than the hop does."""
+    if policy.checked_by_probe(step.route):
         return step.route
-    views = ((route, view) for route, view in world.routes.items() if policy.looked_at_by_probe(route))
+    views = ((route, view) for route, view in world.routes.items() if policy.checked_by_probe(route))
     same = (route for route, view in views if isinstance(view, RouteView) and view.carries == step.hop)
     return next(same, step.route)
 
@@ -338,7 +338,7 @@ def _others_first(assignment: Assignment, decision: Decision, wanted: list[Write
     """Say whether a run that writes nothing now only waits for the platform: other VPCs need not wait with it.
 
     A write that takes no longer than most is waited for, unless they are known to take longer, and so is an EIP on its
-    way: nobody behind the route has the internet meanwhile. A look that is due is no waiting, unless writes come first.
+    way: nobody behind the route has the internet meanwhile. A check that is due is no waiting, unless writes are first.
     """
     if isinstance(decision.eip, EipAwait):
         return False
@@ -348,8 +348,8 @@ def _others_first(assignment: Assignment, decision: Decision, wanted: list[Write
 
 
 def _ask_internet(seen: Seen) -> bool:
-    """Say whether it is time to ask if the internet itself is there: a look was lost, and nobody has asked yet."""
-    return seen.internet is None and any(isinstance(look, EgressLost) for look in seen.egress.values())
+    """Say whether it is time to ask if the internet itself is there: a check was lost, and nobody has asked yet."""
+    return seen.internet is None and any(isinstance(check, EgressLost) for check in seen.egress.values())
 
 
 def _worth_watching(

@@ -41,10 +41,10 @@ def apply_report(
         suspected = worth_a_check(world, policy, report)
         return (world if suspected is None else _check_first(world, suspected)), None
     hop, lost = belief
-    looked = report.lasted or timedelta(seconds=policy.probe.look_s * report.failures)
+    checked = report.lasted or timedelta(seconds=policy.probe.check_s * report.failures)
     if (
         _moved_wordlessly(world, policy, watched(policy, report.function), hop)
-        or not -PROMPT <= now - report.since <= looked + PROMPT
+        or not -PROMPT <= now - report.since <= checked + PROMPT
     ):
         seen.reported[hop.id] = lost
         return _check_first(world, hop), None

@@ -186,7 +186,7 @@ def attend(payload: bytes | str, config: Config, run: str, clock: Clock, deadlin
     assignments = [
         replace(
             assignment,
-            look=assignment.look or assignment.group.name in unseen,
+            check=assignment.check or assignment.group.name in unseen,
             alone=alone,
             show=assignment.group.name in swept and told.measure(assignment.group.name, config, clock()),
         )

@@ -116,7 +116,7 @@ class GroupSummary:
         if unproven:  # what was seen before the move is no proof
             verified = None
         if unproven and not self.handed_on:
-            self.problems.append(f"not verified: the run ended before a look through {', '.join(unproven)}")
+            self.problems.append(f"not verified: the run ended before a check through {', '.join(unproven)}")
         self.problems += _without_the_eip(world, assignment.group)
         self.problems += _expiring(world, now)
         at = {"observed": self.observed, "written": self.written, "total": now}
@@ -181,7 +181,7 @@ class GroupSummary:
         shown: list[Evidence],
     ) -> str:
         if assignment.read_only:
-            decision = replace(decision, steps=tuple(_not_looking(step) for step in decision.steps))
+            decision = replace(decision, steps=tuple(_not_checking(step) for step in decision.steps))
         now = decision.sentence()
         if assignment.read_only and decision.changes:
             steps = [step for step in (*decision.steps, decision.eip) if isinstance(step, _CHANGES)]
@@ -207,7 +207,7 @@ def _left(world: World, policy: Group) -> str:
     return left_words(standbys(world, policy), cold_standbys(world, policy))
 
 
-def _not_looking(step: Step) -> Step:
+def _not_checking(step: Step) -> Step:
     """A read-only run looks at nothing, so it must not say that it does: the next sweep looks after a fresh move."""
     if not isinstance(step, Verify):
         return step

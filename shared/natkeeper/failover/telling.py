@@ -104,13 +104,13 @@ class Ledger:
         return known is not None and known.ended is None
 
 
-def still_dark(world: World, policy: Group, ledger: Ledger, *, known: bool, look: bool) -> tuple[World, bool]:
+def still_dark(world: World, policy: Group, ledger: Ledger, *, known: bool, check: bool) -> tuple[World, bool]:
     """Say whether private hosts had no internet when somebody last looked; only evidence ends that, so look again.
 
-    `look`: look in any case.
+    `check`: look in any case.
     """
     was_dark = known or ledger.dark or EpisodeKind.DARK.letter in _remembered(world)
-    if not (was_dark or look):
+    if not (was_dark or check):
         return world, False
     to_check = frozenset(hop.id for hop in carrying(world, policy))
     return replace(world, so_far=replace(world.so_far, to_check=to_check)), was_dark

@@ -1,6 +1,6 @@
 """Seeing that egress works through a next hop (rule 7): by the probe, or by Cloud Assistant on the gateway.
 
-A route entry that reads back Available says nothing of when the data plane follows, so a look that fails right after
+A route entry that reads back Available says nothing of when the data plane follows, so a check that fails right after
 a move is taken again for some seconds before it counts.
 """
 
@@ -21,13 +21,13 @@ if TYPE_CHECKING:
     from natkeeper.domain.config import Group, Route
 
 PATIENCE = timedelta(seconds=5)
-"""How long looks may fail after a move before the next hop counts as bad."""
+"""How long checks may fail after a move before the next hop counts as bad."""
 AGAIN_S = 0.5
 ASSISTANT_WITHIN = timedelta(seconds=15)
-"""How long a look by Cloud Assistant may take; the agent polls, so it is slower than the probe."""
+"""How long a check by Cloud Assistant may take; the agent polls, so it is slower than the probe."""
 
 
-def look(
+def check_egress(
     policy: Group,
     route: Route,
     hop: NextHop,
@@ -36,9 +36,9 @@ def look(
     deadline: datetime,
     patience: timedelta = PATIENCE,
 ) -> Run[Egress | Unseen]:
-    """Look through `hop` until the internet is seen, or patience or the deadline ends.
+    """Check egress through `hop` until the internet is seen, or patience or the deadline ends.
 
-    `others` are public addresses of other gateways: a look that the internet saw from one of them went by a way that
+    `others` are public addresses of other gateways: a check that the internet saw from one of them went by a way that
     the route has left, and proves nothing about `hop`.
     """
     no_probe, probe = "", policy.probe_of(route)
@@ -73,15 +73,15 @@ def _through_probe(function: str, others: frozenset[str], clock: Clock, until: d
 
 
 def _on_gateway(policy: Group, gateway: InstanceId, clock: Clock, deadline: datetime) -> Run[Egress | Unseen]:
-    started = yield from ask(StartGatewayCheck(gateway, policy.probe.targets, policy.probe.look_s))
+    started = yield from ask(StartGatewayCheck(gateway, policy.probe.targets, policy.probe.check_s))
     if isinstance(started, Failure):
         return Unseen(f"Cloud Assistant could not look on {gateway}: {started}")
     until = min(clock() + ASSISTANT_WITHIN, deadline)
     while clock() < until:
         answer = yield from ask(ReadGatewayCheck(started))
         if isinstance(answer, Failure):
-            return Unseen(f"the look on {gateway} could not be read: {answer}")
+            return Unseen(f"the check on {gateway} could not be read: {answer}")
         if isinstance(answer, (EgressSeen, EgressLost)):
             return replace(answer, kind=EvidenceKind.GATEWAY_ITSELF)
         yield from ask(Wait(AGAIN_S))
-    return Unseen(f"the look on {gateway} took too long")
+    return Unseen(f"the check on {gateway} took too long")

@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Any
 
 from natkeeper import bundle_root
 from natkeeper.egress_check import ADDRESS_GRACE_S, Heard, OutcomeKind, tells_address
-from natkeeper.egress_check import EgressChecks as AllLooks
+from natkeeper.egress_check import EgressChecks as AllChecks
 from natkeeper.probe.loss import USUAL, LossRule, Lost, PathWatch
 from natkeeper.probe.watch import Broken, CheckRunner, Watching
 
@@ -44,13 +44,13 @@ LEAST_REST_S = 3.0
 class EgressLostError(Exception):
     """The guarded route leads nowhere. Its message is one JSON object, which the failover function reads:
 
-    `{"natkeeper": "egress-lost", "group", "since": seconds since the epoch, "lasted": seconds, "failures": looks,
+    `{"natkeeper": "egress-lost", "group", "since": seconds since the epoch, "lasted": seconds, "failures": checks,
     "reason", "until": when the watch would have ended}`.
     """
 
 
 class ProbeBrokenError(Exception):
-    """The probe cannot look, for want of its own resources. Its message is one JSON object:
+    """The probe cannot check, for want of its own resources. Its message is one JSON object:
 
     `{"natkeeper": "probe-broken", "group", "reason"}`.
     """
@@ -62,7 +62,7 @@ class ProbeMisconfiguredError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """How to look: times in seconds; either `silence`, or `timeout` and `failures`."""
+    """How to check: times in seconds; either `silence`, or `timeout` and `failures`."""
 
     group: str
     targets: tuple[str, ...]
@@ -79,8 +79,8 @@ class Settings:
         return LossRule.in_a_row(self.failures, self.timeout, self.interval)
 
     @property
-    def rule_of_one_look(self) -> LossRule:
-        """When a single look is lost: where looks are counted, after two, for one lost packet says little."""
+    def rule_of_one_check(self) -> LossRule:
+        """When a single check is lost: where checks are counted, after two, for one lost packet says little."""
         return self.rule if self.silence is not None else LossRule.in_a_row(2, self.timeout, self.interval)
 
 
@@ -125,7 +125,7 @@ class ProbeHandler:
     """
 
     settings: Settings
-    looks: Callable[[tuple[str, ...]], CheckRunner] = AllLooks
+    checks: Callable[[tuple[str, ...]], CheckRunner] = AllChecks
     ticks: Callable[[], float] = time.monotonic
     wall: Callable[[], float] = time.time
     times: deque[float] = field(default_factory=lambda: deque(maxlen=USUAL))
@@ -139,29 +139,29 @@ class ProbeHandler:
         if not isinstance(asked, dict):
             return {"ignored": "the event is not a JSON object"}
         if asked.get("action") == "look":
-            return self.look_once()
+            return self.check_once()
         if asked.get("action") == "watch" or "triggerName" in asked or "triggerTime" in asked:
             at_most = _allowed(context) - LEAST_REST_S
             return self.watch(max(0.0, min(WATCH_S, at_most, self._left(asked))), at_most)
         return {"ignored": 'neither a timer event nor {"action": "look"}'}
 
-    def look_once(self) -> dict[str, Any]:
-        """Look until something answers, or until that much is lost."""
-        with self._watching(self.settings.rule_of_one_look) as watching:
+    def check_once(self) -> dict[str, Any]:
+        """Check until something answers, or until that much is lost."""
+        with self._watching(self.settings.rule_of_one_check) as watching:
             for event in watching.events():
                 match event:
                     case Heard(kind=OutcomeKind.ANSWERED, told=told):
-                        if told or not tells_address(watching.looks.waiting(event.look)):
+                        if told or not tells_address(watching.checks.waiting(event.check)):
                             return {"ok": True, "ip": told or None, "reason": ""}
                         watching.until = watching.at_most = min(watching.until, self.ticks() + ADDRESS_GRACE_S)
                     case Lost(last=last):
-                        return {"ok": False, "ip": None, "reason": watching.looks.reason(last)}
+                        return {"ok": False, "ip": None, "reason": watching.checks.reason(last)}
                     case Broken(reason=reason) | Heard(kind=OutcomeKind.BROKEN, told=reason):
                         raise self._broken(reason)
             return {"ok": True, "ip": None, "reason": ""}
 
     def watch(self, seconds: float, at_most: float) -> dict[str, Any]:
-        """Look every `interval` for `seconds`; raise EgressLostError once the internet is lost.
+        """Check every `interval` for `seconds`; raise EgressLostError once the internet is lost.
 
         A loss that may have begun is looked at to its end, unless that takes more than `at_most` seconds: the next
         watch would have to begin with it anew.
@@ -177,22 +177,22 @@ class ProbeHandler:
                     case Lost(since=since, last=last):
                         lasted, until = watching.ago(since), self.wall() + started + seconds - self.ticks()
                         report = {"natkeeper": "egress-lost", "group": group, "since": self.wall() - lasted,
-                                  "lasted": round(lasted, 3), "failures": event.looks,
-                                  "reason": watching.looks.reason(last), "until": until}  # fmt: skip
+                                  "lasted": round(lasted, 3), "failures": event.checks,
+                                  "reason": watching.checks.reason(last), "until": until}  # fmt: skip
                         raise EgressLostError(json.dumps(report, ensure_ascii=False))
                     case Broken(reason=reason):
                         raise self._broken(reason)
-                    case Heard(kind=OutcomeKind.BROKEN, told=reason) if watch.broken_looks == 1:
+                    case Heard(kind=OutcomeKind.BROKEN, told=reason) if watch.broken_checks == 1:
                         _log(f"the probe of {group} cannot look: {reason}")
             return {"group": group, "looks": watch.asked, "lost": watch.lost + len(watch.unanswered), "ip": ip}
 
     @contextmanager
     def _watching(self, rule: LossRule) -> Iterator[Watching]:
-        watching = Watching(PathWatch(rule, self.times), self.looks(self.settings.targets), self.ticks)
+        watching = Watching(PathWatch(rule, self.times), self.checks(self.settings.targets), self.ticks)
         try:
             yield watching
         finally:
-            watching.looks.close()
+            watching.checks.close()
 
     def _left(self, asked: dict[str, Any]) -> float:
         """Return how long a watch that ended with its report would have gone on: what goes on for it ends with it."""

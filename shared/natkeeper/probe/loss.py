@@ -1,13 +1,13 @@
-"""When is the internet lost? A rule over looks: which were asked when, and what became of each.
+"""When is the internet lost? A rule over checks: which were asked when, and what became of each.
 
 Pure: it knows no clock, no thread and no socket. Times are seconds of one clock, whichever the caller keeps.
 
-A look that is late is not waited for: the next begins beside it. The internet is lost once nothing that was asked
-within the last `silence` was answered, for looks enough. Steady traffic does not grow for it: while looks are answered
-in time there is one each interval, and where answers usually take long, late is later and silence is longer.
+A check that is late is not waited for: the next begins beside it. The internet is lost once nothing that was asked
+within the last `silence` was answered, for enough checks. Steady traffic does not grow for it: while checks are
+answered in time there is one each interval, and where answers usually take long, late is later and silence is longer.
 
 A refusal is neither an answer nor silence, because the gateway itself can send it, and so can a target: a loss with
-refusals in it has to last for `refused_s`. A look that could not be made, for want of the probe's
+refusals in it has to last for `refused_s`. A check that could not be made, for want of the probe's
 own resources, counts as nothing at all.
 """
 
@@ -20,26 +20,26 @@ from statistics import median
 
 from natkeeper.egress_check import OutcomeKind
 
-LOOKS_IN_SILENCE = 5
+CHECKS_IN_SILENCE = 5
 """Begun within one silence, evenly; all of them unanswered make a loss."""
 REFUSED_S = 1.6
-"""As long as three looks that are refused took in 0.1: a gateway that reloads its rules refuses for a moment."""
+"""As long as three checks that are refused took in 0.1: a gateway that reloads its rules refuses for a moment."""
 BROKEN_S = 10.0
-"""For how long no look may be made, or answered, before the probe itself counts as broken."""
+"""For how long no check may be made, or answered, before the probe itself counts as broken."""
 USUAL = 9
 """Answers whose median time is the usual one; an odd number, so that it is one of them."""
 _LATE = 2.0
-"""How many times the usual time makes a look late."""
+"""How many times the usual time makes a check late."""
 FUZZ_S = 1e-6
 """Sums of fractions differ in their last digits."""
 
 
 @dataclass(frozen=True, slots=True)
 class LossRule:
-    """How to look, and when to call it a loss; seconds.
+    """How to check, and when to call it a loss; seconds.
 
-    `answer_s`: how long a look may take. `late_s`: after which the next one begins beside it. `refused_pace_s`: from
-    the beginning of a refused look to that of the next. `looks`: unanswered ones that make a loss, if the first began
+    `answer_s`: how long a check may take. `late_s`: after which the next one begins beside it. `refused_pace_s`: from
+    the beginning of a refused check to that of the next. `checks`: unanswered ones that make a loss, if the first began
     `lost_s` ago; where one of them was refused, if first and last began `refused_s` apart. `adapts`: whether slow
     answers make `late_s` and `lost_s` longer.
     """
@@ -48,7 +48,7 @@ class LossRule:
     answer_s: float
     late_s: float
     refused_pace_s: float
-    looks: int
+    checks: int
     lost_s: float
     refused_s: float
     adapts: bool = False
@@ -56,36 +56,36 @@ class LossRule:
     @classmethod
     def silence(cls, silence_s: float, interval_s: float) -> LossRule:
         """Lost is what was silent for `silence_s`."""
-        late = min(silence_s / LOOKS_IN_SILENCE, interval_s)
+        late = min(silence_s / CHECKS_IN_SILENCE, interval_s)
         refused = max(REFUSED_S, silence_s)
-        return cls(interval_s, silence_s, late, late, LOOKS_IN_SILENCE, silence_s, refused, adapts=True)
+        return cls(interval_s, silence_s, late, late, CHECKS_IN_SILENCE, silence_s, refused, adapts=True)
 
     @classmethod
     def in_a_row(cls, failures: int, timeout_s: float, interval_s: float) -> LossRule:
-        """Lost is what did not answer `failures` looks in a row, one after the other: the rule of 0.1."""
+        """Lost is what did not answer `failures` checks in a row, one after the other: the rule of 0.1."""
         pace = min(timeout_s, interval_s)
         return cls(interval_s, timeout_s, timeout_s, pace, failures, failures * timeout_s, (failures - 1) * pace)
 
 
 @dataclass(slots=True)
 class Asked:
-    """One look that was not answered yet; `kind` is SILENT as long as nothing was heard of it."""
+    """One check that was not answered yet; `kind` is SILENT as long as nothing was heard of it."""
 
-    look: int
+    check: int
     began: float
     kind: OutcomeKind = OutcomeKind.SILENT
 
 
 @dataclass(frozen=True, slots=True)
 class Lost:
-    """Nothing answers: the number of the first look and of the last, and when the first began."""
+    """Nothing answers: the number of the first check and of the last, and when the first began."""
 
     since: float
     first: int
     last: int
 
     @property
-    def looks(self) -> int:
+    def checks(self) -> int:
         """How many were not answered."""
         return self.last - self.first + 1
 
@@ -94,7 +94,7 @@ class Lost:
 class PathWatch:
     """What was asked and heard of one path.
 
-    `unanswered`: the looks begun since the last one that was answered. `times`: how long the latest answers took.
+    `unanswered`: the checks begun since the last one that was answered. `times`: how long the latest answers took.
     `broken_looks`: how many could not be made since then, the first of them begun at `broken_since`.
     """
 
@@ -103,13 +103,13 @@ class PathWatch:
     asked: int = 0
     lost: int = 0
     unanswered: list[Asked] = field(default_factory=list)
-    broken_looks: int = 0
+    broken_checks: int = 0
     broken_since: float = math.inf
     _last: Asked | None = None
 
     @property
     def late_s(self) -> float:
-        """After how long a look is late."""
+        """After how long a check is late."""
         if not self.rule.adapts or len(self.times) < USUAL:
             return self.rule.late_s
         return max(self.rule.late_s, _LATE * median(self.times))
@@ -121,44 +121,44 @@ class PathWatch:
 
     @property
     def answer_s(self) -> float:
-        """How long the next look may take."""
+        """How long the next check may take."""
         return self.rule.answer_s * self.late_s / self.rule.late_s
 
     @property
     def due(self) -> float:
-        """When the next look begins."""
+        """When the next check begins."""
         if self._last is None:
             return -math.inf
         pause = {OutcomeKind.SILENT: self.late_s, OutcomeKind.REFUSED: self.rule.refused_pace_s}
         return self._last.began + pause.get(self._last.kind, self.rule.interval_s)
 
     def ask(self, now: float) -> int:
-        """Note that a look begins; return its number."""
+        """Note that a check begins; return its number."""
         self._last = Asked(self.asked, now)
         self.asked += 1
         self.unanswered.append(self._last)
-        return self._last.look
+        return self._last.check
 
-    def hear(self, look: int, kind: OutcomeKind, now: float) -> None:
-        """Note what became of a look; of one that began before an answered one it says nothing new."""
-        found = next((each for each in self.unanswered if each.look == look), None)
+    def hear(self, check: int, kind: OutcomeKind, now: float) -> None:
+        """Note what became of a check; of one that began before an answered one it says nothing new."""
+        found = next((each for each in self.unanswered if each.check == check), None)
         if found is None:
             return
         already, found.kind = found.kind, kind
         if kind is OutcomeKind.ANSWERED:
             self.times.append(now - found.began)
-            self.lost += sum(each.look < look for each in self.unanswered)
-            self.unanswered = [each for each in self.unanswered if each.look > look]
-            self.broken_looks, self.broken_since = 0, math.inf
+            self.lost += sum(each.check < check for each in self.unanswered)
+            self.unanswered = [each for each in self.unanswered if each.check > check]
+            self.broken_checks, self.broken_since = 0, math.inf
         elif kind is OutcomeKind.BROKEN and already is not kind:
-            self.broken_looks += 1
+            self.broken_checks += 1
             self.broken_since = min(self.broken_since, found.began)
 
     def verdict(self, now: float) -> Lost | None:
         """Say whether the internet is lost by now."""
         made = [each for each in self.unanswered if each.kind is not OutcomeKind.BROKEN]
         over = [each for each in made if each.kind is OutcomeKind.REFUSED or now - each.began >= self.late_s - FUZZ_S]
-        if len(over) < self.rule.looks:
+        if len(over) < self.rule.checks:
             return None
         if any(each.kind is OutcomeKind.REFUSED for each in over):
             lasts, enough = over[-1].began - over[0].began, self.rule.refused_s
@@ -166,10 +166,10 @@ class PathWatch:
             lasts, enough = now - over[0].began, self.lost_s
         if lasts < enough - FUZZ_S:
             return None
-        return Lost(over[0].began, over[0].look, over[-1].look)
+        return Lost(over[0].began, over[0].check, over[-1].check)
 
     def broken(self, now: float) -> bool:
-        """Say whether looks could not be made, and none was answered, for so long that people must know."""
+        """Say whether checks could not be made, and none was answered, for so long that people must know."""
         return now - self.broken_since >= BROKEN_S
 
     def wake(self, now: float) -> float:

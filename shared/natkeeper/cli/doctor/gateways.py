@@ -47,7 +47,7 @@ def gateways(group: Group, ground: GroupFacts) -> Iterator[Finding]:
 
 def _never_proven(group: Group, ground: GroupFacts) -> Iterator[Finding]:
     """Name tables that no probe looks through where no setup of the last day proved that a gateway forwards."""
-    blind = list(dict.fromkeys(route.table for route in group.routes if not group.looked_at_by_probe(route)))
+    blind = list(dict.fromkeys(route.table for route in group.routes if not group.checked_by_probe(route)))
     if not blind or isinstance(ground.setups, Failure):
         return
     reports = [run.report for run in ground.setups if run.gateway in group.gateways]

@@ -31,10 +31,10 @@ Say = Callable[[str], None]
 BEFORE_S = 3.0
 """How long the way is felt before anything is broken, and after all is well again."""
 SETTLED = 3
-"""Looks in a row that have to succeed before the way counts as well."""
+"""Checks in a row that have to succeed before the way counts as well."""
 POLL_S = 0.5
-HOW = """Measured through the probe function, which looks at the internet from a private vSwitch, one look after the
-other: a figure is as fine as the time between two looks. The outage is the longest time between two looks that worked.
+HOW = """Measured through the probe function, which checks egress from a private vSwitch, one check after the other:
+a figure is as fine as the time between two checks. The outage is the longest time between two checks that worked.
 Times are seconds since the fault, by the clock of the machine that ran the drill."""
 
 
@@ -108,7 +108,7 @@ class Rehearsal:
             try:
                 interrupts.arm()
                 for _ in range(SETTLED):
-                    feeling.look()  # an instance of the probe that has to be started first would be felt as a loss
+                    feeling.check()  # an instance of the probe that has to be started first would be felt as a loss
                 began = self.clock()
                 feeling.begin()
                 self.sleeper(BEFORE_S)
@@ -139,7 +139,7 @@ class Rehearsal:
             )
             raise Interrupted(what)
         if not feeling.attempts:
-            self.reasons.append(f"nothing could be felt: {feeling.blind or 'no look came to its end'}")
+            self.reasons.append(f"nothing could be felt: {feeling.blind or 'no check came to its end'}")
         return Observed(
             scenario=f"{self.kind} in {self.group.name}",
             story=chosen.story,
@@ -170,7 +170,7 @@ class Rehearsal:
                 moved = self.clock()
                 self._tell("route", "route table", f"the route goes to {hop}", moved)
             if moved and feeling.well(moved, SETTLED):
-                self._tell("step", "probe", f"{SETTLED} looks in a row have succeeded", self.clock())
+                self._tell("step", "probe", f"{SETTLED} checks in a row have succeeded", self.clock())
                 return
             self.sleeper(POLL_S)
         what = "the internet was not seen again" if moved else "the route was not moved"
@@ -204,7 +204,7 @@ class Rehearsal:
     @property
     def _watched(self) -> Route:
         """The route that the probe looks through."""
-        return next((r for r in self.group.routes if self.group.looked_at_by_probe(r)), self.group.routes[0])
+        return next((r for r in self.group.routes if self.group.checked_by_probe(r)), self.group.routes[0])
 
     def _status(self) -> Json:
         answer = self.asker.ask({"action": "status", "group": self.group.name})

@@ -176,7 +176,7 @@ class Restore:
         except (Denied, Wrong):
             raise
         except CommandError:
-            return {}  # busy, or not reached: the next look may be
+            return {}  # busy, or not reached: the next check may be
         view: Json = answer["receipts"][0].get("view") or {}
         return view
 

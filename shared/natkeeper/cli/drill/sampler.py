@@ -1,6 +1,6 @@
 """What a private host feels during a drill: looks through the guarded route by the probe, one after the other.
 
-A look of the probe is two attempts at most, so one that succeeds late was lost at first; figures.py counts it so.
+A check of the probe is two attempts at most, so one that succeeds late was lost at first; figures.py counts it so.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ if TYPE_CHECKING:
     from natkeeper.cli.client import RegionClients
 
 BETWEEN_S = 0.2
-LOOK_S = 20.0
-_LOOK = b'{"action":"look"}'
+CHECK_S = 20.0
+_CHECK = b'{"action":"look"}'
 
 
 @dataclass
 class Feeling:
-    """Looks in a thread of its own from `begin` to `end`; `attempts` grows meanwhile."""
+    """Checks egress in a thread of its own from `begin` to `end`; `attempts` grows meanwhile."""
 
     reach: RegionClients
     function: str
@@ -41,38 +41,38 @@ class Feeling:
         self._thread = threading.Thread(target=self._go_on, name="drill", daemon=True)
 
     def begin(self) -> None:
-        """Begin to look."""
+        """Begin to check."""
         self._thread.start()
 
     def stop(self) -> None:
-        """Begin no further look."""
+        """Begin no further check."""
         self._over.set()
 
     def join(self) -> None:
-        """Wait for the look that is under way."""
+        """Wait for the check that is under way."""
         if self._thread.ident is not None:
-            self._thread.join(LOOK_S)
+            self._thread.join(CHECK_S)
 
     def well(self, since: float, count: int) -> bool:
-        """Say whether the last `count` looks, all begun after `since`, succeeded."""
+        """Say whether the last `count` checks, all begun after `since`, succeeded."""
         last = [each for each in self.attempts[-count:] if each.began >= since]
         return len(last) == count and not any(each.error for each in last)
 
-    def look(self) -> NewConnection | None:
-        """Look once; None where the probe itself could not be asked, which says nothing of the way."""
+    def check(self) -> NewConnection | None:
+        """Check once; None where the probe itself could not be asked, which says nothing of the way."""
         from natkeeper.alibaba.lean_imports import lean
 
         with lean("alibabacloud_fc20230330"):
             from alibabacloud_fc20230330 import models
             from alibabacloud_fc20230330.client import Client
 
-        attempt, began = Try(self.reach.clients, lambda: LOOK_S), self.clock()
+        attempt, began = Try(self.reach.clients, lambda: CHECK_S), self.clock()
         try:
             answer = attempt.clients.client(Client).invoke_function_with_options(
                 self.function,
-                models.InvokeFunctionRequest(body=io.BytesIO(_LOOK)),
+                models.InvokeFunctionRequest(body=io.BytesIO(_CHECK)),
                 models.InvokeFunctionHeaders(x_fc_invocation_type="Sync"),
-                attempt.options(LOOK_S),
+                attempt.options(CHECK_S),
             )
             body: Any = answer.body
             said = json.loads(body.read())
@@ -86,7 +86,7 @@ class Feeling:
 
     def _go_on(self) -> None:
         while not self._over.is_set():
-            seen = self.look()
+            seen = self.check()
             if seen is not None:
                 self.attempts.append(seen)
             self._over.wait(BETWEEN_S)

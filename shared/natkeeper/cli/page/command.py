@@ -29,7 +29,7 @@ def serve(seat: CommandContext, asker: Asker, request: Json, every_s: float, por
     watching = PageWatch(
         status=lambda: asker.ask(request),
         moves=lambda since: _moves(seat, groups, since),
-        looks={group.name: _look(seat, group.probe.function) for group in groups if group.probe.function},
+        checks={group.name: _check(seat, group.probe.function) for group in groups if group.probe.function},
         clock=utc_now,
         region=seat.region_id,
         every_s=every_s,
@@ -58,13 +58,13 @@ def _moves(seat: CommandContext, groups: list[Group], since: datetime) -> list[J
     return [event.as_json() for event in events_of(seat.reach, groups, since, everybody=True)]
 
 
-def _look(seat: CommandContext, function: str) -> Callable[[], Json]:
+def _check(seat: CommandContext, function: str) -> Callable[[], Json]:
     feeling = Feeling(seat.reach, function)
 
-    def look() -> Json:
-        began, seen = utc_now().timestamp(), feeling.look()
+    def check() -> Json:
+        began, seen = utc_now().timestamp(), feeling.check()
         if seen is None:
             return {"at": began, "found": "unseen", "why": feeling.blind or f"{function} was busy"}
         return {"at": began, "found": "lost" if seen.error else "answered", "ip": seen.seen, "why": seen.error}
 
-    return look
+    return check

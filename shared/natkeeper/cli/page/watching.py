@@ -1,6 +1,6 @@
 """What the page shows, gathered while somebody looks at it: status, the last moves, and looks through the probe.
 
-Nothing is asked while no browser does: every look at a group occupies the one instance of the function for a moment.
+Nothing is asked while no browser does: every check at a group occupies the one instance of the function for a moment.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from natkeeper.cli.errors import CommandError
 
 Json = dict[str, Any]
 KEPT_S = 600.0
-"""How far back the strip of looks goes."""
+"""How far back the strip of checks goes."""
 WATCHED_S = 15.0
 """For how long after a browser asked somebody counts as looking; a hidden page asks every ten seconds."""
 MOVES_EVERY_S = 30.0
@@ -26,14 +26,14 @@ MOVES_SINCE = timedelta(days=1)
 
 @dataclass
 class PageWatch:
-    """Asks with `status`, `moves` (since when) and `looks` (one for each group with a probe), each as it is due.
+    """Asks with `status`, `moves` (since when) and `checks` (one for each group with a probe), each as it is due.
 
-    A look is `{"at": epoch seconds, "found": "answered" | "lost" | "unseen", "ip", "why"}`.
+    A check is `{"at": epoch seconds, "found": "answered" | "lost" | "unseen", "ip", "why"}`.
     """
 
     status: Callable[[], Json]
     moves: Callable[[datetime], list[Json]]
-    looks: dict[str, Callable[[], Json]]
+    checks: dict[str, Callable[[], Json]]
     clock: Callable[[], datetime]
     region: str
     every_s: float
@@ -42,9 +42,9 @@ class PageWatch:
 
     def __post_init__(self) -> None:
         self._lock, self._wanted, self._over = threading.Lock(), threading.Event(), threading.Event()
-        self._seen: dict[str, deque[Json]] = {name: deque() for name in self.looks}
+        self._seen: dict[str, deque[Json]] = {name: deque() for name in self.checks}
         tasks = [(self._ask_status, self.every_s), (self._ask_moves, MOVES_EVERY_S)]
-        tasks += [(lambda name=name: self._look(name), self.every_s) for name in self.looks]  # type: ignore[misc]
+        tasks += [(lambda name=name: self._check(name), self.every_s) for name in self.checks]  # type: ignore[misc]
         self._threads = [threading.Thread(target=self._repeat, args=task, daemon=True) for task in tasks]
 
     def begin(self) -> None:
@@ -66,8 +66,8 @@ class PageWatch:
             for seen in self._seen.values():
                 while seen and seen[0]["at"] < now.timestamp() - KEPT_S:
                     seen.popleft()
-            looks = {name: list(seen) for name, seen in self._seen.items()}
-            about = {"at": _moment(now), "region": self.region, "every": self.every_s, "looks": looks}
+            checks = {name: list(seen) for name, seen in self._seen.items()}
+            about = {"at": _moment(now), "region": self.region, "every": self.every_s, "looks": checks}
             return {"groups": [], **self._state, **about}
 
     def _repeat(self, task: Callable[[], None], every_s: float) -> None:
@@ -93,8 +93,8 @@ class PageWatch:
         except CommandError as trouble:
             self._note(moves_error=trouble.what)
 
-    def _look(self, group: str) -> None:
-        seen = self.looks[group]()
+    def _check(self, group: str) -> None:
+        seen = self.checks[group]()
         with self._lock:
             self._seen[group].append(seen)
 

@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 
 from natkeeper.domain.egress import EgressLost, EgressSeen, NotChecked
-from natkeeper.egress_check import look
+from natkeeper.egress_check import check_egress
 from natkeeper.ports import CheckFromFunction
 from tests.applying.local import Local
 
@@ -63,7 +63,7 @@ def silent() -> Iterator[str]:
 
 def seen(*targets: str, within: float = 2.0) -> EgressSeen | EgressLost | NotChecked:
     """Look at `targets` at a known time."""
-    return look(targets, within, lambda: AT)
+    return check_egress(targets, within, lambda: AT)
 
 
 def test_a_url_whose_body_is_an_address_tells_the_public_one(server: str) -> None:
@@ -299,6 +299,6 @@ def full() -> Iterator[str]:
 
 def test_the_failover_function_looks_by_the_same_code(local: Local, server: str) -> None:
     """CheckFromFunction crosses no gateway."""
-    looked = local.one(CheckFromFunction((f"http://{server}/ip",), 2.0))
-    assert (type(looked), looked.public_ip) == (EgressSeen, "198.51.100.7")
+    checked = local.one(CheckFromFunction((f"http://{server}/ip",), 2.0))
+    assert (type(checked), checked.public_ip) == (EgressSeen, "198.51.100.7")
     assert local.asked() == []
