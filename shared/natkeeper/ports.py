@@ -231,7 +231,7 @@ class CreateRoute(Call[None]):
 
 @dataclass(frozen=True, slots=True)
 class DeleteRoute(Call[None]):
-    """Delete an entry that two halves stand in for, or a half that is no longer needed. Gone is success."""
+    """Delete an entry that a bridge stands in for, or a part of a bridge that is no longer needed. Gone is success."""
 
     patience_s: ClassVar[float] = 5.0
     busy_tries: ClassVar[int] = 1

@@ -116,14 +116,14 @@ def forward(**settings: Any) -> list[dict[str, Any]]:
             {"routes": [{"table": "vtb-main"}, {"table": "vtb-main", "destination": "128.0.0.0/1"}]},
             (
                 "routes: got '128.0.0.0/1 in vtb-main'; "
-                "allowed: no part that the detour of another guarded route may need, as it is of 0.0.0.0/0 in vtb-main"
+                "allowed: no part that the bridge of another guarded route may need, as it is of 0.0.0.0/0 in vtb-main"
             ),
         ),
         (
             {"routes": [{"table": "vtb-main"}, {"table": "vtb-main", "destination": "8.0.0.0/5"}]},
             (
                 "routes: got '8.0.0.0/5 in vtb-main'; "
-                "allowed: no part that the detour of another guarded route may need, as it is of 0.0.0.0/0 in vtb-main"
+                "allowed: no part that the bridge of another guarded route may need, as it is of 0.0.0.0/0 in vtb-main"
             ),
         ),
         ({"address": "both"}, "address: got 'both'; allowed: `own`, or {follow: eip-…}"),

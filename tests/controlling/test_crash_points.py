@@ -121,7 +121,7 @@ def _internet_up(stage: Stage) -> None:
     stage.world.internet = True
 
 
-def _split_detour() -> Stage:
+def _split_bridge() -> Stage:
     stage = Stage({"prod": group(fallback=FALLBACK, gateways=[A, B])})
     stage.world.in_place = lambda _old, _new: False
     return stage
@@ -165,8 +165,8 @@ STORIES = {
     "ranges": CrashStory(Stage, lambda _: person("switch", to=B)),
     "missing": CrashStory(Stage, _missing),
     "bad standby": CrashStory(lambda: Stage({"prod": group(gateways=[A, B, C])}), _bad_standby),
-    "detour": CrashStory(_split_detour, _stop),
-    "detour to the fallback": CrashStory(_split_detour, _both_down),
+    "bridge": CrashStory(_split_bridge, _stop),
+    "bridge to the fallback": CrashStory(_split_bridge, _both_down),
 }
 
 
@@ -198,7 +198,7 @@ def test_a_run_that_is_killed_anywhere_is_healed_by_one_sweep(name: str) -> None
     pytest.fail(f"{name} makes more than {MOST_CALLS} calls")
 
 
-@pytest.mark.parametrize("name", ["stop", "follow", "both-down", "detour", "detour to the fallback"])
+@pytest.mark.parametrize("name", ["stop", "follow", "both-down", "bridge", "bridge to the fallback"])
 def test_a_sweep_right_after_the_crash_heals_as_well(name: str) -> None:
     """The next wake may come at once, while the tasks that the dead run started are still under way."""
     story = STORIES[name]
@@ -212,7 +212,7 @@ def test_a_sweep_right_after_the_crash_heals_as_well(name: str) -> None:
             return
 
 
-@pytest.mark.parametrize("name", ["stop", "follow", "detour"])
+@pytest.mark.parametrize("name", ["stop", "follow", "bridge"])
 def test_a_sweep_that_is_killed_too_is_healed_by_the_next(name: str) -> None:
     """Two deaths in a row, the second anywhere as well."""
     story = STORIES[name]

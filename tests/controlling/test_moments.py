@@ -177,7 +177,7 @@ def test_a_look_that_is_due_is_taken_at_once(stage: Stage) -> None:
 
 
 def test_a_look_may_go_along_halves_alone() -> None:
-    """The probe's own route is half-way through a detour, another one has just been moved to the same gateway."""
+    """The probe's own route is half-way through a bridge, another one has just been moved to the same gateway."""
     stage = Stage({"prod": group(routes=[{"table": TABLE}, {"table": TABLE_2}])})
     known = encode(Memory(since=stage.world.now, by="auto"), "i-alpha is Stopped")
     stage.world.repoint(TABLE_2, hop(B), known)

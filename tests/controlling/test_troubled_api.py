@@ -116,7 +116,7 @@ def test_an_eip_that_cannot_be_bound_does_not_fill_the_run() -> None:
 
 
 def test_an_entry_that_cannot_be_deleted_does_not_fill_the_run() -> None:
-    """The detour's last step is refused: one try a run, and the traffic flows meanwhile."""
+    """The bridge's last step is refused: one try a run, and the traffic flows meanwhile."""
     stage = Stage({"prod": group(gateways=[A], fallback=FALLBACK)})
     stage.world.in_place = lambda _old, _new: False
     stage.cloud.fail(DeleteRoute, FailureKind.REFUSED)

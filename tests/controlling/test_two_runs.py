@@ -115,7 +115,7 @@ def test_three_runs_for_one_stop_make_one_move(order: list[int]) -> None:
 
 @settings(max_examples=40, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
 @given(order=ORDERS)
-def test_two_detours_at_once_leave_no_halves(order: list[int]) -> None:
+def test_two_bridges_at_once_leave_no_halves(order: list[int]) -> None:
     """Both runs replace the entry over its halves: one whole entry remains, and there was always a way."""
     stage = Stage({"prod": group(gateways=[A], fallback=FALLBACK)})
     stage.world.in_place = lambda _old, _new: False

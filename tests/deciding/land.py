@@ -58,7 +58,7 @@ class Land:
     fallback: NatGateway | Unseen | None = None
     refuses: bool = False
     """Whether the platform refuses to change next hops in place."""
-    no_halves: bool = False
+    half_refused: bool = False
     """Whether it refuses 0.0.0.0/1 as a destination."""
     wordless: bool = False
     """Whether it refuses every name and description."""
@@ -135,8 +135,8 @@ class Land:
                 so_far = replace(so_far, not_in_place=so_far.not_in_place | {step.route})
                 yield so_far
                 continue
-            if isinstance(step, Bridge) and self.no_halves and "0.0.0.0/1" in step.missing:
-                so_far = replace(so_far, no_halves=so_far.no_halves | {step.route})
+            if isinstance(step, Bridge) and self.half_refused and "0.0.0.0/1" in step.missing:
+                so_far = replace(so_far, half_refused=so_far.half_refused | {step.route})
                 yield so_far
                 continue
             if self.wordless and isinstance(step, (Move, Create, Bridge, Note)):

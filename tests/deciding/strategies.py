@@ -134,7 +134,7 @@ def entries(draw: st.DrawFn, policy: Group, route: Route, destination: str, *, s
 
 @st.composite
 def views(draw: st.DrawFn, policy: Group, route: Route, *, still: bool = False) -> RouteView:
-    """A route as its table shows it: there, missing, or half-way through a detour."""
+    """A route as its table shows it: there, missing, or half-way through a bridge."""
     whole = draw(st.one_of(*[entries(policy, route, route.destination, still=still)] * 5, st.none()))
     finer = around_zero(route.destination)
     halves = [("0.0.0.0/1",), ("128.0.0.0/1",), ("0.0.0.0/1", "128.0.0.0/1")]
@@ -208,7 +208,7 @@ def lands(draw: st.DrawFn) -> Land:
     tables: dict[Route, dict[str, RouteEntry]] = {}
     for route in policy.routes:
         view = draw(views(policy, route, still=True))
-        tables[route] = {e.destination: e for e in (view.whole, *view.halves) if e is not None}
+        tables[route] = {e.destination: e for e in (view.whole, *view.bridge) if e is not None}
     seen = {gateway: draw(sights(with_egress=False)) for gateway in policy.gateways}
     running = [
         g for g, s in seen.items() if isinstance(s.instance, Instance) and s.instance.status is PowerState.RUNNING

@@ -15,7 +15,7 @@ from natkeeper.domain.memory import Memory
 from natkeeper.domain.observed import EntryStatus, RouteEntry
 from natkeeper.domain.parts import around_zero, halves_of, parts_of
 from tests.deciding.land import Killed
-from tests.deciding.test_detours import HALVES, detour, refusing
+from tests.deciding.test_bridge import HALVES, bridged, refusing
 from tests.deciding.worlds import (
     NOON,
     ROUTE,
@@ -57,9 +57,9 @@ def test_the_finer_parts_are_the_whole_without_its_first_eighth_bit() -> None:
 
 def test_where_a_half_is_refused_the_finer_parts_are_made_one_by_one() -> None:
     """The largest first; the upper half may be there already, and a VPC takes one task at a time."""
-    known: dict[str, Any] = {"not_in_place": frozenset({ROUTE}), "no_halves": frozenset({ROUTE})}
+    known: dict[str, Any] = {"not_in_place": frozenset({ROUTE}), "half_refused": frozenset({ROUTE})}
     assert step(world(a="Stopped", **known)).missing == ("128.0.0.0/1",)  # type: ignore[union-attr]
-    half_way = detour(entry(A), half(B, 1))
+    half_way = bridged(entry(A), half(B, 1))
     assert step(world(on=half_way, a="Stopped", **known)).missing == ("64.0.0.0/2",)  # type: ignore[union-attr]
     assert step(world(on=half_way, a="Stopped")).missing == ("0.0.0.0/1",)  # type: ignore[union-attr]
 
@@ -92,9 +92,9 @@ def test_both_halves_need_no_finer_parts() -> None:
 
 @pytest.mark.parametrize("theirs", [part("64.0.0.0/2", STRANGER), part("64.0.0.0/2", B), part("8.0.0.0/5", B, "vpn")])
 def test_a_finer_route_of_somebody_else_is_neither_a_trace_nor_missing(theirs: RouteEntry) -> None:
-    """What it leads to goes there before, during and after the detour."""
+    """What it leads to goes there before, during and after the bridge."""
     alone = view_of(ROUTE, [entry(A), theirs])
-    assert (alone.halves, alone.others) == ((), frozenset({theirs.destination}))
+    assert (alone.bridge, alone.others) == ((), frozenset({theirs.destination}))
     mine = [each for each in finer() if each.destination != theirs.destination]
     view = view_of(ROUTE, [entry(A), theirs, *mine])
     if theirs.next_hop == hop(B) and not theirs.description:
@@ -108,27 +108,27 @@ def test_a_finer_route_of_somebody_else_is_neither_a_trace_nor_missing(theirs: R
 def test_parts_without_words_are_natkeepers_where_the_platform_takes_none() -> None:
     """Whether it does is tried at the route's own entry, unless that has words already."""
     bare = (half(B, 0, ""), half(B, 1, ""))
-    unknown = detour(entry(A, ""), *bare)
+    unknown = bridged(entry(A, ""), *bare)
     found = step(world(on=unknown, a="Stopped"))
     assert isinstance(found, Note)
     assert (found.destination, found.about) == (ROUTE.destination, "noted")
     learnt = world(on=unknown, a="Stopped", wordless=frozenset({ROUTE}))
     assert step(learnt).entries == (entry(A).id,)  # type: ignore[union-attr]
-    changing = detour(entry(A, "", status=EntryStatus.MODIFYING), *bare)
+    changing = bridged(entry(A, "", status=EntryStatus.MODIFYING), *bare)
     assert isinstance(step(world(on=changing, a="Stopped")), Await)
-    assert isinstance(step(world(on=detour(entry(A, moved(NOON)), *bare), a="Stopped")), Leave)
-    assert isinstance(step(world(on=detour(entry(STRANGER, ""), *bare), a="Stopped")), Leave)
-    assert isinstance(step(world(on=detour(None, *bare), a="Stopped")), Create)
+    assert isinstance(step(world(on=bridged(entry(A, moved(NOON)), *bare), a="Stopped")), Leave)
+    assert isinstance(step(world(on=bridged(entry(STRANGER, ""), *bare), a="Stopped")), Leave)
+    assert isinstance(step(world(on=bridged(None, *bare), a="Stopped")), Create)
     strange = (half(STRANGER, 0, ""), half(STRANGER, 1, ""))
-    assert isinstance(step(world(on=detour(entry(A, ""), *strange), wordless=frozenset({ROUTE}))), Leave)
+    assert isinstance(step(world(on=bridged(entry(A, ""), *strange), wordless=frozenset({ROUTE}))), Leave)
 
 
-KINDS = [{"no_halves": True}, {"wordless": True}, {"no_halves": True, "wordless": True}]
+KINDS = [{"half_refused": True}, {"wordless": True}, {"half_refused": True, "wordless": True}]
 
 
 @pytest.mark.parametrize("platform", KINDS, ids=["no halves", "no words", "neither"])
 @pytest.mark.parametrize("writes", range(27))
-def test_every_detour_that_dies_at_any_write_is_finished_by_the_next_run(
+def test_every_bridge_that_dies_at_any_write_is_finished_by_the_next_run(
     platform: dict[str, bool], writes: int
 ) -> None:
     """Rule 8 on each platform: one entry is left, and the route led somewhere all the time."""
@@ -145,8 +145,8 @@ def test_every_detour_that_dies_at_any_write_is_finished_by_the_next_run(
 
 
 @pytest.mark.parametrize("platform", KINDS, ids=["no halves", "no words", "neither"])
-def test_somebodys_finer_route_outlives_a_detour(platform: dict[str, bool]) -> None:
-    """It is not deleted, and does not stop the detour."""
+def test_somebodys_finer_route_outlives_a_bridge(platform: dict[str, bool]) -> None:
+    """It is not deleted, and does not stop the bridge."""
     land = replace(refusing(a=gateway("Stopped")), **platform)  # type: ignore[arg-type]
     land.tables[ROUTE]["64.0.0.0/2"] = part("64.0.0.0/2", STRANGER)
     land.run()

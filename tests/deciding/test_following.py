@@ -186,7 +186,7 @@ def test_the_eip_goes_on_while_our_own_change_of_the_entry_is_under_way() -> Non
     assert isinstance(step_for(eip(None), on=busy, moved={ROUTE: hop(B)}), EipAssociate)
 
 
-def test_the_eip_goes_where_the_halves_of_a_detour_lead() -> None:
+def test_the_eip_goes_where_the_halves_of_a_bridge_lead() -> None:
     """They carry the traffic."""
     found = step_for(eip(None), on=RouteView(entry(A), (half(B, 0), half(B, 1))), a="Stopped")
     assert isinstance(found, EipAssociate)
@@ -264,7 +264,7 @@ def following(*, refuses: bool = False) -> Land:
 @pytest.mark.parametrize("refuses", [False, True])
 @pytest.mark.parametrize("writes", range(12))
 def test_a_move_that_dies_anywhere_ends_with_route_and_eip_together(writes: int, refuses: bool) -> None:  # noqa: FBT001
-    """Rule 8, in place and by a detour."""
+    """Rule 8, in place and by a bridge."""
     land = following(refuses=refuses)
     try:
         land.run(writes=writes)

@@ -232,7 +232,7 @@ def test_a_longer_pause_replaces_a_shorter_one() -> None:
 
 
 def test_a_paused_group_is_left_alone_whatever_happens() -> None:
-    """Dead gateways, missing routes, half a detour: a person said hands off."""
+    """Dead gateways, missing routes, half a bridge: a person said hands off."""
     for on in (entry(A, PAUSED), RouteView(entry(A, PAUSED), (half(B, 0, PAUSED),))):
         assert decision(world(on=on, a="Stopped")).steps == (Keep(ROUTE, UNTIL),)
 
@@ -298,14 +298,14 @@ def test_a_pause_needs_an_entry_to_be_remembered_in() -> None:
     assert isinstance(step(world(on=None, wish=Resume(PROD))), Keep)
 
 
-def test_a_pause_during_a_detour_is_remembered_in_a_half() -> None:
+def test_a_pause_during_a_bridge_is_remembered_in_a_half() -> None:
     """It is the entry that is there."""
     found = step(world(on=RouteView(None, (half(B, 0), half(B, 1))), wish=PAUSE))
     assert isinstance(found, Note)
     assert found.destination == "0.0.0.0/1"
 
 
-def test_a_pause_during_a_detour_is_remembered_in_every_entry_in_turn() -> None:
+def test_a_pause_during_a_bridge_is_remembered_in_every_entry_in_turn() -> None:
     """Each keeps what it remembers of its own move; and a resume clears them all, so that no pause comes back."""
     whole, first = entry(A), half(B, 0, moved(NOON, to=B))
     found = step(world(on=RouteView(whole, (first,)), wish=PAUSE))

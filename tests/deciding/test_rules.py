@@ -125,7 +125,7 @@ def test_a_route_that_exists_is_never_deleted_unless_its_halves_carry_it(both: t
         view = world.routes[step.route]
         assert isinstance(view, RouteView) or not isinstance(step, WRITES)
         if isinstance(step, Retire) and isinstance(view, RouteView):
-            left = {e.destination for e in (view.whole, *view.halves) if e is not None and e.id not in step.entries}
+            left = {e.destination for e in (view.whole, *view.bridge) if e is not None and e.id not in step.entries}
             covers = ({"0.0.0.0/0"}, {"0.0.0.0/1", "128.0.0.0/1"}, set(around_zero("0.0.0.0/0")))
             assert any(cover <= left | view.others for cover in covers)
         if isinstance(step, Create) and isinstance(view, RouteView):
@@ -148,8 +148,8 @@ def test_a_route_never_goes_to_a_next_hop_known_to_be_bad(both: tuple[World, Gro
             continue
         view = world.routes[step.route]
         assert isinstance(view, RouteView)
-        if view.halves and step.to in {half.next_hop for half in view.halves}:
-            unmarked = without_mark(seen, step.to).health(step.to, policy)  # a detour under way is finished
+        if view.bridge and step.to in {half.next_hop for half in view.bridge}:
+            unmarked = without_mark(seen, step.to).health(step.to, policy)  # a bridge under way is finished
             stubborn = view.remembered.by == "person" or min(_ranks(seen, policy, step.to)) > LAST_HOPE
             assert not isinstance(unmarked, Unhealthy) or stubborn
             continue
@@ -192,7 +192,7 @@ def test_a_persons_plain_wish_never_leads_to_what_is_not_eligible(both: tuple[Wo
         wish, view = world.so_far.wish, world.routes[step.route]
         if not isinstance(step, (Move, Create)) or not wished(world, step.route) or forced(world, step.route):
             continue
-        if isinstance(view, RouteView) and not view.halves and step.route not in world.so_far.moved:
+        if isinstance(view, RouteView) and not view.bridge and step.route not in world.so_far.moved:
             assert isinstance(wish, Switch)
             if wish.to != getattr(current(world, step.route), "id", None):
                 assert seen.ineligible(step.to, policy) is None
@@ -210,7 +210,7 @@ def test_unknown_health_never_moves_a_route(both: tuple[World, Group]) -> None:
             assert isinstance(step, Hold)
             continue
         here = current(world, step.route)
-        ours = not view.halves and here is not None and belongs(here, policy)
+        ours = not view.bridge and here is not None and belongs(here, policy)
         if ours and here is not None and isinstance(seen.health(here, policy), Unknown):
             assert not isinstance(step, WRITES)
 
@@ -233,7 +233,7 @@ def test_somebody_elses_next_hop_is_never_touched(both: tuple[World, Group]) -> 
     world, policy = both
     for step in decide(world, policy, NOON).steps:
         view = world.routes[step.route]
-        if not isinstance(view, RouteView) or view.whole is None or view.halves or forced(world, step.route):
+        if not isinstance(view, RouteView) or view.whole is None or view.bridge or forced(world, step.route):
             continue
         here = view.whole.next_hop
         if here is None or not belongs(here, policy):
@@ -249,7 +249,7 @@ def test_a_healthy_next_hop_is_left_only_by_a_planned_return_after_the_hold_down
     seen = with_marks(world, NOON)
     for step in decide(world, policy, NOON).steps:
         view = world.routes[step.route]
-        if not isinstance(step, (Move, Bridge)) or not isinstance(view, RouteView) or view.halves:
+        if not isinstance(step, (Move, Bridge)) or not isinstance(view, RouteView) or view.bridge:
             continue
         here = current(world, step.route)
         assert here is not None
@@ -300,7 +300,7 @@ def test_a_person_gets_what_was_asked_or_a_refusal(both: tuple[World, Group]) ->
         view = world.routes[step.route]
         if isinstance(wish, Pause) and isinstance(step, Keep) and current(world, step.route) is not None:
             assert "paused until" in step.reason
-        at_rest = isinstance(view, RouteView) and not view.halves and step.route not in world.so_far.moved
+        at_rest = isinstance(view, RouteView) and not view.bridge and step.route not in world.so_far.moved
         if isinstance(wish, Switch) and wished(world, step.route) and at_rest and isinstance(step, (Keep, Leave)):
             here = current(world, step.route)
             assert here is not None
@@ -393,7 +393,7 @@ def test_memory_survives_every_move(land: Land) -> None:
     land.run()
     for route, _, to in land.moves:
         view = land.view(route)
-        entries = [entry for entry in (view.whole, *view.halves) if entry is not None]
+        entries = [entry for entry in (view.whole, *view.bridge) if entry is not None]
         assert all(isinstance(decode(entry.description), Memory) for entry in entries)
-        if view.carries == to and not view.halves:
+        if view.carries == to and not view.bridge:
             assert view.remembered.since is not None

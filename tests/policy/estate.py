@@ -32,7 +32,7 @@ from tests.cli.town import SEEN_IP, WorkspaceGuests
 
 Json = dict[str, Any]
 FC, OOS = "fc.aliyuncs.com", "oos.aliyuncs.com"
-RUNS_OF_A_DETOUR = 15
+RUNS_OF_A_BRIDGE = 15
 LOGS = "serverless-cn-hangzhou-example"
 """A project as `logConfig: auto` names it."""
 NOBODY = {"Version": "1", "Statement": [{"Effect": "Allow", "Action": "ecs:DescribeRegions", "Resource": "*"}]}
@@ -204,7 +204,7 @@ def falls_back_to_the_managed_gateway(place: Estate) -> None:
     place.stop("a")
     place.stop("b")
     receipt = place.run({"action": "sweep", "group": "full"})
-    for _ in range(RUNS_OF_A_DETOUR):  # where the entry is not changed in place, each run may make one part
+    for _ in range(RUNS_OF_A_BRIDGE):  # where the entry is not changed in place, each run may make one part
         if place.hop("full") == place.ids["fallback"]:
             break
         place.let_pass(10)
@@ -227,7 +227,7 @@ def replaces_what_cannot_be_changed_in_place(place: Estate) -> None:
     """Parts of the destination carry the traffic meanwhile, and are gone afterwards."""
     place.cloud.vpc.routing.refused_in_place["*"] = "UnsupportedFeature.ModifyRouteEntryNextHop"
     receipt = place.run({"action": "switch", "group": "bare"})
-    for _ in range(RUNS_OF_A_DETOUR):
+    for _ in range(RUNS_OF_A_BRIDGE):
         place.let_pass(10)
         receipt = place.run({"action": "sweep", "group": "bare"})
         if place.hop("bare") == place.ids["d"] and not _parts(place):

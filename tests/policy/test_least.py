@@ -23,7 +23,7 @@ def parts() -> list[tuple[str, int, str, str]]:
 
 @pytest.mark.parametrize("flow", FLOWS, ids=lambda flow: flow.__name__)
 def test_with_exactly_the_printed_policies_everything_works(flow: object) -> None:
-    """Route, EIP, fallback, detour, looks, setups, notification, report: with least privilege."""
+    """Route, EIP, fallback, bridge, looks, setups, notification, report: with least privilege."""
     assert callable(flow)
     with estate() as place:
         flow(place)

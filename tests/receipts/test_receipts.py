@@ -97,7 +97,7 @@ def test_one_route_that_could_not_be_verified_leaves_the_whole_unverified() -> N
     assert any("not verified" in problem for problem in receipt.problems)
 
 
-def test_a_detour_is_told_step_by_step_and_each_step_once() -> None:
+def test_a_bridge_is_told_step_by_step_and_each_step_once() -> None:
     """Carried over one half and then the other, the old entry deleted, the whole created, the halves deleted."""
     stage = Stage({"prod": group(gateways=[A], fallback=FALLBACK)})
     stage.world.in_place = lambda _old, _new: False

@@ -107,7 +107,7 @@ class Bounds:
         kind = type(call).__name__  # an entry that somebody deleted meanwhile is another one, to be created
         key = run.name, kind, call.table, call.destination, getattr(getattr(call, "to", None), "id", "")
         self.tries[key] = self.tries.get(key, 0) + 1
-        # Of a detour's entries one was taken: the platform may want seconds before the next, so that has a try more.
+        # Of a bridge's entries one was taken: the platform may want seconds before the next, so that has a try more.
         if self.tries[key] > TRIES + ((run.name, call.table, key[-1]) in self.parts):
             self.rules.violate("attempts", f"{run.name} tries {key[1:]} for the {self.tries[key]}th time")
 

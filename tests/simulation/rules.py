@@ -223,7 +223,7 @@ class Rules(SentRules):
             return
         machine = self.town.machines.get(InstanceId(call.to.id))
         if machine is not None and machine.status is PowerState.RUNNING and isinstance(call, CreateRoute):
-            return  # a detour that is finished, to a gateway that drains
+            return  # a bridge that is finished, to a gateway that drains
         memory = memory_of(call.description)
         if isinstance(memory, Memory) and memory.by == "person":
             return  # a person began it

@@ -154,7 +154,7 @@ FOUND = {
         runs=2,
         retries=0,
     ),
-    "a pause during a detour was written again and again, into one entry of two": Story(
+    "a pause during a bridge was written again and again, into one entry of two": Story(
         10056217,
         "over halves",
         3.7,

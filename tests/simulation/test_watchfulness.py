@@ -65,11 +65,11 @@ def nothing_is_remembered(patch: pytest.MonkeyPatch) -> None:
 
 
 def the_old_entry_goes_first(patch: pytest.MonkeyPatch) -> None:
-    """A detour deletes the whole entry when only one half is there."""
+    """A bridge deletes the whole entry when only one half is there."""
     real = bridge.finish
 
     def finish(here: Any, view: Any) -> Any:
-        if view.whole is not None and len(view.halves) == 1 and not bridge.busy(here.route, view.whole, *view.halves):
+        if view.whole is not None and len(view.bridge) == 1 and not bridge.busy(here.route, view.whole, *view.bridge):
             return Retire(here.route, (view.whole.id,), "too early")
         return real(here, view)
 

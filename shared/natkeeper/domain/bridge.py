@@ -29,18 +29,18 @@ if TYPE_CHECKING:
 
 
 def view_of(route: Route, entries: Sequence[RouteEntry]) -> RouteView:
-    """Find a route and the traces of its detour in a table.
+    """Find a route and its bridge in a table.
 
-    A finer part is a trace if natkeeper's words are in it or, where there are none, if the upper half, which is made
-    first and deleted last, leads to the same next hop. Any other finer part carries what somebody wants it to.
+    A finer part belongs to the bridge if natkeeper's words are in it or, where there are none, if the upper half, which
+    is made first and deleted last, leads to the same next hop. Any other finer part is someone else's.
     """
     there = {entry.destination: entry for entry in entries}
     lower, upper = halves_of(route.destination)
     fine = [there[part] for part in around_zero(route.destination) if part in there and part != upper]
-    traces = [part for part in fine if is_ours(part.description) or _bare_like(part, there.get(upper))]
-    halves = (*([there[lower]] if lower in there else []), *traces, *([there[upper]] if upper in there else []))
-    others = frozenset(part.destination for part in fine if part not in traces)
-    return RouteView(there.get(route.destination), halves, others)
+    ours = [part for part in fine if is_ours(part.description) or _bare_like(part, there.get(upper))]
+    bridge = (*([there[lower]] if lower in there else []), *ours, *([there[upper]] if upper in there else []))
+    others = frozenset(part.destination for part in fine if part not in ours)
+    return RouteView(there.get(route.destination), bridge, others)
 
 
 def _bare_like(part: RouteEntry, upper: RouteEntry | None) -> bool:
@@ -59,16 +59,16 @@ def busy(route: Route, *entries: RouteEntry) -> Await | Hold | None:
 
 
 def begin(here: RouteContext, view: RouteView, to: NextHop, why: str, memory: Memory) -> Bridge:
-    """Start the detour: create both halves, or the first of the finer parts."""
+    """Start the bridge: create both halves, or the first of the finer parts."""
     return Bridge(here.route, _next(here.route.destination, _missing(here, view)), to, why, memory, view.carries)
 
 
 def _missing(here: RouteContext, view: RouteView) -> tuple[str, ...]:
-    """List what a detour of this route still has to create: halves, or finer parts where a half was refused."""
+    """List the entries that the bridge still lacks: halves, or finer parts where a half was refused."""
     destination = here.route.destination
-    there = {half.destination for half in view.halves}
+    there = {part.destination for part in view.bridge}
     halves = halves_of(destination)
-    finer = here.route in here.world.so_far.no_halves or not there <= set(halves)
+    finer = here.route in here.world.so_far.half_refused or not there <= set(halves)
     wanted = around_zero(destination) if finer and not there.issuperset(halves) else halves
     return tuple(part for part in wanted or halves if part not in there | view.others)
 
@@ -79,31 +79,31 @@ def _next(destination: str, parts: Sequence[str]) -> tuple[str, ...]:
 
 
 def finish(here: RouteContext, view: RouteView) -> Step:
-    """Take the next step of a detour whose traces are in the table."""
+    """Take the next step of a bridge that is in the table."""
     route, whole = here.route, view.whole
     unknown = _of_others(here, view)
     if unknown is not None:
         return unknown
     to = _aim(here, view)
     missing = _next(route.destination, _missing(here, view))
-    at_work = busy(route, *view.halves)
+    at_work = busy(route, *view.bridge)
     if at_work is not None:
         return at_work
     at_work = busy(route, whole) if whole is not None else None
     what = "the other half is missing" if set(missing) <= set(halves_of(route.destination)) else "a part is missing"
-    if at_work is not None:  # half of the internet does not wait for somebody's task on the old entry
+    if at_work is not None:  # half of the internet does not wait for someone else's task on the old entry
         return Bridge(route, missing, to, what, here.memory) if missing and to else at_work
-    first = _next(route.destination, [half.destination for half in view.halves])
-    halves = tuple(half.id for half in view.halves if half.destination in first)
+    first = _next(route.destination, [part.destination for part in view.bridge])
+    ids = tuple(part.id for part in view.bridge if part.destination in first)
     if whole is None:
         return _create(here, to)
     if whole.next_hop == to or to is None:
-        return Retire(route, halves, "the entry carries the traffic again, its halves are no longer needed")
+        return Retire(route, ids, "the entry carries the traffic again; its bridge is no longer needed")
     if _foreign(here, whole) and here.memory.by != "person":
-        return Retire(route, halves, f"somebody pointed the entry to {whole.next_hop} meanwhile, its halves give way")
+        return Retire(route, ids, f"someone pointed the entry to {whole.next_hop} meanwhile; its bridge gives way")
     if missing:
         return Bridge(route, missing, to, what, here.memory)
-    return Retire(route, (whole.id,), "its halves carry the traffic, the old entry is replaced")
+    return Retire(route, (whole.id,), "its bridge carries the traffic; the old entry is replaced")
 
 
 def _of_others(here: RouteContext, view: RouteView) -> Step | None:
@@ -113,11 +113,11 @@ def _of_others(here: RouteContext, view: RouteView) -> Step | None:
     is found out by writing some into the route's own entry; if they are there, the platform takes them.
     """
     route, whole = here.route, view.whole
-    if any(of_another(half, here.policy) for half in view.halves):
-        return Leave(route, "halves of the route carry its traffic that another natkeeper made; they are its to delete")
-    strangers = Leave(route, "halves of the route that are not ours carry its traffic; somebody put them there")
-    bare = [half for half in view.halves if not is_ours(half.description)]
-    if any(half.description or _foreign(here, half) for half in bare):
+    if any(of_another(part, here.policy) for part in view.bridge):
+        return Leave(route, "a bridge that another natkeeper made carries the route's traffic, and has to delete it")
+    strangers = Leave(route, "more specific entries that natkeeper did not make carry the route's traffic")
+    bare = [part for part in view.bridge if not is_ours(part.description)]
+    if any(part.description or _foreign(here, part) for part in bare):
         return strangers
     if not bare or whole is None or route in here.world.so_far.wordless:
         return None  # a missing entry is created, whoever made the parts
@@ -128,12 +128,12 @@ def _of_others(here: RouteContext, view: RouteView) -> Step | None:
 
 
 def _aim(here: RouteContext, view: RouteView) -> NextHop | None:
-    """Name the next hop that the halves lead to, if the detour to it is worth finishing.
+    """Name the next hop that the bridge leads to, if the bridge is worth finishing.
 
     Neither blindness (rule 3) nor a mark is a reason to turn back: with both known, it was begun. Nor is anything
     when a person began it, or when there is nowhere better to turn to; but the platform's own refusal is.
     """
-    hops = {half.next_hop for half in view.halves}
+    hops = {part.next_hop for part in view.bridge}
     to = next(iter(hops)) if len(hops) == 1 else None
     if to is None or not belongs(to, here.policy) or here.world.refused(to, here.route.table) is not None:
         return None
@@ -143,15 +143,15 @@ def _aim(here: RouteContext, view: RouteView) -> NextHop | None:
 
 
 def _create(here: RouteContext, to: NextHop | None) -> Step:
-    """Create the whole anew: as the halves lead, or to the best there is where they lead nowhere good."""
-    why = "the entry is replaced: its halves carry the traffic"
+    """Create the whole anew: to where the bridge leads, or to the best there is where that is nowhere good."""
+    why = "the entry is replaced: its bridge carries the traffic"
     if to is not None:
         known = here.memory.since is not None
         return Create(here.route, to, why, here.memory if known else remember(here, to, "auto"))
     choice = selection.best(here, None)
     if isinstance(choice, str):
         return Hold(here.route, f"the route entry is missing, and no next hop is fit for it: {choice}")
-    return Create(here.route, choice, "the entry is replaced: its halves lead nowhere", remember(here, choice, "auto"))
+    return Create(here.route, choice, "the entry is replaced: its bridge leads nowhere", remember(here, choice, "auto"))
 
 
 def _foreign(here: RouteContext, entry: RouteEntry) -> bool:

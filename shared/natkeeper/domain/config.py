@@ -74,7 +74,7 @@ class Route(Strict, frozen=True, kw_only=True):
             require_id("prefer", self.prefer, "i-")
         if self.probe is not None and not FUNCTION_NAME.fullmatch(self.probe):
             raise bad("probe", self.probe, "the name of an FC function")
-        if network("destination", self.destination).prefixlen > 31:  # noqa: PLR2004  the detour needs halves
+        if network("destination", self.destination).prefixlen > 31:  # noqa: PLR2004  the bridge needs halves
             raise bad("destination", self.destination, "an IPv4 network of /31 or wider")
 
     def __str__(self) -> str:
@@ -307,7 +307,7 @@ def _group(name: object, value: object, problems: list[ConfigProblem]) -> Group 
 
 
 def _contradictions(groups: list[Group]) -> list[ConfigProblem]:
-    """Find what is claimed twice, and routes that the detour of another would need for itself."""
+    """Find what is claimed twice, and routes that the bridge of another would need for itself."""
     problems = []
     owner: dict[str, GroupName] = {}
     for group in groups:
@@ -321,7 +321,7 @@ def _contradictions(groups: list[Group]) -> list[ConfigProblem]:
     for group in groups:
         for route in group.routes:
             if str(route) in wholes:
-                allowed = f"no part that the detour of another guarded route may need, as it is of {wholes[str(route)]}"
+                allowed = f"no part that the bridge of another guarded route may need, as it is of {wholes[str(route)]}"
                 problems.append(ConfigProblem(f"groups.{group.name}.routes", show(str(route)), allowed))
     return problems
 

@@ -118,7 +118,7 @@ def reunited(steps: tuple[Step, ...], world: World, policy: Group, now: datetime
 
 def _back(step: Step, kept: NextHop, world: World, policy: Group, now: datetime) -> Step:
     view, hop = world.routes[step.route], _carries(step, world)
-    if not isinstance(step, (Keep, Verify, Note)) or not isinstance(view, RouteView) or view.halves or hop is None:
+    if not isinstance(step, (Keep, Verify, Note)) or not isinstance(view, RouteView) or view.bridge or hop is None:
         return step
     parted = hop != kept and hop.kind is HopKind.INSTANCE and belongs(hop, policy) and world.own_address(hop) is None
     if not parted or view.remembered.by != "auto":

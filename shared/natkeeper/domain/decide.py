@@ -73,7 +73,7 @@ def _step(route: Route, world: World, policy: Group, now: datetime) -> Step:
     paused = world.paused_until(now)
     if paused is not None and not _overrides_pause(here, view):
         return _paused(here, view, paused)
-    if view.halves:
+    if view.bridge:
         return bridge.finish(here, view)
     if view.whole is None:
         return _missing(here)

@@ -87,7 +87,7 @@ class Create:
 
 @dataclass(frozen=True, slots=True)
 class Bridge:
-    """Create parts (halves) that carry the traffic while an entry that cannot be changed in place is replaced."""
+    """Create parts of the bridge that carries the traffic while an entry that cannot change in place is replaced."""
 
     route: Route
     missing: tuple[str, ...]
@@ -99,7 +99,7 @@ class Bridge:
 
 @dataclass(frozen=True, slots=True)
 class Retire:
-    """Delete entries whose traffic others carry already: the old whole, or halves that have served."""
+    """Delete entries whose traffic others carry already: the old whole, or a bridge that has served."""
 
     route: Route
     entries: tuple[EntryId, ...]

@@ -27,5 +27,5 @@ def around_zero(destination: str) -> tuple[str, ...]:
 
 
 def parts_of(destination: str) -> tuple[str, ...]:
-    """List every destination that may carry a part of the whole during a detour: the halves, then the finer parts."""
+    """List every destination that a bridge may have: the halves, then the finer parts."""
     return tuple(dict.fromkeys((*halves_of(destination), *around_zero(destination))))

@@ -127,7 +127,7 @@ def _dark(
 def _dark_route(world: World, policy: Group, view: RouteView) -> str | None:
     """Say why private hosts behind a route have no internet, or None where they have it, or nobody can know."""
     hop = view.carries
-    if view.whole is None and not view.halves:
+    if view.whole is None and not view.bridge:
         return "the route entry is missing"
     if hop is None or not (belongs(hop, policy) or hop.id in world.former):
         return None

@@ -33,31 +33,31 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class RouteView:
-    """One guarded route as the table shows it: the entry itself and, while it is replaced, its halves or finer parts.
+    """One guarded route as the table shows it: the entry itself and, while it is replaced, its bridge.
 
     `others`: destinations of finer parts that are somebody's own routes. `at`: when the table was read; what an entry
     remembers of later than that is not believed.
     """
 
     whole: RouteEntry | None
-    halves: tuple[RouteEntry, ...] = ()
+    bridge: tuple[RouteEntry, ...] = ()
     others: frozenset[str] = frozenset()
     at: datetime | None = None
 
     @property
     def carries(self) -> NextHop | None:
-        """Where the route's packets go now: the halves are more specific than the whole."""
-        entry = self.halves[0] if self.halves else self.whole
+        """Where the route's packets go now: the bridge is more specific than the whole."""
+        entry = self.bridge[0] if self.bridge else self.whole
         return None if entry is None else entry.next_hop
 
     @property
     def entries(self) -> tuple[RouteEntry, ...]:
         """Every entry of the route that there is, the whole one first."""
-        return (*([] if self.whole is None else [self.whole]), *self.halves)
+        return (*([] if self.whole is None else [self.whole]), *self.bridge)
 
     @property
     def remembered(self) -> Memory:
-        """What is known of the last move, be it from the entry or from a half; what cannot be read says nothing."""
+        """What is known of the last move, be it from the entry or from its bridge; what cannot be read says nothing."""
         read = (memory_in(entry) for entry in self.entries)
         known = [m if self.at is None else m.plausible(self.at) for m in read if m != NOTHING]
         return max(known, key=lambda memory: memory.since.timestamp() if memory.since else 0.0, default=NOTHING)
@@ -81,7 +81,7 @@ class SoFar:
     """What this run was asked, has tried and has learnt.
 
     `wish`: what a person asked. `moved`: where this run has pointed routes. `not_in_place`: routes whose
-    entry the platform refuses to change in place; `no_halves`: whose lower half it refuses as a destination.
+    entry the platform refuses to change in place; `half_refused`: whose lower half it refuses as a destination.
     `refusals`: what the platform did not carry out. `wordless`: routes whose name and description the platform
     refuses. `bindable`: gateways that the EIP may be bound to, as a try showed.
     `to_check`: next hops to check before anything else is decided about them. `watched_since`: when this process
@@ -92,7 +92,7 @@ class SoFar:
     wish: Switch | Pause | Resume | None = None
     moved: Mapping[Route, NextHop] = field(default_factory=dict)
     not_in_place: frozenset[Route] = frozenset()
-    no_halves: frozenset[Route] = frozenset()
+    half_refused: frozenset[Route] = frozenset()
     refusals: tuple[Refusal, ...] = ()
     wordless: frozenset[Route] = frozenset()
     bindable: frozenset[str] = frozenset()

@@ -160,7 +160,7 @@ def subject(call: Call[None]) -> str:
 def shown(world: World, call: Call[None]) -> RouteEntry | Eip | Unseen | None:
     """Find what `world` shows of what `call` writes to."""
     views = (view for view in world.routes.values() if isinstance(view, RouteView))
-    entries = [entry for view in views for entry in (view.whole, *view.halves) if entry is not None]
+    entries = [entry for view in views for entry in (view.whole, *view.bridge) if entry is not None]
     match call:
         case PointRoute() | NoteRoute() | CreateRoute():
             where = (call.table, call.destination)
@@ -245,7 +245,7 @@ def _outcome(applied: Applied, write: Write, result: Failure | None, attempts: A
     if result.kind is FailureKind.NOT_IN_PLACE and isinstance(step, Move):
         return replace(applied, so_far=replace(so_far, not_in_place=so_far.not_in_place | {step.route}))
     if isinstance(step, Bridge) and _half_refused(step, result, so_far):
-        return replace(applied, so_far=replace(so_far, no_halves=so_far.no_halves | {step.route}))
+        return replace(applied, so_far=replace(so_far, half_refused=so_far.half_refused | {step.route}))
     if isinstance(step, Note) and result.kind is FailureKind.WORDS:
         applied = replace(applied, so_far=replace(so_far, wordless=so_far.wordless | {step.route}))
     # Hold the failure against the hop or address that it names, so that the next candidate is tried at once (rule 12).
@@ -263,7 +263,7 @@ def _outcome(applied: Applied, write: Write, result: Failure | None, attempts: A
 def _half_refused(step: Bridge, failure: Failure, so_far: SoFar) -> bool:
     """Return True if the platform does not take a half as a destination, and finer parts were not begun yet."""
     finer = around_zero(step.route.destination)
-    return failure.names is FailureSubject.DESTINATION and bool(finer) and step.route not in so_far.no_halves
+    return failure.names is FailureSubject.DESTINATION and bool(finer) and step.route not in so_far.half_refused
 
 
 def _tried(applied: Applied, step: EipTry, result: Failure | None, attempts: Attempts) -> Applied:
@@ -295,8 +295,8 @@ def in_words(step: Step | EipStep, *, would: bool = False) -> str:
         case Create(route=route, to=to, reason=reason):
             return f"{'create' if would else 'created'} {route} to {to}: {reason}"
         case Bridge(route=route, missing=missing, to=to, reason=reason):
-            halves = " and ".join(sorted(missing))
-            return f"{'carry' if would else 'carried'} {route} to {to} over {halves}: {reason}"
+            parts = " and ".join(sorted(missing))
+            return f"{'carry' if would else 'carried'} {route} to {to} over {parts}: {reason}"
         case Retire(route=route):
             return f"{'delete' if would else 'deleted'} an entry of {route} that others stand in for"
         case Note(reason=reason):

@@ -209,7 +209,7 @@ def _recognise(world: World, seen: Seen, account: GroupSummary, now: datetime) -
         view = world.routes[route]
         if not isinstance(view, RouteView) or step.memory.since is None:
             continue
-        entries = [*view.halves, *([view.whole] if view.whole is not None else [])]
+        entries = [*view.bridge, *([view.whole] if view.whole is not None else [])]
         there = {entry.destination for entry in entries if entry.next_hop == step.to}
         wanted = set(step.missing) if isinstance(step, Bridge) else {route.destination}
         known = view.remembered.since == step.memory.since.replace(microsecond=0) or route in so_far.wordless

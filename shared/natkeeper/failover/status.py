@@ -100,7 +100,7 @@ def _route(world: World, policy: Group, route: Route) -> Json:
     seen = world.routes[route]
     if not isinstance(seen, RouteView):
         return {**about, "state": "unknown", "reason": seen.reason}
-    entry = seen.whole or next(iter(seen.halves), None)
+    entry = seen.whole or next(iter(seen.bridge), None)
     if entry is None:
         return {**about, "state": "missing"}
     memory, carries = seen.remembered, seen.carries
@@ -108,7 +108,7 @@ def _route(world: World, policy: Group, route: Route) -> Json:
         {
             **about,
             "next_hop": None if carries is None else str(carries),
-            "state": "bridged" if seen.halves else entry.status.value.lower(),
+            "state": "bridged" if seen.bridge else entry.status.value.lower(),
             "since": _moment(memory.since),
             "by": memory.by,
             "why" if is_of_a_move(entry.description) else "note": reason_of(entry.description),

@@ -219,7 +219,7 @@ def _hops(world: World) -> dict[str, NextHop]:
     hops = {}
     for route, shown in world.routes.items():
         if isinstance(shown, RouteView):
-            entry = shown.halves[0] if shown.halves else shown.whole
+            entry = shown.bridge[0] if shown.bridge else shown.whole
             if entry is not None and entry.next_hop is not None:
                 hops[str(route)] = entry.next_hop
     return hops

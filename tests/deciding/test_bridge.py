@@ -40,8 +40,8 @@ HALVES = (half(B, 0), half(B, 1))
 BOTH = ("0.0.0.0/1", "128.0.0.0/1")
 
 
-def detour(whole: RouteEntry | None, *halves: RouteEntry) -> RouteView:
-    """A route half-way through a detour."""
+def bridged(whole: RouteEntry | None, *halves: RouteEntry) -> RouteView:
+    """A route half-way through a bridge."""
     return RouteView(whole, halves)
 
 
@@ -54,109 +54,109 @@ def test_a_move_that_was_refused_in_place_is_made_by_two_halves() -> None:
 def test_when_both_halves_carry_the_traffic_the_old_entry_goes() -> None:
     """Not before."""
     whole = entry(A)
-    assert step(world(on=detour(whole, *HALVES), a="Stopped")) == Retire(
-        ROUTE, (whole.id,), "its halves carry the traffic, the old entry is replaced"
+    assert step(world(on=bridged(whole, *HALVES), a="Stopped")) == Retire(
+        ROUTE, (whole.id,), "its bridge carries the traffic; the old entry is replaced"
     )
 
 
 def test_one_half_alone_is_completed_first() -> None:
     """A run that died between the two creations is made up for."""
     for which in (0, 1):
-        found = step(world(on=detour(entry(A), half(B, which)), a="Stopped"))
+        found = step(world(on=bridged(entry(A), half(B, which)), a="Stopped"))
         assert found == Bridge(ROUTE, (BOTH[1 - which],), hop(B), "the other half is missing", moved(NOON))
 
 
 def test_when_the_old_entry_is_gone_it_is_created_anew() -> None:
     """With the memory that the halves kept meanwhile."""
-    found = step(world(on=detour(None, *HALVES), a="Stopped"))
-    assert found == Create(ROUTE, hop(B), "the entry is replaced: its halves carry the traffic", moved(NOON))
+    found = step(world(on=bridged(None, *HALVES), a="Stopped"))
+    assert found == Create(ROUTE, hop(B), "the entry is replaced: its bridge carries the traffic", moved(NOON))
 
 
 def test_halves_with_garbled_memory_still_lead_to_an_entry_that_remembers() -> None:
     """A new entry always says when and by what it was made."""
-    found = step(world(on=detour(None, half(B, 0, "[nk1 s=x"), half(B, 1, "[nk1 s=x")), a="Stopped"))
+    found = step(world(on=bridged(None, half(B, 0, "[nk1 s=x"), half(B, 1, "[nk1 s=x")), a="Stopped"))
     assert isinstance(found, Create)
     assert found.memory == moved(NOON, to=B)
 
 
 def test_when_the_new_entry_carries_the_traffic_the_halves_go() -> None:
     """One of them, too, if the other went already."""
-    assert step(world(on=detour(entry(B), *HALVES))) == Retire(
+    assert step(world(on=bridged(entry(B), *HALVES))) == Retire(
         ROUTE,
         (HALVES[0].id, HALVES[1].id),
-        "the entry carries the traffic again, its halves are no longer needed",
+        "the entry carries the traffic again; its bridge is no longer needed",
     )
-    assert step(world(on=detour(entry(B), HALVES[1]))).entries == (HALVES[1].id,)  # type: ignore[union-attr]
+    assert step(world(on=bridged(entry(B), HALVES[1]))).entries == (HALVES[1].id,)  # type: ignore[union-attr]
 
 
 @pytest.mark.parametrize("status", [EntryStatus.PENDING, EntryStatus.DELETING, EntryStatus.MODIFYING])
 def test_every_step_waits_for_the_platform_to_finish_the_last(status: EntryStatus) -> None:
     """A half that is Pending carries nothing yet."""
-    found = step(world(on=detour(entry(A), half(B, 0, status=status), half(B, 1)), a="Stopped"))
+    found = step(world(on=bridged(entry(A), half(B, 0, status=status), half(B, 1)), a="Stopped"))
     assert found == Await(ROUTE, f"the entry for 0.0.0.0/1 is {status.value}")
     whole = entry(A, status=status)
-    assert step(world(on=detour(whole, *HALVES))) == Await(ROUTE, f"the entry for 0.0.0.0/0 is {status.value}")
+    assert step(world(on=bridged(whole, *HALVES))) == Await(ROUTE, f"the entry for 0.0.0.0/0 is {status.value}")
 
 
 def test_a_half_in_an_unknown_state_is_held() -> None:
     """Nobody knows whether it carries anything."""
-    found = step(world(on=detour(entry(A), half(B, 0, status=EntryStatus.UNKNOWN))))
+    found = step(world(on=bridged(entry(A), half(B, 0, status=EntryStatus.UNKNOWN))))
     assert found == Hold(ROUTE, "the entry for 0.0.0.0/1 is in a state that natkeeper does not know")
 
 
 @pytest.mark.parametrize("b", ["Running", BLIND, gateway(locks=("Recycling",))])
-def test_neither_blindness_nor_draining_turns_a_detour_back(b: str | Sight) -> None:
+def test_neither_blindness_nor_draining_turns_a_bridge_back(b: str | Sight) -> None:
     """Half-way is the worst place to be."""
-    assert isinstance(step(world(on=detour(entry(A), *HALVES), a="Stopped", b=b)), Retire)
-    assert isinstance(step(world(on=detour(None, *HALVES), a="Stopped", b=b)), Create)
+    assert isinstance(step(world(on=bridged(entry(A), *HALVES), a="Stopped", b=b)), Retire)
+    assert isinstance(step(world(on=bridged(None, *HALVES), a="Stopped", b=b)), Create)
 
 
-def test_a_mark_does_not_turn_a_detour_back() -> None:
+def test_a_mark_does_not_turn_a_bridge_back() -> None:
     """It was begun knowing of it; else it would be begun and turned back for ever."""
     memory = marked((B, ago(5)), since=NOON)
-    found = step(world(on=detour(entry(A), half(B, 0, memory), half(B, 1, memory)), a="Stopped"))
+    found = step(world(on=bridged(entry(A), half(B, 0, memory), half(B, 1, memory)), a="Stopped"))
     assert isinstance(found, Retire)
     assert len(found.entries) == 1
 
 
-def test_a_detour_to_a_gateway_that_dies_meanwhile_turns_back_where_there_is_something_better() -> None:
+def test_a_bridge_to_a_gateway_that_dies_meanwhile_turns_back_where_there_is_something_better() -> None:
     """The halves go, and the entry is moved again from where it is."""
-    state = world(on=detour(entry(A), *HALVES), a="Stopped", b="Stopped", c="Running")
+    state = world(on=bridged(entry(A), *HALVES), a="Stopped", b="Stopped", c="Running")
     assert step(state, group(A, B, C)).entries == (HALVES[0].id, HALVES[1].id)  # type: ignore[union-attr]
-    gone = world(on=detour(None, *HALVES), a="Stopped", b="Stopped", c="Running")
+    gone = world(on=bridged(None, *HALVES), a="Stopped", b="Stopped", c="Running")
     assert step(gone, group(A, B, C)) == Create(
-        ROUTE, hop(C), "the entry is replaced: its halves lead nowhere", moved(NOON, to=C)
+        ROUTE, hop(C), "the entry is replaced: its bridge leads nowhere", moved(NOON, to=C)
     )
 
 
-def test_a_detour_is_finished_where_there_is_nothing_better() -> None:
+def test_a_bridge_is_finished_where_there_is_nothing_better() -> None:
     """One entry on a dead gateway is easier to mend than two halves on it."""
-    state = world(on=detour(None, *HALVES), a="Stopped", b="Stopped")
+    state = world(on=bridged(None, *HALVES), a="Stopped", b="Stopped")
     assert step(state).to == hop(B)  # type: ignore[union-attr]
 
 
-def test_a_detour_to_what_the_platform_refuses_is_withdrawn() -> None:
+def test_a_bridge_to_what_the_platform_refuses_is_withdrawn() -> None:
     """Its halves lead to a gateway that was deleted, say: they go, however little is left to choose from."""
-    half_way = detour(entry(A), half(B, 1))
+    half_way = bridged(entry(A), half(B, 1))
     found = step(world(half_way, a="Stopped", b=None, refusals=refused(B, "does not exist")))
     assert isinstance(found, Retire)
     assert found.entries == (half(B, 1).id,)
 
 
-def test_a_detour_that_a_person_began_is_finished() -> None:
+def test_a_bridge_that_a_person_began_is_finished() -> None:
     """They insisted on a gateway that is not well."""
     memory = moved(NOON, "person")
-    found = step(world(on=detour(entry(A), half(B, 0, memory), half(B, 1, memory)), b="Stopped"))
+    found = step(world(on=bridged(entry(A), half(B, 0, memory), half(B, 1, memory)), b="Stopped"))
     assert isinstance(found, Retire)
     assert len(found.entries) == 1
 
 
-def test_halves_that_lead_to_different_next_hops_are_nobodys_detour() -> None:
+def test_halves_that_lead_to_different_next_hops_are_nobodys_bridge() -> None:
     """Ours by description, changed by somebody: back to the whole, or to the best there is."""
     odd = (half(A, 0), half(B, 1))
-    assert step(world(on=detour(entry(A), *odd))).entries == (odd[0].id, odd[1].id)  # type: ignore[union-attr]
-    assert step(world(on=detour(None, *odd))).to == hop(A)  # type: ignore[union-attr]
-    nothing = step(world(on=detour(None, *odd), a="Stopped", b="Stopped"))
+    assert step(world(on=bridged(entry(A), *odd))).entries == (odd[0].id, odd[1].id)  # type: ignore[union-attr]
+    assert step(world(on=bridged(None, *odd))).to == hop(A)  # type: ignore[union-attr]
+    nothing = step(world(on=bridged(None, *odd), a="Stopped", b="Stopped"))
     assert nothing == Hold(
         ROUTE,
         "the route entry is missing, and no next hop is fit for it: i-gwa is Stopped, i-gwb is Stopped",
@@ -166,23 +166,23 @@ def test_halves_that_lead_to_different_next_hops_are_nobodys_detour() -> None:
 def test_halves_that_lead_to_a_stranger_are_withdrawn() -> None:
     """They claim to be ours, and the whole is."""
     strange = (half(STRANGER, 0), half(STRANGER, 1))
-    assert isinstance(step(world(on=detour(entry(A), *strange))), Retire)
+    assert isinstance(step(world(on=bridged(entry(A), *strange))), Retire)
 
 
 def test_halves_that_others_made_are_left_alone() -> None:
     """Rule 5: a split default route may well be what somebody wants."""
     theirs = half(B, 0, "vpn split")
-    found = step(world(on=detour(entry(A), theirs, half(B, 1)), a="Stopped"))
-    assert found == Leave(ROUTE, "halves of the route that are not ours carry its traffic; somebody put them there")
+    found = step(world(on=bridged(entry(A), theirs, half(B, 1)), a="Stopped"))
+    assert found == Leave(ROUTE, "more specific entries that natkeeper did not make carry the route's traffic")
 
 
-def test_an_entry_that_somebody_repoints_during_a_detour_is_not_deleted() -> None:
+def test_an_entry_that_somebody_repoints_during_a_bridge_is_not_deleted() -> None:
     """The halves give way instead, so that what they wanted takes effect."""
-    found = step(world(on=detour(entry(STRANGER), *HALVES)))
+    found = step(world(on=bridged(entry(STRANGER), *HALVES)))
     assert found == Retire(
         ROUTE,
         (HALVES[0].id, HALVES[1].id),
-        "somebody pointed the entry to i-firewall meanwhile, its halves give way",
+        "someone pointed the entry to i-firewall meanwhile; its bridge gives way",
     )
 
 
@@ -190,11 +190,11 @@ def test_an_entry_that_a_person_takes_over_by_force_is_replaced() -> None:
     """They said so: the memory of the halves tells."""
     memory = moved(NOON, "person")
     whole = entry(STRANGER)
-    found = step(world(on=detour(whole, half(B, 0, memory), half(B, 1, memory))))
-    assert found == Retire(ROUTE, (whole.id,), "its halves carry the traffic, the old entry is replaced")
+    found = step(world(on=bridged(whole, half(B, 0, memory), half(B, 1, memory))))
+    assert found == Retire(ROUTE, (whole.id,), "its bridge carries the traffic; the old entry is replaced")
 
 
-# ---- whole detours, and a crash at every write -----------------------------------------------------------
+# ---- whole bridges, and a crash at every write -----------------------------------------------------------
 
 
 def refusing(policy: Group | None = None, on: str = A, memory: Memory | None = None, **sights: Sight) -> Land:
@@ -213,7 +213,7 @@ def refusing(policy: Group | None = None, on: str = A, memory: Memory | None = N
     )
 
 
-def test_a_detour_goes_through_all_its_steps_and_leaves_one_entry() -> None:
+def test_a_bridge_goes_through_all_its_steps_and_leaves_one_entry() -> None:
     """Refused, bridged, retired, created, cleaned up, verified."""
     land = refusing(a=gateway("Stopped"))
     kinds = [type(decision.steps[0]) for decision in land.run()]
@@ -225,7 +225,7 @@ def test_a_detour_goes_through_all_its_steps_and_leaves_one_entry() -> None:
 
 
 @pytest.mark.parametrize("writes", range(13))
-def test_a_detour_that_dies_at_any_write_is_finished_by_the_next_run(writes: int) -> None:
+def test_a_bridge_that_dies_at_any_write_is_finished_by_the_next_run(writes: int) -> None:
     """Rule 8, with the platform's slow states left as they were."""
     land = refusing(a=gateway("Stopped"))
     try:
@@ -239,7 +239,7 @@ def test_a_detour_that_dies_at_any_write_is_finished_by_the_next_run(writes: int
 
 
 @pytest.mark.parametrize("writes", range(8))
-def test_a_gateway_that_dies_during_a_detour_bares_no_route(writes: int) -> None:
+def test_a_gateway_that_dies_during_a_bridge_bares_no_route(writes: int) -> None:
     """The next run goes on to the next candidate from wherever the dead run stopped."""
     land = refusing(group(A, B, C), a=gateway("Stopped"))
     with pytest.raises(Killed):
@@ -251,7 +251,7 @@ def test_a_gateway_that_dies_during_a_detour_bares_no_route(writes: int) -> None
 
 
 @pytest.mark.parametrize("writes", range(8))
-def test_a_gateway_that_comes_back_during_a_detour_bares_no_route(writes: int) -> None:
+def test_a_gateway_that_comes_back_during_a_bridge_bares_no_route(writes: int) -> None:
     """Healthy again, home is no reason to stop half-way."""
     land = refusing(a=gateway("Stopped"))
     with pytest.raises(Killed):
@@ -263,7 +263,7 @@ def test_a_gateway_that_comes_back_during_a_detour_bares_no_route(writes: int) -
     assert list(land.tables[ROUTE]) == [ROUTE.destination]
 
 
-def test_a_person_can_insist_on_a_stopped_gateway_by_a_detour() -> None:
+def test_a_person_can_insist_on_a_stopped_gateway_by_a_bridge() -> None:
     """A foreign entry, taken over with force, on a platform that refuses."""
     land = refusing(on=STRANGER, b=gateway("Stopped"))
     undisturbed = copy.deepcopy(land)
