@@ -85,5 +85,7 @@ LEFT_OUT: Mapping[tuple[str, str, str], Mapping[str, ApiContract]] = {
         "UpdateTrigger": _api("put", f"{_OLD_FUNCTION}/triggers/{{triggerName}}", body="any"),
         "DeleteTrigger": _api("delete", f"{_OLD_FUNCTION}/triggers/{{triggerName}}"),
         "GetFunctionAsyncInvokeConfig": _api("get", f"{_OLD_FUNCTION}/async-invoke-config"),
+        "DeleteFunctionAsyncInvokeConfig": _api("delete", f"{_OLD_FUNCTION}/async-invoke-config"),
+        "ListVpcBindings": _api("get", f"{_SERVICE}/bindings", {"vpcIds": ["string"]}),
     },
 }

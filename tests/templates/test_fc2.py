@@ -68,6 +68,7 @@ def test_it_says_the_same_as_the_template_for_fc_3() -> None:
         assert asynchronous.pop("qualifier") == "LATEST"  # the component of FC 2.0 has no such field: it is always so
         mine = dict(function["asyncConfiguration"])
         mine.pop("destination", None)
+        assert mine.pop("statefulInvocation") is False  # FC 3.0 calls it asyncTask; false is the default of both
         assert mine == asynchronous
         assert old["service"]["internetAccess"] is (name != "probe")
         assert ("vpcConfig" in old["service"]) is (name == "probe")

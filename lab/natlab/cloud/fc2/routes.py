@@ -15,10 +15,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import unquote
 
-from natlab.cloud.fc import exceptions, responses, validation
+from natlab.cloud.fc import exceptions, validation
 from natlab.cloud.fc.functions import FunctionCompute
-from natlab.cloud.fc.models import Function, Trigger
+from natlab.cloud.fc.models import Function
 from natlab.cloud.fc.wire import error_response, invocation_response, json_body, json_response, nothing
+from natlab.cloud.fc2 import responses
 from natlab.cloud.fc2.signature import verify
 from natlab.cloud.kernel.accounts import Principal
 from natlab.cloud.kernel.errors import ApiError
@@ -65,6 +66,7 @@ _ROUTES: Final = (
     ("GetService", "GET", _path(_SERVICE)),
     ("UpdateService", "PUT", _path(_SERVICE)),
     ("DeleteService", "DELETE", _path(_SERVICE)),
+    ("ListVpcBindings", "GET", _path(f"{_SERVICE}/bindings")),
     ("CreateFunction", "POST", _path(f"{_SERVICE}/functions")),
     ("ListFunctions", "GET", _path(f"{_SERVICE}/functions")),
     ("GetFunction", "GET", _path(_FUNCTION)),
@@ -79,6 +81,7 @@ _ROUTES: Final = (
     ("DeleteTrigger", "DELETE", _path(rf"{_FUNCTION}/triggers/(?P<trigger>[^/]+)")),
     ("PutFunctionAsyncInvokeConfig", "PUT", _path(f"{_FUNCTION}/async-invoke-config")),
     ("GetFunctionAsyncInvokeConfig", "GET", _path(f"{_FUNCTION}/async-invoke-config")),
+    ("DeleteFunctionAsyncInvokeConfig", "DELETE", _path(f"{_FUNCTION}/async-invoke-config")),
     ("PutFunctionOnDemandConfig", "PUT", _path(f"{_FUNCTION}/on-demand-config")),
     ("GetFunctionOnDemandConfig", "GET", _path(f"{_FUNCTION}/on-demand-config")),
 )
@@ -98,13 +101,16 @@ class FunctionComputeV2:
         """Zones in which functions may enter a VPC; which those are in a real region differs."""
         self._operations: dict[str, Callable[[Fc2Request], Response]] = {
             "CreateService": self._create_service,
-            "ListServices": lambda _call: json_response({"services": list(self._services.values())}),
-            "GetService": lambda call: json_response(self._service(call)),
+            "ListServices": lambda _call: json_response(
+                {"services": [*map(responses.service, self._services.values())]}
+            ),
+            "GetService": lambda call: json_response(responses.service(self._service(call))),
             "UpdateService": self._update_service,
             "DeleteService": self._delete_service,
+            "ListVpcBindings": self._list_bindings,
             "CreateFunction": self._create_function,
             "ListFunctions": self._list_functions,
-            "GetFunction": lambda call: json_response(_function(self._found(call))),
+            "GetFunction": lambda call: json_response(responses.function(self._found(call))),
             "UpdateFunction": self._update_function,
             "DeleteFunction": self._delete_function,
             "GetFunctionCode": self._get_code,
@@ -116,6 +122,7 @@ class FunctionComputeV2:
             "DeleteTrigger": self._delete_trigger,
             "PutFunctionAsyncInvokeConfig": self._put_async_config,
             "GetFunctionAsyncInvokeConfig": self._get_async_config,
+            "DeleteFunctionAsyncInvokeConfig": self._delete_async_config,
             "PutFunctionOnDemandConfig": self._put_on_demand,
             "GetFunctionOnDemandConfig": self._get_on_demand,
             "GetAccountSettings": lambda _call: json_response({"availableAZs": sorted(self.zones)}),
@@ -172,7 +179,7 @@ class FunctionComputeV2:
 
     # ── services ────────────────────────────────────────────────────────────────────────────────────────────
     def _create_service(self, call: Fc2Request) -> Response:
-        body = json_body(call.request)
+        body = responses.service_body(json_body(call.request))
         name = validation.check_name(body.get("serviceName"))
         if name in self._services:
             raise exceptions.service_exists(name)
@@ -180,16 +187,16 @@ class FunctionComputeV2:
         now = utc(self._cloud.clock.now())
         identity = {"serviceId": self._cloud.ids.uuid("fc.service").lower(), "createdTime": now}
         self._services[name] = {"internetAccess": True, "role": "", **body, **identity, "lastModifiedTime": now}
-        return json_response(self._services[name])
+        return json_response(responses.service(self._services[name]))
 
     def _update_service(self, call: Fc2Request) -> Response:
         service = self._service(call)
-        body = json_body(call.request)
+        body = responses.service_body(json_body(call.request))
         validation.check_types(body)
         service.update(body, lastModifiedTime=utc(self._cloud.clock.now()))
         for function in self.engine.functions(call.service):
             self.engine.update_function(function.name, _of_service(body))
-        return json_response(service)
+        return json_response(responses.service(service))
 
     def _delete_service(self, call: Fc2Request) -> Response:
         self._service(call)
@@ -197,6 +204,11 @@ class FunctionComputeV2:
             raise exceptions.service_not_empty(call.service)
         del self._services[call.service]
         return nothing()
+
+    def _list_bindings(self, call: Fc2Request) -> Response:
+        """The VPCs that alone may invoke the service's functions: none, since nobody can bind one here."""
+        self._service(call)
+        return json_response({"vpcIds": []})
 
     def _service(self, call: Fc2Request) -> dict[str, Any]:
         if call.service not in self._services:
@@ -207,18 +219,18 @@ class FunctionComputeV2:
     def _create_function(self, call: Fc2Request) -> Response:
         service = self._service(call)
         body = {**_of_service(service), **_with_hooks(json_body(call.request))}
-        return json_response(_function(self.engine.create_function(body, service=call.service)))
+        return json_response(responses.function(self.engine.create_function(body, service=call.service)))
 
     def _list_functions(self, call: Fc2Request) -> Response:
         self._service(call)
         prefix = call.request.query.get("prefix", "")
         found = [each for each in self.engine.functions(call.service) if each.short_name.startswith(prefix)]
-        return json_response({"functions": [_function(each) for each in found]})
+        return json_response({"functions": [responses.function(each) for each in found]})
 
     def _update_function(self, call: Fc2Request) -> Response:
         self._found(call)
         return json_response(
-            _function(self.engine.update_function(call.function, _with_hooks(json_body(call.request))))
+            responses.function(self.engine.update_function(call.function, _with_hooks(json_body(call.request))))
         )
 
     def _delete_function(self, call: Fc2Request) -> Response:
@@ -249,20 +261,21 @@ class FunctionComputeV2:
     # ── triggers and configurations ─────────────────────────────────────────────────────────────────────────
     def _create_trigger(self, call: Fc2Request) -> Response:
         self._found(call)
-        return json_response(_trigger(self.engine.create_trigger(call.function, _with_text(json_body(call.request)))))
+        body = _with_text(json_body(call.request))
+        return json_response(responses.trigger(self.engine.create_trigger(call.function, body)))
 
     def _list_triggers(self, call: Fc2Request) -> Response:
         self._found(call)
-        return json_response({"triggers": [_trigger(each) for each in self.engine.triggers(call.function)]})
+        return json_response({"triggers": [responses.trigger(each) for each in self.engine.triggers(call.function)]})
 
     def _get_trigger(self, call: Fc2Request) -> Response:
         self._found(call)
-        return json_response(_trigger(self.engine.trigger(call.function, call.names["trigger"])))
+        return json_response(responses.trigger(self.engine.trigger(call.function, call.names["trigger"])))
 
     def _update_trigger(self, call: Fc2Request) -> Response:
         self._found(call)
         body = _with_text(json_body(call.request))
-        return json_response(_trigger(self.engine.update_trigger(call.function, call.names["trigger"], body)))
+        return json_response(responses.trigger(self.engine.update_trigger(call.function, call.names["trigger"], body)))
 
     def _delete_trigger(self, call: Fc2Request) -> Response:
         self._found(call)
@@ -279,19 +292,11 @@ class FunctionComputeV2:
         config = self.engine.queue.configs.get(function.name)
         if config is None:
             raise exceptions.async_config_not_found(function.short_name)
-        return json_response(
-            {
-                "service": function.service,
-                "function": function.short_name,
-                "qualifier": "LATEST",
-                "maxAsyncRetryAttempts": config.max_retries,
-                "maxAsyncEventAgeInSeconds": int(config.max_age_s),
-                "statefulInvocation": config.task,
-                "destinationConfig": responses.destinations(config),
-                "createdTime": utc(config.created),
-                "lastModifiedTime": utc(config.modified),
-            }
-        )
+        return json_response(responses.async_config(config, function))
+
+    def _delete_async_config(self, call: Fc2Request) -> Response:
+        self.engine.queue.configs.pop(self._found(call).name, None)
+        return nothing()
 
     def _put_on_demand(self, call: Fc2Request) -> Response:
         """FC 2.0's word for a reserved concurrency."""
@@ -337,38 +342,3 @@ def _with_text(body: Mapping[str, Any]) -> dict[str, Any]:
     """The fc2 client sends triggerConfig as an object, everyone else as a string of JSON."""
     config = body.get("triggerConfig")
     return {**body, "triggerConfig": json.dumps(config)} if isinstance(config, dict) else dict(body)
-
-
-def _function(found: Function) -> dict[str, Any]:
-    return {
-        "functionId": found.function_id,
-        "functionName": found.short_name,
-        "description": found.declared.get("description", ""),
-        "runtime": found.runtime,
-        "handler": found.handler,
-        "initializer": found.initializer.handler if found.initializer else "",
-        "initializationTimeout": int(found.initializer.timeout_s) if found.initializer else 3,
-        "timeout": found.timeout_s,
-        "memorySize": found.memory_mb,
-        "codeSize": len(found.code.archive),
-        "codeChecksum": found.code.checksum,
-        "environmentVariables": dict(found.environment),
-        "instanceConcurrency": found.declared.get("instanceConcurrency", 1),
-        "createdTime": utc(found.created),
-        "lastModifiedTime": utc(found.modified),
-    }
-
-
-def _trigger(found: Trigger) -> dict[str, Any]:
-    return {
-        "triggerName": found.name,
-        "triggerId": found.trigger_id,
-        "triggerType": found.kind,
-        "triggerConfig": json.loads(found.text),
-        "description": found.description,
-        "qualifier": found.qualifier,
-        "sourceArn": found.source_arn,
-        "invocationRole": found.invocation_role,
-        "createdTime": utc(found.created),
-        "lastModifiedTime": utc(found.modified),
-    }

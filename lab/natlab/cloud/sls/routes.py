@@ -1,7 +1,8 @@
 """SLS on the wire: the project is the first label of the host, the rest is paths with JSON bodies.
 
 What functions write is kept by natlab.cloud.fc.logs; here is only whether there is a place for it.
-Source: SLS API reference: GetProject, CreateProject, GetLogStore, CreateLogStore, GetIndex, CreateIndex.
+Source: SLS API reference: GetProject, CreateProject, GetLogStore, CreateLogStore, GetIndex, CreateIndex,
+PutLogs.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from natlab.cloud.kernel.wire import Request, Response
 _SCHEME: Final = Scheme("LOG", ("x-log-", "x-acs-"), "x-acs-security-token", "x-log-date")
 _HOST: Final = re.compile(r"(?:([a-z0-9-]+)\.)?[a-z0-9-]+\.log\.aliyuncs\.com(?::\d+)?")
 _STORE: Final = re.compile(r"/logstores/([^/]+)")
+_LINES: Final = re.compile(r"/logstores/([^/]+)/shards/[^/]+")
 _INDEX: Final = re.compile(r"/logstores/([^/]+)/index")
 
 
@@ -63,11 +65,13 @@ class LogService:
         verb = {"GET": "Get", "POST": "Create"}.get(request.method, request.method)
         if _INDEX.fullmatch(request.path):
             return f"{verb}Index"
+        if _LINES.fullmatch(request.path):
+            return "PostLogStoreLogs"
         return f"{verb}LogStore" if request.path.startswith("/logstores") else f"{verb}Project"
 
     def respond(self, request: Request) -> Response:
         action = self.action_of(request)
-        body = _body(request)
+        body = {} if action == "PostLogStoreLogs" else _body(request)
         name = _project_of(request) or str(body.get("projectName") or "")
         self._authorize(request.principal, action, name, request.path)
         with self._cloud.lock:
@@ -126,10 +130,12 @@ def _create_store(project: Project, body: Mapping[str, Any]) -> Response:
 
 
 def _of_store(action: str, project: Project, path: str, body: Mapping[str, Any]) -> Response:
-    found = _INDEX.fullmatch(path) or _STORE.fullmatch(path)
+    found = _INDEX.fullmatch(path) or _LINES.fullmatch(path) or _STORE.fullmatch(path)
     store = project.stores.get(found[1]) if found else None
     if found is None or store is None:
         raise ApiError("LogStoreNotExist", f"logstore {found[1] if found else path} does not exist", 404)
+    if action == "PostLogStoreLogs":
+        return Response(200)  # nobody reads here what a client writes
     if action == "GetLogStore":
         return _json({"logstoreName": found[1], "ttl": store.days, "shardCount": store.shards, "productType": ""})
     if action == "GetIndex":
