@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import functools
+import gc
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any
 
 import pytest
 from hypothesis import Phase, settings
@@ -12,6 +15,7 @@ EXAMPLES = 25
 SHARES = 4
 """How many of the shares of fresh stories are played, 50 stories each, all of one seed."""
 PYTEST = ("-p", "no:cacheprovider", "-p", "no:xdist", "-s", "-W", "ignore::pytest.PytestAssertRewriteWarning")
+_CACHES: list[Any] = []
 _STORIES = "test_no_schedule_of_failures_breaks_a_rule["
 
 
@@ -35,6 +39,7 @@ class Plugin:
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
         """Do the work, unless a test could not even be collected."""
         if not session.testsfailed:
+            _CACHES[:] = (thing for thing in gc.get_objects() if isinstance(thing, functools._lru_cache_wrapper))
             try:
                 self.work([item for item in session.items if _wanted(item.nodeid)])
             except Exception as problem:  # noqa: BLE001  pytest would only print it
@@ -62,5 +67,7 @@ def run(items: Sequence[pytest.Item], before: Callable[[pytest.Item], object]) -
     """Run the tests in this order."""
     for item, following in zip(items, [*items[1:], None], strict=True):
         before(item)
+        for cache in _CACHES:  # or a test would be spared what another one, or code without the fault, has worked out
+            cache.cache_clear()
         item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
         yield item

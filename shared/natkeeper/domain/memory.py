@@ -14,6 +14,7 @@ import re
 import unicodedata
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta, timezone
+from functools import lru_cache
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
@@ -168,6 +169,7 @@ def _too_long(memory: Memory) -> bool:
     return len(_machine(memory)) > LONGEST - _SENTENCE_AT_LEAST
 
 
+@lru_cache(maxsize=512)  # one decision reads the same few descriptions some twenty times
 def decode(description: str) -> Memory | Unreadable:
     """Read the machine part of `description`; text that is not ours holds no memory."""
     if not _BRAND.search(description):

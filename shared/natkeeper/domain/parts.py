@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import ipaddress
+from functools import lru_cache
 
 _THIS_NETWORK = ipaddress.IPv4Network("0.0.0.0/8")
 """Holds no address of the internet (RFC 6890)."""
 
 
+@lru_cache(maxsize=64)
 def halves_of(destination: str) -> tuple[str, str]:
     """Split a network into its two halves."""
     lower, upper = ipaddress.IPv4Network(destination).subnets()
     return str(lower), str(upper)
 
 
+@lru_cache(maxsize=64)  # reads and decisions ask it of the same few destinations again and again
 def around_zero(destination: str) -> tuple[str, ...]:
     """Split a network into what is left of it without `0.0.0.0/8`, the largest part first; nothing if it has none.
 
@@ -26,6 +29,7 @@ def around_zero(destination: str) -> tuple[str, ...]:
     return tuple(map(str, sorted(whole.address_exclude(_THIS_NETWORK), key=lambda part: part.prefixlen)))
 
 
+@lru_cache(maxsize=64)
 def parts_of(destination: str) -> tuple[str, ...]:
     """List every destination that a bridge may have: the halves, then the finer parts."""
     return tuple(dict.fromkeys((*halves_of(destination), *around_zero(destination))))
