@@ -12,77 +12,24 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from enum import Enum
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Protocol, TypeVar, cast
 
 from natkeeper.domain.egress import Egress
 from natkeeper.domain.ids import EipId, EntryId, InstanceId, NatGatewayId, TableId
 from natkeeper.domain.observed import Condition, Eip, Instance, NatGateway, NextHop, RouteEntry
+from natkeeper.domain.refusals import Failure, FailureKind, FailureSubject
 
 if TYPE_CHECKING:
     from natkeeper.guest.parameters import SetupParameters
     from natkeeper.guest.report import SetupReport, UnreadableReport
+
+__all__ = ["Failure", "FailureKind", "FailureSubject"]  # what callers handle together with calls
 
 T = TypeVar("T")
 A = TypeVar("A")
 
 Clock = Callable[[], datetime]
 """Tells the time, always with a time zone."""
-
-
-class FailureKind(str, Enum):
-    """What a failed call means to the caller. Retryable kinds were retried by the driver until the deadline."""
-
-    UNREACHABLE = "unreachable"
-    """No answer, or a 5xx: whether the call was carried out is not known."""
-    THROTTLED = "throttled"
-    BUSY = "busy"
-    """TaskConflict and its kin: another task has the resource; nothing was done."""
-    DENIED = "denied"
-    GONE = "gone"
-    """The thing that was named does not exist."""
-    NOT_IN_PLACE = "not in place"
-    """The platform refuses to change the next hop of this entry in place."""
-    WORDS = "words refused"
-    """The name or the description is what the platform does not take; the same request without them may pass."""
-    REFUSED = "refused"
-    """The request is wrong for the state things are in."""
-
-
-class FailureSubject(str, Enum):
-    """What the answer of a failed call names: a refusal is held against that, and against nothing else."""
-
-    NOTHING = "nothing"
-    """The API itself, another task, or a code that nobody knows."""
-    HOP = "the next hop"
-    """For an EIP: the instance that it is to be bound to or taken off."""
-    WORDS = "the words"
-    ENTRY = "the route entry"
-    ADDRESS = "the EIP"
-    CALLER = "the caller's rights"
-    DESTINATION = "the destination"
-    CALL = "the call"
-    """The table, the VPC, a quota or the request's form: no other next hop changes the answer."""
-
-
-@dataclass(frozen=True, slots=True)
-class Failure:
-    """A call that did not succeed. `code` and `request_id` are Alibaba's own, empty where it gave none."""
-
-    kind: FailureKind
-    message: str
-    code: str = ""
-    request_id: str = ""
-    names: FailureSubject = FailureSubject.NOTHING
-
-    def __str__(self) -> str:
-        """Say it in one line with what a support ticket needs."""
-        return self.brief + (f" [request {self.request_id}]" if self.request_id else "")
-
-    @property
-    def brief(self) -> str:
-        """Say it in words that stay the same while the trouble does: without the request's id."""
-        return f"{self.kind.value}: {self.message}" + (f" ({self.code})" if self.code else "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +63,16 @@ class ReadRoutes(Call[tuple[RouteEntry, ...]]):
     patience_s: ClassVar[float] = 3.0
     table: TableId
     destinations: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ReadVpcRoutes(Call[tuple[RouteEntry, ...]]):
+    """The custom entries of every route table of a VPC (DescribeRouteTableList, DescribeRouteEntryList)."""
+
+    patience_s: ClassVar[float] = 6.0
+    tries: ClassVar[int] = 2
+    optional: ClassVar[bool] = True
+    vpc: str
 
 
 @dataclass(frozen=True, slots=True)

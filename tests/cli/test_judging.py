@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+import msgspec
 import pytest
 
 from natkeeper.cli.doctor import deployment, gateways, routes
@@ -12,7 +13,7 @@ from natkeeper.cli.doctor.facts import GroupFacts
 from natkeeper.cli.doctor.findings import Finding, Level
 from natkeeper.cli.survey.functions import Deployed, SurveyedTrigger
 from natkeeper.cli.survey.network import Card, InboundRule, ManagedNat, SurveyedInstance, SurveyedTable, VSwitch
-from natkeeper.domain.config import Group, parse_config
+from natkeeper.domain.config import Config, Group, parse_config
 from natkeeper.domain.ids import EipId, EntryId, InstanceId, TableId
 from natkeeper.domain.observed import Eip, EipStatus, NextHop, RouteEntry
 
@@ -68,11 +69,25 @@ def card(*, check: bool) -> dict[str, Any]:
 
 
 def judged(ground: GroupFacts, group: Group) -> list[Finding]:
+    other = {"gateways": ["i-other"], "routes": [{"table": "vtb-guarded"}]}
+    config = parse_config({"region": "cn-hangzhou", "groups": {"other": other}})
     found = [*gateways.gateways(group, ground), *routes.routes(group, ground), *routes.addresses(group, ground)]
+    found += routes.not_guarded(group, ground, replace_groups(config, group))
     return [each for each in found if each.level is not Level.OK and "setup.mode: off" not in each.says]
 
 
+def replace_groups(config: Config, group: Group) -> Config:
+    return msgspec.structs.replace(config, groups=(group, *config.groups))
+
+
+def through(table: str, hop: str, destination: str = "0.0.0.0/0") -> dict[str, Any]:
+    """Another entry of the VPC."""
+    entry = RouteEntry(EntryId("rte-9"), TableId(table), destination, NextHop.gateway(InstanceId(hop)))
+    return {"everywhere": (*HEALTHY.entries[TABLE], entry)}  # type: ignore[misc]
+
+
 PLAIN: dict[str, Any] = {}
+COLD = {"standby": "cold"}
 FOLLOWS = {"address": {"follow": EIP}}
 FALLBACK = {"fallback": NAT}
 DENY = replace(ALL, accept=False)
@@ -90,6 +105,15 @@ CASES: dict[str, Case] = {
     "a gateway that is gone": (PLAIN, "does not exist", {"machines": {A: machine(A, "h")}}, {}),
     "another VPC": (PLAIN, "is in vpc-2", of(machine(B, "i", vpc="vpc-2")), {}),
     "one zone": (PLAIN, "all are in h", of(machine(B, "h")), {}),
+    "a table that nobody guards": (
+        PLAIN, "leads to i-a", through("vtb-other1", A), through("vtb-other1", "i-other")
+    ),
+    "another destination": (PLAIN, "nobody guards it", through(TABLE, A, "10.9.0.0/16"), through(TABLE, A)),
+    "what another group guards": (PLAIN, "nobody guards it", through("vtb-other1", A), through("vtb-guarded", A)),
+    "a first gateway is no cold standby": (
+        COLD, "is Stopped", {"machines": {A: machine(A, "h", status="Stopped"), B: machine(B, "i")}},
+        of(machine(B, "i", status="Stopped")),
+    ),
     "one runs": (PLAIN, "1 of 2 runs", of(machine(B, "i", status="Stopped")), {}),
     "all spot": (
         PLAIN, "all are spot", {"machines": {A: machine(A, "h", spot=True), B: machine(B, "i", spot=True)}},

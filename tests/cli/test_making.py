@@ -101,6 +101,22 @@ def test_init_writes_a_configuration_that_is_valid(place: Workspace, natkeeper: 
     assert natkeeper("check").code == 0
 
 
+def test_init_offers_the_other_entries_through_the_gateways(place: Workspace, natkeeper: Command) -> None:
+    """With --table only that table is guarded; what else leads to its gateway stands in comments."""
+    Path("natkeeper.yaml").unlink()
+    other = place.cloud.vpc.create_route_table(place.vpc, [], name="other")
+    place.cloud.vpc.add_route(other, "172.16.0.0/12", place.a)
+    third = place.cloud.vpc.create_route_table(place.vpc, [], name="third")
+    place.cloud.vpc.add_route(third, "0.0.0.0/0", place.a)
+    assert natkeeper("init", "--region", "cn-hangzhou", "--table", other).code == 0
+    text = Path("natkeeper.yaml").read_text(encoding="utf-8")
+    assert f"      # - table: {third}" in text
+    text = text.replace("      # - table:", "      - table:").replace("      #   destination:", "        destination:")
+    Path("natkeeper.yaml").write_text(text, encoding="utf-8")
+    config, _ = read_configuration(Path("natkeeper.yaml"))
+    assert {f"172.16.0.0/12 in {other}", f"0.0.0.0/0 in {third}"} <= {str(route) for route in config.groups[0].routes}
+
+
 def test_everything_that_init_offers_in_comments_is_valid(place: Workspace, natkeeper: Command) -> None:
     """Uncommented, the file is still one that natkeeper takes."""
     Path("natkeeper.yaml").unlink()

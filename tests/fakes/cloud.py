@@ -41,6 +41,7 @@ from natkeeper.ports import (
     ReadRelay,
     ReadRoutes,
     ReadSetups,
+    ReadVpcRoutes,
     Result,
     SetupRun,
     StartGateway,
@@ -53,7 +54,7 @@ from natkeeper.ports import (
 from tests.fakes.world import FakeWorld
 from tests.fakes.writes import FakeWrites, failure, gone
 
-READS = (ReadRoutes, ReadInstances, ReadConditions, ReadEip, ReadNatGateway, ReadSetups)
+READS = (ReadRoutes, ReadVpcRoutes, ReadInstances, ReadConditions, ReadEip, ReadNatGateway, ReadSetups)
 ROUTE_WRITES = (PointRoute, NoteRoute, CreateRoute, DeleteRoute)
 WRITES = (*ROUTE_WRITES, AssociateEip, UnassociateEip, StartSetup, StartGateway)
 LOOKS = (CheckThroughProbe, CheckFromFunction, StartGatewayCheck, ReadGatewayCheck)
@@ -220,11 +221,14 @@ class FakeCloud(FakeWrites):
         entries = self.world.routes(call.table)
         return tuple(entry for entry in entries if not call.destinations or entry.destination in call.destinations)
 
+    def _all_routes(self) -> Result:
+        return tuple(entry for table in self.world.tables for entry in self.world.routes(TableId(table)))
+
     def _carry_out(self, call: AnyCall) -> Result:
         world = self.world
         match call:
-            case ReadRoutes():
-                return self._routes(call)
+            case ReadRoutes() | ReadVpcRoutes():
+                return self._routes(call) if isinstance(call, ReadRoutes) else self._all_routes()
             case ReadInstances(ids=ids):
                 return world.instances(ids)
             case ReadConditions(ids=ids):

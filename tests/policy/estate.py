@@ -262,6 +262,14 @@ def starts_a_cold_standby(place: Estate) -> None:
     assert place.hop("cold") == place.ids["f"], receipt
 
 
+def names_what_nobody_guards(place: Estate) -> None:
+    """A table of the VPC that is in no group leads to a gateway."""
+    table = place.cloud.vpc.create_route_table(place.cloud.ecs.instance(place.ids["c"]).vpc_id)
+    place.cloud.vpc.add_route(table, "0.0.0.0/0", place.ids["c"])
+    receipt = place.run({"action": "status", "group": "bare"})
+    assert f"nobody guards 0.0.0.0/0 in {table}" in str(receipt.get("problems")), receipt
+
+
 def looks_from_the_gateway_where_there_is_no_probe(place: Estate) -> None:
     """Cloud Assistant looks: it says nothing of what the gateway forwards, and a proof is started."""
     receipt = place.run({"action": "switch", "group": "bare"})
@@ -327,6 +335,7 @@ FLOWS = (
     replaces_what_cannot_be_changed_in_place,
     goes_on_in_a_later_run,
     starts_a_cold_standby,
+    names_what_nobody_guards,
     looks_from_the_gateway_where_there_is_no_probe,
     sets_gateways_up_through_oos,
     sets_gateways_up_by_cloud_assistant,

@@ -45,6 +45,7 @@ from natkeeper.ports import (
     ReadRelay,
     ReadRoutes,
     ReadSetups,
+    ReadVpcRoutes,
     Result,
     StartGateway,
     StartGatewayCheck,
@@ -184,6 +185,10 @@ class AlibabaCloud:
         from natkeeper.alibaba import assistant, fc
 
         match call:
+            case ReadVpcRoutes(vpc=vpc_id):
+                from natkeeper.alibaba import vpc_tables
+
+                return vpc_tables.read_vpc_routes(attempt, vpc_id)
             case CheckThroughProbe(function=function):
                 return fc.check_through_probe(attempt, function, self.clock)
             case HandOver(function=function, payload=payload, delay_s=delay_s):

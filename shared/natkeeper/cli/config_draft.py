@@ -153,6 +153,7 @@ def _lines(
             yield f"        destination: {destination}"
         if len(homes) > 1 and hop:
             yield f"        prefer: {hop}"
+    yield from _not_guarded(found, chosen, routes)
     yield from _networks(found, {table for table, _, _ in routes})
     yield from _address(found, chosen, one_home=len(homes) <= 1)
     for nat in found.nat_gateways:
@@ -160,6 +161,24 @@ def _lines(
         yield _with_comment(f"    # fallback: {nat.id}", f"managed NAT Gateway {nat.name}: {ready}".replace(" :", ":"))
     yield "    probe:"
     yield "      function: natkeeper-probe # one for each group (s.yaml)"
+
+
+def _not_guarded(found: Found, chosen: Sequence[str], routes: Sequence[tuple[str, str, str]]) -> Iterator[str]:
+    """Offer the other entries of the VPC that lead to a chosen gateway."""
+    guarded = {(table, destination) for table, destination, _ in routes}
+    others = [
+        entry
+        for entries in found.entries.values()
+        for entry in entries
+        if entry.next_hop is not None
+        and entry.next_hop.id in chosen
+        and (entry.table, entry.destination) not in guarded
+    ]
+    if others:
+        yield "      # These lead to the gateways, too, and stay on one that fails. Uncomment what is to be guarded:"
+    for entry in others:
+        yield _with_comment(f"      # - table: {entry.table}", f"to {entry.next_hop}; {_table(found, entry.table)}")
+        yield f"      #   destination: {entry.destination}"
 
 
 def _networks(found: Found, tables: Collection[str]) -> Iterator[str]:

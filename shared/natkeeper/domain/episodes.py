@@ -32,6 +32,9 @@ class EpisodeKind(str, Enum):
     STARTED = "started"
     """A cold standby that natkeeper started runs, and costs what it costs."""
 
+    UNGUARDED = "unguarded"
+    """An entry through one of the gateways is in nobody's configuration."""
+
     @property
     def letter(self) -> str:
         """Return the letter that stands for it in a route entry."""
@@ -47,6 +50,7 @@ _LETTERS = {
     EpisodeKind.FULL: "f",
     EpisodeKind.PROBE_BROKEN: "p",
     EpisodeKind.STARTED: "s",
+    EpisodeKind.UNGUARDED: "n",
 }
 BEGINS_AFTER = {
     EpisodeKind.DARK: timedelta(minutes=1),
@@ -57,9 +61,18 @@ BEGINS_AFTER = {
     EpisodeKind.FULL: timedelta(0),
     EpisodeKind.PROBE_BROKEN: timedelta(0),
     EpisodeKind.STARTED: timedelta(0),
+    EpisodeKind.UNGUARDED: timedelta(0),
 }
 """How long a trouble has to last before it is an episode: what mends itself sooner is nobody's news."""
-_DAILY = (EpisodeKind.DEGRADED, EpisodeKind.UNPROVEN, EpisodeKind.FULL, EpisodeKind.STARTED)
+_DAILY = frozenset(
+    (
+        EpisodeKind.DEGRADED,
+        EpisodeKind.UNPROVEN,
+        EpisodeKind.FULL,
+        EpisodeKind.STARTED,
+        EpisodeKind.UNGUARDED,
+    )
+)
 HALF_HOUR, DAILY, PAUSED = timedelta(minutes=30), timedelta(days=1), timedelta(hours=6)
 
 

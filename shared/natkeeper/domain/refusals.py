@@ -1,4 +1,4 @@
-"""What the platform refused in this run, each refusal held against what its answer names (rule 12)."""
+"""Calls that failed, and what the platform refused in this run, held against what its answer names (rule 12)."""
 
 from __future__ import annotations
 
@@ -8,6 +8,61 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from natkeeper.domain.ids import TableId
+
+
+class FailureKind(str, Enum):
+    """What a failed call means to the caller. Retryable kinds were retried by the driver until the deadline."""
+
+    UNREACHABLE = "unreachable"
+    """No answer, or a 5xx: whether the call was carried out is not known."""
+    THROTTLED = "throttled"
+    BUSY = "busy"
+    """TaskConflict and its kin: another task has the resource; nothing was done."""
+    DENIED = "denied"
+    GONE = "gone"
+    """The thing that was named does not exist."""
+    NOT_IN_PLACE = "not in place"
+    """The platform refuses to change the next hop of this entry in place."""
+    WORDS = "words refused"
+    """The name or the description is what the platform does not take; the same request without them may pass."""
+    REFUSED = "refused"
+    """The request is wrong for the state things are in."""
+
+
+class FailureSubject(str, Enum):
+    """What the answer of a failed call names: a refusal is held against that, and against nothing else."""
+
+    NOTHING = "nothing"
+    """The API itself, another task, or a code that nobody knows."""
+    HOP = "the next hop"
+    """For an EIP: the instance that it is to be bound to or taken off."""
+    WORDS = "the words"
+    ENTRY = "the route entry"
+    ADDRESS = "the EIP"
+    CALLER = "the caller's rights"
+    DESTINATION = "the destination"
+    CALL = "the call"
+    """The table, the VPC, a quota or the request's form: no other next hop changes the answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A call that did not succeed. `code` and `request_id` are Alibaba's own, empty where it gave none."""
+
+    kind: FailureKind
+    message: str
+    code: str = ""
+    request_id: str = ""
+    names: FailureSubject = FailureSubject.NOTHING
+
+    def __str__(self) -> str:
+        """Say it in one line with what a support ticket needs."""
+        return self.brief + (f" [request {self.request_id}]" if self.request_id else "")
+
+    @property
+    def brief(self) -> str:
+        """Say it in words that stay the same while the trouble does: without the request's id."""
+        return f"{self.kind.value}: {self.message}" + (f" ({self.code})" if self.code else "")
 
 
 class Deed(str, Enum):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from copy import deepcopy
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from natkeeper.domain.decision import Decision, Hold
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from natkeeper.domain.config import Group
+    from natkeeper.domain.troubles import Judged
     from natkeeper.domain.world import World
     from natkeeper.failover.dispatch import Assignment
 
@@ -50,6 +52,15 @@ def finish(
             account.handed_on = yield from hand_on(assignment, world, account, ledger.rest, clock())
         yield from _afterwards(assignment, world, seen, account, ledger, clock, deadline)
         account.join(ledger)
+    if assignment.sweep and assignment.turn and clock() < deadline:
+        from natkeeper.failover.vpc_survey import survey  # only a sweep has time for it
+
+        trouble = yield from survey(world, assignment.group, ledger, clock, asked=assignment.read_only)
+        account.problems += [trouble] if trouble and assignment.read_only else []
+    if ledger.unguarded:
+        from natkeeper.domain import unguarded  # most VPCs have none
+
+        account.problems += unguarded.words(ledger.unguarded)
     account.problems += seen.trouble.values()
     if not account.handed_on:  # what lasts is judged by the run that has done what can be done
         yield from _episodes(assignment, world, decision, seen, account, ledger, clock, deadline)
@@ -141,6 +152,7 @@ def _episodes(
         was_dark=account.was_dark,
         probes_work=not assignment.check,
     )
+    judged = _with_unguarded(judged, ledger, policy)
     known = deepcopy(ledger) if assignment.read_only else ledger
     sweep = assignment.sweep and not assignment.read_only
     in_time = account.written is not None or clock() - account.began < TOO_LATE  # a note is no condition for telling
@@ -148,3 +160,16 @@ def _episodes(
     account.episodes = yield from settle(known, judged, world, policy, clock(), sweep=sweep, may_write=may_write)
     account.troubled = bool(known.lasting)
     account.blind = any(trouble.kind is EpisodeKind.BLIND for trouble in judged.troubles)
+
+
+def _with_unguarded(judged: Judged, ledger: Ledger, policy: Group) -> Judged:
+    """Add entries that nobody guards, as the latest look at the VPC's tables found them."""
+    if ledger.surveyed is None:
+        return judged
+    if ledger.unguarded:
+        from natkeeper.domain import unguarded  # most VPCs have none
+
+        trouble = unguarded.trouble(ledger.unguarded, policy)
+        if trouble is not None:
+            return replace(judged, troubles=(*judged.troubles, trouble))
+    return replace(judged, well=judged.well | {EpisodeKind.UNGUARDED})

@@ -192,6 +192,8 @@ def attend(payload: bytes | str, config: Config, run: str, clock: Clock, deadlin
         )
         for assignment in todo.assignments
     ]
+    for assignment in assignments:
+        told.ledger(assignment.group.name).guarded = tuple(route for group in config.groups for route in group.routes)
     runs: dict[str, Run[Receipt]] = {
         assignment.group.name: _guarded(assignment, run, clock, deadline, told.ledger(assignment.group.name))
         for assignment in assignments

@@ -22,7 +22,7 @@ from natkeeper.ports import Failure, FailureKind, NoteRoute, Run, ask
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from natkeeper.domain.config import Group
+    from natkeeper.domain.config import Group, Route
     from natkeeper.domain.ids import GroupName
     from natkeeper.domain.troubles import Judged
     from natkeeper.receipt import Act
@@ -77,7 +77,9 @@ class Ledger:
     `judged`: the kinds that it has looked for before; `unwritable`: tables whose entries refused a note; `proven`:
     setup scripts that some gateway, of whichever group, has proven. `since`: when this process first looked.
     `rest`: what was handed on, of all groups; `did` and `acts`: what runs did that handed it on, told by the one that
-    finishes. `woken`: cold standbys that natkeeper started, and when.
+    finishes. `woken`: cold standbys that natkeeper started, and when. `guarded`: the routes of every group;
+    `unguarded`: entries through this group's gateways that are none of them, as `surveyed` last; `may_not_survey`: for
+    want of a right.
     """
 
     lasting: dict[EpisodeKind, Lasting] = field(default_factory=dict)
@@ -87,6 +89,10 @@ class Ledger:
     since: datetime | None = None
     rest: Rest = field(default_factory=Rest)
     woken: dict[str, datetime] = field(default_factory=dict)
+    guarded: tuple[Route, ...] = ()
+    unguarded: tuple[RouteEntry, ...] = ()
+    surveyed: datetime | None = None
+    may_not_survey: bool = False
     did: list[str] = field(default_factory=list)
     acts: list[Act] = field(default_factory=list)
 

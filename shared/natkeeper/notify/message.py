@@ -288,6 +288,7 @@ class _Teller:
             "probe": ("attention", "natkeeper doctor"),
             "brownout": ("attention", status),
             "started": ("attention", status),
+            "unguarded": ("attention", "natkeeper init"),
         }
         key, command = known.get(kind, ("nothing", status))
         return self._say(wording.TODO, key), command

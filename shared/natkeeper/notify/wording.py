@@ -54,6 +54,7 @@ HEADLINES = {
     "brownout": ("{group}: packets are being lost", "{group}：出现丢包"),
     "probe": ("{group}: the probe does not work", "{group}：探针不可用"),
     "started": ("{group}: a cold standby runs", "{group}：冷备网关正在运行"),
+    "unguarded": ("{group}: a route table is not guarded", "{group}：有路由表未受保护"),
     "attention": ("{group}: needs you", "{group}：需要人工处理"),
     "quiet": ("{group}: all is well", "{group}：一切正常"),
     "ended": ("{group}: over: {kind}", "{group}：已结束：{kind}"),
@@ -75,6 +76,7 @@ KINDS = {
     "brownout": ("packet loss", "丢包"),
     "probe": ("probe broken", "探针不可用"),
     "started": ("cold standby runs", "冷备网关正在运行"),
+    "unguarded": ("route table not guarded", "路由表未受保护"),
 }
 
 FELT = {

@@ -65,6 +65,7 @@ def doctor(
     found: list[Finding] = []
     for group in config.groups:
         ground = known.grounds[group.name]
+        found += routes.not_guarded(group, ground, config)
         found += [*routes.routes(group, ground), *gateways.gateways(group, ground), *routes.addresses(group, ground)]
     found += deployment(known, name, wanted)
     areas = [*(group.name for group in config.groups), AREA]

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from natkeeper.alibaba import ecs, vpc
 from natkeeper.alibaba.cloud import AlibabaCloud
+from natkeeper.alibaba.vpc_tables import read_vpc_routes
 from natkeeper.cli.survey import functions, network
 from natkeeper.cli.survey.roles import Role, role
 from natkeeper.cli.survey.template_file import incomplete
@@ -74,6 +75,8 @@ class GroupFacts:
     setups: tuple[SetupRun, ...] | Failure
     dry_runs: Mapping[Route, tuple[DryRun, ...]]
     """What the platform said of pointing a route at its standby and at the fallback, without doing it."""
+    everywhere: tuple[RouteEntry, ...] | Failure = ()
+    """The custom entries of every route table of the VPC."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +120,7 @@ def ground(reach: RegionClients, group: Group) -> GroupFacts:
     return GroupFacts(
         tables=known,
         entries=entries,
+        everywhere=reach.try_(lambda a: read_vpc_routes(a, where)) if where else (),
         vswitches=reach.try_(lambda a: network.vswitches(a, where)) if where else [],
         machines=machines,
         conditions=reach.try_(lambda a: ecs.read_conditions(a, ids)),

@@ -69,7 +69,7 @@ def _one(group: Group, ground: GroupFacts, machine: SurveyedInstance) -> Iterato
     yield from _inbound(group, ground, machine)
     if isinstance(ground.heartbeats, Failure):
         yield unseen(group.name, f"{machine.id} Cloud Assistant", ground.heartbeats)
-    elif group.standby == "cold" and machine.status == PowerState.STOPPED.value:
+    elif _is_cold(group, machine):
         yield ok(group.name, f"{machine.id} Cloud Assistant", "is not asked: the instance is stopped")
     elif not ground.heartbeats.get(machine.id, False):
         do = "start the instance, or its agent: systemctl restart aliyun; without it there is no setup and no look"
@@ -109,12 +109,18 @@ def _state(group: Group, ground: GroupFacts, machine: SurveyedInstance) -> Findi
         case Draining(reason=reason, until=until):
             when = f" at {until:%Y-%m-%d %H:%M} UTC" if until else ""
             return advice(group.name, machine.id, f"{reason}{when}", "natkeeper moves routes away from it in time")
-    if group.standby == "cold" and machine.id != group.gateways[0] and status is PowerState.STOPPED:
+    if _is_cold(group, machine):
         return ok(group.name, machine.id, f"is Stopped in {machine.zone}: a cold standby, started when it is needed")
     do = "give it a public address or an EIP, or let one follow the route (address: {follow: eip-…})"
     return wrong(
         group.name, machine.id, health.reason, do if "address" in health.reason else "make it Running and well"
     )
+
+
+def _is_cold(group: Group, machine: SurveyedInstance) -> bool:
+    """Return True if it is stopped as a cold standby should be; the first gateway is to run."""
+    stopped = machine.status == PowerState.STOPPED.value
+    return group.standby == "cold" and stopped and machine.id != group.gateways[0]
 
 
 def _same_vpc(group: Group, ground: GroupFacts, machine: SurveyedInstance) -> Iterator[Finding]:
@@ -253,6 +259,7 @@ def _last_setup(group: Group, about: str, last: SetupRun | None) -> Finding:
 
 def _together(group: Group, present: Sequence[SurveyedInstance]) -> Iterator[Finding]:
     running = [machine for machine in present if machine.status == PowerState.RUNNING.value]
+    running += [machine for machine in present if _is_cold(group, machine)]
     if len(running) < 2 and group.fallback is None:  # noqa: PLR2004  one to fail, one to go to
         do = "add a gateway, start the stopped one, or name a fallback"
         yield wrong(group.name, "gateways", f"{len(running)} of {len(group.gateways)} runs: nothing can fail over", do)

@@ -12,13 +12,14 @@ from natkeeper.cli.doctor.gateways import behind, guarded_networks
 from natkeeper.domain.config import Follow
 from natkeeper.domain.memory import Unreadable, decode
 from natkeeper.domain.observed import EntryStatus
+from natkeeper.domain.unguarded import unguarded
 from natkeeper.domain.world import belongs
 from natkeeper.failover.gateway_setup import PRIVATE
 from natkeeper.ports import Failure, FailureKind
 
 if TYPE_CHECKING:
     from natkeeper.cli.doctor.facts import DryRun, GroupFacts
-    from natkeeper.domain.config import Group, Route
+    from natkeeper.domain.config import Config, Group, Route
     from natkeeper.domain.observed import RouteEntry
 
 
@@ -114,6 +115,18 @@ def _not_in_place(group: Group, about: str, tried: DryRun, *, to_fallback: bool)
         do = "move routes by hand for now (delete and create), and report this: natkeeper cannot guard the route here"
     says = f"the platform neither changes this entry in place nor takes {tried.half} as natkeeper writes it: {half}"
     return wrong(group.name, about, says, do)
+
+
+def not_guarded(group: Group, ground: GroupFacts, config: Config) -> Iterator[Finding]:
+    """Name the entries of the VPC that lead to a gateway of the group and that no group guards."""
+    if isinstance(ground.everywhere, Failure):
+        yield unseen(group.name, "tables that nobody guards", ground.everywhere)
+        return
+    guarded = [route for each in config.groups for route in each.routes]
+    for entry in unguarded(ground.everywhere, group, guarded):
+        says = f"leads to {entry.next_hop}, and nobody guards it: it stays there when {entry.next_hop} fails"
+        do = f"add {{table: {entry.table}, destination: {entry.destination}}} to `routes`, or point it elsewhere"
+        yield wrong(group.name, f"{entry.destination} in {entry.table}", says, do)
 
 
 def addresses(group: Group, ground: GroupFacts) -> Iterator[Finding]:

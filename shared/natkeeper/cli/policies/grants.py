@@ -177,6 +177,7 @@ def _keeping(config: Config, arn: _Arns) -> Iterator[Statement]:
     reads += ["vpc:DescribeEipAddresses"] if following else []
     reads += ["vpc:DescribeNatGateways"] if any(group.fallback for group in groups) else []
     yield Statement("see routes and addresses", tuple(reads))
+    yield Statement("find route tables of the VPC that nobody guards", ("vpc:DescribeRouteTableList",))
     yield Statement("see gateways", ("ecs:DescribeInstances", "ecs:DescribeInstancesFullStatus"))
     yield Statement(
         "move the guarded routes, create one that is missing, replace one that cannot be changed in place",

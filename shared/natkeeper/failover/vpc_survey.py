@@ -1,0 +1,37 @@
+"""Look for entries of the VPC that lead to the group's gateways and that nobody guards.
+
+Only sweeps look, every ten minutes: it costs a call for the list of tables and one for each. Where the role may not
+list tables (roles of 0.1), nothing is looked for.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from natkeeper.domain.unguarded import unguarded
+from natkeeper.failover.apply import vpc_of
+from natkeeper.ports import Failure, FailureKind, ReadVpcRoutes, Run, ask
+
+if TYPE_CHECKING:
+    from natkeeper.domain.config import Group
+    from natkeeper.domain.world import World
+    from natkeeper.failover.telling import Ledger
+    from natkeeper.ports import Clock
+
+EVERY = timedelta(minutes=10)
+
+
+def survey(world: World, policy: Group, ledger: Ledger, clock: Clock, *, asked: bool) -> Run[str]:
+    """Bring `ledger.unguarded` up to date where that is due or was `asked`; return why it could not be."""
+    vpc, now = vpc_of(world), clock()
+    due = ledger.surveyed is None or now - ledger.surveyed >= EVERY
+    if not vpc or ledger.may_not_survey or not (due or asked):
+        return ""
+    answer = yield from ask(ReadVpcRoutes(vpc))
+    ledger.surveyed = now
+    if isinstance(answer, Failure):
+        ledger.may_not_survey = answer.kind is FailureKind.DENIED and not asked
+        return f"route tables that nobody guards cannot be looked for: {answer}"
+    ledger.unguarded = unguarded(answer, policy, ledger.guarded or policy.routes)
+    return ""
