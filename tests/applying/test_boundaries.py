@@ -16,6 +16,7 @@ import pytest
 from natkeeper.alibaba.assistant import CHECK_TIMEOUT_S, SETUP_TIMEOUT_S
 from natkeeper.domain.ids import EipId, InstanceId, TableId
 from natkeeper.domain.observed import HopKind, NextHop
+from natkeeper.guest.report import SetupReport
 from natkeeper.guest.template import oos_template
 from natkeeper.ports import (
     CreateRoute,
@@ -213,6 +214,27 @@ def test_somebody_else_s_commands_are_no_setups(local: Local, via: str) -> None:
     assert [run.gateway for run in runs] == [local.first]
 
 
+def test_another_gateway_s_report_is_not_this_one_s(local: Local, via: str) -> None:
+    """A start without output is looked up among a gateway's commands, some of which ran on others as well."""
+    both = local.first, local.second
+    local.guests.prints = lambda gateway: report() if gateway == local.second else b""
+    local.guests.exit_code = 1
+    start(local, via, both, "t-1")
+    start(local, "assistant", both, "t-2")
+    local.advance(120)
+    runs = local.one(ReadSetups(via, TEMPLATE, local.now() - timedelta(hours=1), both))
+    assert {run.gateway for run in runs if isinstance(run.report, SetupReport)} == {local.second}
+
+
+def test_no_command_is_kept(local: Local, via: str) -> None:
+    """A region keeps a few hundred commands of an account, and natkeeper would fill them in a day."""
+    start(local, via, (local.first,), "t-1")
+    local.one(StartGatewayCheck(local.first, ("https://example.test",), 2.0))
+    local.advance(30)
+    kept: Any = local.cloud.call("ecs", "DescribeCommands", {"RegionId": local.cloud.region})
+    assert kept["Commands"]["Command"] == []
+
+
 def test_setups_have_ten_minutes_and_looks_one(local: Local, via: str) -> None:
     """Cloud Assistant's own time-out is 60 s, in which no package is installed, but the script's library is stored."""
     start(local, via, (local.first,), "t-1")
@@ -273,6 +295,19 @@ def test_a_create_that_is_tried_again_has_its_token(local: Local, lost: Callable
     assert local.one(call) is None
     assert [request["ClientToken"] for request in sent(local, "CreateRouteEntry")] == ["token-1", "token-1"]
     assert {request["RouteEntryName"] for request in sent(local, "CreateRouteEntry")} == {"natkeeper-prod"}
+
+
+def test_a_create_without_its_refused_name_is_another_request() -> None:
+    """The token of the first would bring back its refusal; the longest token still has room for the difference."""
+    with local_cloud({"route-name": "refused"}) as local:
+        call = CreateRoute(
+            local.vpc, local.table, "192.0.2.0/24", local.to(local.second), "natkeeper-prod", "", "t" * 64
+        )
+        assert local.one(call) is None
+        named, bare = sent(local, "CreateRouteEntry")
+        assert (named.get("RouteEntryName"), bare.get("RouteEntryName")) == ("natkeeper-prod", None)
+        assert named["ClientToken"] != bare["ClientToken"]
+        assert len(bare["ClientToken"]) == 64
 
 
 def test_a_hand_over_waits_for_nobody(local: Local) -> None:

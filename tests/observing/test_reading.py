@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timezone
 
 import pytest
+from pytest_mock import MockerFixture
 
 from natkeeper.alibaba.fields import time_of
 from natkeeper.domain.ids import EipId, InstanceId, NatGatewayId, TableId
@@ -55,6 +56,16 @@ def test_an_eip_counts_as_the_public_address(local: Local) -> None:
     assert found[private].public_ip == local.cloud.vpc.address_of(eip)
 
 
+def test_an_address_of_its_own_is_told_from_an_eip(local: Local) -> None:
+    """An EIP can never be bound to an instance that has one, which is known before it is needed."""
+    vswitch = local.cloud.ecs.instance(local.first).vswitch_id
+    private = InstanceId(local.cloud.ecs.create_instance(vswitch))
+    local.cloud.vpc.allocate_eip(private)
+    found = local.one(ReadInstances((local.first, private)))
+    assert found[local.first].fixed_ip == local.cloud.ecs.instance(local.first).public_ip
+    assert found[private].fixed_ip is None
+
+
 def test_an_instance_without_public_address_has_none(local: Local) -> None:
     """None, not an empty text."""
     vswitch = local.cloud.ecs.instance(local.first).vswitch_id
@@ -87,6 +98,17 @@ def test_maintenance_that_was_called_off_is_no_condition_any_more(local: Local) 
     event = local.cloud.ecs.schedule_maintenance(local.first)
     local.cloud.ecs.cancel_event(event)
     assert local.one(ReadConditions((local.first,)))[local.first].events == ()
+
+
+@pytest.mark.parametrize(
+    "word, kept", [("Executing", 1), ("Executed", 0), ("Avoided", 0), ("Canceled", 0), ("Failed", 0)]
+)
+def test_only_open_events_count(local: Local, mocker: MockerFixture, word: str, kept: int) -> None:
+    """The API lists open events; one that lists what is over as well drains nobody."""
+    local.cloud.ecs.schedule_maintenance(local.first)
+    listed = mocker.patch("natlab.cloud.ecs.responses.EcsRenderer._system_event", autospec=True)
+    listed.return_value = {"EventType": {"Name": "SystemMaintenance.Reboot"}, "EventCycleStatus": {"Name": word}}
+    assert len(local.one(ReadConditions((local.first,)))[local.first].events) == kept
 
 
 def test_the_custom_entries_of_a_table_arrive_and_no_others(local: Local) -> None:

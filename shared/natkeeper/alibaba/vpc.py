@@ -53,7 +53,7 @@ _CHANGING = ("Modifying", "Converting")
 def read_routes(attempt: Attempt, table: TableId, destinations: Sequence[str] = ()) -> tuple[RouteEntry, ...]:
     """Read the custom entries of `table`, or only those for `destinations` (DescribeRouteEntryList, all pages).
 
-    Where an account's API refuses the filter, or does not heed it, the whole table is read.
+    Where an account's API refuses the filter, or does not heed it, the whole table is read: more than was asked for.
     """
     if not destinations or _FILTER in attempt.clients.unsupported:
         return _read_entries(attempt, table, ())
@@ -62,7 +62,7 @@ def read_routes(attempt: Attempt, table: TableId, destinations: Sequence[str] = 
     for first in range(0, len(wanted), DESTINATIONS_PER_CALL):
         some = wanted[first : first + DESTINATIONS_PER_CALL]
         try:
-            entries += (entry for entry in _read_entries(attempt, table, some) if entry.destination in some)
+            entries += _read_entries(attempt, table, some)
         except Exception as error:
             if not _NO_FILTER.match(code_of(error)):
                 raise
