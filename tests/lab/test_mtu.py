@@ -8,7 +8,7 @@ import pytest
 
 from natlab.real.internet import WEB_SERVER
 from natlab.real.namespaces import Namespace
-from natlab.real.servers import ECHO_PORT
+from natlab.real.reachability import upload
 from tests.lab.stage import PRIVATE, A, LabStage
 
 pytestmark = pytest.mark.lab
@@ -19,7 +19,6 @@ table ip deaf {
     chain arriving { type filter hook input priority 0; icmp type destination-unreachable drop; }
 }
 """
-_PATIENCE_S = 3.0
 
 
 @pytest.fixture
@@ -41,18 +40,7 @@ def _forget(stage: LabStage) -> None:
 
 def uploads(host: Namespace) -> int:
     """How many bytes of an upload come back, up to all of them."""
-    with host.socket() as line:
-        line.settimeout(_PATIENCE_S)
-        line.connect((WEB_SERVER, ECHO_PORT))
-        came = 0
-        for sent in range(10_000, SENT + 1, 10_000):
-            line.sendall(bytes(10_000))
-            while came < sent:
-                try:
-                    came += len(line.recv(65536))
-                except TimeoutError:
-                    return came
-        return came
+    return upload(host, WEB_SERVER, SENT)
 
 
 def test_fragmentation_needed_reaches_the_private_host(narrow: LabStage) -> None:

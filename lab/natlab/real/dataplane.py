@@ -14,6 +14,7 @@ import subprocess
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from natlab.cloud.dataplane import CommandResult
 from natlab.real import preflight, reachability, reaper, rootfs
@@ -57,9 +58,9 @@ class _NatGateway:
 class LabDataPlane:
     """Implements `natlab.cloud.dataplane.DataPlane` with real systems and packets. Needs root; see preflight."""
 
-    def __init__(self, suite: str = rootfs.SUITE, say: rootfs.Say = lambda _: None) -> None:
+    def __init__(self, root: Path | None = None, say: rootfs.Say = lambda _: None) -> None:
         preflight.require()
-        self._root = rootfs.provide(suite, say)
+        self._root = root or rootfs.provide(say=say)
         clean_leftovers()
         self._ending = contextlib.ExitStack()
         self._directory = RunDirectory.create()

@@ -22,6 +22,19 @@ _UNBIND = r"""
 for z in $zones; do firewall-cmd -q $p --zone="$z" --remove-interface=eth0; done
 """
 
+_TRACK = r"""
+own=$(ip -4 -o addr show scope global | sed -n 's/.* inet \([0-9.]*\).*/\1/p' | sed -n 1p)
+{ $numbers; } | awk -v own="$own" '{
+    there = "$there"; if (there == "") there = "203.0.113." 100 + int($1 / 50000)
+    port = 1024 + $1 % $ports
+    print "-I -p tcp -s $host -d", there, "--sport", port, "--dport 443 -r", there, "-q", own,
+        "--reply-port-src 443 --reply-port-dst", port, "--state ESTABLISHED -u ASSURED,SEEN_REPLY -t 900"
+}' | conntrack -R - 2>&1 | tail -n 1
+"""
+"""Connections that nobody has, put into the kernel's table as it would have put them there."""
+_HOST = "10.0.100.200"
+_BUSY = "203.0.113.77"
+
 
 class Misfortune:
     """By hand: each method runs the commands that a person would have typed."""
@@ -67,6 +80,19 @@ class Misfortune:
         if where not in commands:
             raise ValueError(f"{where!r} is none of iptables, nft, direct")
         self.by_hand(commands[where])
+
+    def fill_connections(self) -> None:
+        """Private hosts keep so many connections that the table has no room left."""
+        table = "/proc/sys/net/netfilter/nf_conntrack_"
+        self._track(f"seq $(($(cat {table}max) - $(cat {table}count)))", "", 50000)
+
+    def use_up_ports(self) -> None:
+        """Private hosts keep a connection on every port that there is for one destination."""
+        self._track("seq 0 64511", _BUSY, 64512)
+
+    def _track(self, numbers: str, there: str, ports: int) -> None:
+        script = _TRACK.replace("$numbers", numbers).replace("$there", there).replace("$ports", str(ports))
+        self.by_hand(script.replace("$host", _HOST))
 
     def _each_configuration(self, commands: str, *, permanently: bool, first: str = ":") -> None:
         kinds = "'' --permanent" if permanently else "''"

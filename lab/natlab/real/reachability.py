@@ -10,10 +10,12 @@ import time
 from collections.abc import Iterable
 
 from natlab.real.namespaces import Namespace
+from natlab.real.servers import ECHO_PORT
 from natlab.simulated.network import Dropped, Reached, Way
 
 _ETH_P_IP = 0x0800
 _HEADER = 20
+_CHUNK, _UPLOAD_PATIENCE_S = 10_000, 3.0
 
 
 def check(connection: socket.socket, destination: str, port: int, patience_s: float) -> Way:
@@ -61,3 +63,19 @@ def arrival(
                 if source_port == number and packet[start + 13] & 2:
                     return socket.inet_ntoa(packet[16:20]), arrived_port
     return None
+
+
+def upload(host: Namespace, destination_ip: str, size: int) -> int:
+    """How many bytes of an upload come back from an echo server, up to all of them."""
+    with host.socket() as line:
+        line.settimeout(_UPLOAD_PATIENCE_S)
+        line.connect((destination_ip, ECHO_PORT))
+        came = 0
+        for sent in range(_CHUNK, size + 1, _CHUNK):
+            line.sendall(bytes(_CHUNK))
+            while came < sent:
+                try:
+                    came += len(line.recv(65536))
+                except TimeoutError:
+                    return came
+        return came

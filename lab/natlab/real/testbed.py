@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from natlab.cloud.dataplane import DataPlane
+from natlab.real import reachability
 from natlab.real.dataplane import LabDataPlane
-from natlab.real.rootfs import SUITE, Say
+from natlab.real.rootfs import Say
 from natlab.scenarios.testbed import WEB_SERVER, Hands, Try
 from natlab.simulated.network import Dropped, Reached
 
@@ -16,8 +17,8 @@ _SCRIPT_TIMEOUT_S = 120.0
 class LabGround:
     """Ground that is real. Needs root; see natlab.real.preflight."""
 
-    def __init__(self, suite: str = SUITE, say: Say = lambda _: None) -> None:
-        self.lab = LabDataPlane(suite, say)
+    def __init__(self, say: Say = lambda _: None) -> None:
+        self.lab = LabDataPlane(say=say)
         self.substrate: DataPlane = self.lab
         self.tunnel = self.lab.tunnel.address
 
@@ -48,6 +49,12 @@ class LabGround:
             self.lab.internet_up()
         else:
             self.lab.internet_down()
+
+    def narrow_internet(self, mtu: int) -> None:
+        self.lab.narrow_internet(mtu)
+
+    def uploads(self, vswitch_id: str, size: int) -> bool:
+        return reachability.upload(self.lab.private_host(vswitch_id), WEB_SERVER, size) == size
 
     def run(self, instance_id: str, script: bytes) -> None:
         """Run a script as soon as the machine is up."""

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Final
 
 from natlab.scenarios import steps, verdicts
+from natlab.scenarios.capacity import CAPACITY
 from natlab.scenarios.connections import CONNECTIONS
 from natlab.scenarios.network import FORWARDED, NOTIFIES, PRIVATE_HOST
 from natlab.scenarios.scenario import Scenario
@@ -334,6 +335,7 @@ SCENARIOS: Final[tuple[Scenario, ...]] = (
         extra=True,
     ),
     *CONNECTIONS,
+    *CAPACITY,
     *_DRIFTS,
 )
 

@@ -116,11 +116,17 @@ def until_told(*words: str, within_s: float = SOON_S, sweeping: bool = False) ->
     return Step("", do)
 
 
-def until_people_told(*words: str, within_s: float = SOON_S) -> Step:
-    """Wait until people were told something with these words."""
+def until_people_told(*words: str, within_s: float = SOON_S, sweeping: bool = False) -> Step:
+    """Wait until people were told something with these words. `sweeping`: see `until_at`."""
 
     def do(play: Play) -> None:
+        last = time.monotonic() - MINUTE_S / 2
+
         def heard() -> bool:
+            nonlocal last
+            if sweeping and time.monotonic() - last > MINUTE_S / 2:
+                last = time.monotonic()
+                play.poke(FAILOVER, "sweep")
             return any(all(word in message for word in words) for message in play.record.messages)
 
         play.until(f"people were told {' '.join(words)!r}", heard, within_s)

@@ -49,6 +49,14 @@ class Hands(Protocol):
         """Refuse forwarded packets by a rule of one's own."""
         ...
 
+    def fill_connections(self) -> None:
+        """Use all entries of the table of connections."""
+        ...
+
+    def use_up_ports(self) -> None:
+        """Use all ports that there are for one destination, which is not the probe's."""
+        ...
+
 
 class Testbed(Protocol):
     """Machines, cables and addresses that can be broken by hand."""
@@ -83,6 +91,14 @@ class Testbed(Protocol):
 
     def internet(self, *, up: bool) -> None:
         """Nothing out there answers anybody, or it does again."""
+        ...
+
+    def narrow_internet(self, mtu: int) -> None:
+        """The way to the internet takes packets of `mtu` bytes at most, and says so."""
+        ...
+
+    def uploads(self, vswitch_id: str, size: int) -> bool:
+        """Whether a private host in this vSwitch can send that many bytes to the internet by one connection."""
         ...
 
     def run(self, instance_id: str, script: bytes) -> None:
@@ -140,6 +156,12 @@ class SimulatedGround:
             self._machines.internet_up()
         else:
             self._machines.internet_down()
+
+    def narrow_internet(self, mtu: int) -> None:
+        """The model has no sizes: "fragmentation needed" always arrives in it."""
+
+    def uploads(self, vswitch_id: str, size: int) -> bool:
+        return bool(self.connect(vswitch_id).public_ip)
 
     def run(self, instance_id: str, script: bytes) -> None:
         self._machines.guests[instance_id].run(script, 60.0)

@@ -208,6 +208,25 @@ class Guest:
             else:
                 raise ValueError(f"{where!r} is none of iptables, nft, direct")
 
+    def fill_connections(self) -> None:
+        """Private hosts keep so many connections that the table has no room left: what is new is dropped."""
+        proc = self.directory / "root/proc"
+        most = (proc / "sys/net/netfilter/nf_conntrack_max").read_text()
+        (proc / "sys/net/netfilter/nf_conntrack_count").write_text(most)
+        (proc / "net/stat/nf_conntrack").write_text(
+            "entries  insert_failed drop early_drop\n00010000 00000001 00000040 00000003\n"
+        )
+        with self._edit() as state:
+            state["full"] = True
+
+    def use_up_ports(self) -> None:
+        """Private hosts keep a connection on every port that there is for one destination."""
+        proc = self.directory / "root/proc"
+        line = "ipv4 2 tcp 6 900 ESTABLISHED src=10.0.100.200 dst=203.0.113.77 sport={0} dport=443 src=203.0.113.77\n"
+        (proc / "net/nf_conntrack").write_text("".join(line.format(port) for port in range(1024, 65536)))
+        (proc / "sys/net/netfilter/nf_conntrack_count").write_text("64512\n")
+        (proc / "sys/net/netfilter/nf_conntrack_max").write_text("262144\n")
+
     def break_command(self, part: str, message: str) -> None:
         """Every command line that has this part fails with this message; an empty message heals it."""
         with self._edit() as state:

@@ -109,6 +109,7 @@ def fresh(flavour: State, private_ip: str) -> State:
         "nft": [],
         "chains": {},
         "flushed": False,
+        "full": False,
         "panic": False,
         "failed": False,
         "first_addresses": [],
@@ -134,7 +135,7 @@ def start_firewalld(state: State) -> None:
     """The daemon loads its permanent configuration, and connection tracking comes with it."""
     state["units"]["firewalld"]["active"] = True
     state["runtime"] = copied(state["permanent"])
-    state["flushed"] = False
+    state["flushed"] = state["full"] = False
     for key, value in CONNTRACK.items():
         state["sysctl"].setdefault(key, value)
     active = (name for name, one in state["runtime"]["zones"].items() if one["interfaces"])
@@ -211,6 +212,8 @@ def forwards(state: State, source: str, interface: str = "eth0") -> str:
     """Why a packet of the private host `source` is not forwarded and masqueraded; empty when it is."""
     if state["sysctl"].get("net.ipv4.ip_forward") != "1":
         return "ip_forward is off"
+    if state["full"]:
+        return "its table of connections is full"
     if interface == "eth0" and any(inside(source, network) for network in state["unroutable"]):
         return "dropped by the reverse-path filter or an ip rule"
     refused = refused_by_others(state, source)
