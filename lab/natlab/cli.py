@@ -113,15 +113,19 @@ def matrix(only: str, *, as_json: bool) -> None:
 
 
 @main.command()
-@click.argument("scenario", default="stop", metavar="[SCENARIO]")
+@click.argument("scenario", default="", metavar="[SCENARIO]")
 @click.option("--json", "as_json", is_flag=True, help="Print the figures as one JSON object.")
 @click.option("--out", type=click.Path(dir_okay=False), help="The report.  [default: build/drill-SCENARIO.html]")
 @click.option("--facts", type=click.Path(dir_okay=False), help="Also write what was observed, as JSON.")
-def drill(scenario: str, out: str | None, facts: str | None, *, as_json: bool) -> None:
+@click.option("--matrix", "systems", is_flag=True, help="No scenario: the setup on each system; SCENARIO chooses rows.")
+def drill(scenario: str, out: str | None, facts: str | None, *, as_json: bool, systems: bool) -> None:
     """Play a scenario (stop, if none is named) in the lab, feel it as a private host, and write a report.
 
     Gateways are booted Linux systems with firewalld, packets are real; needs root. Meanwhile a private host opens a
     connection every 50 ms and keeps busy, idle and UDP flows, and visitors come in by a forwarded port.
+
+    With --matrix, gateways of each system that people run are set up, rebooted, broken and mended, one after the other;
+    SCENARIO may be a word of the rows that are wanted, such as ufw.
 
     Exit status: 0 the verdict was good, 1 it was not, 2 there is no such scenario,
     3 this machine cannot hold the lab.
@@ -129,15 +133,20 @@ def drill(scenario: str, out: str | None, facts: str | None, *, as_json: bool) -
     from pathlib import Path
 
     from natkeeper.packaging import InstallFailed
+    from natlab.drill import matrix
     from natlab.drill.command import run
     from natlab.real.preflight import NoLab
     from natlab.scenarios.catalogue import NAMES
 
-    if scenario not in NAMES:
+    scenario = scenario if systems else scenario or "stop"
+    if not systems and scenario not in NAMES:
         _give_up(f"There is no scenario {scenario!r}; scenarios are: {', '.join(NAMES)}.", WRONG_USE)
     path = Path(out or f"build/drill-{scenario}.html")
     try:
-        good = run(scenario, path, Path(facts) if facts else None, as_json=as_json)
+        if systems:
+            good = matrix.run(scenario, lambda text: click.echo(f"matrix: {text}", err=True), as_json=as_json)
+        else:
+            good = run(scenario, path, Path(facts) if facts else None, as_json=as_json)
     except NoLab as missing:
         _give_up(str(missing), NOT_POSSIBLE)
     except (InstallFailed, OSError) as trouble:

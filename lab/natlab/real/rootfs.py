@@ -2,9 +2,10 @@
 
 What is built is a Debian as a cloud image would bring it, with firewalld installed and not configured. The packages
 of firewalld and of nginx (which is not installed), and all that they need, are kept in it as a repository (MIRROR), the
-only one that its apt knows: so a machine can be without them and install them where there is no internet. The mirror
-they come from is the one that this machine's apt uses for the same release, else debootstrap's own choice;
-NATLAB_MIRROR names another, NATLAB_CACHE another place than /var/cache/natlab.
+only one that its apt knows: so a machine can be without them and install them where there is no internet. `more` are
+packages that are kept there, too. The mirror they come from is the one that this machine's apt uses for Debian, else
+debootstrap's own choice; NATLAB_MIRROR names another, NATLAB_CACHE another place than /var/cache/natlab. What signs
+Ubuntu's releases (UBUNTU) is a package of Debian 13, fetched from there where this machine lacks it.
 """
 
 from __future__ import annotations
@@ -13,9 +14,11 @@ import contextlib
 import fcntl
 import hashlib
 import os
+import shlex
 import shutil
 import signal
 import subprocess
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -30,6 +33,8 @@ PACKAGES = (
 FIREWALL = "firewalld", "nftables", "iptables", "conntrack"
 PROXY = "nginx", "libnginx-mod-stream"
 MIRROR = "/srv/mirror"
+UBUNTU = "focal", "jammy", "noble"
+_UBUNTU_KEYS = "usr/share/keyrings/ubuntu-archive-keyring.gpg"
 
 _NOT_NEEDED = (
     "e2scrub_reap.service", "console-getty.service", "apt-daily.timer", "apt-daily-upgrade.timer",
@@ -66,20 +71,21 @@ def is_cached(suite: str = SUITE) -> bool:
     return _place(suite).is_dir()
 
 
-def provide(suite: str = SUITE, say: Say = lambda _: None) -> Path:
+def provide(suite: str = SUITE, say: Say = lambda _: None, more: tuple[str, ...] = ()) -> Path:
     """The root directory of a system, built if this is the first time. Raises CommandFailed."""
-    place = _place(suite)
+    place = _place(suite, more)
     if place.is_dir():
         return place
     place.parent.mkdir(parents=True, exist_ok=True)
     with _alone(place.parent / f"{suite}.lock", say):
         if not place.is_dir():
-            _build(suite, place, say)
+            _build(suite, place, more, say)
     return place
 
 
-def _place(suite: str) -> Path:
-    recipe = hashlib.sha256(repr((_RECIPE, PACKAGES, FIREWALL, PROXY, _NOT_NEEDED)).encode()).hexdigest()[:8]
+def _place(suite: str, more: tuple[str, ...] = ()) -> Path:
+    parts = _RECIPE, PACKAGES, FIREWALL, PROXY, _NOT_NEEDED, *more
+    recipe = hashlib.sha256(repr(parts).encode()).hexdigest()[:8]
     return Path(os.environ.get("NATLAB_CACHE") or "/var/cache/natlab") / f"{suite}-{recipe}"
 
 
@@ -94,14 +100,21 @@ def _alone(path: Path, say: Say) -> Iterator[None]:
         yield
 
 
-def _build(suite: str, place: Path, say: Say) -> None:
+def _build(suite: str, place: Path, more: tuple[str, ...], say: Say) -> None:
     draft = place.with_name(f".{place.name}.draft")
     shutil.rmtree(draft, ignore_errors=True)
-    say(f"building the machines' root filesystem, once: Debian {suite} into {place} (about a minute)")
-    mirror = os.environ.get("NATLAB_MIRROR") or _mirror(suite)
+    say(f"building the machines' root filesystem, once: {suite} into {place} (about a minute)")
+    bootstrap = ["debootstrap", "--variant=minbase"]
     try:
-        _follow(["debootstrap", "--variant=minbase", suite, str(draft), *([mirror] if mirror else [])], "I: ", say)
-        _install(draft, say)
+        if suite in UBUNTU:
+            keys = _ubuntu_keys(place.parent)
+            # Its own mirror, and the script that all releases of Ubuntu have: a new one has no link to it yet.
+            bootstrap += ["--components=main,universe", f"--keyring={keys}", suite, str(draft), "", "gutsy"]
+        else:
+            mirror = _mirror()
+            bootstrap += [suite, str(draft), *([mirror] if mirror else [])]
+        _follow(bootstrap, "I: ", say)
+        _install(draft, more, say)
         _furnish(draft)
     except BaseException:
         shutil.rmtree(draft, ignore_errors=True)
@@ -110,13 +123,35 @@ def _build(suite: str, place: Path, say: Say) -> None:
     say("root filesystem ready")
 
 
-def _mirror(suite: str) -> str:
-    """The mirror that apt of this machine uses for the release; empty when it uses none."""
+def _mirror() -> str:
+    """The mirror that apt of this machine uses for Debian; empty when it uses none."""
     try:
-        known = run(["apt-get", "indextargets", "--format", "$(CODENAME) $(REPO_URI)", "Created-By: Packages"])
+        known = run(["apt-get", "indextargets", "--format", "$(ORIGIN) $(SUITE) $(REPO_URI)", "Created-By: Packages"])
     except CommandFailed:
-        return ""
-    return next((line.split()[1] for line in known.splitlines() if line.startswith(f"{suite} ")), "")
+        known = ""
+    mirrors = [line.split() for line in known.splitlines() if line.startswith("Debian ")]
+    found = next((where for _, suite, where in mirrors if "-" not in suite), "")  # "stable", not "stable-security"
+    return os.environ.get("NATLAB_MIRROR") or found
+
+
+def _ubuntu_keys(cache: Path) -> Path:
+    """The keys that sign Ubuntu's releases: this machine's, or Debian 13's package of them. Raises CommandFailed."""
+    for place in (Path("/"), cache):
+        if (place / _UBUNTU_KEYS).exists():
+            return place / _UBUNTU_KEYS
+    with tempfile.TemporaryDirectory(dir=cache) as folder:
+        (Path(folder) / "lists/partial").mkdir(parents=True)
+        (Path(folder) / "sources").write_text(f"deb {_mirror()} trixie main\n")
+        options = {"State::lists": "lists", "Etc::sourcelist": "sources", "Etc::sourceparts": "none"}
+        apt = ["apt-get", "-q", *(f"-oDir::{key}={folder}/{value}" for key, value in options.items())]
+        apt += [f"-oDir::Cache::{kind}=" for kind in ("pkgcache", "srcpkgcache")]
+        run([*apt, "update"], timeout_s=120.0)
+        get = shlex.join([*apt, "download", "ubuntu-keyring"])
+        run(["sh", "-ec", f"cd {folder} && {get} && dpkg-deb --extract *.deb ."])
+        keys = cache / _UBUNTU_KEYS
+        keys.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(Path(folder) / _UBUNTU_KEYS, keys)
+    return keys
 
 
 def _follow(command: list[str], mark: str, say: Say) -> None:
@@ -144,12 +179,13 @@ def _follow(command: list[str], mark: str, say: Say) -> None:
         raise CommandFailed(f"{command[0]} ended with {code}: {last}")
 
 
-def _install(root: Path, say: Say) -> None:
+def _install(root: Path, more: tuple[str, ...], say: Say) -> None:
     (root / "usr/sbin/policy-rc.d").write_text("#!/bin/sh\nexit 101\n")
     (root / "usr/sbin/policy-rc.d").chmod(0o755)
     excludes = "".join(f"path-exclude=/usr/share/{what}/*\n" for what in ("doc", "man", "locale"))
     (root / "etc/dpkg/dpkg.cfg.d/natlab").write_text(f"force-unsafe-io\n{excludes}")
-    for packages, how in ((PACKAGES, ()), (FIREWALL, ()), (PROXY, ("--download-only",))):
+    kept = (PROXY, *((each,) for each in more))  # one by one: they may exclude each other
+    for packages, how in ((PACKAGES, ()), (FIREWALL, ()), *((each, ("--download-only",)) for each in kept)):
         if packages is FIREWALL:
             _in(root, "apt-get", "clean")
         say(f"  fetching {', '.join(packages)}")
