@@ -23,7 +23,7 @@ CALLED_BY_OTHERS = (
     *("pytest_*", "_split_scope"),  # pytest and pytest-xdist
 )
 DECORATORS = ("@click.command", "@app.command", "@main.command", "@pytest.fixture", "@fixture")
-CALLED_BY_NAME = ("tests/simulation/refusing.py", "tests/simulation/simulation.py")
+CALLED_BY_NAME = tuple(f"tests/simulation/{name}.py" for name in ("acts", "deploying", "refusing"))
 """Files whose methods are chosen by the name of a happening."""
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from dataclasses import dataclass, field
 
 from tests.simulation.simulation import play
@@ -22,6 +23,8 @@ class Tally:
     moves: int = 0
     waits: list[float] = field(default_factory=list)
     broken: list[tuple[int, str]] = field(default_factory=list)
+    effects: Counter[str] = field(default_factory=Counter)
+    """How often letters of the stories had their effect."""
 
     def add(self, other: Tally) -> None:
         """Add another tally to this one."""
@@ -29,6 +32,7 @@ class Tally:
             setattr(self, name, getattr(self, name) + getattr(other, name))
         self.waits += other.waits
         self.broken += other.broken
+        self.effects += other.effects
 
     def __str__(self) -> str:
         """Say it in three lines."""
@@ -40,7 +44,8 @@ class Tally:
             f"{self.writes} writes, {self.moves} moves\n"
             f"{pace:.0f} simulated hours per minute of one processor\n"
             f"{len(self.waits)} losses that could be mended: half of them took {middle:.1f} s, "
-            f"99 of 100 at most {late:.1f} s, the longest {waits[-1]:.1f} s"
+            f"99 of 100 at most {late:.1f} s, the longest {waits[-1]:.1f} s\n"
+            + ", ".join(f"{what}: {times}" for what, times in sorted(self.effects.items()))
         )
 
 
@@ -50,6 +55,7 @@ def tally(first: int, last: int) -> Tally:
     for seed in range(first, last):
         played = play(make(seed))
         one = Tally(1, played.hours, 0.0, played.runs, played.calls, played.writes, played.moves, played.waits)
+        one.effects = played.effects
         if played.broken is not None:
             one.broken.append((seed, played.broken))
         total.add(one)

@@ -25,6 +25,8 @@ class Eye:
         self._loss = 0
         self.broken_until = -1.0
         """Until when its own packets get nowhere, whatever the gateways do."""
+        self.lies_until = -1.0
+        """Until when it sees what is not there."""
         self.look()
 
     def watch(self, until: float | None = None) -> None:
@@ -37,7 +39,8 @@ class Eye:
 
     def look(self) -> None:
         """Take notice of whether packets get through now."""
-        sees = self.town.egress(self.table) is not None and self.town.second >= self.broken_until
+        now = self.town.second
+        sees = now < self.lies_until or (self.town.egress(self.table) is not None and now >= self.broken_until)
         if sees != self._sees:
             self._sees = sees
             self._loss += 1

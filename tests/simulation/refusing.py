@@ -89,7 +89,8 @@ class RefusingActs:
 
     def _list_has_holes(self, gateway: str, seconds: float) -> None:
         town = self.simulation.town
-        town.holes[gateway] = town.second + seconds
+        lacking = town.machines if gateway == "*" else (gateway,)
+        town.holes |= dict.fromkeys(lacking, town.second + seconds)
         self._until_over(seconds)
 
     def _is_rolled_back(self, table: str) -> None:

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from natkeeper.alibaba.errors import meaning_of
-from natkeeper.domain.egress import EgressLost
+from natkeeper.domain.egress import EgressLost, EgressSeen
 from natkeeper.domain.ids import EipId, InstanceId, TableId
 from natkeeper.domain.observed import NextHop
 from natkeeper.ports import (
@@ -29,6 +29,7 @@ from natkeeper.ports import (
     ReadInstances,
     ReadNatGateway,
     ReadRoutes,
+    ReadSetups,
     Result,
     StartGatewayCheck,
     StartSetup,
@@ -51,6 +52,13 @@ OF_API: dict[str, tuple[type[Any], ...]] = {
     "fc": (CheckThroughProbe, HandOver, CheckFromFunction),
     "all": (object,),
 }
+TRICKLING: dict[str, tuple[type[Any], ...]] = {
+    "conditions": (ReadConditions,),
+    "setups": (ReadSetups,),
+    "looks": (StartGatewayCheck, ReadGatewayCheck),
+    "people": (HandOver,),
+}
+"""What a run can do without: that it trickles is no excuse for anything."""
 KIND = {
     "lost out": FailureKind.UNREACHABLE,
     "lost back": FailureKind.UNREACHABLE,
@@ -76,11 +84,13 @@ class Region(FakeCloud):
         super().__init__(town, probes)
         self.town = town
         self.troubles: list[ApiTrouble] = []
-        self.on_hand_over: Callable[[str, bytes], None] = lambda _function, _payload: None
+        self.on_hand_over: Callable[[HandOver], None] = lambda _call: None
         self.on_repair: Callable[[], None] = lambda: None
         self.refusals: list[ScriptedRefusal] = []
         self.probe_broken_until = -1e9
         self.edited_until = -1e9
+        self.probe_lies_until = -1e9
+        self._trickling: list[tuple[float, tuple[type[Any], ...]]] = []
         self._stale: dict[Any, Result] = {}
         self._stale_until = 0.0
 
@@ -88,6 +98,15 @@ class Region(FakeCloud):
         """Answer `calls` as of now for some seconds."""
         self._stale = {of_table(call): super(Region, self)._carry_out(call) for call in calls}
         self._stale_until = self.town.second + seconds
+
+    def trickle(self, calls: tuple[type[Any], ...], seconds: float) -> None:
+        """Let answers to such calls come byte by byte, so that nobody gets them whole in time."""
+        self._trickling.append((self.town.second + seconds, calls))
+
+    def trickles(self, kind: type[Any]) -> bool:
+        """Whether answers to such calls trickle now, or did a moment ago."""
+        now = self.town.second
+        return any(now < until + 5 and kind in calls for until, calls in self._trickling)
 
     @property
     def troubled(self) -> bool:
@@ -162,8 +181,10 @@ class Region(FakeCloud):
             return self._stale[known] if known in self._stale else self._carry_out(call)
         if isinstance(call, CheckThroughProbe) and self.town.second < self.probe_broken_until:
             return EgressLost(self.town.now, "no answer in time")
+        if isinstance(call, CheckThroughProbe) and self.town.second < self.probe_lies_until:
+            return self._lie(call)
         if isinstance(call, HandOver):
-            self.on_hand_over(call.function, call.payload)
+            self.on_hand_over(call)
             return None
         if isinstance(call, ReadGatewayCheck) and self._checks[call.invocation].gateway not in self.town.machines:
             return Failure(FailureKind.GONE, "the instance is gone")
@@ -171,6 +192,14 @@ class Region(FakeCloud):
         if isinstance(call, (PointRoute, CreateRoute, NoteRoute)) and not isinstance(result, Failure):
             self.town.touched("CreateRouteEntry" if isinstance(call, CreateRoute) else "ModifyRouteEntry", call.table)
         return result
+
+    def _lie(self, call: CheckThroughProbe) -> EgressSeen:
+        """Say that the internet is there, seen from whatever carries the route."""
+        table = TableId(self.probes[call.function])
+        self.town.played["lie"] += self.town.egress(table) is None
+        hop = self.town.hop_of(table)
+        own = None if hop is None or hop.id not in self.town.machines else self.town.public_ip(InstanceId(hop.id))
+        return EgressSeen(self.town.now, own or "198.51.100.200")
 
     def _finish_setup(self, call: StartSetup, started: datetime) -> None:
         broken = [gateway for gateway in call.gateways if not self._ruled(gateway)]

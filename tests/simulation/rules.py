@@ -78,6 +78,14 @@ class Rules(SentRules):
         self.in_place = SHAPES[story.shape].in_place
         self.more = Bounds(self)
 
+    def reconfigured(self, config: Config) -> None:
+        """Judge by another configuration from now on."""
+        now = {gateway for group in config.groups for gateway in group.gateways}
+        self.former = (self.former | set(self.truth.hop_of)) - now - {g.fallback for g in config.groups}
+        self.truth.hop_of |= {gateway: NextHop.gateway(gateway) for gateway in now}
+        self.config = config
+        self.group_of = {route.table: group for group in config.groups for route in group.routes}
+
     # ---- the state of things -------------------------------------------------------------------------------
 
     def disturbed(self, _why: str) -> None:
@@ -199,6 +207,7 @@ class Rules(SentRules):
         if not changed or here == call.to:
             return
         self.moves += 1
+        self.town.played["replaced"] += here is not None and here.id in self.former
         group = self.group_of[call.table]
         run.moved_at[group.name] = self.town.now
         origin = f" from {here}" if here is not None else ""
@@ -219,7 +228,8 @@ class Rules(SentRules):
         since = self.bad_since.get(call.to.id)
         if not any(isinstance(asked, ReadConditions) for asked in run.known):
             return  # an unreadable condition does not make the power state unknown
-        if since is None or since > known or self._stale_lately() or self.town.second < self.internet_until + 15:
+        offline = not self.town.internet or self.town.second < self.internet_until + 15
+        if since is None or since > known or self._stale_lately() or offline:
             return
         machine = self.town.machines.get(InstanceId(call.to.id))
         if machine is not None and machine.status is PowerState.RUNNING and isinstance(call, CreateRoute):
@@ -275,8 +285,8 @@ class Rules(SentRules):
             return  # somebody pointed it here while the probe looked: the report cannot tell
         home = next(group.home(route) for route in group.routes if route.table == call.table)
         if isinstance(memory, Memory) and memory.since is not None and memory.by == "auto":
-            rested = (self.town.now - memory.since).total_seconds() >= group.hold_down - 1
-            ours = repointed is None or repointed < memory.since or memory.to == here.id
+            rested = (self.town.wall - memory.since).total_seconds() >= group.hold_down - 1
+            ours = repointed is None or repointed < memory.since or memory.to == here.id or bool(self.town.skew_s)
             if rested and ours and (call.to.id == home or here.id == group.fallback):
                 return
         self._break("rule 6", f"{run.name} leaves {here}, which is healthy, for {call.to}: {call.description}")

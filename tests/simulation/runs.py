@@ -13,11 +13,13 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
+from natkeeper.alibaba.threads import OPTIONAL_S
 from natkeeper.domain.config import Config
 from natkeeper.domain.egress import EgressSeen
 from natkeeper.domain.observed import NextHop
 from natkeeper.failover.run import Answer, Told, attend
 from natkeeper.ports import Batch, CheckFromFunction, Failure, FailureKind, Result, Wait
+from tests.fakes.stage import ITSELF
 from tests.simulation.region import Region, draws
 from tests.simulation.rules import Rules
 from tests.simulation.story import Noise
@@ -29,6 +31,7 @@ FC_TIMEOUT_S = 60.0
 ATTEMPT_FOR_S = 3.0
 """How long the adapters wait for one answer."""
 EVENT_AGE_S = 300.0
+NEVER_S = 1000.0
 
 
 class SimulatedRun:
@@ -57,8 +60,15 @@ class SimulatedRun:
         self.batches = 0
         self._batch: Batch = ()
         self._results: list[Result] = []
-        self._open = 0
-        self._run = attend(payload, function.config, number, town.clock, town.now + RUN_FOR, function.told)
+        self._waiting: set[int] = set()
+        self._sent = town.now
+        skew = timedelta(seconds=town.skew_s)  # a run's own clock does not step, whatever the wall clock does meanwhile
+        town.played["skew"] += bool(skew)
+
+        def clock() -> datetime:
+            return town.now + skew
+
+        self._run = attend(payload, function.config, number, clock, clock() + RUN_FOR, function.told)
 
     # ---- steps -------------------------------------------------------------------------------------------
 
@@ -93,7 +103,8 @@ class SimulatedRun:
         if not self.alive:
             return
         town, sent = self.function.town, self.function.town.now
-        self._batch, self._results, self._open = batch, [None] * len(batch), len(batch)
+        self._batch, self._results, self._waiting = batch, [None] * len(batch), set(range(len(batch)))
+        self._sent = sent
         number = self.batches
         for turn, call in enumerate(batch):
             if isinstance(call, Wait):
@@ -123,6 +134,9 @@ class SimulatedRun:
             out, back = (out + late, back) if chance.random() < 0.5 else (out, back + late)
         if noise.slow and chance.random() < noise.slow:
             out += chance.random() * 4
+        if region.trickles(type(call)):
+            out = NEVER_S
+            self.function.town.played["trickle"] += 1
         how = trouble.how if trouble is not None and trouble.how else draws(chance, noise.fails)
         arrival = _Arrival(self, number, turn, call, sent, tries, how, back)
         self.function.town.quietly(out, arrival)
@@ -134,6 +148,11 @@ class SimulatedRun:
         if out + back > waits:
             arrival.given_up = True
             self.function.town.quietly(waits, lambda: self._failed_attempt(arrival))
+
+    def _give_up(self, number: int, turn: int) -> None:
+        """Do without the answer to an optional call: those that are needed are there (natkeeper.alibaba.threads)."""
+        if self.alive and number == self.batches and turn in self._waiting:
+            self._answered(number, turn, Failure(FailureKind.UNREACHABLE, "no answer before the deadline"))
 
     def _failed_attempt(self, arrival: _Arrival) -> None:
         """Hear nothing of an attempt in time."""
@@ -159,10 +178,18 @@ class SimulatedRun:
     def _answered(self, number: int, turn: int, result: Result) -> None:
         if not self.alive or number != self.batches:
             return
+        if turn not in self._waiting:
+            return  # it was given up
         self._results[turn] = result
-        self._open -= 1
-        if self._open == 0:
+        self._waiting.discard(turn)
+        if not self._waiting:
             self._step(self._results)
+            return
+        town, waiting = self.function.town, self._waiting
+        if not self._batch[turn].optional and all(self._batch[other].optional for other in waiting):
+            more = max(OPTIONAL_S, (town.now - self._sent).total_seconds())
+            for other in waiting:
+                town.quietly(more, partial(self._give_up, number, other))
 
 
 class _Arrival:
@@ -206,13 +233,23 @@ class SimulatedFunction:
     ) -> None:
         self.town, self.region, self.config, self.rules, self.noise = town, region, config, rules, noise
         self.limit, self.retries, self.seed = limit, retries, seed
-        self.told = Told()
+        self.told = self._cold()
         self.running: list[SimulatedRun] = []
         self.next_kill: list[tuple[int, bool]] = []
         self.next_stall: list[tuple[int, float]] = []
         self.closed_until = 0.0
         self.runs = self.calls = 0
         self.tell: Callable[[str], None] = lambda _line: None
+
+    def _cold(self) -> Told:
+        """Return what a process that has just begun knows: its own name."""
+        told = Told()
+        told.rest.itself = ITSELF
+        return told
+
+    def configure(self, config: Config) -> None:
+        """Deploy another configuration: what runs goes on with the old one, a new process begins."""
+        self.config, self.told = config, self._cold()
 
     def invoke(self, payload: bytes, source: str, *, wait_s: float = 0.5, age_s: float = 0.0, tries: int = 0) -> None:
         """Ask for a run; FC tries again while it is throttled, until the event is too old."""
@@ -238,7 +275,7 @@ class SimulatedFunction:
         """Free the place of a run that died, and try its event again."""
         self.calls += run.calls
         self.running.remove(run)
-        self.told = Told()
+        self.told = self._cold()
         self.rules.disturbed(f"{run.name} {why}")
         self.tell(f"{run.name} dies: {why}")
         if run.tries < self.retries:

@@ -23,6 +23,7 @@ from natkeeper.ports import (
     StartSetup,
     UnassociateEip,
 )
+from tests.fakes.stage import ITSELF
 from tests.simulation.region import EIP_WRITES, WRITES, Region
 from tests.simulation.run_view import RunView
 from tests.simulation.story import Story
@@ -45,6 +46,8 @@ class SentRules:
         self.story, self.town, self.region, self.config = story, town, region, config
         self.group_of = {route.table: group for group in config.groups for route in group.routes}
         self.truth = Truth(town, region, config)
+        self.former: set[str] = set()
+        """Gateways that an earlier configuration had."""
 
     def violate(self, rule: str, text: str) -> None:
         """Raise Violation."""
@@ -56,7 +59,11 @@ class SentRules:
     def sent(self, run: RunView, call: Any) -> None:
         """Judge a call by what its run knows."""
         if isinstance(call, HandOver):
-            functions = {self.config.notify, *(function for group in self.config.groups for function in group.probes)}
+            functions = {
+                ITSELF,
+                self.config.notify,
+                *(function for group in self.config.groups for function in group.probes),
+            }
             if call.function not in functions:
                 self._break("only ours", f"{run.name} invokes {call.function}")
             return
@@ -99,7 +106,7 @@ class SentRules:
                 self._break("rule 1", f"{run.name} creates {call.destination}, which it had read")
         elif there is None:
             self._break("rule 5", f"{run.name} changes an entry that it has not read")
-        elif there.next_hop is None or not belongs(there.next_hop, group):
+        elif there.next_hop is None or not (belongs(there.next_hop, group) or there.next_hop.id in self.former):
             remembers = isinstance(call, NoteRoute) and is_ours(there.description)
             if not remembers and not self._by_force(run):
                 self._break("rule 5", f"{run.name} changes {there.next_hop}, which is not ours")
@@ -116,12 +123,12 @@ class SentRules:
             self._break("only ours", f"{run.name} sends {call}")
             return
         gateway = call.holder if isinstance(call, UnassociateEip) else call.to
-        if gateway not in group.gateways:
+        if gateway not in group.gateways and gateway not in self.former:
             self._break("rule 5", f"{run.name} takes the EIP from {gateway} or gives it there")
         if self._known_pause(run, group) and not self._by_force(run):
             moved = max((m.since for m in self.truth.memories(group) if m.since), default=None)
             finishes = group.name in run.moved_at
-            if not finishes and (moved is None or (self.town.now - moved).total_seconds() > FINISH_S):
+            if not finishes and (moved is None or (self.town.wall - moved).total_seconds() > FINISH_S):
                 self._break("pause", f"{run.name} sends {call} in a paused group")
 
     def _by_force(self, run: RunView) -> bool:
@@ -163,7 +170,7 @@ class SentRules:
     def _known_pause(self, run: RunView, group: Group) -> bool:
         tables = {route.table for route in group.routes}
         for asked, (_, answer) in run.known.items():
-            if isinstance(asked, ReadRoutes) and asked.table in tables and paused(answer, self.town.now):
+            if isinstance(asked, ReadRoutes) and asked.table in tables and paused(answer, self.town.wall):
                 return True
         return False
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from tests.fakes.stage import EIP, FALLBACK, PROBE, TABLE, TABLE_2, A, B, C, group
 from tests.simulation.refusing import OF_A_HOP, OF_A_RIGHT, OF_A_TABLE, OF_AN_EIP, OF_WORDS
+from tests.simulation.region import TRICKLING
 
 STRANGER = "i-stranger"
 STRANGE_TABLE = "vtb-strange"
@@ -184,7 +185,8 @@ def _something(  # noqa: C901, PLR0912, PLR0915  one arm for each thing that can
             (4, "fails"), (3, "is deleted"), (4, "loses its address"), (5, "switch"), (4, "pause"), (1, "resume"),
             (2, "setup"), (3, "route deleted"), (3, "route re-pointed"), (1, "half added"), (2, "internet down"),
             (3, "nat down"), (9, "is refused"), (3, "tasks take"), (2, "entry is stuck"), (2, "list has holes"),
-            (1, "probe is broken"), (2, "is rolled back"), (2, "memory is edited"),
+            (1, "probe is broken"), (2, "is rolled back"), (2, "memory is edited"), (3, "configuration changes"),
+            (2, "clock steps"), (3, "answers trickle"), (1, "probe lies"),
         ]  # fmt: skip
     what = chance.choices([kind for _, kind in kinds], [weight for weight, _ in kinds])[0]
     at, later = round(at, 2), round(at + chance.choice((0.5, 5.0, 30.0, 90.0, 400.0)) * chance.uniform(0.5, 2), 2)
@@ -236,7 +238,17 @@ def _something(  # noqa: C901, PLR0912, PLR0915  one arm for each thing that can
         case "entry is stuck":
             return [Happening(at, what, (table, chance.choice((5.0, 40.0, 300.0, 4000.0))))]
         case "list has holes":
-            return [Happening(at, what, (gateway, chance.choice((0.3, 5.0, 90.0))))]
+            return [Happening(at, what, (chance.choice((gateway, gateway, "*")), chance.choice((0.3, 5.0, 90.0))))]
+        case "configuration changes":
+            how = chance.choice(("order", "failback", "replaced", "replaced"))
+            then = [Happening(later, "is deleted", (gateway,))] if how == "replaced" and back else []
+            return [Happening(at, what, (name, how, gateway)), *then]
+        case "clock steps":
+            return [Happening(at, what, (chance.choice((-3600.0, -90.0, 45.0, 180.0, 3600.0)),))]
+        case "answers trickle":
+            return [Happening(at, what, (chance.choice(tuple(TRICKLING)), chance.choice((20.0, 200.0, 1000.0))))]
+        case "probe lies":
+            return [Happening(at, what, (chance.choice((30.0, 300.0)),))]
         case "is rolled back":
             return [Happening(at, what, (table,))]
         case "memory is edited":

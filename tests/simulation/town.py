@@ -7,6 +7,7 @@ and nothing is random: whoever calls says when and how long.
 from __future__ import annotations
 
 import heapq
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -46,6 +47,10 @@ class SimulatedWorld(FakeWorld):
         """Until when somebody's task has a table's default route."""
         self.slow_until = -1.0
         """Until when route tasks take longer than usual."""
+        self.skew_s = 0.0
+        """By how much natkeeper's wall clock is ahead of the platform's."""
+        self.played: Counter[str] = Counter()
+        """How often a letter of the stories had its effect."""
 
     # ---- time --------------------------------------------------------------------------------------------
 
@@ -74,6 +79,11 @@ class SimulatedWorld(FakeWorld):
             if matters:
                 self.changed()
         self.now = max(self.now, moment)
+
+    @property
+    def wall(self) -> datetime:
+        """What natkeeper's wall clock shows."""
+        return self.now + timedelta(seconds=self.skew_s)
 
     @property
     def second(self) -> float:
@@ -195,7 +205,9 @@ class SimulatedWorld(FakeWorld):
     def instances(self, ids: tuple[InstanceId, ...]) -> dict[InstanceId, Instance]:
         """Show instances; a list may have holes."""
         found = super().instances(ids)
-        return {each: instance for each, instance in found.items() if self.holes.get(each, -1.0) <= self.second}
+        listed = {each: instance for each, instance in found.items() if self.holes.get(each, -1.0) <= self.second}
+        self.played["hole"] += len(found) > len(listed)
+        return listed
 
     def stick(self, table: str, seconds: float) -> None:
         """Somebody's task on the default route takes that long."""

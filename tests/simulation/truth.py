@@ -12,6 +12,7 @@ from natkeeper.domain.ids import InstanceId, NatGatewayId
 from natkeeper.domain.memory import Memory, decode, is_ours
 from natkeeper.domain.observed import EipStatus, HopKind, NextHop, PowerState, RouteEntry
 from natkeeper.domain.world import belongs
+from natkeeper.ports import ReadConditions
 from tests.fakes.things import FakeEntry
 from tests.simulation.region import Region
 from tests.simulation.town import DEFAULT, HALVES, SimulatedWorld
@@ -44,7 +45,9 @@ class Truth:
         if hop.kind is HopKind.NAT_GATEWAY:
             return self.town.nat.get(NatGatewayId(hop.id), False)
         machine = self.town.machines.get(InstanceId(hop.id))
-        if machine is None or machine.status is not PowerState.RUNNING or machine.locks or machine.events:
+        if machine is None or machine.status is not PowerState.RUNNING or machine.locks:
+            return False
+        if machine.events and not self.region.trickles(ReadConditions):
             return False
         return isinstance(group.address, Follow) or machine.own_ip is not None
 
@@ -69,7 +72,8 @@ class Truth:
         entry = town.entry(route.table, DEFAULT)
         current = carries if carries is not None else (entry.hop if entry is not None else None)
         seen = current is None or not self.visible(current, group)
-        if not seen and not group.checked_by_probe(route):
+        lies = town.second < self.region.probe_lies_until
+        if not seen and (lies or not group.checked_by_probe(route)):
             return False
         if isinstance(group.address, Follow):
             address = town.addresses[group.address.follow]
@@ -85,6 +89,9 @@ class Truth:
         """Whether the platform would take `hop` for the route, and bring the EIP there."""
         if not self.region.takes(route.table, hop):
             return False
+        halves = [entry.hop for half in HALVES if (entry := self.town.entry(route.table, half)) is not None]
+        if not self.region.retires(route.table) and any(half and not self.town.in_place(half, hop) for half in halves):
+            return False  # they can neither be changed nor replaced
         if not isinstance(group.address, Follow) or hop.kind is not HopKind.INSTANCE:
             return True
         address = self.town.addresses[group.address.follow]
@@ -124,17 +131,17 @@ class Truth:
         return [memory for text in texts if isinstance(memory := memory_of(text), Memory)]
 
     def paused(self, group: Group) -> bool:
-        return any(paused(self.town.tables[route.table], self.town.now) for route in group.routes)
+        return any(paused(self.town.tables[route.table], self.town.wall) for route in group.routes)
 
     def marked(self, group: Group, name: str, within: float = MARK_S) -> bool:
-        now = self.town.now
+        now = self.town.wall
         marks = (memory.marks[name] for memory in self.memories(group) if name in memory.marks)
         return any((now - at).total_seconds() < within for at in marks)
 
     def backs_off(self, group: Group) -> bool:
         """Whether a round in which every way failed alike is being waited for."""
         ends = (until(memory) for memory in self.memories(group))
-        return any(end is not None and self.town.now < end for end in ends)
+        return any(end is not None and self.town.wall < end for end in ends)
 
     def foreign(self, group: Group, route: Route) -> bool:
         """Whether somebody else's entry has a say in the route."""
