@@ -36,7 +36,7 @@ class DeployingActs(RefusingActs):
             case "failback":
                 settings |= {"failback": "5m", "hold_down": "1m"}
             case _:
-                if NEWER in settings["gateways"] or gateway not in settings["gateways"]:
+                if NEWER in simulation.town.machines or gateway not in settings["gateways"]:
                     return
                 follows = isinstance(settings.get("address"), dict)
                 simulation.town.add_machine(NEWER, None if follows else "198.51.100.60")

@@ -56,7 +56,7 @@ _CHANGES = (Move, Create, Bridge, Retire, Note, EipUnassociate, EipAssociate)
 class GroupSummary:
     """Facts of one run for one group. `observed` is when it first saw, `written` when a first write was accepted.
 
-    `handed_on`: a later run goes on with what is left.
+    `handed_on`: a later run goes on with what is left. `joined`: it tells a move that an earlier run left to it.
     """
 
     began: datetime
@@ -74,6 +74,7 @@ class GroupSummary:
     blind: bool = False
     was_dark: bool = False
     handed_on: bool = False
+    joined: bool = False
     would: str = ""
     """What a read-only run would do besides writing routes."""
 
@@ -100,6 +101,7 @@ class GroupSummary:
 
     def join(self, ledger: Ledger) -> None:
         """Leave what was done for the run that finishes it to tell, or tell what earlier runs left so."""
+        self.joined = not self.handed_on and any(deed.startswith("moved ") for deed in ledger.did)
         did, acts = [*ledger.did, *self.did], [*ledger.acts, *self.acts]
         ledger.did, ledger.acts = (did, acts) if self.handed_on else ([], [])
         if not self.handed_on:
@@ -125,6 +127,8 @@ class GroupSummary:
         if not unproven and verified is None:
             weak = [each for each in mine if each.kind and each.found == "unproven"]
             self.problems += [f"not verified: {each.hop} is unproven, {each.reason}" for each in weak]
+            if self.joined and not weak:
+                self.problems.append("not verified: nobody has looked since an earlier run moved the route")
         outcome = self._outcome(assignment, decision, verified)
         sentence = self._sentence(assignment, decision, verified, mine)
         if moves and not assignment.read_only:
