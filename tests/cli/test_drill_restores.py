@@ -61,7 +61,7 @@ def test_a_gateway_that_stops_slowly_runs_again(slow: Workspace, natkeeper: Comm
     assert state(slow) == (slow.a, "Running")
     starts = [call for call in slow.cloud.calls if call.action == "StartInstance"]
     assert [call.error for call in starts] == [""]
-    assert f"{slow.a} is Stopping" in ended.err
+    assert f"nat-a ({slow.a}) is Stopping" in ended.err
     assert not journals()
 
 
@@ -112,7 +112,7 @@ def test_what_cannot_be_put_back_is_said_with_the_command_that_mends_it(
     )
     ended = natkeeper("drill", "prod", "--kind", "stop", "--yes")
     assert ended.code == 1
-    assert f"{slow.a} is Stopped, and starting it was refused" in ended.out
+    assert f"nat-a ({slow.a}) is Stopped, and starting it was refused" in ended.out
     assert "mend it with: natkeeper drill prod --restore" in ended.out
     again = natkeeper("drill", "prod", "--yes")
     assert (again.code, "natkeeper drill prod --restore" in again.err) == (5, True)

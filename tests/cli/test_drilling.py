@@ -62,7 +62,7 @@ def test_a_planned_switch_goes_there_and_back(live: Workspace, natkeeper: Comman
     ended = natkeeper("drill", "prod", "--yes")
     assert (ended.code, live.hop) == (0, live.a), ended
     assert "route moved after" in ended.out
-    assert f"everything is back: the route goes to {live.a}" in ended.err
+    assert f"everything is back: the route goes to nat-a ({live.a})" in ended.err
 
 
 def test_a_move_that_does_not_come_is_a_finding_and_is_put_back(live: Workspace, natkeeper: Command) -> None:
@@ -104,7 +104,7 @@ def test_a_drill_asks_first(live: Workspace, natkeeper: Command, monkeypatch: py
     monkeypatch.setattr("sys.stdin", answers)
     ended = natkeeper("drill", "prod", "--kind", "stop")
     assert (ended.code, "nothing was done" in ended.err) == (2, True)
-    assert f"STOPS {live.a}" in ended.err
+    assert f"STOPS nat-a ({live.a})" in ended.err
     assert "StopInstance" not in actions(live)
 
 

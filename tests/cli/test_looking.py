@@ -118,9 +118,7 @@ def test_plan_tells_what_would_be_done(place: Workspace, natkeeper: Command) -> 
     place.cloud.ecs.stop(place.a, force=True)
     place.wait_for_status(place.a, "Stopped")
     ended = natkeeper("plan", "--direct")
-    assert f"would move 0.0.0.0/0 in {place.table} from {place.a} to {place.b}: {place.a} is Stopped" in " ".join(
-        ended.out.split()
-    )
+    assert f"from nat-a ({place.a}) to nat-b ({place.b}): nat-a ({place.a}) is Stopped" in " ".join(ended.out.split())
     assert writes(place) == []
     assert place.hop == place.a
 

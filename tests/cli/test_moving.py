@@ -20,7 +20,9 @@ def test_switch_moves_the_route_through_the_function(deployed: Workspace, natkee
     ended = natkeeper("switch", "prod", "--to", deployed.b)
     assert ended.code == 0, ended
     assert deployed.hop == deployed.b
-    assert f"from {deployed.a} to {deployed.b}: a person asked for {deployed.b}" in " ".join(ended.out.split())
+    assert f"from nat-a ({deployed.a}) to nat-b ({deployed.b}): a person asked for nat-b ({deployed.b})" in " ".join(
+        ended.out.split()
+    )
     assert SEEN_IP in ended.out
 
 
@@ -41,7 +43,7 @@ def test_an_unwell_gateway_is_refused_until_it_is_forced(place: Workspace, natke
     place.wait_for_status(place.b, "Stopped")
     refused = natkeeper("switch", "prod", "--to", place.b, "--direct")
     assert (refused.code, place.hop) == (5, place.a)
-    assert f"{place.b} is Stopped; send force to insist" in refused.out
+    assert f"nat-b ({place.b}) is Stopped; send force to insist" in refused.out
     natkeeper("switch", "prod", "--to", place.b, "--force", "--direct")
     assert place.hop == place.b
 
@@ -108,7 +110,7 @@ def test_setup_runs_on_one_gateway_or_all(place: Workspace, natkeeper: Command) 
     ended = natkeeper("setup", place.b, "--direct", "--json")
     assert (ended.code, ended.data["receipts"][0]["did"]) == (0, [f"started the setup of {place.b}"])
     both = natkeeper("setup", "prod", "--direct")
-    assert f"started the setup of {place.a}, {place.b}" in both.out
+    assert f"started the setup of nat-a ({place.a}), nat-b ({place.b})" in both.out
     stranger = natkeeper("setup", "i-stranger", "--direct")
     assert stranger.code == 2
     assert f"gateways are: prod: {place.a}, {place.b}" in stranger.err
@@ -122,7 +124,7 @@ def test_sweep_repairs_what_it_finds(place: Workspace, natkeeper: Command) -> No
     place.wait_for_status(place.a, "Stopped")
     moved = natkeeper("sweep", "prod", "--direct")
     assert place.hop == place.b
-    assert f"{place.a} is Stopped" in moved.out
+    assert f"nat-a ({place.a}) is Stopped" in moved.out
 
 
 def test_attention_is_an_exit_code(place: Workspace, natkeeper: Command) -> None:

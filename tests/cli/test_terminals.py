@@ -7,12 +7,14 @@ import os
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from rich.console import Console
 
 from natkeeper.cli.app import COMMANDS
+from natkeeper.cli.output import with_names
 from natkeeper.cli.status_table import board
 from natkeeper.cli.survey.history import Written, lines_of
 from tests.cli.screens import assert_screen
@@ -53,7 +55,7 @@ EVENTS = [
         group="prod",
         what=f"ModifyRouteEntry 0.0.0.0/0 {TABLE}",
         to=B,
-        by="natkeeper-failover",
+        by="acs:ram::1000000000000001:role/natkeeper-failover",
         why=f"{A} is Stopped",
         ours=True,
         error="",
@@ -71,20 +73,22 @@ def printed(parts: Any, width: int, *, terminal: bool) -> list[str]:
 
 
 @pytest.mark.parametrize("width", [60, 80, 120])
-@pytest.mark.parametrize("parts", [lambda c: board(ANSWER, c), lambda c: lines_of(EVENTS, c)])
+@pytest.mark.parametrize("parts", [lambda c: board(ANSWER, c), lambda c: lines_of(EVENTS, c, {A: "nat-a"})])
 def test_no_line_is_wider_than_the_terminal_and_no_id_is_broken(parts: Any, width: int) -> None:
     """In a window of any size; the whole id can be copied from it."""
     from rich.cells import cell_len
 
     lines = printed(parts, width, terminal=True)
     assert max(map(cell_len, lines)) <= width, lines
+    items = ("bad-one", "quiet-one", "2026-")
+    assert all(line.startswith((" ", *items)) for line in lines if line), "a broken sentence keeps its margin"
     wide = printed(parts, 400, terminal=False)
     assert len(ID.findall("\n".join(lines))) == len(ID.findall("\n".join(wide)))
 
 
 @pytest.mark.parametrize("width", [60, 80, 120])
 @pytest.mark.parametrize(
-    "name, parts", [("board", lambda c: board(ANSWER, c)), ("history", lambda c: lines_of(EVENTS, c))]
+    "name, parts", [("board", lambda c: board(ANSWER, c)), ("history", lambda c: lines_of(EVENTS, c, {A: "nat-a"}))]
 )
 def test_screens_of_any_width_are_those_that_a_person_has_read(name: str, parts: Any, width: int) -> None:
     """Six of them, in tests/cli/screens."""
@@ -107,11 +111,39 @@ def test_the_group_that_needs_attention_stands_first() -> None:
 
 
 def test_names_stand_beside_ids() -> None:
-    """Next hop, home, gateways and the holder of the EIP."""
+    """Next hop, home, gateways, the holder of the EIP, and every sentence."""
     text = "\n".join(printed(lambda c: board(ANSWER, c), 120, terminal=True))
+    assert f"nat-a ({A}) is Stopped, and nothing better is there: 生产环境备用网关 ({B})" in " ".join(text.split())
+    assert f"problem: 生产环境备用网关 ({B}) is not ready" in text
+    past = "\n".join(printed(lambda c: lines_of(EVENTS, c, {A: "nat-a"}), 120, terminal=True))
+    assert f"nat-a ({A}) is Stopped" in past
     assert f"home nat-a ({A})" in text
     assert f"to 生产环境备用网关 ({B})" in text
     assert f"on nat-a ({A})" in text
+
+
+def test_a_name_is_written_once_and_only_beside_a_whole_id() -> None:
+    """Also where the sentence has it already, where one id begins another, and where a name has a backslash."""
+    names = {"i-a": r"nat\1", "i-ab": "other"}
+    assert with_names("nat (i-a) and i-ab, i-a.", names) == r"nat (i-a) and other (i-ab), nat\1 (i-a)."
+
+
+@pytest.mark.parametrize(
+    "line", ["natkeeper setup i-a, then look again", "natkeeper switch prod --to i-a", "run `start i-a` now"]
+)
+def test_a_command_to_type_keeps_the_id_alone(line: str) -> None:
+    """It is copied into a shell."""
+    assert with_names(line, {"i-a": "nat"}) == line
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_what_others_wrote_is_printed_as_it_is(*, terminal: bool) -> None:
+    """An ARN (acs:ram::…) has no animal in it, and a reason in brackets is no markup."""
+    event = replace(EVENTS[0], why="[bold]:warning: [/]")
+    text = "\n".join(printed(lambda c: lines_of([event], c, {}), 120, terminal=terminal))
+    assert "by acs:ram::1000000000000001:role/natkeeper-failover: [bold]:warning: [/]" in " ".join(text.split())
+    noisy = {"receipts": [{**receipt("prod", "quiet"), "sentence": "of :ram: [red]"}]}
+    assert "of :ram: [red]" in "\n".join(printed(lambda c: board(noisy, c), 120, terminal=terminal))
 
 
 @pytest.mark.parametrize("encoding", ["gbk", "ascii", "latin-1", "utf-8"])

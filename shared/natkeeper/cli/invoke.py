@@ -166,10 +166,11 @@ class LocalInvoker:
 
 @dataclass
 class Asker:
-    """Asks by one way, as long as it takes. `sleeper` takes seconds."""
+    """Asks by one way, as long as it takes. `learn` is given every answer; `sleeper` takes seconds."""
 
     way: Invoker
     say: Say
+    learn: Callable[[Json], None] = lambda _: None
     sleeper: Callable[[float], None] = time.sleep
     monotonic: Callable[[], float] = time.monotonic
 
@@ -196,7 +197,9 @@ class Asker:
                     said = True
                 self.sleeper(AGAIN_S)
                 continue
-            return self._read(body, error)
+            answer = self._read(body, error)
+            self.learn(answer)
+            return answer
 
     def _unanswered(self, failure: Failure) -> CommandError:
         if failure.kind is FailureKind.GONE:

@@ -106,7 +106,7 @@ def asker(seat: CommandContext, name: str, fc2: str | None, *, direct: bool) -> 
         way = Fc2Invoker(seat.reach, service, function)
     else:
         way = Fc3Invoker(seat.reach, name)
-    return Asker(way, seat.screen.remark)
+    return Asker(way, seat.screen.remark, seat.screen.learn)
 
 
 def complete_groups(context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
-import textwrap
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -34,12 +34,26 @@ STYLE = {
 }
 """The colour of a word, where the terminal has colours; the word alone says it, too."""
 
+_ARGUMENT = re.compile(r"(--[\w-]+[ =]|natkeeper [a-z]+ )$")
+"""What stands before an id that is to be typed."""
+
 
 @dataclass
 class Screen:
     """Standard output and standard error. With `as_json`, standard output gets one JSON object and nothing else."""
 
     as_json: bool = False
+    names: dict[str, str] = field(default_factory=dict)
+    """What gateways are called, by id. A sentence for a person has both: nobody knows ids by heart."""
+
+    def learn(self, answer: Mapping[str, Any]) -> None:
+        """Keep the names that the receipts of an answer tell."""
+        for receipt in answer.get("receipts", ()):
+            self.names |= names_in(receipt.get("view") or {})
+
+    def named(self, sentence: str) -> str:
+        """Put names beside ids."""
+        return with_names(sentence, self.names)
 
     @cached_property
     def console(self) -> Console:
@@ -63,7 +77,7 @@ class Screen:
     def say(self, sentence: str, style: str = "") -> None:
         """Print a sentence for a person; with `as_json` there is none."""
         if not self.as_json:
-            self.console.print(sentence, style=style or None, markup=False)
+            self.console.print(self.named(sentence), style=style or None, markup=False)
 
     def show(self, what: RenderableType) -> None:
         """Print a table or the like for a person."""
@@ -73,7 +87,7 @@ class Screen:
     def remark(self, sentence: str) -> None:
         """Print a sentence about what is going on; it is on standard error, and never in the way of a machine."""
         if not self.as_json:
-            self.aside.print(sentence, style="dim", markup=False)
+            self.aside.print(self.named(sentence), style="dim", markup=False)
 
     def progress(self, sentence: str) -> None:
         """Remark, even to a terminal that was closed: that must not end the putting back."""
@@ -85,9 +99,9 @@ class Screen:
         if self.as_json:
             self.data({"ok": False, "error": what, "do": do, "exit": code})
             return
-        self.aside.print(f"natkeeper: {what}", markup=False)
+        self.aside.print(self.named(f"natkeeper: {what}"), markup=False)
         if do:
-            self.aside.print(f"           {do}", markup=False)
+            self.aside.print(self.named(f"           {do}"), markup=False)
 
     @contextmanager
     def working(self, on: str) -> Iterator[None]:
@@ -97,6 +111,24 @@ class Screen:
             return
         with self.aside.status(on):
             yield
+
+
+def names_in(view: Mapping[str, Any]) -> dict[str, str]:
+    """Return what the gateways of a receipt's view are called, by id."""
+    told = {str(each.get("id")): str(each.get("name") or "") for each in view.get("gateways", ())}
+    return {ident: name for ident, name in told.items() if name and name != ident}
+
+
+def with_names(sentence: str, names: Mapping[str, str]) -> str:
+    """Write `name (id)` for every id in a sentence: not where the name stands already, and not in a command to type."""
+
+    def named(found: re.Match[str]) -> str:
+        before = sentence[: found.start()]
+        typed = _ARGUMENT.search(before) is not None or before.count("`") % 2 == 1
+        return found[0] if typed else f"{names[found[0]]} ({found[0]})"
+
+    ids = "|".join(map(re.escape, names))
+    return re.sub(rf"(?<![\w(-])(?:{ids})(?![\w-])", named, sentence) if ids else sentence
 
 
 def styled(word: str) -> str:
@@ -117,22 +149,33 @@ def item(console: Console, indent: int, facts: Sequence[str], about: Sequence[st
 
     known = [fact if fact.startswith("[") else escape(fact) for fact in facts]
     if not console.is_terminal:
-        return Text.from_markup(" " * indent + "  ".join([*known, *map(escape, about)]), style=style)
+        return Text.from_markup(" " * indent + "  ".join([*known, *map(escape, about)]), style=style, emoji=False)
     text = Text(style=style)
-    for part in _broken([Text.from_markup(fact) for fact in known], console.width, indent):
+    for part in _broken([Text.from_markup(fact, emoji=False) for fact in known], console.width, indent):
         text.append_text(part)
     for sentence in about:
         margin = " " * (indent + 4)
-        lines = textwrap.wrap(
-            sentence, max(console.width - 1, 20), initial_indent=margin, subsequent_indent=margin,
-            break_long_words=False, break_on_hyphens=False,
-        )  # fmt: skip
-        text.append("\n" + "\n".join(lines))
+        text.append("".join(f"\n{margin}{line}" for line in _wrapped(sentence, console.width - 1 - len(margin))))
     return text
+
+
+def _wrapped(sentence: str, width: int) -> Iterator[str]:
+    """Break a sentence between words, each whole. Widths are cells of the terminal: a Chinese character takes two."""
+    from rich.cells import cell_len
+
+    line = ""
+    for word in sentence.split(" "):
+        if line and cell_len(line) + 1 + cell_len(word) > max(width, 16):
+            yield line.rstrip()
+            line = word
+        else:
+            line = f"{line} {word}" if line else word
+    yield line
 
 
 def _broken(facts: Sequence[Text], width: int, indent: int) -> Iterator[Text]:
     """Put facts beside each other as far as they fit, each whole unless it is wider than the terminal itself."""
+    from rich.cells import cell_len
     from rich.text import Text
 
     at = indent
@@ -140,14 +183,13 @@ def _broken(facts: Sequence[Text], width: int, indent: int) -> Iterator[Text]:
     for number, fact in enumerate(facts):
         gap = 2 if number else 0
         words = fact.plain
-        if number and at + gap + len(words) >= width:
+        if number and at + gap + cell_len(words) >= width:
             yield Text("\n" + " " * (indent + 4))
             at, gap = indent + 4, 0
-        if at + gap + len(words) >= width:  # a sentence: between its words
-            lines = textwrap.wrap(words, max(width - indent - 1, 20), break_long_words=False, break_on_hyphens=False)
-            yield Text(("\n" + " " * (indent + 2)).join(lines))
+        if at + gap + cell_len(words) >= width:  # a sentence: between its words
+            yield Text(("\n" + " " * (indent + 2)).join(_wrapped(words, width - indent - 3)))
             at = width
             continue
         yield Text(" " * gap)
         yield fact
-        at += gap + len(words)
+        at += gap + cell_len(words)

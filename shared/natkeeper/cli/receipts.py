@@ -38,7 +38,7 @@ def show(screen: Screen, receipt: Json, *, would: bool = False) -> None:
     line = Text.assemble(
         (f"{receipt['group']}: ", "bold"),
         (_NOT_DONE if would and outcome == "waiting" else _MARK.get(outcome, outcome), _STYLE.get(outcome, "")),
-        f": {receipt['sentence']}",
+        f": {screen.named(str(receipt['sentence']))}",
     )
     screen.show(line)
     told = str(receipt["sentence"])

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from natkeeper.cli.output import item, styled
+from natkeeper.cli.output import item, names_in, styled, with_names
 from natkeeper.domain.load import PORTS, GatewayLoad
 
 if TYPE_CHECKING:
@@ -38,8 +38,9 @@ def _urgency(receipt: Json) -> int:
 
 def _group(receipt: Json, console: Console) -> Iterator[Text]:
     view = receipt.get("view") or {}
-    names = {str(each["id"]): str(each.get("name") or "") for each in view.get("gateways", ())}
-    yield item(console, 0, [str(receipt["group"]), styled(str(receipt.get("outcome")))], [receipt["sentence"]])
+    names = names_in(view)
+    sentence = with_names(str(receipt["sentence"]), names)
+    yield item(console, 0, [str(receipt["group"]), styled(str(receipt.get("outcome")))], [sentence])
     if view.get("paused_until"):
         yield item(console, 2, [f"paused until {_when(view['paused_until'])}: nothing is done before"], style="yellow")
     for route in view.get("routes", ()):
@@ -54,9 +55,9 @@ def _group(receipt: Json, console: Console) -> Iterator[Text]:
     if eip:
         holder = eip.get("holder") or "no instance"
         about = [f"EIP {eip.get('id', '')} ({eip.get('address', '?')})", str(eip.get("state"))]
-        yield item(console, 2, about, [str(eip.get("reason") or f"on {_named(holder, names)}")])
+        yield item(console, 2, about, [with_names(str(eip.get("reason") or f"on {holder}"), names)])
     for problem in receipt.get("problems", ()):
-        yield item(console, 2, [f"problem: {problem}"], style="yellow")
+        yield item(console, 2, [f"problem: {with_names(problem, names)}"], style="yellow")
     if console.is_terminal:
         yield item(console, 0, [""])
 
@@ -64,9 +65,9 @@ def _group(receipt: Json, console: Console) -> Iterator[Text]:
 def _route(route: Json, names: dict[str, str], console: Console) -> Text:
     hop, home = route.get("next_hop"), route.get("home")
     facts = [f"route {route['destination']} in {route['table']}", styled(str(route.get("state")))]
-    about = [f"to {_named(hop, names)}" if hop else "to nothing"]
+    about = [f"to {hop}" if hop else "to nothing"]
     if home and hop != home:
-        about.append(f"home {_named(home, names)}")
+        about.append(f"home {home}")
     if "since" in route:
         by = "a person" if route.get("by") == "person" else "natkeeper"
         why = route.get("why") or "its reason was overwritten by a later note"
@@ -75,7 +76,7 @@ def _route(route: Json, names: dict[str, str], console: Console) -> Text:
         about.append(f"noted: {route['note']}")
     if route.get("reason"):
         about.append(str(route["reason"]))
-    return item(console, 2, facts, about)
+    return item(console, 2, facts, [with_names(each, names) for each in about])
 
 
 def _gateway(gateway: Json, console: Console, *, carries: bool) -> Text:
@@ -117,11 +118,6 @@ def sign(console: Console, fancy: str, plain: str) -> str:
     except (UnicodeEncodeError, LookupError):
         return plain
     return fancy
-
-
-def _named(hop: object, names: dict[str, str]) -> str:
-    name = names.get(str(hop), "")
-    return f"{name} ({hop})" if name else str(hop)
 
 
 def _when(text: str) -> str:

@@ -43,7 +43,9 @@ def doctor(
     from natkeeper.cli.doctor import facts, gateways, routes
     from natkeeper.cli.doctor.deployment import AREA, deployment
     from natkeeper.cli.policies import DeployedNames, grants
+    from natkeeper.cli.survey import network
     from natkeeper.cli.survey.template_file import FILE, TemplateUnreadable, declared
+    from natkeeper.ports import Failure
 
     config = seat.config
     way = asker(seat, failover, fc2, direct=False)
@@ -66,6 +68,7 @@ def doctor(
     for group in config.groups:
         ground = known.grounds[group.name]
         found += routes.not_guarded(group, ground, config)
+        seat.screen.names |= {} if isinstance(ground.machines, Failure) else network.names(ground.machines.values())
         found += [*routes.routes(group, ground), *gateways.gateways(group, ground), *routes.addresses(group, ground)]
     found += deployment(known, name, wanted)
     areas = [*(group.name for group in config.groups), AREA]
@@ -79,11 +82,12 @@ def doctor(
 
 
 def _show(seat: CommandContext, found: list[Finding], *, everything: bool) -> None:
-    from rich.text import Text
+    from rich.markup import escape
 
+    from natkeeper.cli.output import item
     from natkeeper.cli.status_table import sign
 
-    area = ""
+    console, area = seat.screen.console, ""
     for finding in found:
         level = finding.level.value
         if level == "ok" and not everything:
@@ -92,10 +96,10 @@ def _show(seat: CommandContext, found: list[Finding], *, everything: bool) -> No
             area = finding.area
             seat.screen.say(f"{area}:", "bold")
         plain = {"ok": "+", "advice": "!", "wrong": "x", "unseen": "?"}[level]
-        mark = Text(f"  {sign(seat.screen.console, _MARK[level], plain)} ", _STYLE[level])
-        seat.screen.show(mark.append(f"{finding.about}: ", "bold").append(finding.says, "default"))
-        if finding.do:
-            seat.screen.say(f"      {sign(seat.screen.console, '→', '->')} {finding.do}", "dim")
+        says = escape(seat.screen.named(f"{finding.about}: {finding.says}"))
+        fact = f"[{_STYLE[level]}]{sign(console, _MARK[level], plain)}[/] {says}"
+        do = [seat.screen.named(f"{sign(console, '→', '->')} {finding.do}")] * bool(finding.do)
+        seat.screen.show(item(console, 2, [fact], do))
     counts = {level: sum(finding.level.value == level for finding in found) for level in _MARK}
     words = {"ok": "well", "advice": "could be better", "wrong": "wrong", "unseen": "not seen"}
     told = ", ".join(f"{counts[level]} {word}" for level, word in words.items() if counts[level])

@@ -134,6 +134,7 @@ def _stopped(seat: CommandContext, groups: list[Group]) -> list[Journal]:
 
     ids = [gateway for group in groups for gateway in group.gateways]
     machines = seat.reach.do("reading the gateways", lambda attempt: network.machines(attempt, ids=ids))
+    seat.screen.names |= network.names(machines)
     stopped = {machine.id for machine in machines if machine.status in ("Stopped", "Stopping")}
     return [
         Journal(seat.region_id, group.name, "stop", gateway, "", ())
@@ -146,7 +147,7 @@ def _stopped(seat: CommandContext, groups: list[Group]) -> list[Journal]:
 def _confirm(seat: CommandContext, question: str) -> None:
     if seat.as_json or not sys.stdin.isatty():
         raise Wrong(f"{question} There is nobody to ask", "say --yes")
-    if not click.confirm(question, err=True):
+    if not click.confirm(seat.screen.named(question), err=True):
         raise Wrong("nothing was done")
 
 
@@ -159,7 +160,7 @@ def _ask(seat: CommandContext, group: str, kind: str, gateway: str) -> None:
         "maintenance": f"sends {gateway} a simulated maintenance notice, and moves the route back afterwards",
         "stop": f"STOPS {gateway}: every connection through it breaks; it is started again afterwards",
     }
-    click.echo(f"This {means[kind]}. Private hosts of group {group} will feel it.", err=True)
+    click.echo(seat.screen.named(f"This {means[kind]}. Private hosts of group {group} will feel it."), err=True)
     if click.prompt("Write the name of the group to go on", err=True) != group:
         raise Wrong("that was not the name of the group; nothing was done")
 
@@ -168,7 +169,7 @@ def _show(seat: CommandContext, found: DrillFigures) -> None:
     seat.screen.say(f"{found.scenario}: {'good' if found.ok else 'not good'}", "green" if found.ok else "red")
     for reason in found.reasons:
         seat.screen.say(f"  {reason}", "red")
-    lost = f"{found.lost_connections} of {found.connections} looks lost"
+    lost = f"{found.lost_connections} of {found.connections} checks lost"
     least = "at least " * found.outage_open
     seat.screen.say(f"  outage {least}{found.outage_s:.1f} s, {lost}")
     if found.outage_open:

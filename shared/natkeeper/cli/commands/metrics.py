@@ -46,5 +46,5 @@ def metrics(seat: CommandContext, *, group: str | None, form: str, asker: Asker)
         return exit_of(answer)
     for each in found:
         about = " ".join(each.labels.values())
-        seat.screen.say(f"{each.name.removeprefix('natkeeper_'):<42} {about:<36} {each.value:g}")
+        click.echo(f"{each.name.removeprefix('natkeeper_'):<42} {about:<36} {each.value:g}")
     return exit_of(answer)

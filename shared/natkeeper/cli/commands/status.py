@@ -148,7 +148,9 @@ def history(seat: CommandContext, *, group: str | None, since: str, everybody: b
     appears there some minutes after it happened.
     """
     from natkeeper.cli.client import utc_now
+    from natkeeper.cli.survey import network
     from natkeeper.cli.survey.history import events_of, lines_of
+    from natkeeper.ports import Failure
 
     groups = [seat.group(group)] if group else list(seat.config.groups)
     with seat.screen.working("reading ActionTrail"):
@@ -156,11 +158,14 @@ def history(seat: CommandContext, *, group: str | None, since: str, everybody: b
     if seat.as_json:
         seat.screen.data({"events": [event.as_json() for event in events]})
         return Exit.OK
+    gateways = [gateway for each in groups for gateway in each.gateways]
+    machines = seat.reach.try_(lambda attempt: network.machines(attempt, ids=gateways[:100]))
+    names = {} if isinstance(machines, Failure) else network.names(machines)
     if not events:
         who = "Nobody" if everybody else "natkeeper"
         seat.screen.say(f"{who} wrote nothing to these routes in the last {since}, as far as ActionTrail knows yet.")
     else:
-        for line in lines_of(events, seat.screen.console):
+        for line in lines_of(events, seat.screen.console, names):
             seat.screen.show(line)
     return Exit.OK
 

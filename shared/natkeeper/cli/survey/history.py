@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from natkeeper.cli.errors import trouble_of
-from natkeeper.cli.output import item
+from natkeeper.cli.output import item, with_names
 from natkeeper.domain.config import Follow
 from natkeeper.domain.memory import is_ours
 from natkeeper.domain.parts import parts_of
@@ -128,11 +128,12 @@ def _object(value: object) -> Json:
     return value if isinstance(value, dict) else {}
 
 
-def lines_of(events: Sequence[Written], console: Console) -> Iterator[Text]:
+def lines_of(events: Sequence[Written], console: Console, names: Mapping[str, str]) -> Iterator[Text]:
     """Lay the writes out for a person: when and what, and below it whereto, by whom and why."""
     for one in events:
         when = one.at.replace("T", " ").replace("Z", " UTC")
         facts = [when, one.group, one.what.partition(" ")[0], *(["[red]failed[/]"] if one.error else [])]
         about = [f"{one.what.partition(' ')[2]} to {one.to}" if one.to else one.what.partition(" ")[2]]
         about.append(f"by {one.by}{f': {one.why}' if one.why else ''}")
-        yield item(console, 0, facts, [*about, *([one.error] if one.error else [])])
+        about += [one.error] if one.error else []
+        yield item(console, 0, facts, [with_names(each, names) for each in about])

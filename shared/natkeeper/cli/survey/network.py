@@ -6,7 +6,7 @@ Sources: Vpc 2016-04-28 (DescribeVpcs, DescribeVSwitches, DescribeRouteTableList
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -230,6 +230,11 @@ def machines(attempt: Attempt, *, vpc: str = "", ids: Sequence[str] = ()) -> lis
         if not body.next_token:
             return found
         request.next_token = body.next_token
+
+
+def names(machines: Iterable[SurveyedInstance]) -> dict[str, str]:
+    """Return what instances are called, by id; those without a name are not in it."""
+    return {machine.id: machine.name for machine in machines if machine.name not in ("", machine.id)}
 
 
 def _machine(item: Any) -> SurveyedInstance:  # noqa: ANN401  the SDK's name for it is 60 characters long
