@@ -150,6 +150,47 @@ def test_a_forwarded_port_leads_inwards_on_the_owner_of_the_address(ground: Simu
     assert isinstance(ground.path_inward(NAT, 8080), Dropped)
 
 
+@pytest.mark.parametrize(
+    "other_table, own_table, answered",
+    [
+        ("", "", False),
+        ("ip saddr 10.0.3.5 tcp sport 80 jump answers\n", "", True),
+        ("ip saddr 10.0.3.5 tcp sport 70-90 jump answers\n", "", True),
+        ("ip saddr 10.0.3.5 tcp sport 81 jump answers\n", "", False),
+        ("ip saddr 10.0.3.5 jump answers\n", "", True),
+        ("", "ct status dnat ip daddr 10.0.3.5 meta l4proto tcp tcp dport 80 masquerade\n", True),
+        ("", "ct status dnat ip daddr 10.0.3.5 meta l4proto udp udp dport 80 masquerade\n", False),
+    ],
+)
+def test_answers_leave_by_the_route_and_find_back_only_by_a_gateway_that_knows(
+    ground: SimulatedDataPlane, other_table: str, own_table: str, *, answered: bool
+) -> None:
+    """The gateway with the route hands them over, or the visitor's own one was the source."""
+    for gateway, table in (("i-1", own_table), ("i-2", other_table)):
+        with ground.guests[gateway].by_hand() as state:
+            state["private_ip"], state["table"] = "10.0.0.11", table
+            for rules in (zone["rich_rules"] for zone in state["runtime"]["zones"].values()):
+                rules[:] = [rule.replace("10.0.1.5", "10.0.3.5") for rule in rules]
+    assert ground.path_inward(FIRST, 8080) == ("10.0.3.5", 80)
+    ground.set_route("vtb-private", "0.0.0.0/0", "Instance", "i-2")
+    assert (ground.path_inward(FIRST, 8080) == ("10.0.3.5", 80)) is answered
+    ground.guests["i-2"].hang()
+    assert (ground.path_inward(FIRST, 8080) == ("10.0.3.5", 80)) is bool(own_table and answered)
+
+
+def test_a_private_host_comes_around_by_a_public_address_that_its_gateway_forwards(ground: SimulatedDataPlane) -> None:
+    """Any address that the rules of the gateway with the route name; others lead out of the VPC."""
+    with ground.guests["i-1"].by_hand() as state:
+        for rules in (zone["rich_rules"] for zone in state["runtime"]["zones"].values()):
+            rules += [rule.replace("10.0.0.11", SECOND) for rule in rules if "forward-port" in rule]
+    assert ground.path_around("vsw-private", SECOND, 8080) == ("10.0.1.5", 80)
+    assert isinstance(ground.path_around("vsw-private", FIRST, 8080), Dropped)
+    ground.guests["i-1"].lose_masquerade()
+    assert isinstance(ground.path_around("vsw-private", SECOND, 8080), Dropped)
+    ground.remove_route("vtb-private", "0.0.0.0/0")
+    assert isinstance(ground.path_around("vsw-private", SECOND, 8080), Dropped)
+
+
 def test_reset_forgets_everything(ground: SimulatedDataPlane) -> None:
     """Machines, routes, addresses."""
     ground.internet_down()

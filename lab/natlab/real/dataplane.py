@@ -329,13 +329,15 @@ class LabDataPlane:
         way = reachability.check(self._public_socket(), "203.0.113.10", 80, _PATIENCE_S)
         return Dropped("the internet does not answer") if isinstance(way, Dropped) else Reached(PUBLIC_SIDE)
 
-    def path_inward(self, public_ip: str, port: int, protocol: str = "tcp") -> tuple[str, int] | Dropped:
-        """The private address and port at which a TCP connection from the internet to a public address arrives."""
-        if protocol != "tcp":
-            raise ValueError("only TCP connections are tried")
+    def path_inward(self, public_ip: str, port: int, vswitch_id: str = "") -> tuple[str, int] | Dropped:
+        """The private address and port that answer a TCP connection to a public address.
+
+        It comes from the internet, or from the private host in a vSwitch.
+        """
+        origin = self._vswitches[vswitch_id].host if vswitch_id else self.internet.namespace
         hosts = [vswitch.host for vswitch in self._vswitches.values()]
-        found = reachability.arrival(self.internet.namespace, hosts, public_ip, port, _PATIENCE_S)
-        return found or Dropped(f"a connection to {public_ip}:{port} arrives at no private host")
+        found = reachability.arrival(origin, hosts, public_ip, port, _PATIENCE_S)
+        return found or Dropped(f"a connection to {public_ip}:{port} is answered by no private host")
 
     def _is_private(self, address: str) -> bool:
         return any(

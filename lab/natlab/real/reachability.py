@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import select
 import socket
 import struct
@@ -39,7 +40,10 @@ def check(connection: socket.socket, destination: str, port: int, patience_s: fl
 def arrival(
     origin: Namespace, hosts: Iterable[Namespace], destination: str, port: int, patience_s: float
 ) -> tuple[str, int] | None:
-    """Where the first packet of a TCP connection to a destination arrives; None when at none of the hosts."""
+    """Where the first packet of a TCP connection to a destination arrives; None when at none of the hosts.
+
+    The answer has to find back as well: an acceptance, or the refusal of a host where nothing listens.
+    """
     with contextlib.ExitStack() as stack:
         listening = [
             stack.enter_context(host.socket(socket.SOCK_DGRAM, socket.AF_PACKET, socket.htons(_ETH_P_IP)))
@@ -59,10 +63,16 @@ def arrival(
                 if len(packet) < start + _HEADER or packet[9] != socket.IPPROTO_TCP:
                     continue
                 source_port, arrived_port = struct.unpack_from("!HH", packet, start)
-                # The gateway keeps the client's port where it can, and always its address.
-                if source_port == number and packet[start + 13] & 2:
-                    return socket.inet_ntoa(packet[16:20]), arrived_port
+                arrived = socket.inet_ntoa(packet[16:20])
+                # The gateway keeps the client's port where it can. A host that asks hears its own packet leave.
+                if source_port == number and arrived != destination and packet[start + 13] & 2:
+                    return (arrived, arrived_port) if _answered(client, deadline - time.monotonic()) else None
     return None
+
+
+def _answered(client: socket.socket, patience_s: float) -> bool:
+    _, ended, _ = select.select([], [client], [], max(0.0, patience_s))
+    return bool(ended) and client.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) in (0, errno.ECONNREFUSED)
 
 
 def upload(host: Namespace, destination_ip: str, size: int) -> int:

@@ -35,8 +35,8 @@ class LabGround:
     def by_hand(self, instance_id: str) -> Hands:
         return self.lab.guests[instance_id]
 
-    def arrives(self, public_ip: str, port: int) -> bool:
-        return not isinstance(self.lab.path_inward(public_ip, port), Dropped)
+    def arrives(self, public_ip: str, port: int, inside: str = "") -> bool:
+        return not isinstance(self.lab.path_inward(public_ip, port, inside), Dropped)
 
     def freeze(self, instance_id: str) -> None:
         self.lab.guests[instance_id].freeze()

@@ -16,22 +16,29 @@ from natlab.scenarios.verdicts import no_connection_lost, passes, verified
 _PLANNED: Final = (passes(B), verdicts.ends_at(B), verified, no_connection_lost)
 _RELAYED: Final = (*_PLANNED, verdicts.told("relays what only", "for 10 min"))
 _SWITCH: Final = breaks(f"a person switches to {B}", steps.ask(action="switch", group="prod", to=B))
+_BOTH: Final = (A, B)
 _RANGE: Final = "30000-30010"
 _VISITED: Final[dict[str, Any]] = {"port": FORWARDED, "to": f"{PRIVATE_HOST}:8000"}
 
 
-def _arrive(play: Play, *ports: int) -> None:
-    """See that visitors of every gateway arrive at the private host. Raises InVain."""
-    for gateway in play.world.topology.gateways:
+def _arrive(play: Play, by: tuple[str, ...], ports: tuple[int, ...], inside: str = "") -> None:
+    """See that connections to the gateways `by` arrive at the private host. Raises InVain."""
+    for gateway in by:
         address = play.cloud.ecs.instance(play.id(gateway)).public_ip
         for port in ports:
-            if not play.ground.arrives(address, port):
+            if not play.ground.arrives(address, port, inside):
                 raise InVain(f"nothing arrives by port {port} of {address}")
 
 
-def _switch_with_visitors(*ports: int) -> Callable[[Play], object]:
+def _arriving(by: tuple[str, ...], *ports: int, inside: bool = False) -> Callable[[Play], object]:
+    """See that connections arrive: from the internet, or from the first private host."""
+    return lambda play: _arrive(play, by, ports, next(iter(play.world.vswitches.values())) if inside else "")
+
+
+def _switching(*before: Callable[[Play], object]) -> Callable[[Play], object]:
     def do(play: Play) -> None:
-        _arrive(play, *ports)
+        for each in before:
+            each(play)
         steps.ask(action="switch", group="prod", to=B)(play)
 
     return do
@@ -92,9 +99,9 @@ CONNECTIONS: Final[tuple[Scenario, ...]] = (
         "visitors by every gateway",
         "Visitors come in by both gateways while a person switches; both must be served all the time.",
         (
-            breaks(f"visitors come by both, and a person switches to {B}", _switch_with_visitors(FORWARDED)),
+            breaks(f"visitors come by both, and a person switches to {B}", _switching(_arriving(_BOTH, FORWARDED))),
             steps.until_at(B),
-            then("visitors come again", lambda play: _arrive(play, FORWARDED)),
+            then("visitors come again", _arriving(_BOTH, FORWARDED)),
         ),
         _PLANNED,
         policy={"way_in": "every", "forwards": [_VISITED]},
@@ -105,9 +112,10 @@ CONNECTIONS: Final[tuple[Scenario, ...]] = (
         "ranges of ports come along",
         "Ranges of ports are forwarded by both gateways, one with hidden sources; all must arrive after a switch.",
         (
-            breaks(f"a person switches to {B}", _switch_with_visitors(30000, 30010, 31001)),
+            breaks(f"a person switches to {B}", _switching(_arriving((A,), 30000, 30010), _arriving(_BOTH, 31001))),
             steps.until_at(B),
-            then("visitors come again", lambda play: _arrive(play, 30000, 30010, 31001)),
+            then("visitors come again", _arriving((B,), 30000, 30010)),
+            then("those with hidden sources by both", _arriving(_BOTH, 31001)),
         ),
         _PLANNED,
         policy={
@@ -116,6 +124,20 @@ CONNECTIONS: Final[tuple[Scenario, ...]] = (
                 {"port": "31000-31002", "to": f"{PRIVATE_HOST}:9000-9002", "hide_source": True},
             ]
         },
+        extra=True,
+    ),
+    Scenario(
+        "hairpin",
+        "the public address from inside",
+        "A private host asks for forwarded ports by the public addresses of both gateways, as the world does; it must "
+        "arrive by either one before and after a switch.",
+        (
+            breaks(f"a person switches to {B}", _switching(_arriving(_BOTH, FORWARDED, 30005, inside=True))),
+            steps.until_at(B),
+            then("the private host asks again", _arriving(_BOTH, FORWARDED, 30005, inside=True)),
+        ),
+        _PLANNED,
+        policy={"forwards": [_VISITED, {"port": _RANGE, "to": PRIVATE_HOST}]},
         extra=True,
     ),
 )

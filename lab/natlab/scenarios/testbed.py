@@ -77,8 +77,11 @@ class Testbed(Protocol):
         """Give somebody a shell on a machine."""
         ...
 
-    def arrives(self, public_ip: str, port: int) -> bool:
-        """Whether a TCP connection from the internet to a public address arrives at a private host."""
+    def arrives(self, public_ip: str, port: int, inside: str = "") -> bool:
+        """Whether a TCP connection to a public address arrives at a private host, and its answer finds back.
+
+        It comes from the internet, or from the private host in the vSwitch `inside`.
+        """
         ...
 
     def freeze(self, instance_id: str) -> None:
@@ -142,8 +145,10 @@ class SimulatedGround:
     def by_hand(self, instance_id: str) -> Hands:
         return self._machines.guests[instance_id]
 
-    def arrives(self, public_ip: str, port: int) -> bool:
-        return not isinstance(self._machines.path_inward(public_ip, port), Dropped)
+    def arrives(self, public_ip: str, port: int, inside: str = "") -> bool:
+        machines = self._machines
+        way = machines.path_around(inside, public_ip, port) if inside else machines.path_inward(public_ip, port)
+        return not isinstance(way, Dropped)
 
     def freeze(self, instance_id: str) -> None:
         self._machines.guests[instance_id].hang()

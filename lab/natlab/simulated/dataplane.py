@@ -17,12 +17,15 @@ from typing import Final
 
 from natlab.cloud.dataplane import CommandResult
 from natlab.cloud.fc.runtime.processes import GUESTS
+from natlab.simulated import answers
 from natlab.simulated.flavours import FLAVOURS, Flavour
 from natlab.simulated.guest import Guest
 from natlab.simulated.network import Dropped, Network, Reached, RoutedHop, Way
 
 PUBLIC_SIDE: Final = "198.51.100.254"
 """The address that a function without a VPC is seen with."""
+VISITOR: Final = "203.0.113.250"
+"""Whom connections from the internet to a public address come from."""
 
 
 class SimulatedDataPlane:
@@ -153,14 +156,44 @@ class SimulatedDataPlane:
         return Reached(PUBLIC_SIDE) if self.network.internet_is_up else Dropped("the internet does not answer")
 
     def path_inward(self, public_ip: str, port: int, protocol: str = "tcp") -> tuple[str, int] | Dropped:
-        """The private address and port at which a connection from the internet to a public address arrives."""
+        """The private address and port that answer a visitor from the internet who comes by a public address."""
         with self._lock:
             owner = next((one for one, ips in self.network.addresses.items() if public_ip in ips), "")
             guest = self.guests.get(owner)
         if guest is None or not guest.alive:
             return Dropped(f"nothing answers at {public_ip}")
         arrival = guest.forwarded_port(protocol, port)
-        return arrival or Dropped(f"{owner} forwards no {protocol} port {port}")
+        if arrival is None:
+            return Dropped(f"{owner} forwards no {protocol} port {port}")
+        with self._lock:
+            lost = self._answer_lost(owner, protocol, *arrival)
+        return Dropped(lost) if lost else arrival
+
+    def path_around(
+        self, source_vswitch_id: str, public_ip: str, port: int, protocol: str = "tcp"
+    ) -> tuple[str, int] | Dropped:
+        """The private address and port that a private host's connection to a public address of the gateways reaches."""
+        with self._lock:
+            hop = self.network.next_hop(source_vswitch_id, public_ip)
+            source = self.network.host_in(source_vswitch_id)
+        guest = self.guests.get(hop.id) if hop else None
+        if hop is None or guest is None:
+            return Dropped(f"no gateway leads to {public_ip}")
+        lost = guest.forwards(source)
+        arrival = None if lost else guest.forwarded_port(protocol, port, public_ip)
+        return arrival or Dropped(f"{hop.id}: {lost or f'leads {public_ip}:{port} out of the VPC'}")
+
+    def _answer_lost(self, owner: str, protocol: str, host: str, port: int) -> str:
+        """Why the answer from a private host does not find back by the gateway that the visitor came by."""
+        home = next((one for one, (net, _) in self.network.vswitches.items() if ipaddress.ip_address(host) in net), "")
+        hop = self.network.next_hop(home, VISITOR) if home else None
+        if hop is None or hop.id == owner or answers.hides(self.guests[owner].state["table"], protocol, host, port):
+            return ""
+        other = self.guests.get(hop.id)
+        if other is None or not other.alive:
+            return f"answers go to {hop.id}, which does not forward"
+        known = protocol == "tcp" and answers.hands_back(other.state["table"], protocol, host, port)
+        return "" if known else f"answers go to {hop.id}, which does not know the visitor"
 
     def _why_not_forwarded(self, instance_id: str, source_ip: str) -> str:
         guest = self.guests.get(instance_id)

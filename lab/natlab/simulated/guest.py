@@ -114,9 +114,9 @@ class Guest:
             return "the gateway hangs"
         return system.forwards(self.state, source)
 
-    def forwarded_port(self, protocol: str, port: int) -> tuple[str, int] | None:
-        """The private address and port that a packet to the machine's own port goes on to."""
-        return system.forwarded_port(self.state, protocol, port) if self.alive else None
+    def forwarded_port(self, protocol: str, port: int, address: str = "") -> tuple[str, int] | None:
+        """The private address and port that a packet to a port of `address` goes on to; empty: the machine's own."""
+        return system.forwarded_port(self.state, protocol, port, address) if self.alive else None
 
     def tell_world(self, public_ip: str, *, reaches_internet: bool) -> None:
         """What the machine's own look at the internet sees from now on."""

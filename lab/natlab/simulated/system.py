@@ -244,8 +244,11 @@ def forwards(state: State, source: str, interface: str = "eth0") -> str:
     return "" if masquerade else "nothing masquerades"
 
 
-def forwarded_port(state: State, protocol: str, port: int) -> tuple[str, int] | None:
-    """Where a packet to one of the machine's own ports goes on to; None when it stays or is refused."""
+def forwarded_port(state: State, protocol: str, port: int, address: str = "") -> tuple[str, int] | None:
+    """Where a packet to a port of `address` goes on to, which is the machine's own private one where none is named.
+
+    None when it stays or is refused.
+    """
     if not state["runtime"] or state["flushed"] or state["sysctl"].get("net.ipv4.ip_forward") != "1":
         return None
     runtime = state["runtime"]
@@ -254,7 +257,7 @@ def forwarded_port(state: State, protocol: str, port: int) -> tuple[str, int] | 
         values = dict(word.replace('"', "").split("=", 1) for word in rule.split() if "=" in word)
         first, _, last = values.get("port", "0").partition("-")
         mine = int(first) <= port <= int(last or first) and values.get("protocol") == protocol and "to-addr" in values
-        if mine and f'destination address="{state["private_ip"]}"' in rule:
+        if mine and f'destination address="{address or state["private_ip"]}"' in rule:
             return values["to-addr"], int(values.get("to-port", port))
     return None
 
