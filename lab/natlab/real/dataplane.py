@@ -330,10 +330,7 @@ class LabDataPlane:
         return Dropped("the internet does not answer") if isinstance(way, Dropped) else Reached(PUBLIC_SIDE)
 
     def path_inward(self, public_ip: str, port: int, vswitch_id: str = "") -> tuple[str, int] | Dropped:
-        """The private address and port that answer a TCP connection to a public address.
-
-        It comes from the internet, or from the private host in a vSwitch.
-        """
+        """The private address and port that answer TCP to a public address, from the internet or a vSwitch's host."""
         origin = self._vswitches[vswitch_id].host if vswitch_id else self.internet.namespace
         hosts = [vswitch.host for vswitch in self._vswitches.values()]
         found = reachability.arrival(origin, hosts, public_ip, port, _PATIENCE_S)

@@ -68,6 +68,10 @@ class Misfortune:
         zones = "zones=$(firewall-cmd --get-zone-of-interface=eth0 || firewall-cmd --get-default-zone)"
         self._each_configuration(_UNBIND, permanently=permanently, first=zones)
 
+    def flush_rules(self) -> None:
+        """Somebody runs `nft flush ruleset`."""
+        self.by_hand("nft flush ruleset")
+
     def add_foreign_reject(self, where: str = "iptables") -> None:
         """Another program refuses forwarded packets: where is `iptables`, `nft` or `direct`."""
         commands = {

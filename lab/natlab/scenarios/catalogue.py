@@ -14,6 +14,7 @@ from natlab.scenarios.stage import Play
 from natlab.scenarios.steps import breaks, then
 from natlab.scenarios.testbed import Hands
 from natlab.scenarios.topology import NAT, STRANGER, TABLE, A, B, Topology
+from natlab.scenarios.unseen import UNSEEN
 from natlab.scenarios.verdicts import no_connection_lost, passes, verified
 
 _MOVED: Final = ("moved", "the internet is reached")
@@ -336,6 +337,7 @@ SCENARIOS: Final[tuple[Scenario, ...]] = (
     ),
     *CONNECTIONS,
     *CAPACITY,
+    *UNSEEN,
     *_DRIFTS,
 )
 

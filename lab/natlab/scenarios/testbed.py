@@ -45,6 +45,10 @@ class Hands(Protocol):
         """Take the interface out of its zone."""
         ...
 
+    def flush_rules(self) -> None:
+        """Empty the kernel's tables; firewalld does not notice."""
+        ...
+
     def add_foreign_reject(self, where: str = "iptables") -> None:
         """Refuse forwarded packets by a rule of one's own."""
         ...
