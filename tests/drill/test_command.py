@@ -44,8 +44,18 @@ def test_person_reads_the_figures_line_by_line(monkeypatch: pytest.MonkeyPatch, 
     """Outage, survivors, and when natkeeper did what."""
     ended = run(monkeypatch, drill(), "--out", str(tmp_path / "report.html"))
     assert "outage of new connections  2.05 s, 20 of 120 lost" in ended.stdout
-    assert "out busy: 1 of 2, silent for 2.40 s at most, the others broke 1.00 s after the move" in ended.stdout
+    assert (
+        "out busy: 1 of 2, 1 of them relayed, silent for 2.40 s at most, the others broke 1.00 s after the move"
+        in ended.stdout
+    )
     assert re.search(r"route +\+1\.90 s after the fault", ended.stdout)
+
+
+def test_scenario_ends_badly_if_connections_fare_otherwise_than_it_promises() -> None:
+    """Judged by packets: TCP outwards only, whatever the receipts say."""
+    assert list(command._unlike("", drill())) == []
+    assert list(command._unlike("relayed", drill())) == ["1 of 3 TCP connections outwards were reset, not relayed"]
+    assert list(command._unlike("reset", drill())) == ["2 of 3 TCP connections outwards were relayed, not reset"]
 
 
 def test_bad_end_is_a_status_and_a_reason(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -68,6 +68,20 @@ def test_flows_are_counted_by_way_and_kind() -> None:
     assert kept["out", "idle"].hung_s is None
 
 
+def test_tcp_that_goes_on_while_the_address_changes_was_relayed() -> None:
+    """UDP needs no relay, and what broke knew it at once or waited in vain."""
+    silent = Flow("busy", 2, FAULT - 2, 0.1, FAULT + 2.9, "TimeoutError: ")
+    fates = {(each.way, each.kind): dict(each.fates) for each in figures(drill(flows=(*drill().flows, silent))).flows}
+    assert fates == {
+        ("out", "busy"): {"relayed": 1, "reset": 1, "silent": 1},
+        ("out", "idle"): {"relayed": 1},
+        ("out", "udp"): {"kept": 1},
+        ("in", "busy"): {"reset": 1},
+    }
+    same = drill(attempts=tuple(replace(each, seen="198.51.100.1" * bool(each.seen)) for each in drill().attempts))
+    assert figures(same).as_json()["fates"]["busy"] == {"kept": 1, "reset": 1}
+
+
 def test_flow_that_could_not_be_opened_did_not_survive() -> None:
     """It has no error of its own where nothing was tried."""
     assert not Flow("busy", 0, 0.0, 0.0).survived

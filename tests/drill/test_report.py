@@ -93,6 +93,18 @@ def test_flow_that_learns_of_its_end_when_it_speaks_is_crossed_out_there() -> No
     assert f"idle 0, when it spoke at +60.0 s: {RESET}" in render(drill(flows=(broken,), gaps=()))
 
 
+def test_picture_tells_relayed_reset_and_silent_flows_apart() -> None:
+    """A green line from the move on, a cross, a ring; and the legend names them."""
+    silent = Flow("busy", 2, FAULT - 2, 0.1, FAULT + 2.9, "TimeoutError: ")
+    page = render(drill(flows=(*drill().flows, silent)))
+    for drawn in ('<rect class="relayed"', '<path class="lost"', '<circle class="mute"'):
+        assert drawn in page
+    assert "1 relayed by the new gateway to the old one" in page
+    assert '<li><i class="mute"></i>flow that waited in vain</li>' in page
+    assert '<rect class="relayed"' not in render(drill(moments=()))
+    assert '<circle class="mute"' not in render(drill())
+
+
 def test_flow_that_broke_before_the_move_did_not_hang_after_it() -> None:
     """It was reset by what it had before."""
     page = render(drill(flows=(Flow("busy", 0, FAULT - 2, 0.1, FAULT + 0.1, RESET),), gaps=()))

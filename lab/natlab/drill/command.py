@@ -5,12 +5,14 @@ from __future__ import annotations
 import contextlib
 import json
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
 from natkeeper.drill import DrillFigures, Moment, Observed, figures, render
+from natkeeper.drill.figures import OUT, fate
 from natkeeper.drill.observed import Kind
 from natlab.demo import wording
 from natlab.drill.measurement import FlowMeasurement, Flows, forwarding
@@ -24,6 +26,7 @@ from natlab.scenarios.reuse import ReadyWorld, kept
 from natlab.scenarios.scenario import Scenario
 
 PLACE: Final = "natlab's lab: Linux systems with firewalld, network namespaces, real packets; a local Alibaba Cloud"
+_PROMISED: Final = frozenset({(OUT, "busy"), (OUT, "idle")})
 _BEFORE_S = 1.0
 """How much of what happened before the fault is told."""
 _MOVES = ("ModifyRouteEntry", "CreateRouteEntry")
@@ -67,7 +70,10 @@ def in_words(found: DrillFigures) -> str:
         gap = "" if each.longest_gap_s is None else f", silent for {each.longest_gap_s:.2f} s at most"
         when = f"{each.hung_s:.2f} s after the move" if each.hung_s else "before the move"
         hung = "" if each.hung_s is None else f", the others broke {when}"
-        lines.append(f"    {found.ways[each.way].name} {each.kind}: {each.survived} of {each.total}{gap}{hung}")
+        relayed = f", {each.fates['relayed']} of them relayed" if each.fates.get("relayed") else ""
+        lines.append(
+            f"    {found.ways[each.way].name} {each.kind}: {each.survived} of {each.total}{relayed}{gap}{hung}"
+        )
     lines += [
         f"  {name.replace('_', ' '):26} +{at:.2f} s after the fault"
         for name, at in found.moments.items()
@@ -132,7 +138,15 @@ def _observed(
         moments=_moments(heard, names, fault_at),
         reasons=tuple(wording.named(reason, names) for reason in result.reasons),
     )
-    return Drilled(result, observed)
+    return Drilled(result, replace(observed, reasons=(*observed.reasons, *_unlike(scenario.fate, observed))))
+
+
+def _unlike(wanted: str, observed: Observed) -> Iterator[str]:
+    """Yield how lasting TCP connections outwards ended otherwise than the scenario promises."""
+    ends = Counter(fate(flow, observed) for flow in observed.flows if wanted and (flow.way, flow.kind) in _PROMISED)
+    for found, number in sorted(ends.items()):
+        if found != wanted:
+            yield f"{number} of {ends.total()} TCP connections outwards were {found}, not {wanted}"
 
 
 def _moments(heard: list[record.TimelineEntry], names: dict[str, str], fault_at: float) -> tuple[Moment, ...]:

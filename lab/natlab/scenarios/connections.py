@@ -57,6 +57,7 @@ CONNECTIONS: Final[tuple[Scenario, ...]] = (
         (_SWITCH, steps.until_at(B)),
         _RELAYED,
         policy={"relay": "10m"},
+        fate="relayed",
         extra=True,
     ),
     Scenario(
@@ -73,6 +74,7 @@ CONNECTIONS: Final[tuple[Scenario, ...]] = (
         ),
         _RELAYED,
         policy={"relay": "10m"},
+        fate="reset",
         takes_s=18,
         extra=True,
     ),
@@ -91,6 +93,7 @@ CONNECTIONS: Final[tuple[Scenario, ...]] = (
         _RELAYED,
         Topology(spot=frozenset({A})),
         {"relay": "10m"},
+        "reset",
         takes_s=18,
         extra=True,
     ),

@@ -44,5 +44,7 @@ class Scenario:
     verdict: tuple[Check, ...]
     topology: Topology = field(default_factory=Topology)
     policy: Mapping[str, Any] = field(default_factory=dict)
+    fate: str = ""
+    """What a drill must see become of every lasting TCP connection outwards: relayed, reset; empty: anything."""
     takes_s: float = 10.0
     extra: bool = False

@@ -6,13 +6,16 @@ Lengths are seconds, moments are seconds since the fault; None where a thing did
 from __future__ import annotations
 
 import itertools
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
-from natkeeper.drill.observed import FORMAT, NewConnection, Observed
+from natkeeper.drill.observed import FORMAT, Flow, NewConnection, Observed
 
 OUT = "out"
+Fate = Literal["kept", "relayed", "reset", "silent"]
+"""What became of a flow. A reset one knows at once; a silent one broke by waiting for an answer in vain."""
 TIMED = ("signal", "decision", "route", "eip")
 
 
@@ -37,7 +40,8 @@ class PathFigures:
 class FlowFigures:
     """Flows of one kind on one way. `longest_gap_s`: the longest silence of those that survived, None where none did.
 
-    `hung_s`: how long after the route had moved the last of the others broke; None where none did.
+    `hung_s`: how long after the route had moved the last of the others broke; None where none did. `fates`: how many
+    came to each end; see `fate`.
     """
 
     way: str
@@ -47,6 +51,7 @@ class FlowFigures:
     longest_gap_s: float | None
     hung_s: float | None
     errors: tuple[str, ...]
+    fates: Mapping[Fate, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +85,7 @@ class DrillFigures:
             "flows_total": self.flows_total,
             "longest_gap_s": {_key(each): each.longest_gap_s for each in self.flows},
             "hung_s": {_key(each): each.hung_s for each in self.flows if each.hung_s is not None},
+            "fates": {_key(each): {fate: n for fate, n in each.fates.items() if n} for each in self.flows},
             "moments_s": dict(self.moments),
             "ways": {
                 key: {
@@ -113,6 +119,20 @@ def figures(observed: Observed) -> DrillFigures:
         flows=tuple(_kept(observed, way, kind) for way, kind in _kinds(observed)),
         moments=_moments(observed),
     )
+
+
+def fate(flow: Flow, observed: Observed) -> Fate:
+    """Say what became of a flow.
+
+    TCP outwards that went on although new connections came to be seen with another address can only have gone on
+    through the gateway that it began with: it was relayed.
+    """
+    if not flow.survived:
+        return "reset" if "reset" in flow.error.lower() else "silent"
+    if flow.kind == "udp" or not flow.way.startswith(OUT):
+        return "kept"
+    seen = {each.seen for each in observed.attempts if each.way == flow.way and each.seen}
+    return "relayed" if len(seen) > 1 else "kept"
 
 
 def attempts_of(observed: Observed, way: str) -> tuple[NewConnection, ...]:
@@ -218,6 +238,7 @@ def _kept(observed: Observed, way: str, kind: str) -> FlowFigures:
         longest_gap_s=round(max(flow.longest_gap_s for flow in alive), 3) if alive else None,
         hung_s=round(max(0.0, *(flow.ended - moved for flow in dead)), 3) if dead and kind != "idle" else None,
         errors=tuple(dict.fromkeys(flow.error for flow in dead)),
+        fates=Counter(fate(flow, observed) for flow in flows),
     )
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from html import escape
 from typing import Final
 
-from natkeeper.drill.figures import OUT, SLOW_S, DrillFigures, attempts_of, first_packet, outage, pace_of
+from natkeeper.drill.figures import OUT, SLOW_S, DrillFigures, attempts_of, fate, first_packet, outage, pace_of
 from natkeeper.drill.observed import NewConnection, Observed
 
 WIDE: Final = 1080
@@ -67,6 +67,8 @@ def plot(observed: Observed, found: DrillFigures, width: int = WIDE) -> str:
     for kept in found.flows:
         label = f"{kept.kind} {'in' if kept.way.startswith('in') else 'out'}  {kept.survived}/{kept.total}"
         parts += _lane(observed, (kept.way, kept.kind), label, scale, y)
+        if kept.fates.get("relayed") and (moved := found.moments["route"]) is not None:
+            parts.append(_relayed(kept.fates["relayed"], scale, moved, y))
         y += _LANE + 4
     lines = [
         f'<line class="mark {kind}" x1="{scale.x(at)}" x2="{scale.x(at)}" y1="{row}" y2="{y + 2}"/>'
@@ -198,7 +200,7 @@ def _strip(observed: Observed, way: str, name: str, scale: _Scale, top: float) -
 
 
 def _lane(observed: Observed, key: tuple[str, str], label: str, scale: _Scale, top: float) -> list[str]:
-    """Flows of one kind: silences as bars, the ends of those that broke as crosses."""
+    """Flows of one kind: silences as bars, resets as crosses, those that waited in vain as rings."""
     kind = key[1]
     flows = [flow for flow in observed.flows if (flow.way, flow.kind) == key]
     middle = top + _LANE / 2
@@ -220,8 +222,18 @@ def _lane(observed: Observed, key: tuple[str, str], label: str, scale: _Scale, t
             at = flow.ended - observed.fault_at
             x = scale.x(at)
             said = escape(f"{kind} {flow.number}, when it spoke at {at:+.1f} s: {flow.error}")
-            drawn.append(f'<path class="lost" d="M{x - 4} {middle - 4}l8 8m0 -8l-8 8"><title>{said}</title></path>')
+            if fate(flow, observed) == "reset":
+                drawn.append(f'<path class="lost" d="M{x - 4} {middle - 4}l8 8m0 -8l-8 8"><title>{said}</title></path>')
+            else:
+                drawn.append(f'<circle class="mute" cx="{x}" cy="{middle}" r="5"><title>{said}</title></circle>')
     return drawn
+
+
+def _relayed(count: int, scale: _Scale, moved: float, top: float) -> str:
+    """Draw that flows go on through the gateway that they began with: from the move of the route to the end."""
+    begin = scale.x(moved)
+    place = f'x="{begin}" width="{scale.x(scale.last) - begin:.1f}" y="{top + _LANE / 2 - 3}" height="6" rx="3"'
+    return f'<rect class="relayed" {place}><title>{count} relayed by the new gateway to the old one</title></rect>'
 
 
 def _axis(scale: _Scale, top: float, bottom: float) -> tuple[list[str], float]:

@@ -25,12 +25,15 @@ _FOOT = """A private host opens new connections, {pace}; the outage is the longe
 A gateway's own address serves forwarded ports while it carries the route. TCP waits twice as long after each try, so a
 flow may be silent for longer than the outage. Times are seconds since the fault, by one clock. What natkeeper has no
 part in, such as how long a route change takes, is assumed as the local cloud lists it."""
-_FATE = """Over TCP they outlive their gateway only where its address follows the route. Else none can, and the best
-that can happen is a reset, at the next segment after the move; a silent one learns it when it speaks."""
+_FATE = """Over TCP they outlive their gateway only where its address follows the route, and a planned move where the
+new gateway relays them to the old one. Else the best that can happen is a reset, at the next segment after the move; a
+silent one learns it when it speaks."""
 _LEGEND = (
     ("ok", "worked"),
     ("slow", "worked when tried again after 1 s"),
     ("lost", "lost, or reset"),
+    ("mute", "flow that waited in vain"),
+    ("relayed", "flow relayed to the old gateway"),
     ("silence", "silence of a flow"),
     ("outage", "outage"),
 )
@@ -109,7 +112,15 @@ def _flows(found: DrillFigures) -> Iterable[str]:
     yield "<h2>Flows that were there before</h2>"
     yield f'<p class="dim">{escape(_FATE)}</p>'
     yield _table(
-        ("way", "kind", "survived", "longest silence", "broke after the move", "how the others ended"),
+        (
+            "way",
+            "kind",
+            "survived",
+            "of them relayed",
+            "longest silence",
+            "broke after the move",
+            "how the others ended",
+        ),
         (_kept(each, found) for each in found.flows),
     )
 
@@ -119,7 +130,8 @@ def _kept(kept: FlowFigures, found: DrillFigures) -> tuple[str, ...]:
     hung = _NONE if kept.hung_s is None else f"{kept.hung_s:.2f} s" if kept.hung_s else "before it"
     errors = "; ".join(dict.fromkeys(map(_ended, kept.errors))) or _NONE
     way = found.ways[kept.way].name
-    return way, _KINDS.get(kept.kind, kept.kind), f"{kept.survived} of {kept.total}", gap, hung, errors
+    relayed = str(kept.fates.get("relayed", 0) or _NONE)
+    return way, _KINDS.get(kept.kind, kept.kind), f"{kept.survived} of {kept.total}", relayed, gap, hung, errors
 
 
 def _ended(error: str) -> str:

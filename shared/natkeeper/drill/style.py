@@ -43,6 +43,7 @@ svg.plot { display: block; width: 100%; height: auto;
 .plot .small { font-size: 11px; fill: var(--dim); } .plot .lane { font-weight: 600; }
 .plot .grid { stroke: var(--grid); stroke-width: 1; } .plot rect.outage { fill: var(--outage); }
 .plot circle.ok { fill: var(--ok); } .plot circle.slow { fill: var(--slow); }
+.plot circle.mute { stroke: var(--lost); stroke-width: 1.8; fill: none; } .plot rect.relayed { fill: var(--route); }
 .plot path.lost { stroke: var(--lost); stroke-width: 1.8; fill: none; }
 .plot rect.bed { fill: var(--bed); } .plot path.tick { fill: none; stroke-width: 1.6; stroke: var(--ok); }
 .plot path.tick.slow { stroke: var(--slow); } .plot path.tick.lost { stroke: var(--lost); stroke-width: 2.2; }
@@ -63,6 +64,7 @@ svg.plot { display: block; width: 100%; height: auto;
 .legend i { display: inline-block; width: 10px; height: 10px; border-radius: 5px; margin-right: 6px; }
 .legend i.ok { background: var(--ok); } .legend i.slow { background: var(--slow); }
 .legend i.lost { background: var(--lost); } .legend i.silence { background: var(--silence); border-radius: 2px; }
+.legend i.mute { border: 2px solid var(--lost); } .legend i.relayed { background: var(--route); border-radius: 2px; }
 .legend i.outage { background: var(--outage); border: 1px solid var(--lost); border-radius: 2px; }
 .wide { overflow-x: auto; background: var(--card); border: 1px solid var(--grid); border-radius: 6px; }
 table { border-collapse: collapse; width: 100%; font-size: 13.5px; }
