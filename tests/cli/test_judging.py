@@ -15,7 +15,7 @@ from natkeeper.cli.survey.functions import Deployed, SurveyedTrigger
 from natkeeper.cli.survey.network import Card, InboundRule, ManagedNat, SurveyedInstance, SurveyedTable, VSwitch
 from natkeeper.domain.config import Config, Group, parse_config
 from natkeeper.domain.ids import EipId, EntryId, InstanceId, TableId
-from natkeeper.domain.observed import Eip, EipStatus, NextHop, RouteEntry
+from natkeeper.domain.observed import Eip, EipStatus, HopKind, NextHop, RouteEntry
 
 A, B, TABLE, EIP, NAT = "i-alpha", "i-bravo", "vtb-one1", "eip-one1", "ngw-one1"
 
@@ -86,6 +86,10 @@ def through(table: str, hop: str, destination: str = "0.0.0.0/0") -> dict[str, A
     return {"everywhere": (*HEALTHY.entries[TABLE], entry)}  # type: ignore[misc]
 
 
+def entry_to(hop: NextHop) -> dict[str, Any]:
+    return {"entries": {TABLE: (RouteEntry(EntryId("rte-1"), TableId(TABLE), "0.0.0.0/0", hop),)}}
+
+
 PLAIN: dict[str, Any] = {}
 COLD = {"standby": "cold"}
 FOLLOWS = {"address": {"follow": EIP}}
@@ -137,6 +141,10 @@ CASES: dict[str, Case] = {
     ),
     "nobody uses the route": (PLAIN, "no vSwitch is bound", {"vswitches": [replace(PRIVATE, table="vtb-other1")]}, {}),
     "no table": (PLAIN, "does not exist", {"tables": {TABLE: None}}, {}),
+    "a HaVip": (
+        PLAIN, "goes to the HaVip havip-1, which moves by itself", entry_to(NextHop(HopKind.HA_VIP, "havip-1")),
+        entry_to(NextHop(HopKind.INSTANCE, A, via="eni-1")),
+    ),
     "no entry": (PLAIN, "there is no such entry", {"entries": {TABLE: ()}}, {}),
     "an EIP that is gone": (FOLLOWS, "this EIP does not exist", {"eip": None}, {}),
     "an EIP on a stranger": (

@@ -100,6 +100,7 @@ def test_any_port_can_be_forwarded_and_forwarded_to(port: int) -> None:
         {"setup": {"every": "1m"}},
         {"setup": {"every": "1h"}},
         {"routes": [{"table": MAIN, "destination": "203.0.113.8/31"}]},
+        {"routes": [{"table": MAIN, "destination": "203.0.113.8/32"}]},
     ],
 )
 def test_a_limit_itself_is_allowed(settings: dict[str, Any]) -> None:

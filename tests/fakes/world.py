@@ -320,10 +320,16 @@ class FakeWorld:
         hop = best.carries
         if hop.kind is HopKind.NAT_GATEWAY:
             return "198.51.100.200" if self.nat.get(NatGatewayId(hop.id)) else None
-        machine = self.machines.get(InstanceId(hop.id))
+        machine = self.machine_at(hop)
         if machine is None or not machine.works or not machine.rules or machine.claimed or not machine.upstream:
             return None
         return self.public_ip(machine.id)
+
+    def machine_at(self, hop: NextHop) -> FakeMachine | None:
+        """The instance that a next hop leads to, be it by its id or by one of its interfaces."""
+        if hop.kind is HopKind.NETWORK_INTERFACE:
+            return next((each for each in self.machines.values() if hop.id in each.interfaces), None)
+        return self.machines.get(InstanceId(hop.id))
 
     def egress_of_machine(self, instance: InstanceId) -> str | None:
         """Send a packet to the internet from the gateway itself, for which its rules do not matter."""

@@ -85,7 +85,7 @@ class FakeWrites:
     def _hop_refused(self, hop: NextHop) -> Failure | None:
         if hop.id in self.refused_hops:
             return failure(FailureKind.REFUSED, self.refused_hops[hop.id], "InvalidNexthop")
-        there = hop.id in self.world.machines or hop.id in self.world.nat
+        there = self.world.machine_at(hop) is not None or hop.id in self.world.nat
         return None if there else failure(FailureKind.GONE, f"{hop} does not exist", "ResourceNotFound.Instance")
 
     def write_eip(self, call: UnassociateEip | AssociateEip) -> Failure | None:

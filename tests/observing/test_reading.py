@@ -127,12 +127,12 @@ def test_a_table_longer_than_a_page_is_read_to_its_end(local: Local) -> None:
     assert len(local.asked("DescribeRouteEntryList")) == 2
 
 
-def test_a_next_hop_of_another_kind_is_other(local: Local) -> None:
-    """Somebody's own next hop is shown as it is, and never mistaken for a gateway."""
+def test_a_network_interface_is_shown_as_one(local: Local) -> None:
+    """Whose it is comes from the instances; until then it is mistaken for nobody."""
     interface = local.cloud.ecs.instance(local.first).eni_id
     local.cloud.vpc.add_route(local.table, "192.0.2.0/24", interface)
     hops = {entry.destination: entry.next_hop for entry in local.one(ReadRoutes(local.table))}
-    assert hops["192.0.2.0/24"] == NextHop(HopKind.OTHER, interface)
+    assert hops["192.0.2.0/24"] == NextHop(HopKind.NETWORK_INTERFACE, interface)
 
 
 def test_a_table_that_does_not_exist_is_gone(local: Local) -> None:

@@ -75,14 +75,13 @@ def _instance(item: models.DescribeInstancesResponseBodyInstancesInstance) -> In
         eip=EipId(said(eip.allocation_id, "AllocationId")) if eip and eip.allocation_id else None,
         type=said(item.instance_type, "InstanceType"),
         bandwidth=_mbps((eip.bandwidth if eip and eip.ip_address else None) or item.internet_max_bandwidth_out),
-        interfaces=_interfaces(optional(item.network_interfaces)),
+        interfaces=interfaces_of(item),
     )
 
 
-def _interfaces(
-    listed: models.DescribeInstancesResponseBodyInstancesInstanceNetworkInterfaces | None,
-) -> tuple[InterfaceId, ...]:
-    """Name the interfaces, the primary one first."""
+def interfaces_of(item: models.DescribeInstancesResponseBodyInstancesInstance) -> tuple[InterfaceId, ...]:
+    """Name the interfaces of an instance, the primary one first."""
+    listed = optional(item.network_interfaces)
     items = (listed.network_interface if listed else None) or ()
     ordered = sorted(items, key=lambda item: said(item.type, "Type") != "Primary")
     return tuple(

@@ -212,13 +212,15 @@ def _entry(item: models.DescribeRouteEntryListResponseBodyRouteEntrysRouteEntry,
 
 
 def _hop(item: models.DescribeRouteEntryListResponseBodyRouteEntrysRouteEntryNextHopsNextHop) -> NextHop:
-    kinds = {HopKind.INSTANCE.value: HopKind.INSTANCE, HopKind.NAT_GATEWAY.value: HopKind.NAT_GATEWAY}
-    kind = kinds.get(said(item.next_hop_type, "NextHopType"), HopKind.OTHER)
+    try:
+        kind = HopKind(said(item.next_hop_type, "NextHopType"))
+    except ValueError:
+        kind = HopKind.OTHER
     return NextHop(kind, said(item.next_hop_id, "NextHopId"))
 
 
 def _hop_type(hop: NextHop) -> str:
-    if hop.kind is HopKind.OTHER:
+    if hop.kind in (HopKind.OTHER, HopKind.HA_VIP):
         raise RefusedError(f"natkeeper sets no next hop of the kind of {hop.id}")
     return str(hop.kind.value)
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from natkeeper.cli.errors import Wrong
 from natkeeper.cli.survey import network
-from natkeeper.domain.observed import HopKind, RouteEntry
+from natkeeper.domain.observed import HopKind, RouteEntry, resolved
 from natkeeper.failover.gateway_setup import PRIVATE
 
 if TYPE_CHECKING:
@@ -50,12 +50,15 @@ def find(reach: RegionClients, vpc: network.VpcAbout) -> Found:
     """Read a VPC. Raises CommandError."""
     doing = f"reading {vpc.id}"
     tables = reach.do(doing, lambda attempt: network.tables(attempt, vpc.id))
+    entries = {t.id: reach.do(doing, lambda attempt, t=t: network.entries(attempt, t.id)) for t in tables}  # type: ignore[misc]
+    machines = reach.do(doing, lambda attempt: network.machines(attempt, vpc=vpc.id))
+    owners = network.owners(machines)
     return Found(
         vpc,
         tuple(reach.do(doing, lambda attempt: network.vswitches(attempt, vpc.id))),
         tuple(tables),
-        {t.id: reach.do(doing, lambda attempt, t=t: network.entries(attempt, t.id)) for t in tables},  # type: ignore[misc]
-        tuple(reach.do(doing, lambda attempt: network.machines(attempt, vpc=vpc.id))),
+        {table: tuple(resolved(entry, owners) for entry in some) for table, some in entries.items()},
+        tuple(machines),
         tuple(reach.do(doing, lambda attempt: network.nat_gateways(attempt, vpc=vpc.id))),
     )
 

@@ -35,7 +35,8 @@ def view_of(route: Route, entries: Sequence[RouteEntry]) -> RouteView:
     is made first and deleted last, leads to the same next hop. Any other finer part is someone else's.
     """
     there = {entry.destination: entry for entry in entries}
-    lower, upper = halves_of(route.destination)
+    halves = halves_of(route.destination)
+    lower, upper = halves or ("", "")
     fine = [there[part] for part in around_zero(route.destination) if part in there and part != upper]
     ours = [part for part in fine if is_ours(part.description) or _bare_like(part, there.get(upper))]
     bridge = (*([there[lower]] if lower in there else []), *ours, *([there[upper]] if upper in there else []))
@@ -58,8 +59,11 @@ def busy(route: Route, *entries: RouteEntry) -> Await | Hold | None:
     return None
 
 
-def begin(here: RouteContext, view: RouteView, to: NextHop, why: str, memory: Memory) -> Bridge:
-    """Start the bridge: create both halves, or the first of the finer parts."""
+def begin(here: RouteContext, view: RouteView, to: NextHop, why: str, memory: Memory) -> Bridge | Hold:
+    """Start the bridge: create both halves, or the first of the finer parts. A single address has neither."""
+    if not halves_of(here.route.destination):
+        no = f"; the platform changes no such entry in place, and one address has no parts: point it to {to} by hand"
+        return Hold(here.route, why + no)
     return Bridge(here.route, _next(here.route.destination, _missing(here, view)), to, why, memory, view.carries)
 
 

@@ -74,8 +74,7 @@ class Route(Strict, frozen=True, kw_only=True):
             require_id("prefer", self.prefer, "i-")
         if self.probe is not None and not FUNCTION_NAME.fullmatch(self.probe):
             raise bad("probe", self.probe, "the name of an FC function")
-        if network("destination", self.destination).prefixlen > 31:  # noqa: PLR2004  the bridge needs halves
-            raise bad("destination", self.destination, "an IPv4 network of /31 or wider")
+        network("destination", self.destination)
 
     def __str__(self) -> str:
         """Name the route as messages do."""

@@ -50,6 +50,12 @@ LAST_MOMENT = timedelta(minutes=10)
 """How long before a draining gateway goes the paid fallback is better than hoping for a standby."""
 
 
+_HA_VIP = (
+    "which moves between instances by itself, so natkeeper leaves it alone: point the route to a gateway to have it "
+    "guarded, or take it out of the configuration"
+)
+
+
 def decide(world: World, policy: Group, now: datetime) -> Decision:
     """Decide about every route of the group and about its EIP.
 
@@ -90,6 +96,8 @@ def _whole(here: RouteContext, entry: RouteEntry) -> Step:
         return _switch(here, entry)
     if hop is not None and left_behind(entry, here.policy) in here.world.former:
         return _replaced(here, entry, hop)
+    if hop is not None and hop.kind is HopKind.HA_VIP:
+        return Leave(here.route, f"the route goes to the HaVip {hop}, {_HA_VIP}")
     if hop is None or not belongs(hop, here.policy):
         return Leave(here.route, f"the route goes to {_named(hop)}, which is not ours; somebody put it there")
     stranded = here.world.eip_refused(hop)

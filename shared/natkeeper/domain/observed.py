@@ -6,11 +6,15 @@ that was looked for and is not there is None: the difference between blind and d
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import Enum
+from typing import TYPE_CHECKING
 
 from natkeeper.domain.ids import EipId, EntryId, InstanceId, InterfaceId, NatGatewayId, TableId
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,15 +84,22 @@ class HopKind(str, Enum):
 
     INSTANCE = "Instance"
     NAT_GATEWAY = "NatGateway"
+    NETWORK_INTERFACE = "NetworkInterface"
+    HA_VIP = "HaVip"
     OTHER = "Other"
 
 
 @dataclass(frozen=True, slots=True)
 class NextHop:
-    """Where a route entry sends its packets."""
+    """Where a route entry sends its packets.
+
+    `via` is the network interface by which an entry leads to an instance, empty where it leads to the instance itself.
+    It is no part of what the next hop is: decisions are about instances, and each entry is written in its own kind.
+    """
 
     kind: HopKind
     id: str
+    via: str = field(default="", compare=False)
 
     @staticmethod
     def gateway(instance: InstanceId) -> NextHop:
@@ -129,6 +140,19 @@ class RouteEntry:
     status: EntryStatus = EntryStatus.AVAILABLE
     description: str = ""
     name: str = ""
+
+
+def resolved(entry: RouteEntry, owners: Mapping[str, InstanceId]) -> RouteEntry:
+    """Return `entry` as it leads to the instance whose interface is its next hop; others stay as they are."""
+    hop = entry.next_hop
+    if hop is None or hop.kind is not HopKind.NETWORK_INTERFACE or hop.id not in owners:
+        return entry
+    return replace(entry, next_hop=NextHop(HopKind.INSTANCE, owners[hop.id], via=hop.id))
+
+
+def owners_of(instances: Iterable[Instance]) -> dict[str, InstanceId]:
+    """Return the instance of each network interface."""
+    return {interface: instance.id for instance in instances for interface in instance.interfaces}
 
 
 class EipStatus(str, Enum):

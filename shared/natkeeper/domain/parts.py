@@ -10,10 +10,10 @@ _THIS_NETWORK = ipaddress.IPv4Network("0.0.0.0/8")
 
 
 @lru_cache(maxsize=64)
-def halves_of(destination: str) -> tuple[str, str]:
-    """Split a network into its two halves."""
-    lower, upper = ipaddress.IPv4Network(destination).subnets()
-    return str(lower), str(upper)
+def halves_of(destination: str) -> tuple[str, ...]:
+    """Split a network into its two halves; a single address has none."""
+    whole = ipaddress.IPv4Network(destination)
+    return tuple(map(str, whole.subnets())) if whole.prefixlen < whole.max_prefixlen else ()
 
 
 @lru_cache(maxsize=64)  # reads and decisions ask it of the same few destinations again and again

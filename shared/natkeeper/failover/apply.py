@@ -20,8 +20,9 @@ from natkeeper.domain.decision import (
     Retire,
     Step,
 )
+from natkeeper.domain.ids import InstanceId
 from natkeeper.domain.memory import Memory, encode
-from natkeeper.domain.observed import Eip, Instance, NextHop, RouteEntry, Unseen
+from natkeeper.domain.observed import Eip, HopKind, Instance, NextHop, RouteEntry, Unseen
 from natkeeper.domain.parts import around_zero
 from natkeeper.domain.refusals import Deed
 from natkeeper.domain.signals import Pause, Resume
@@ -45,7 +46,7 @@ from natkeeper.receipt import Act
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from natkeeper.domain.config import Group
+    from natkeeper.domain.config import Group, Route
     from natkeeper.domain.world import SoFar, World
 
 _LONGEST_TOKEN = 64
@@ -88,7 +89,7 @@ def writes_of(decision: Decision, world: World, policy: Group) -> tuple[Write, .
     routes = (
         Write(step, call if step.route not in world.so_far.wordless else bare(call))
         for step in decision.steps
-        for call in _calls(step, policy, vpc, world.at)
+        for call in _calls(step, policy, vpc, world)
     )
     eip = _eip_call(decision.eip)
     return (*routes, *((Write(decision.eip, eip),) if eip is not None else ()))
@@ -171,19 +172,38 @@ def shown(world: World, call: Call[None]) -> RouteEntry | Eip | Unseen | None:
             return world.eip
 
 
-def _calls(step: Step, policy: Group, vpc: str, now: datetime) -> Iterator[Call[None]]:
-    name = f"natkeeper-{policy.name}"
+def _in_its_kind(to: NextHop, route: Route, world: World) -> NextHop:
+    """Return `to` as the route's entry names next hops: by the interface in the same place where it leads by one."""
+    view = world.routes[route]
+    left = next((e.next_hop for e in view.entries if e.next_hop), None) if isinstance(view, RouteView) else None
+    if left is None or not left.via or to.kind is not HopKind.INSTANCE:
+        return to
+    theirs, ours = _interfaces(left, world), _interfaces(to, world)
+    place = theirs.index(left.via) if left.via in theirs else 0
+    return NextHop(HopKind.NETWORK_INTERFACE, ours[place if place < len(ours) else 0]) if ours else to
+
+
+def _interfaces(hop: NextHop, world: World) -> tuple[str, ...]:
+    sight = world.gateways.get(InstanceId(hop.id))
+    return sight.instance.interfaces if sight is not None and isinstance(sight.instance, Instance) else ()
+
+
+def _calls(step: Step, policy: Group, vpc: str, world: World) -> Iterator[Call[None]]:
+    name, now = f"natkeeper-{policy.name}", world.at
     match step:
         case Move(route=route, to=to):
             text = _describe(step.to, step.reason, step.memory, policy)
+            to = _in_its_kind(to, route, world)
             yield PointRoute(vpc, route.table, route.destination, to, name, text)
         case Note(route=route, destination=destination, reason=reason, memory=memory):
             yield NoteRoute(vpc, route.table, destination, name, encode(memory, reason))
         case Create(route=route, to=to):
             text = _describe(to, step.reason, step.memory, policy)
+            to = _in_its_kind(to, route, world)
             yield CreateRoute(vpc, route.table, route.destination, to, name, text, _token(step, route.destination, now))
         case Bridge(route=route, to=to):
             text = _describe(to, step.reason, step.memory, policy)
+            to = _in_its_kind(to, route, world)
             for half in step.missing:
                 yield CreateRoute(vpc, route.table, half, to, name, text, _token(step, half, now))
         case Retire(entries=entries):

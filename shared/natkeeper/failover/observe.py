@@ -12,7 +12,18 @@ from natkeeper.domain.config import Follow, Group, Route
 from natkeeper.domain.decision import Bridge, Create, Move
 from natkeeper.domain.egress import Egress, EgressLost
 from natkeeper.domain.health import Sight
-from natkeeper.domain.observed import Eip, EntryStatus, NatGateway, RouteEntry, Unseen
+from natkeeper.domain.ids import InstanceId
+from natkeeper.domain.memory import Memory, decode
+from natkeeper.domain.observed import (
+    Eip,
+    EntryStatus,
+    HopKind,
+    NatGateway,
+    RouteEntry,
+    Unseen,
+    owners_of,
+    resolved,
+)
 from natkeeper.domain.ownership import former_gateways
 from natkeeper.domain.parts import parts_of
 from natkeeper.domain.world import RouteView, SoFar, World
@@ -38,7 +49,7 @@ from natkeeper.ports import (
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from natkeeper.domain.ids import InstanceId, TableId
+    from natkeeper.domain.ids import TableId
     from natkeeper.domain.observed import Condition, Instance
     from natkeeper.domain.relay import Relay
 
@@ -74,7 +85,7 @@ class Seen:
     as an answer said. `polls`: how often the run has waited since something happened. `patient_until`: how long the
     writes that were accepted usually take. `sighted`: when every table was first seen. `gone`:
     instances that do not exist, as more than one answer said. `former`: gateways that the configuration no longer has.
-    `relays`: those that were tried.
+    `relays`: those that were tried. `owners`: the gateway of each network interface.
     """
 
     conditions: Mapping[InstanceId, Condition] | Unseen | None = None
@@ -90,6 +101,7 @@ class Seen:
     attempts: Attempts = field(default_factory=Attempts)
     one_by_one: bool = False
     relays: set[Relay] = field(default_factory=set)
+    owners: dict[str, InstanceId] = field(default_factory=dict)
     polls: int = 0
     patient_until: datetime | None = None
     sighted: datetime | None = None
@@ -119,10 +131,39 @@ def observe(policy: Group, question: Question, seen: Seen, so_far: SoFar, clock:
     batch: Batch = tuple(calls.values())
     answers = yield batch
     found = dict(zip(calls, answers, strict=True))
+    _resolve_interfaces(policy, found, seen)
     _learn(seen, found)
     found["instances"] = yield from _not_gone_yet(policy.gateways, found["instances"], seen)
     found["instances"] = yield from _with_former(policy, found, seen)
     return _world(policy, found, seen, so_far, clock())
+
+
+def _resolve_interfaces(policy: Group, found: dict[str, Any], seen: Seen) -> None:
+    """Let entries that lead to the network interface of a gateway lead to the gateway.
+
+    The interface of an instance that is gone is known from what natkeeper wrote in the entry. Where nobody can say
+    whose an interface is, because instances cannot be read, the table counts as not read: blind is not foreign.
+    """
+    listed = found["instances"]
+    if not isinstance(listed, Failure):
+        seen.owners |= owners_of(listed.values())
+    for asked in [asked for asked in found if asked.startswith("routes ") and not isinstance(found[asked], Failure)]:
+        found[asked] = tuple(_resolved(entry, policy, listed, seen) for entry in found[asked])
+        hops = [entry.next_hop for entry in found[asked]]
+        if isinstance(listed, Failure) and any(h is not None and h.kind is HopKind.NETWORK_INTERFACE for h in hops):
+            found[asked] = replace(listed, message=f"whose the interface of a route is: {listed.message}")
+
+
+def _resolved(
+    entry: RouteEntry, policy: Group, listed: Mapping[InstanceId, Instance] | Failure, seen: Seen
+) -> RouteEntry:
+    hop = entry.next_hop
+    if hop is None or hop.kind is not HopKind.NETWORK_INTERFACE or hop.id in seen.owners:
+        return resolved(entry, seen.owners)
+    memory = decode(entry.description)
+    to = memory.to if isinstance(memory, Memory) else ""
+    gone = to in policy.gateways and not isinstance(listed, Failure) and to not in listed
+    return resolved(entry, {hop.id: InstanceId(to)}) if gone else entry
 
 
 def _with_former(

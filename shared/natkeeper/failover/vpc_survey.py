@@ -9,6 +9,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from natkeeper.domain.observed import Instance, owners_of, resolved
 from natkeeper.domain.unguarded import unguarded
 from natkeeper.failover.apply import vpc_of
 from natkeeper.ports import Failure, FailureKind, ReadVpcRoutes, Run, ask
@@ -33,5 +34,7 @@ def survey(world: World, policy: Group, ledger: Ledger, clock: Clock, *, asked: 
     if isinstance(answer, Failure):
         ledger.may_not_survey = answer.kind is FailureKind.DENIED and not asked
         return f"route tables that nobody guards cannot be looked for: {answer}"
-    ledger.unguarded = unguarded(answer, policy, ledger.guarded or policy.routes)
+    instances = [sight.instance for sight in world.gateways.values() if isinstance(sight.instance, Instance)]
+    owners = owners_of(instances)
+    ledger.unguarded = unguarded([resolved(entry, owners) for entry in answer], policy, ledger.guarded or policy.routes)
     return ""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
@@ -15,7 +15,7 @@ from natkeeper.cli.survey.roles import Role, role
 from natkeeper.cli.survey.template_file import incomplete
 from natkeeper.domain.config import Follow
 from natkeeper.domain.memory import NOTHING, encode
-from natkeeper.domain.observed import Condition, Eip, NextHop, RouteEntry
+from natkeeper.domain.observed import Condition, Eip, HopKind, NextHop, RouteEntry, resolved
 from natkeeper.domain.parts import around_zero, halves_of
 from natkeeper.ports import Failure, FailureKind, FailureSubject, ReadSetups, SetupRun
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from natkeeper.cli.survey.rules import EventRule
     from natkeeper.cli.survey.template_file import DeclaredFunction, Incomplete
     from natkeeper.domain.config import Config, Group, Route
-    from natkeeper.domain.ids import EipId
+    from natkeeper.domain.ids import EipId, InstanceId
 
 SETUPS_BACK = timedelta(hours=24)
 DRY_RUN_PASSED = "DryRunOperation"
@@ -115,12 +115,13 @@ def ground(reach: RegionClients, group: Group) -> GroupFacts:
     present = [] if isinstance(machines, Failure) else list(machines.values())
     security = dict.fromkeys(name for machine in present for name in machine.groups)
     where = next((t.vpc for t in known.values() if isinstance(t, network.SurveyedTable)), "")
-    entries = {t: reach.try_(lambda a, t=t: network.entries(a, t)) for t in tables}  # type: ignore[misc]
+    owners = network.owners(present)
+    entries = {t: reach.try_(lambda a, t=t: _entries(network.entries(a, t), owners)) for t in tables}  # type: ignore[misc]
     fallback = group.fallback
     return GroupFacts(
         tables=known,
         entries=entries,
-        everywhere=reach.try_(lambda a: read_vpc_routes(a, where)) if where else (),
+        everywhere=reach.try_(lambda a: _entries(read_vpc_routes(a, where), owners)) if where else (),
         vswitches=reach.try_(lambda a: network.vswitches(a, where)) if where else [],
         machines=machines,
         conditions=reach.try_(lambda a: ecs.read_conditions(a, ids)),
@@ -130,8 +131,13 @@ def ground(reach: RegionClients, group: Group) -> GroupFacts:
         eip=_eip(reach, group),
         fallback=None if fallback is None else reach.try_(_nat(fallback)),
         setups=_setups(reach, group),
-        dry_runs={route: _dry_runs(reach, group, route, entries[route.table]) for route in group.routes},
+        dry_runs={route: _dry_runs(reach, group, route, entries[route.table], present) for route in group.routes},
     )
+
+
+def _entries(found: Iterable[RouteEntry], owners: Mapping[str, InstanceId]) -> tuple[RouteEntry, ...]:
+    """Let entries to interfaces of gateways lead to the gateways, as the function does."""
+    return tuple(resolved(entry, owners) for entry in found)
 
 
 def _eip(reach: RegionClients, group: Group) -> Eip | Failure | None:
@@ -161,7 +167,11 @@ def _setups(reach: RegionClients, group: Group) -> tuple[SetupRun, ...] | Failur
 
 
 def _dry_runs(
-    reach: RegionClients, group: Group, route: Route, entries: tuple[RouteEntry, ...] | Failure
+    reach: RegionClients,
+    group: Group,
+    route: Route,
+    entries: tuple[RouteEntry, ...] | Failure,
+    present: Sequence[network.SurveyedInstance],
 ) -> tuple[DryRun, ...]:
     """Ask the platform whether it would point this route at its standby, and at the fallback, without doing it."""
     if isinstance(entries, Failure):
@@ -171,6 +181,9 @@ def _dry_runs(
         return ()
     standby = next((one for one in group.order(route) if one != entry.next_hop.id), None)
     targets = [NextHop.gateway(standby)] if standby is not None else []
+    if entry.next_hop.via:
+        cards = next((machine.interfaces for machine in present if machine.id == standby), ())
+        targets = [NextHop(HopKind.NETWORK_INTERFACE, card) for card in cards[:1]]
     if group.fallback is not None and entry.next_hop.id != group.fallback:
         targets.append(NextHop.nat_gateway(group.fallback))
     return tuple(_dry_run(reach, route, target) for target in targets)
@@ -182,7 +195,10 @@ def _dry_run(reach: RegionClients, route: Route, target: NextHop) -> DryRun:
     if told is None or told.kind is not FailureKind.NOT_IN_PLACE:
         return DryRun(target, told or nothing)
     words = encode(NOTHING, "a dry run of natkeeper doctor")
-    part = halves_of(route.destination)[0]
+    parts = halves_of(route.destination)
+    if not parts:
+        return DryRun(target, told)
+    part = parts[0]
     answer = _try_part(reach, route, part, target, words)
     finer = around_zero(route.destination)
     if finer and answer is not None and answer.names is FailureSubject.DESTINATION:

@@ -11,7 +11,7 @@ from natkeeper.cli.doctor.findings import Finding, advice, ok, unseen, wrong
 from natkeeper.cli.doctor.gateways import behind, guarded_networks
 from natkeeper.domain.config import Follow
 from natkeeper.domain.memory import Unreadable, decode
-from natkeeper.domain.observed import EntryStatus
+from natkeeper.domain.observed import EntryStatus, HopKind
 from natkeeper.domain.unguarded import unguarded
 from natkeeper.domain.world import belongs
 from natkeeper.failover.gateway_setup import PRIVATE
@@ -70,7 +70,10 @@ def _entry(group: Group, route: Route, entry: RouteEntry | None) -> Iterator[Fin
         yield advice(group.name, about, "there is no such entry yet", "the first sweep creates it")
         return
     hop = entry.next_hop
-    if hop is None:
+    if hop is not None and hop.kind is HopKind.HA_VIP:
+        do = "point it to a gateway to have it guarded, or take it out of `routes`"
+        yield wrong(group.name, about, f"goes to the HaVip {hop}, which moves by itself: natkeeper leaves it alone", do)
+    elif hop is None:
         yield wrong(group.name, about, "goes to several next hops at once", "natkeeper guards routes with one")
     elif not belongs(hop, group):
         do = "point it at a gateway (natkeeper switch … --force), or leave it: natkeeper will not touch it"
@@ -105,6 +108,12 @@ def _dry_run(group: Group, route: Route, tried: DryRun) -> Finding:
 def _not_in_place(group: Group, about: str, tried: DryRun, *, to_fallback: bool) -> Finding:
     """Judge an entry that is not changed in place: natkeeper replaces it, if parts can carry the traffic meanwhile."""
     half = tried.half_told
+    if not tried.half:
+        do = "delete the entry and create it to a standby when the gateway fails, or leave the route out"
+        says = (
+            f"the platform changes this entry not in place, and a single address has no parts to carry it: {tried.told}"
+        )
+        return wrong(group.name, about, says, do)
     if half is None or half.code == DRY_RUN_PASSED or half.kind is FailureKind.DENIED:
         do = "nothing: natkeeper then replaces the entry, while entries for its parts carry the traffic (slower)"
         return advice(group.name, about, f"the platform changes this entry not in place: {tried.told}", do)

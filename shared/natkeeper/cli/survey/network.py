@@ -11,10 +11,11 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from natkeeper.alibaba.clients import Attempt
+from natkeeper.alibaba.ecs import interfaces_of
 from natkeeper.alibaba.fields import optional
 from natkeeper.alibaba.lean_imports import lean
 from natkeeper.alibaba.vpc import read_routes
-from natkeeper.domain.ids import TableId
+from natkeeper.domain.ids import InstanceId, TableId
 from natkeeper.domain.observed import NextHop, RouteEntry
 
 with lean("alibabacloud_ecs20140526"):
@@ -77,6 +78,7 @@ class SurveyedInstance:
     spot: bool
     type: str = ""
     bandwidth: int = 0
+    interfaces: tuple[str, ...] = ()
 
     @property
     def public_ip(self) -> str:
@@ -256,7 +258,13 @@ def _machine(item: Any) -> SurveyedInstance:  # noqa: ANN401  the SDK's name for
         spot=(item.spot_strategy or "NoSpot") != "NoSpot",
         type=item.instance_type or "",
         bandwidth=(eip.bandwidth if eip and eip.ip_address else None) or item.internet_max_bandwidth_out or 0,
+        interfaces=interfaces_of(item),
     )
+
+
+def owners(machines: Iterable[SurveyedInstance]) -> dict[str, InstanceId]:
+    """Return the instance of each network interface."""
+    return {interface: InstanceId(machine.id) for machine in machines for interface in machine.interfaces}
 
 
 def cards(attempt: Attempt, instance: str) -> list[Card]:
