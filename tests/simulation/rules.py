@@ -33,6 +33,7 @@ from natkeeper.ports import (
     Result,
 )
 from tests.simulation.bounds import Bounds
+from tests.simulation.people import People
 from tests.simulation.region import ROUTE_WRITES, WRITES, Region
 from tests.simulation.run_view import RunView
 from tests.simulation.sent_rules import FRESH_S, SentRules
@@ -77,6 +78,7 @@ class Rules(SentRules):
         self.tell: Callable[[str], None] = lambda _line: None
         self.in_place = SHAPES[story.shape].in_place
         self.more = Bounds(self)
+        self.people = People(self)
 
     def reconfigured(self, config: Config) -> None:
         """Judge by another configuration from now on."""
@@ -97,6 +99,7 @@ class Rules(SentRules):
         self.targets.clear()
         self.notes, self.notes_since = 0, now
         self.more.disturbed()
+        self.people.disturbed()
 
     def look(self) -> None:
         """Look at the world after every change."""
@@ -147,6 +150,7 @@ class Rules(SentRules):
         """Look at the clock, once a minute."""
         now = self.town.second
         self.more.tick()
+        self.people.tick()
         if self.region.troubled:
             self.disturbed("the APIs are in trouble")
             return

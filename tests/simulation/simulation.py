@@ -214,6 +214,8 @@ class Simulation:
         if call.function == ITSELF:
             self.town.played["hand-on"] += 1
             self.town.quietly(call.delay_s, lambda: self.function.invoke(call.payload, "hand-on"))
+        if call.function == self.config.notify:
+            self.rules.people.hear(call.payload)
         if call.function in self.eyes:
             until = json.loads(call.payload).get("until")
             left = None if until is None else until - self.town.now.timestamp() + self.town.second

@@ -7,6 +7,7 @@ from collections import Counter
 
 import pytest
 
+from natkeeper.failover.run import Told
 from tests.fakes.stage import A, B
 from tests.simulation.acts import Acts
 from tests.simulation.deploying import NEWER
@@ -65,3 +66,12 @@ def test_stories_move_routes_to_what_replaced_a_gateway() -> None:
     """A gateway is replaced in the configuration and deleted: the route is on another one within the usual bound."""
     played = play(EFFECTS["replaced"], tell=True)
     assert any("i-bravo to" in line and (A in line or NEWER in line) for line in played.lines), played.lines
+
+
+def test_a_group_in_the_dark_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One gateway hangs and nothing is left: people hear of it, and a natkeeper that tells nobody breaks the rule."""
+    story = of("one gateway", Happening(70, "hangs", (A,)))
+    played = play(story)
+    assert (played.broken, played.effects["told"] > 0) == (None, True)
+    monkeypatch.setattr(Told, "news", lambda _self, _receipts: ())
+    assert str(play(story).broken).startswith("silence: ")

@@ -1,0 +1,71 @@
+"""What people hear of what is dark: rule 14, no group is dark for two minutes that was neither told nor moved."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from natkeeper.domain.ids import InstanceId
+from natkeeper.ports import HandOver
+from tests.simulation.town import DEFAULT
+
+if TYPE_CHECKING:
+    from natkeeper.domain.config import Group, Route
+
+TOLD_WITHIN_S = 120.0
+SWEEP_S = 60.0
+
+
+class People:
+    """Those whom the notifying function tells; what they should know is judged once a minute, after the sweep began."""
+
+    def __init__(self, rules: Any) -> None:
+        self.rules, self.town, self.region = rules, rules.town, rules.region
+        self.heard: dict[str, float] = {}
+        self.dark: dict[str, float] = {}
+        """Since when, or since the last disturbance."""
+        self.began: dict[str, float] = {}
+
+    def hear(self, payload: bytes) -> None:
+        """Take notice of receipts."""
+        for receipt in json.loads(payload).get("tell", ()):
+            self.heard[receipt["group"]] = self.town.second
+            self.town.played["told"] += 1
+
+    def disturbed(self) -> None:
+        """What is owed is owed from now on."""
+        self.dark.clear()
+
+    def tick(self) -> None:
+        """See who is in the dark, and whether people know."""
+        noise = self.rules.story.noise
+        if noise.fails or noise.slow or self.region.troubled_lately or self.region.trickles(HandOver):
+            self.disturbed()
+            return
+        for group in self.rules.config.groups:
+            for route in group.routes:
+                self._judge(group, route)
+
+    def _judge(self, group: Group, route: Route) -> None:
+        if self.town.egress(route.table) is not None or not self._shows(group, route):
+            self.dark.pop(route.table, None)
+            self.began.pop(route.table, None)
+            return
+        since = self.dark.setdefault(route.table, self.town.second)
+        began = self.began.setdefault(route.table, self.town.second - SWEEP_S)
+        lasts = self.town.second - since
+        if lasts >= TOLD_WITHIN_S and self.heard.get(group.name, -1.0) < began:
+            self.rules.violate("silence", f"{route.table} is dark for {lasts:.0f} s, and nobody was told")
+
+    def _shows(self, group: Group, route: Route) -> bool:
+        """Whether natkeeper can know that the route leads nowhere: ECS shows it, or a probe that works."""
+        if self.rules.truth.foreign(group, route):
+            return self.town.entry(route.table, DEFAULT) is None
+        hop = self.town.hop_of(route.table)
+        if hop is None:
+            return True
+        if any(self.town.holes.get(gateway, -1.0) > self.town.second for gateway in group.gateways):
+            return False
+        if InstanceId(hop.id) in self.rules.truth.hop_of and not self.rules.truth.visible(hop, group):
+            return True
+        return group.checked_by_probe(route) and self.town.second >= self.region.probe_lies_until
