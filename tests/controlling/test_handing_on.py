@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
+import pytest
+
 from natkeeper.domain.signals import IN_A_ROW
 from natkeeper.failover.handing_on import DELAY_S
 from natkeeper.ports import FailureKind, HandOver, PointRoute
@@ -46,6 +48,35 @@ def served(stage: Stage, payload: object) -> list[Receipt]:
 def moves(stage: Stage) -> list[Any]:
     """Every ModifyRouteEntry with a next hop that was sent."""
     return [entry for entry in stage.cloud.sent(PointRoute) if entry.call.table.startswith("vtb-east")]
+
+
+@pytest.mark.parametrize("cold", [True, False])
+@pytest.mark.parametrize("link", [0, 1])
+def test_a_chain_that_is_killed_anywhere_is_finished_after_the_next_sweep(link: int, cold: bool) -> None:  # noqa: FBT001
+    """The first run of a chain, or the one that it handed on to, dies after each of its calls in turn.
+
+    `cold`: the next run is another process; otherwise this one still waits for the run that it handed on to.
+    """
+    for calls in range(60):
+        stage = stage_of(3, 5.0, probe=None)
+        payload: object = stage.state(A, "Stopping")
+        if link:
+            stage.send(payload)
+            stage.world.advance(DELAY_S + 0.1)
+            payload = stage.handed_on()[0]
+        killed = stage.killed(payload, calls)
+        if cold:
+            stage.told = type(stage.told)()
+            stage.told.rest.itself = ITSELF
+        stage.world.advance(60)
+        stage.cloud.handed.clear()  # what the dead run had handed on is lost with it, or was served meanwhile
+        served(stage, timer())
+        assert {stage.next_hop(f"vtb-east{number}") for number in range(3)} == {B}, calls
+        stage.whole()
+        if not killed:
+            assert calls > 3, "the run has no middle to be killed in"
+            return
+    pytest.fail("the run makes more than 60 calls")
 
 
 def test_a_run_that_only_waits_ends_soon_and_another_goes_on() -> None:

@@ -63,7 +63,7 @@ class Bounds:
         return (
             hop is not None
             and hop.id in self.rules.truth.hop_of
-            and self.rules.truth.visible(hop, self.rules.group_of[table])
+            and not self.rules.truth.shown(hop, self.rules.group_of[table])
         )
 
     def ended(self, run: Any) -> None:

@@ -66,6 +66,6 @@ class People:
             return True
         if any(self.town.holes.get(gateway, -1.0) > self.town.second for gateway in group.gateways):
             return False
-        if InstanceId(hop.id) in self.rules.truth.hop_of and not self.rules.truth.visible(hop, group):
+        if InstanceId(hop.id) in self.rules.truth.hop_of and self.rules.truth.shown(hop, group):
             return True
         return group.checked_by_probe(route) and self.town.second >= self.region.probe_lies_until

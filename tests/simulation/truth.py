@@ -45,12 +45,19 @@ class Truth:
         if hop.kind is HopKind.NAT_GATEWAY:
             return self.town.nat.get(NatGatewayId(hop.id), False)
         machine = self.town.machines.get(InstanceId(hop.id))
+        if machine is None or machine.status is not PowerState.RUNNING or machine.locks or machine.events:
+            return False
+        return isinstance(group.address, Follow) or machine.own_ip is not None
+
+    def shown(self, hop: NextHop, group: Group) -> bool:
+        """Whether ECS shows natkeeper that something is wrong with `hop`, be its conditions readable or not."""
+        machine = self.town.machines.get(InstanceId(hop.id))
         if machine is None or machine.status is not PowerState.RUNNING or machine.locks:
-            return False
-        if machine.events and not self.region.trickles(ReadConditions):
-            return False
+            return not self.visible(hop, group)
+        if machine.events:
+            return not self.region.trickles(ReadConditions)
         lies = self.town.second < self.region.probe_lies_until  # a look that works outweighs a missing address
-        return isinstance(group.address, Follow) or machine.own_ip is not None or lies
+        return not lies and not self.visible(hop, group)
 
     def works(self, hop: NextHop, group: Group) -> bool:
         """Whether packets would get through `hop`, were the route (and the EIP) there."""
@@ -72,7 +79,7 @@ class Truth:
             return False
         entry = town.entry(route.table, DEFAULT)
         current = carries if carries is not None else (entry.hop if entry is not None else None)
-        seen = current is None or not self.visible(current, group)
+        seen = current is None or self.shown(current, group)
         lies = town.second < self.region.probe_lies_until
         if not seen and (lies or not group.checked_by_probe(route)):
             return False
