@@ -25,6 +25,7 @@ class People:
         self.dark: dict[str, float] = {}
         """Since when, or since the last disturbance."""
         self.began: dict[str, float] = {}
+        """Since when at the earliest, whoever disturbed."""
 
     def hear(self, payload: bytes) -> None:
         """Take notice of receipts."""
@@ -38,6 +39,9 @@ class People:
 
     def tick(self) -> None:
         """See who is in the dark, and whether people know."""
+        tables = [route.table for group in self.rules.config.groups for route in group.routes]
+        lost = [table for table in tables if self.town.egress(table) is None]
+        self.began = {table: self.began.get(table, self.town.second - SWEEP_S) for table in lost}
         noise = self.rules.story.noise
         if noise.fails or noise.slow or self.region.troubled_lately or self.region.trickles(HandOver):
             self.disturbed()
@@ -49,12 +53,10 @@ class People:
     def _judge(self, group: Group, route: Route) -> None:
         if self.town.egress(route.table) is not None or not self._shows(group, route):
             self.dark.pop(route.table, None)
-            self.began.pop(route.table, None)
             return
         since = self.dark.setdefault(route.table, self.town.second)
-        began = self.began.setdefault(route.table, self.town.second - SWEEP_S)
         lasts = self.town.second - since
-        if lasts >= TOLD_WITHIN_S and self.heard.get(group.name, -1.0) < began:
+        if lasts >= TOLD_WITHIN_S and self.heard.get(group.name, -1.0) < self.began[route.table]:
             self.rules.violate("silence", f"{route.table} is dark for {lasts:.0f} s, and nobody was told")
 
     def _shows(self, group: Group, route: Route) -> bool:
