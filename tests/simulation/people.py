@@ -64,6 +64,10 @@ class People:
         if self.rules.truth.foreign(group, route):
             return self.town.entry(route.table, DEFAULT) is None
         hop = self.town.hop_of(route.table)
+        if self.rules.truth.paused(group) and not group.checked_by_probe(route):
+            return (
+                False  # without a probe nobody sees that an earlier outage is over, and a paused group tells no second
+            )
         if hop is None:
             return True
         if any(self.town.holes.get(gateway, -1.0) > self.town.second for gateway in group.gateways):

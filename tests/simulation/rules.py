@@ -11,7 +11,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from natkeeper.domain.config import Config, Group, Route
+from natkeeper.domain.config import Config, Follow, Group, Route
 from natkeeper.domain.egress import EgressLost
 from natkeeper.domain.ids import InstanceId
 from natkeeper.domain.memory import Memory, is_ours
@@ -271,6 +271,8 @@ class Rules(SentRules):
             return  # the witness lies
         if here.id in self.bad_since or self.last_bad.get(here.id, -1e9) >= known or self._stale_lately():
             return
+        if self._refused_its_eip(here, group):
+            return  # the route is there, and the EIP cannot follow
         lost_now = self.town.hop_of(call.table) == here and self.town.egress(call.table) is None
         if (
             lost_now
@@ -294,6 +296,13 @@ class Rules(SentRules):
             if rested and ours and (call.to.id == home or here.id == group.fallback):
                 return
         self._break("rule 6", f"{run.name} leaves {here}, which is healthy, for {call.to}: {call.description}")
+
+    def _refused_its_eip(self, hop: NextHop, group: Group) -> bool:
+        """Whether the platform would not bring the EIP that follows to `hop` now."""
+        if not isinstance(group.address, Follow) or hop.kind is not HopKind.INSTANCE:
+            return False
+        address = self.town.addresses[group.address.follow]
+        return address.holder != hop.id and not self.region.brings(address.id, address.holder, hop.id)
 
     def _no_ping_pong(self, run: RunView, call: PointRoute, here: NextHop, known: float) -> None:
         """At most one move to each next hop for one cause: nobody is tried again while nothing changes.
