@@ -14,7 +14,7 @@ from natkeeper.domain.troubles import troubles_of
 from natkeeper.failover.apply import subject, writes_of
 from natkeeper.failover.handing_on import hand_on
 from natkeeper.failover.observe import Seen
-from natkeeper.failover.pacing import LONG_WORK, TOO_LATE
+from natkeeper.failover.pacing import LONG_WORK, RESUME_UNTIL, TOO_LATE
 from natkeeper.failover.proof import to_prove
 from natkeeper.failover.reports import resume
 from natkeeper.failover.rollout import proven_scripts
@@ -89,7 +89,7 @@ def _afterwards(
 ) -> Run[None]:
     """Do what can wait until the routes are safe: the probe goes on, gateways that failed a check are repaired."""
     policy = assignment.group
-    if clock() >= deadline or (account.written is None and clock() - account.began >= TOO_LATE):
+    if clock() >= deadline or (account.written is None and clock() - account.began >= RESUME_UNTIL):
         return
     reporter = None if assignment.report is None else policy.probe_of(watched(policy, assignment.report.function))
     if assignment.report is not None and reporter is not None:

@@ -48,6 +48,8 @@ LONG_WORK = timedelta(seconds=9)
 """Until when such a run starts what may wait for the next sweep: a setup, of which starting takes up to 4 s."""
 TOO_LATE = timedelta(seconds=10)
 """When such a run starts nothing more that could wait: the longest of it takes 3 s, and telling people 2 s."""
+RESUME_UNTIL = timedelta(seconds=11.7)
+"""Until when it lets the probe go on, which takes 2 s at most: nobody else would look before the next minute."""
 STALE = timedelta(seconds=2)
 """How old what was read may be when it is acted on: one slow answer among the reads makes the others old."""
 LAG = timedelta(seconds=10)
