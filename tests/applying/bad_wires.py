@@ -27,10 +27,14 @@ class BadWire:
     mute: int = 0
     delay: float = 0.0
     connections: int = 0
-    open: int = 0
+    near: set[socket.socket] = field(default_factory=set)
     requests: list[tuple[int, str]] = field(default_factory=list)
     listener: socket.socket = field(default_factory=socket.socket)
     stopped: threading.Event = field(default_factory=threading.Event)
+
+    @property
+    def open(self) -> int:
+        return len(self.near)
 
     @property
     def endpoint(self) -> str:
@@ -51,7 +55,7 @@ class BadWire:
             threading.Thread(target=self._carry, args=(near, self.connections), daemon=True).start()
 
     def _carry(self, near: socket.socket, number: int) -> None:
-        self.open += 1
+        self.near.add(near)
         with near, contextlib.suppress(OSError), socket.create_connection(self.behind) as far:
             near.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             while request := _message(near):
@@ -69,7 +73,7 @@ class BadWire:
                     self._trickle(near, answer)
                 else:
                     near.sendall(answer)
-        self.open -= 1
+        self.near.discard(near)
 
     def _trickle(self, near: socket.socket, answer: bytes) -> None:
         near.sendall(answer[:20])
@@ -94,6 +98,9 @@ def wire_to(endpoint: str) -> Iterator[BadWire]:
     finally:
         wire.stopped.set()
         wire.listener.close()
+        for near in list(wire.near):  # a client may keep its connection, and nobody would read from it any more
+            with contextlib.suppress(OSError):
+                near.shutdown(socket.SHUT_RDWR)
         until = time.monotonic() + 5
         while wire.open and time.monotonic() < until:
             time.sleep(0.01)

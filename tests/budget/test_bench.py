@@ -27,9 +27,19 @@ PROMISED = {"warm_overhead_ms", "cold_ms", "cold_ratio", "cold_peak_mb", "bundle
 MACHINE = {"processor": "one", "load": "0.00"}
 
 
+@pytest.fixture(scope="module")
+def detected() -> list[Figure | FigureTable]:
+    """Measured once: each setting, with a death in every tenth of a second of a minute, takes its time."""
+    return detection()
+
+
 @pytest.mark.slow
-def test_everything_that_is_promised_is_written_and_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A small bench from end to end; starts of processes are made up, the lab is not asked for."""
+def test_everything_that_is_promised_is_written_and_shown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, detected: list[Figure | FigureTable]
+) -> None:
+    """A small bench from end to end; starts and the storm (test_storm plays it) are made up, the lab is not asked."""
+    monkeypatch.setattr(storm, "play", lambda copies: storm.Storm(50.0, copies, ("ModifyRouteEntry",) * 2, 80.0))
+    monkeypatch.setattr(detecting, "detection", lambda: detected)
     monkeypatch.setattr(cold, "documented_sdks", lambda _place: tmp_path)
     monkeypatch.setattr(trouble, "TASK_S", 0.3)
     monkeypatch.setattr(trouble, "DOWN_S", 1.0)
@@ -52,7 +62,9 @@ def test_everything_that_is_promised_is_written_and_shown(tmp_path: Path, monkey
     assert said[-1] == f"written to {out}"
 
 
-def test_a_part_that_cannot_be_measured_costs_no_other_part(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_part_that_cannot_be_measured_costs_no_other_part(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, detected: list[Figure | FigureTable]
+) -> None:
     """Its figures are rows with the reason; what other parts measured is printed and written."""
 
     def breaks() -> Iterator[Figure]:
@@ -60,6 +72,7 @@ def test_a_part_that_cannot_be_measured_costs_no_other_part(tmp_path: Path, monk
         raise ConnectionResetError("the cloud hung up")
 
     monkeypatch.setattr(storm, "storm", breaks)
+    monkeypatch.setattr(detecting, "detection", lambda: detected)
     out, shown = tmp_path / "bench.json", io.StringIO()
     order = command.BenchOptions(only=("storm", "detection"))
     complete = command.measure(order, Console(file=shown, width=300), out, as_json=False, say=lambda _: None)
@@ -163,10 +176,10 @@ def test_a_death_in_the_pause_is_seen_by_the_next_watch() -> None:
     assert seen_after(shipped(), 55.5, OutcomeKind.SILENT, 55.0) == pytest.approx(4.5 + 1.2)
 
 
-def test_the_figures_of_detection_are_those_of_the_shipped_setting() -> None:
+def test_the_figures_of_detection_are_those_of_the_shipped_setting(detected: list[Figure | FigureTable]) -> None:
     """First in the table; the last row leaves a pause."""
     ours = row(shipped(), 60.0)
-    *figures, table = detection()
+    *figures, table = detected
     found = {figure.key: figure.value for figure in figures if isinstance(figure, Figure)}
     assert found["detection_s"] == pytest.approx(mean(ours.silent.values), abs=0.001)
     assert found["detection_worst_s"] == pytest.approx(ours.silent.high, abs=0.001)
