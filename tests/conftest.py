@@ -28,6 +28,22 @@ def _first_seed() -> int:
 os.environ.setdefault("NATKEEPER_SEED", str(_first_seed()))
 
 
+_MEASURED = {
+    "config", "controlling", "deciding", "events", "evidence", "guest", "hostile", "memory", "observing", "packaging",
+    "policy", "receipts",
+}  # fmt: skip
+"""Whose runs count towards the coverage of the domain: tracing makes every test two to three times as long."""
+_REPEATING = {"test_crash_points.py", "test_handing_on.py", "test_rules.py", "test_schedules.py", "test_two_runs.py"}
+"""Tests there that go the same ways very often."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Trace the domain in quick tests about it; what only a long way through the local cloud reaches is not tested."""
+    for item in items:
+        if item.path.parent.name not in _MEASURED or item.path.name in _REPEATING:
+            item.add_marker(pytest.mark.no_cover)
+
+
 def pytest_report_header(config: pytest.Config) -> str:
     """Say which stories the simulation plays, so that they can be played again."""
     return f"simulation: NATKEEPER_SEED={os.environ['NATKEEPER_SEED']}"

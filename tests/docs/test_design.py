@@ -23,7 +23,9 @@ def texts() -> dict[Path, str]:
     """Return every text file of the checkout that people edit, with its content."""
     files = (path for tree in TREES for path in (ROOT / tree).rglob("*") if path.suffix in TEXTS and path.is_file())
     found = [*files, *pages(), ROOT / "pyproject.toml", ROOT / "Makefile", ROOT / "s.yaml"]
-    return {path: path.read_text(encoding="utf-8") for path in found if "node_modules" not in path.parts}
+    return {
+        path: path.read_text(encoding="utf-8") for path in found if "node_modules" not in path.relative_to(ROOT).parts
+    }
 
 
 def rules() -> dict[int, str]:
@@ -82,7 +84,9 @@ def words() -> list[str]:
 def vocabulary() -> str:
     """Return all code as separate lower-case words: `GatewayReport` and `gateway_report` are `gateway report`."""
     code = "\n".join(
-        text for path, text in texts().items() if path.suffix in {".py", ".sh"} and "tests" not in path.parts
+        text
+        for path, text in texts().items()
+        if path.suffix in {".py", ".sh"} and "tests" not in path.relative_to(ROOT).parts
     )
     apart = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", code)
     return re.sub(r"[\W_]+", " ", apart).lower()
