@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from natlab.scenarios import steps, verdicts
+from natlab.scenarios.network import NOTIFIES, PROBE
 from natlab.scenarios.scenario import Scenario
 from natlab.scenarios.stage import Play
 from natlab.scenarios.steps import breaks, then
@@ -13,10 +14,17 @@ from natlab.scenarios.verdicts import passes, verified
 
 _MOVED: Final = ("moved", "the internet is reached")
 _AFTER_A_LOSS: Final = verdicts.outage_below(20.0)
+_BROKEN: Final = f"the probe {PROBE} does not look at the internet"
 
 
 def _flush(play: Play) -> None:
     play.ground.by_hand(play.id(A)).flush_rules()
+
+
+def _break_probe(play: Play) -> None:
+    play.cloud.fc.update_function(PROBE, {"handler": "nothing.handler"})
+    play.cloud.fc.dispatcher.end_all(PROBE)
+    play.poke(PROBE, "look")
 
 
 UNSEEN: Final[tuple[Scenario, ...]] = (
@@ -35,6 +43,23 @@ UNSEEN: Final[tuple[Scenario, ...]] = (
         ),
         (passes(B, A), verdicts.ends_at(A), verified, _AFTER_A_LOSS, verdicts.told("the kernel has no rule")),
         takes_s=30,
+        extra=True,
+    ),
+    Scenario(
+        "probe-dead",
+        "the probe itself is broken",
+        "Somebody deploys a probe that cannot start, and then the active gateway is stopped; people must be told that "
+        "nothing looks at the internet any more, and the route must move all the same.",
+        (
+            breaks("the probe is deployed with a handler that does not exist", _break_probe),
+            steps.until_people_told(_BROKEN),
+            then(f"somebody stops {A} (StopInstance)", steps.stop(A)),
+            steps.until_at(B),
+            steps.until_told("moved", within_s=60.0),
+        ),
+        (passes(B), verdicts.ends_at(B), _AFTER_A_LOSS, verdicts.people_told(_BROKEN)),
+        policy={NOTIFIES: True},
+        takes_s=25,
         extra=True,
     ),
 )
