@@ -72,6 +72,10 @@ class Misfortune:
         """Somebody runs `nft flush ruleset`."""
         self.by_hand("nft flush ruleset")
 
+    def claim_source(self, network: str) -> None:
+        """Somebody gives a network to the zone `internal`."""
+        self.by_hand(f"for p in '' --permanent; do firewall-cmd -q $p --zone=internal --add-source={network}; done")
+
     def add_foreign_reject(self, where: str = "iptables") -> None:
         """Another program refuses forwarded packets: where is `iptables`, `nft` or `direct`."""
         commands = {

@@ -116,6 +116,26 @@ def until_told(*words: str, within_s: float = SOON_S, sweeping: bool = False) ->
     return Step("", do)
 
 
+def until_problem(words: str, within_s: float = SOON_S) -> Step:
+    """Wait until a receipt, a quiet one too, has these words among its problems; sweeps come every few seconds."""
+
+    def do(play: Play) -> None:
+        last = time.monotonic()
+
+        def seen() -> bool:
+            nonlocal last
+            if time.monotonic() - last > MINUTE_S / 2:
+                last = time.monotonic()
+                play.poke(FAILOVER, "sweep")
+            runs = (run for run in play.record.runs() if run.started >= play.fault_at)
+            receipts = (receipt for run in runs for receipt in run.receipts)
+            return any(words in problem for receipt in receipts for problem in receipt.get("problems", ()))
+
+        play.until(f"a receipt named the problem {words!r}", seen, within_s)
+
+    return Step("", do)
+
+
 def until_people_told(*words: str, within_s: float = SOON_S, sweeping: bool = False) -> Step:
     """Wait until people were told something with these words. `sweeping`: see `until_at`."""
 

@@ -49,6 +49,10 @@ class Hands(Protocol):
         """Empty the kernel's tables; firewalld does not notice."""
         ...
 
+    def claim_source(self, network: str) -> None:
+        """Have firewalld's zone `internal` take what comes from a network."""
+        ...
+
     def add_foreign_reject(self, where: str = "iptables") -> None:
         """Refuse forwarded packets by a rule of one's own."""
         ...

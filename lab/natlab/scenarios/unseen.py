@@ -14,11 +14,16 @@ from natlab.scenarios.verdicts import passes, verified
 
 _MOVED: Final = ("moved", "the internet is reached")
 _AFTER_A_LOSS: Final = verdicts.outage_below(20.0)
+_CLAIMED: Final = "zone internal claims source 10.0.100.0/24"
 _BROKEN: Final = f"the probe {PROBE} does not look at the internet"
 
 
 def _flush(play: Play) -> None:
     play.ground.by_hand(play.id(A)).flush_rules()
+
+
+def _claim(play: Play) -> None:
+    play.ground.by_hand(play.id(A)).claim_source("10.0.100.0/24")
 
 
 def _break_probe(play: Play) -> None:
@@ -43,6 +48,22 @@ UNSEEN: Final[tuple[Scenario, ...]] = (
         ),
         (passes(B, A), verdicts.ends_at(A), verified, _AFTER_A_LOSS, verdicts.told("the kernel has no rule")),
         takes_s=30,
+        extra=True,
+    ),
+    Scenario(
+        "source-zone",
+        "another zone takes the sources",
+        "Somebody gives the private hosts' network to another zone of firewalld on the active gateway, which cuts them "
+        "off; the route must move and stay away, and the setup must name the zone.",
+        (
+            breaks(f"somebody gives 10.0.100.0/24 to zone internal on {A}", _claim),
+            steps.until_at(B),
+            steps.until_told(*_MOVED),
+            steps.until_problem(_CLAIMED, within_s=60.0),
+        ),
+        (passes(B), verdicts.ends_at(B), verified, _AFTER_A_LOSS),
+        policy={"networks": ["10.0.100.0/24"]},
+        takes_s=25,
         extra=True,
     ),
     Scenario(

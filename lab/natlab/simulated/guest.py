@@ -195,6 +195,13 @@ class Guest:
                 for settings in configuration["zones"].values():
                     settings["interfaces"] = []
 
+    def claim_source(self, network: str) -> None:
+        """Somebody gives a network to the zone `internal`."""
+        with self._edit() as state:
+            for configuration in self._configurations(state, permanently=True):
+                zone = configuration["zones"].setdefault("internal", system.zone(state["flavour"]))
+                zone["sources"].append(network)
+
     def add_foreign_reject(self, where: str = "iptables") -> None:
         """Another program refuses forwarded packets: where is `iptables`, `nft` or `direct`."""
         with self._edit() as state:
