@@ -17,13 +17,6 @@ _INSTALL: Final = (
     "apt-get -q -y -o Dpkg::Options::=--force-unsafe-io install"
 )
 _IPTABLES: Final = "sed -i 's/^FirewallBackend=.*/FirewallBackend=iptables/' /etc/firewalld/firewalld.conf"
-_MANAGED: Final = f"""{_INSTALL} network-manager
-printf '[main]\\nplugins=keyfile\\n[keyfile]\\nunmanaged-devices=none\\n' >/etc/NetworkManager/conf.d/10-lab.conf
-address=$(ip -4 -o addr show dev eth0 | awk '{{ print $4 }}') way=$(ip -4 route show default | awk '{{ print $3 }}')
-systemctl restart NetworkManager
-nmcli connection add type ethernet ifname eth0 con-name office ipv4.method manual \\
-    ipv4.addresses "$address" ipv4.routes "0.0.0.0/0 $way onlink=true" ipv6.method disabled
-nmcli connection up office"""
 _UNIT: Final = """cat >/etc/systemd/system/interfaces.service <<END
 [Unit]
 DefaultDependencies=no
@@ -36,6 +29,16 @@ ExecStart=/bin/sh -c '{0}'
 WantedBy=multi-user.target
 END
 systemctl enable --now interfaces"""
+# Elsewhere udev tells NetworkManager to leave veth pairs alone, and interfaces are bare at boot.
+_MANAGED: Final = f"""{_INSTALL} network-manager
+printf '[main]\\nplugins=keyfile\\n[keyfile]\\nunmanaged-devices=except:interface-name:eth0\\n' \\
+    >/etc/NetworkManager/conf.d/10-lab.conf
+address=$(ip -4 -o addr show dev eth0 | awk '{{ print $4 }}') way=$(ip -4 route show default | awk '{{ print $3 }}')
+{_UNIT.format("ip link set eth0 down; ip addr flush dev eth0")}
+systemctl restart NetworkManager
+nmcli connection add type ethernet ifname eth0 con-name office ipv4.method manual \\
+    ipv4.addresses "$address" ipv4.routes "0.0.0.0/0 $way onlink=true" ipv6.method disabled
+nmcli connection up office"""
 _SECOND: Final = "ip link add eth1 type veth peer name far1; ip addr add 10.0.9.2/24 dev eth1; ip link set eth1 up"
 _RENAMED: Final = "ip link set eth0 name ens5"
 
@@ -87,7 +90,7 @@ ROWS: Final = (
             ("nftables.service", f"{_INSTALL} nftables && systemctl enable --now nftables", "", "", "other_firewall"),
             ("iptables-persistent",
                 (f"{_INSTALL} iptables-persistent && iptables -A INPUT -p tcp --dport 22 -j ACCEPT && "
-                "netfilter-persistent save"), "", "", ""),
+                "netfilter-persistent save"), "", "", "other_firewall"),
             ("two interfaces", _UNIT.format(_SECOND), "", "", ""),
             ("a renamed interface", _UNIT.format(_RENAMED), "", "ip link set ens5 name eth0", ""),
         )
