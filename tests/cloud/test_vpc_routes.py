@@ -47,6 +47,15 @@ def test_a_route_changes_in_place_when_its_task_ends(world: CloudWorld) -> None:
     assert world.substrate.done == [("route", "0.0.0.0/0", "Instance", world.b)]
 
 
+def test_packets_of_an_entry_to_an_interface_arrive_at_its_instance(world: CloudWorld) -> None:
+    """The API shows the interface, the data plane carries to the instance that it is attached to."""
+    interface = world.cloud.ecs.instance(world.b).eni_id
+    modify(world, NewNextHopType="NetworkInterface", NewNextHopId=interface)
+    world.clock.advance(world.cloud.latencies.of("vpc.modify_route_entry.task"))
+    assert default_route(world)["NextHops"]["NextHop"][0]["NextHopId"] == interface
+    assert world.substrate.done == [("route", "0.0.0.0/0", "Instance", world.b)]
+
+
 def test_name_and_description_change_at_once_and_move_nothing(world: CloudWorld) -> None:
     """Metadata alone is no task."""
     modify(world, Description="kept state")

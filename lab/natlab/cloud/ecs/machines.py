@@ -113,6 +113,11 @@ class Machines:
         interface = self._state.interfaces.get(interface_id)
         return None if interface is None else self.vpc_of_instance(interface.instance_id)
 
+    def instance_of_interface(self, interface_id: str) -> str | None:
+        """The instance that a network interface is attached to; None when there is no such interface."""
+        interface = self._state.interfaces.get(interface_id)
+        return None if interface is None else interface.instance_id
+
     def check_settled(self, instance_id: str) -> None:
         """An EIP can be bound or released only while its instance is Running or Stopped."""
         found = self._state.instances.get(instance_id)

@@ -16,6 +16,9 @@ class EcsView(Protocol):
     def vpc_of_interface(self, interface_id: str) -> str | None:
         """The VPC a network interface is in; None when there is no such interface."""
 
+    def instance_of_interface(self, interface_id: str) -> str | None:
+        """The instance that a network interface is attached to; None when there is no such interface."""
+
     def status_of(self, instance_id: str) -> str | None:
         """The power state of an instance; None when there is no such instance."""
 

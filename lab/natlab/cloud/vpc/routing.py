@@ -178,6 +178,8 @@ class Routing:
 
     def _program(self, entry: RouteEntry) -> None:
         hop = entry.next_hop
+        if hop.kind == "NetworkInterface":  # its packets arrive at the instance that it is attached to
+            hop = NextHop("Instance", self._cloud.ecs.instance_of_interface(hop.id) or hop.id)
         self._cloud.substrate.set_route(entry.table_id, entry.destination, hop.kind, hop.id)
 
     def _run(self, vpc_id: str, entry_id: str, latency: str, finish: Callable[[], None]) -> None:
