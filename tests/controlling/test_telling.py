@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from datetime import timedelta
 
+from natkeeper.domain.ids import TableId
+from natkeeper.domain.observed import EntryStatus
 from natkeeper.failover.run import LONGEST_PARCEL
 from natkeeper.ports import FailureKind, HandOver, PointRoute, ReadRoutes
 from tests.fakes.stage import TABLE, TABLE_2, A, B, Stage, group, person, timer
@@ -137,6 +139,26 @@ def broken(group: str = "prod") -> dict[str, object]:
     message = {"natkeeper": "probe-broken", "group": group, "reason": "223.5.5.5:53: too many open files"}
     payload = {"errorMessage": json.dumps(message), "errorType": "ProbeBrokenError"}
     return {"requestContext": {"condition": "UnhandledInvocationError"}, "responsePayload": payload}
+
+
+def test_a_loss_behind_an_entry_that_is_stuck_is_told_within_two_minutes(stage: Stage) -> None:
+    """No next hop can be blamed while the entry is Modifying, and none is moved; private hosts are dark even so."""
+    stage.sweep()
+    entry = stage.world.entry(TableId(TABLE), "0.0.0.0/0")
+    assert entry is not None
+    entry.status = EntryStatus.MODIFYING
+    stage.machine(A).rules = False
+    began = stage.world.now
+    while (stage.world.now - began).total_seconds() < 110:
+        stage.send(stage.report())
+        stage.world.advance(2)
+    (told,) = stage.told_people()
+    assert "the probe lost the internet while the route entry is Modifying" in str(told["sentence"])
+    assert "dark" in str(told["sentence"])
+    entry.status = EntryStatus.AVAILABLE
+    stage.machine(A).rules = True
+    stage.sweeps(3)
+    assert len(stage.told_people()) == 2
 
 
 def test_a_broken_probe_is_told_and_moves_nothing(stage: Stage) -> None:

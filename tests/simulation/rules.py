@@ -85,7 +85,7 @@ class Rules(SentRules):
         now = {gateway for group in config.groups for gateway in group.gateways}
         self.former = (self.former | set(self.truth.hop_of)) - now - {g.fallback for g in config.groups}
         self.truth.hop_of |= {gateway: NextHop.gateway(gateway) for gateway in now}
-        self.config = config
+        self.config, self.reconfigured_at = config, self.town.now
         self.group_of = {route.table: group for group in config.groups for route in group.routes}
 
     # ---- the state of things -------------------------------------------------------------------------------

@@ -46,6 +46,7 @@ class SentRules:
         self.story, self.town, self.region, self.config = story, town, region, config
         self.group_of = {route.table: group for group in config.groups for route in group.routes}
         self.truth = Truth(town, region, config)
+        self.reconfigured_at = town.now
         self.former: set[str] = set()
         """Gateways that an earlier configuration had."""
 
@@ -112,7 +113,8 @@ class SentRules:
                 self._break("rule 5", f"{run.name} changes {there.next_hop}, which is not ours")
         if not isinstance(call, NoteRoute):
             run.pointed[call.table] = call.to
-            if not belongs(call.to, group):
+            before = run.began < self.reconfigured_at and call.to.id in self.former
+            if not belongs(call.to, group) and not before:
                 self._break("only ours", f"{run.name} points a route to {call.to}")
 
     def _eip_sent(self, run: RunView, call: UnassociateEip | AssociateEip) -> None:

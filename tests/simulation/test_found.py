@@ -176,6 +176,13 @@ FOUND = {
         ),
         retries=0,
     ),
+    "nobody was told that a probe lost the internet behind an entry that was stuck": Story(
+        92000660,
+        "checked",
+        5.4,
+        (Happening(146, "entry is stuck", ("vtb-one", 4000.0)), Happening(146, "loses its rules", ("i-alpha",))),
+        retries=0,
+    ),
     "slow answers after a look by Cloud Assistant made a run without a write last 15.2 s": Story(
         76000340,
         "zones",

@@ -17,7 +17,7 @@ from natkeeper.domain.evidence import carrying, of_hop, probed
 from natkeeper.domain.health import Unhealthy, Unknown
 from natkeeper.domain.ids import InstanceId
 from natkeeper.domain.marks import with_marks
-from natkeeper.domain.observed import Eip, EipStatus, HopKind, Instance, NextHop, Unseen
+from natkeeper.domain.observed import Eip, EipStatus, EntryStatus, HopKind, Instance, NextHop, Unseen
 from natkeeper.domain.selection import cold_standbys, left_words, standbys
 from natkeeper.domain.world import RouteView, World, belongs, hops_of
 
@@ -97,9 +97,12 @@ def _dark(
             light = False
             continue
         reason = _dark_route(world, policy, view)
+        if reason is None and route in world.so_far.lost_meanwhile and view.whole is not None:
+            reason = f"the probe lost the internet while the route entry is {view.whole.status.value}"
         if reason is not None:
             reasons.setdefault(reason, []).append(route.table)
-        light = light and reason is None and _known_to_work(world, policy, view, was_dark=was_dark)
+        settled = view.whole is None or view.whole.status is EntryStatus.AVAILABLE  # what changes shows nothing
+        light = light and reason is None and settled and _known_to_work(world, policy, view, was_dark=was_dark)
     if not reasons:
         return None, light
     tables = tuple(dict.fromkeys(table for some in reasons.values() for table in some))

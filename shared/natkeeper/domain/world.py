@@ -86,7 +86,7 @@ class SoFar:
     refuses. `bindable`: gateways that the EIP may be bound to, as a try showed.
     `to_check`: next hops to check before anything else is decided about them. `watched_since`: when this process
     first looked at the group, None where no process goes on watching. `woken`: cold standbys that this process started,
-    and when.
+    and when. `lost_meanwhile`: routes through which the probe lost the internet while their entry is being changed.
     """
 
     wish: Switch | Pause | Resume | None = None
@@ -99,6 +99,7 @@ class SoFar:
     to_check: frozenset[str] = frozenset()
     watched_since: datetime | None = None
     woken: Mapping[str, datetime] = field(default_factory=dict)
+    lost_meanwhile: frozenset[Route] = frozenset()
 
     def against(self, *deeds: Deed, table: TableId | None = None, hop: str | None = None) -> Iterator[Refusal]:
         """List the refusals of `deeds` that concern `table` and `hop`, the latest first."""

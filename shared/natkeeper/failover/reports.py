@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from natkeeper.domain.egress import EgressLost
-from natkeeper.domain.observed import Unseen
+from natkeeper.domain.observed import EntryStatus, Unseen
 from natkeeper.domain.probe_report import PROMPT, judge_report, watched, worth_a_check
 from natkeeper.domain.world import RouteView, World, belongs
 from natkeeper.ports import HandOver, Run, ask
@@ -33,13 +33,14 @@ def apply_report(
     """
     if seen.egress or world.so_far.moved:
         return world, None
-    if isinstance(world.routes[watched(policy, report.function)], Unseen) or isinstance(world.eip, Unseen):
+    route = watched(policy, report.function)
+    if isinstance(world.routes[route], Unseen) or isinstance(world.eip, Unseen):
         return world, report
     belief = judge_report(world, policy, report, now)
     if isinstance(belief, str):
         account.problems.append(belief)
         suspected = worth_a_check(world, policy, report)
-        return (world if suspected is None else _check_first(world, suspected)), None
+        return (_lost_meanwhile(world, route) if suspected is None else _check_first(world, suspected)), None
     hop, lost = belief
     checked = report.lasted or timedelta(seconds=policy.probe.check_s * report.failures)
     if (
@@ -61,6 +62,15 @@ def _moved_wordlessly(world: World, policy: Group, route: Route, hop: NextHop) -
 
 def _check_first(world: World, hop: NextHop) -> World:
     return replace(world, so_far=replace(world.so_far, to_check=frozenset({hop.id})))
+
+
+def _lost_meanwhile(world: World, route: Route) -> World:
+    """Keep a loss that speaks against no next hop while the entry is changed: private hosts are dark even so."""
+    view = world.routes[route]
+    if not isinstance(view, RouteView) or view.whole is None or view.whole.status is EntryStatus.AVAILABLE:
+        return world
+    lost = world.so_far.lost_meanwhile | {route}
+    return replace(world, so_far=replace(world.so_far, lost_meanwhile=lost))
 
 
 def _with_egress(world: World, policy: Group, hop: NextHop, lost: EgressLost) -> World:
