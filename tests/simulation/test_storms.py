@@ -52,14 +52,15 @@ def many(count: int) -> Stage:
 
 
 def test_one_run_looks_at_five_hundred_groups_and_writes_for_the_one_in_trouble() -> None:
-    """Every group is read in the first batch, and the one write is in the second."""
+    """Every group is read in the first batch, and the one write is in the second, beside what a sweep surveys."""
     stage = many(GROUPS)
     stage.machine("i-a0321").status = type(stage.machine("i-a0321").status).STOPPED
     answer = stage.send(timer())
     assert len(answer.receipts) == GROUPS
     assert [receipt.group for receipt in answer.receipts if receipt.outcome != "quiet"] == ["g321"]
     assert len(stage.cloud.batches[0]) == 3 * GROUPS
-    assert [type(call).__name__ for call in stage.cloud.batches[1]] == ["PointRoute"]
+    second = [type(call).__name__ for call in stage.cloud.batches[1]]
+    assert [name for name in second if name != "ReadVpcRoutes"] == ["PointRoute"]
 
 
 def test_sweep_after_sweep_needs_no_more_memory() -> None:
