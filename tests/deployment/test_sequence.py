@@ -1,5 +1,6 @@
 """A deployment as the component fc3 makes it: its calls in their order, twice in a row, and killed half-way.
 
+recorded.json was recorded with resource notify last; it stands first since, so the same calls are in another order.
 The local cloud answers it unaided: service-linked roles, a log store, a place for code, checksums, configurations.
 """
 
@@ -194,6 +195,21 @@ def test_a_platform_that_answers_every_field_is_asked_about_each_time(tmp_path: 
         steps = deploy(what, cloud.endpoint, who, sleeper=lambda _seconds: None)
         assert [step.name.partition("/")[2] for step in steps if step.kind == "eventbridge trigger"] == list(EVENTS)
         assert "removed the scaling of natkeeper-failover" in map(str, steps)
+
+
+def test_a_platform_that_checks_what_functions_name_takes_the_deployment(tmp_path: Path) -> None:
+    """Roles and networks are there before it, and the function that is a destination is deployed first."""
+    with served(fc_references="checked") as cloud:
+        vpc = cloud.vpc.create_vpc()
+        vswitch = cloud.vpc.create_vswitch(vpc, "10.0.0.0/24")
+        for role in ("natkeeper-failover", "natkeeper-probe", "natkeeper-notify"):
+            cloud.ram.create_role(role, "fc.aliyuncs.com")
+        what, who = template(cloud, tmp_path, vpc=vpc, vswitch=vswitch), account(cloud)
+        deploy(what, cloud.endpoint, who)
+        assert "natkeeper-failover" in cloud.fc.queue.configs["natkeeper-probe"].on_failure
+        del cloud.ram.roles["natkeeper-probe"]
+        with pytest.raises(DeployError, match="natkeeper-probe' does not exist"):
+            deploy(what, cloud.endpoint, who)
 
 
 def test_the_role_for_actiontrail_is_not_created_beside_one_for_cloudmonitor(cloud: Cloud, tmp_path: Path) -> None:
