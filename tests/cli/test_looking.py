@@ -11,6 +11,7 @@ import pytest
 
 from natkeeper.cli.invoke import Asker
 from natlab.cloud.kernel.faults import CallFault, FaultKind
+from natlab.cloud.kernel.readings import Readings
 from tests.cli.screens import assert_screen
 from tests.cli.town import Command, Workspace
 
@@ -138,6 +139,15 @@ def test_history_lists_moves_with_their_reasons(place: Workspace, natkeeper: Com
     assert "a person asked for the best standby" in ours[0]["why"]
     everybody = natkeeper("history", "--all", "--json").data["events"]
     assert [event["to"] for event in everybody] == [place.a, place.b]
+
+
+def test_history_needs_no_parameters_of_the_calls(place: Workspace, natkeeper: Command) -> None:
+    """Where ActionTrail leaves them out, the table that it names tells whose write it was."""
+    place.cloud.readings = Readings({"trail-request": "left-out"})
+    natkeeper("switch", "prod", "--direct")
+    place.cloud.fc.wait_for(lambda: False, 0.9)
+    events = natkeeper("history", "prod", "--all", "--json").data["events"]
+    assert "ModifyRouteEntry" in [event["what"].split()[0] for event in events]
 
 
 def test_an_empty_history_says_so(place: Workspace, natkeeper: Command) -> None:

@@ -72,7 +72,7 @@ def test_a_probe_that_was_written_is_like_the_first_but_for_its_place(config: Pa
     assert written.exit_code == 0, written.all
     text = (config.parent / "s.yaml").read_text(encoding="utf-8")
     resources = yaml.safe_load(text)["resources"]
-    assert list(resources) == ["failover", "probe", "natkeeper-probe-2", "notify"]
+    assert list(resources) == ["notify", "failover", "probe", "natkeeper-probe-2"]
     first, second = resources["probe"]["props"], resources["natkeeper-probe-2"]["props"]
     assert second["functionName"] == "natkeeper-probe-2"
     assert second["vpcConfig"]["vSwitchIds"] == ["vsw-two"]

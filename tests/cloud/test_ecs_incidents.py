@@ -123,6 +123,16 @@ def test_a_simulated_event_touches_nothing(world: CloudWorld) -> None:
         world.call("ecs", "CancelSimulatedSystemEvents", **{"EventId.1": event})
 
 
+def test_a_reboot_avoids_a_simulated_maintenance(world: CloudWorld) -> None:
+    """As it does a real one."""
+    params = {"InstanceId.1": world.a, "EventType": "SystemMaintenance.Reboot"}
+    world.call("ecs", "CreateSimulatedSystemEvents", **params, NotBefore="2026-01-01T01:00:00Z")
+    world.call("ecs", "RebootInstance", InstanceId=world.a)
+    world.clock.advance(7200)
+    told = [data["eventStatus"] for data in world.event_data("ecs:Instance:SystemMaintenance.Reboot")]
+    assert told == ["Scheduled", "Avoided"]
+
+
 def test_simulated_events_are_checked(world: CloudWorld) -> None:
     """Past times, unknown kinds, unknown instances, and real maintenance can not be cancelled."""
     good = {"InstanceId.1": world.a, "EventType": "SystemMaintenance.Reboot", "NotBefore": "2026-01-01T01:00:00Z"}

@@ -99,7 +99,7 @@ def test_functions_are_there_as_they_were_written(client: Client) -> None:
 
 def test_triggers_and_configurations_are_there(client: Client, template: Template) -> None:
     """The pattern of a trigger, the destination of failures, the one instance."""
-    declared = template.resources[0].props["triggers"][1]
+    declared = template.resources[1].props["triggers"][1]
     trigger = client.get_trigger("natkeeper-failover", "ecs-state").body
     found = json.loads(trigger.trigger_config)
     assert found["asyncInvocationType"] is True

@@ -180,8 +180,8 @@ def test_a_difference_without_an_answer_writes_nothing(cloud: Cloud, tmp_path: P
     who = account(cloud)
     deploy(template(cloud, tmp_path, version="0.1.9"), cloud.endpoint, who)
     before, recorder = state(cloud), recorded(cloud)
-    (step, *_) = deploy(template(cloud, tmp_path), cloud.endpoint, who, yes=False)
-    assert str(step) == "left unanswered the triggers of natkeeper-failover"
+    steps = [str(step) for step in deploy(template(cloud, tmp_path), cloud.endpoint, who, yes=False)]
+    assert [step for step in steps if "failover" in step] == ["left unanswered the triggers of natkeeper-failover"]
     assert [call for call in recorder.writes if FUNCTION in call[1]] == []
     assert state(cloud)[1][0] == before[1][0]
 
@@ -227,7 +227,7 @@ def test_a_property_that_the_api_does_not_know_is_refused(cloud: Cloud, tmp_path
     """The SDK would drop it without a word."""
     what = template(cloud, tmp_path)
     what.resources[0].props["cpus"] = 1
-    with pytest.raises(DeployError, match="natkeeper-failover: the API knows no cpus"):
+    with pytest.raises(DeployError, match="natkeeper-notify: the API knows no cpus"):
         deploy(what, cloud.endpoint, account(cloud))
 
 
@@ -237,7 +237,7 @@ def test_a_refusal_names_the_function_and_the_code(cloud: Cloud, tmp_path: Path,
     cloud.faults.add(
         CallFault(FaultKind.ERROR_CODE, "fc", action, code="AccessDenied", message="not allowed", status=403)
     )
-    with pytest.raises(DeployError, match=r"natkeeper-failover: AccessDenied: .*not allowed"):
+    with pytest.raises(DeployError, match=r"natkeeper-(notify|failover): AccessDenied: .*not allowed"):
         deploy(template(cloud, tmp_path), cloud.endpoint, account(cloud))
 
 

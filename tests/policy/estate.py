@@ -120,6 +120,7 @@ def _build(cloud: Cloud) -> dict[str, str]:
     vpc = cloud.vpc.create_vpc()
     vswitch = cloud.vpc.create_vswitch(vpc, "10.0.0.0/24")
     ids = {name: cloud.ecs.create_instance(vswitch, public_ip="") for name in ("c", "d", "e")}
+    ids |= {"vpc": vpc, "vswitch": vswitch}
     ids["f"] = cloud.ecs.create_instance(vswitch, public_ip="", running=False)
     ids |= {name: cloud.ecs.create_instance(vswitch) for name in ("a", "b")}
     ids["eip"] = cloud.vpc.allocate_eip(ids["a"])
@@ -165,7 +166,7 @@ def _functions(built: Estate) -> None:
     handlers = {"natkeeper-probe": check, "natkeeper-notify": tell, "natkeeper-failover": tell}
     cloud.fc.dispatcher.runtime = CallableRuntime(built.time, dict(handlers))
     account = f"acs:ram::{cloud.account_id}:role"
-    network = {"vpcId": "vpc-1", "vSwitchIds": ["vsw-1"], "securityGroupId": "sg-1"}
+    network = {"vpcId": built.ids["vpc"], "vSwitchIds": [built.ids["vswitch"]], "securityGroupId": "sg-1"}
     for name in handlers:
         role = {"natkeeper-probe": f"{account}/natkeeper-probe", "natkeeper-failover": f"{account}/natkeeper-failover"}
         cloud.fc.create_function(

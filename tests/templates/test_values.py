@@ -23,6 +23,7 @@ Values = dict[str, tuple[object, str]]
 PYTHON = "what the bundles are built for"
 SIZE = "what docs/performance.md measured: less is slower, more costs more"
 ALONE = "a request that waited in an instance would share its processor and its minute"
+SAID = "unsaid, the component deletes and writes the settings at every deployment"
 LATEST = "the API answers it: a second deployment without it would ask"
 AGAIN = "a run that failed did nothing or half of it: the platform tries it again"
 FRESH = "an event of five minutes ago says nothing: the sweep has seen what it was about"
@@ -151,8 +152,9 @@ FC2: dict[str, Values] = {
         "function.instanceConcurrency": (1, ALONE),
         "function.asyncConfiguration.maxAsyncRetryAttempts": (2, AGAIN),
         "function.asyncConfiguration.maxAsyncEventAgeInSeconds": (300, FRESH),
-        **triggers(EACH_MINUTE, ("sweep",)),
-        **triggers(EVENTS, WATCHED),
+        "function.asyncConfiguration.statefulInvocation": (False, SAID),
+        **triggers(EACH_MINUTE, ("sweep",), qualifier="LATEST"),
+        **triggers(EVENTS, WATCHED, qualifier="LATEST"),
     },
     "probe": {
         "region": ("<region>", "where the vSwitch is"),
@@ -175,10 +177,11 @@ FC2: dict[str, Values] = {
         "function.environmentVariables.NATKEEPER_GROUP": ("<group>", "whose targets it looks at"),
         "function.asyncConfiguration.maxAsyncRetryAttempts": (0, ONCE),
         "function.asyncConfiguration.maxAsyncEventAgeInSeconds": (60, "the next watch begins then"),
+        "function.asyncConfiguration.statefulInvocation": (False, SAID),
         "function.asyncConfiguration.destination.onFailure": (
             "acs:fc:<region>:<account>:services/<service>.LATEST/functions/<failover>", "its failure is its report",
         ),
-        **triggers(EACH_MINUTE, ("look",)),
+        **triggers(EACH_MINUTE, ("look",), qualifier="LATEST"),
     },
 }  # fmt: skip
 NAMES: Values = {

@@ -15,7 +15,8 @@ from natlab.cloud import actiontrail, ecs, ram, vpc
 from natlab.cloud.dataplane import DataPlane, NullDataPlane
 from natlab.cloud.eventbridge.bus import Bus
 from natlab.cloud.eventbridge.routes import EventBridge
-from natlab.cloud.fc.functions import FunctionCompute, Places
+from natlab.cloud.fc.functions import FunctionCompute
+from natlab.cloud.fc.places import Places
 from natlab.cloud.fc.routes import FunctionComputeV3
 from natlab.cloud.fc.runtime.instances import Runtime
 from natlab.cloud.fc.runtime.processes import ProcessRuntime
@@ -87,7 +88,9 @@ class Cloud:
         self.bus = Bus(self.clock, self.latencies, random.Random(f"{seed}:bus"))
         self.bus.most_rules = int(self.readings["bus-rules"])
         self.subscribers.append(self.bus.publish)
-        places = Places(self.objects.get, self.sls.problem)
+        places = Places(
+            self.objects.get, self.sls.problem, self.vpc.vpc_of_vswitch, lambda name: name.lower() in self.ram.roles
+        )
         self.fc = FunctionCompute(self, self.lock, self.bus, runtime or ProcessRuntime(), places)
         self.services += [
             EventBridge(self, self.bus),

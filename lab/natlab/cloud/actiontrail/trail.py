@@ -84,7 +84,6 @@ class Trail:
             "serviceName": call.product.capitalize(),
             "acsRegion": cloud.region,
             "requestId": call.request_id,
-            "requestParameters": dict(call.params),
             "referencedResources": referenced,
             "resourceType": next(iter(referenced), ""),
             "resourceName": next(iter(referenced.values()), [""])[0],
@@ -93,6 +92,8 @@ class Trail:
             "isGlobal": False,
             "userIdentity": self._identity(call),
         }
+        if cloud.readings.is_("trail-request", "carried"):
+            data["requestParameters"] = dict(call.params)
         if call.error:
             data["errorCode"] = call.error
             data["errorMessage"] = call.message

@@ -288,8 +288,7 @@ class Machines:
     def _avoid_maintenance(self, instance_id: str) -> None:
         """Who restarts the instance before the platform does has made the maintenance unnecessary."""
         for event in list(self._state.events.values()):
-            scheduled = event.instance_id == instance_id and event.status is EventStatus.SCHEDULED
-            if scheduled and not event.simulated:
+            if event.instance_id == instance_id and event.status is EventStatus.SCHEDULED:
                 self._set_event(replace(event, status=EventStatus.AVOIDED))
 
     # -------------------------------------------------------------------- what an instance needs around it

@@ -10,7 +10,6 @@ import base64
 import threading
 from collections import deque
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any, Final
 
 from natlab.cloud.eventbridge.bus import Bus, Settled
@@ -22,6 +21,7 @@ from natlab.cloud.fc.dispatch import Dispatcher, Running
 from natlab.cloud.fc.logs import LogEntry, Logs
 from natlab.cloud.fc.models import AsyncConfig, Function, Invocation, InvocationStatus, Trigger
 from natlab.cloud.fc.names import joined, named_by, named_in
+from natlab.cloud.fc.places import Places
 from natlab.cloud.fc.rights import SERVICE
 from natlab.cloud.fc.runtime.instances import Runtime
 from natlab.cloud.fc.timers import Timers, timer_event
@@ -35,14 +35,6 @@ SYNC_PAYLOAD_LIMIT: Final = 32 * 1024 * 1024
 """Bytes of a synchronous request's payload."""
 NO_ROLE: Final = "(none)"
 """Stands for the role of a function that has none: such a function may do nothing."""
-
-
-@dataclass(frozen=True, slots=True)
-class Places:
-    """What other products know: an object by bucket and key, and what is wrong with a project and log store."""
-
-    fetch: Callable[[str, str], bytes | None]
-    log_problem: Callable[[str, str], str]
 
 
 class FunctionCompute:
@@ -107,6 +99,7 @@ class FunctionCompute:
             now = self._cloud.clock.now()
             body = self._with_code(body)
             function = validation.new_function(body, name, self._cloud.ids.uuid("fc.function").lower(), now)
+            self._check_references(function)
             self._check_rights(function)
             self._functions[name] = function
             self.tags[name] = {tag["Key"]: tag.get("Value", "") for tag in body.get("tags") or []}
@@ -117,6 +110,7 @@ class FunctionCompute:
         with self._lock:
             body = self._with_code(body)
             function = validation.changed_function(self.function(name), body, self._cloud.clock.now())
+            self._check_references(function)
             self._check_rights(function)
             self._functions[name] = function
             self.dispatcher.retire(name)
@@ -158,6 +152,7 @@ class FunctionCompute:
             self.function(name)
             old = self.queue.configs.get(name)
             config = validation.async_config(body, self._cloud.clock.now(), old.created if old else None)
+            self._check_destinations(config)
             self.queue.configs[name] = config
             return config
 
@@ -166,7 +161,9 @@ class FunctionCompute:
         with self._lock:
             self.function(name)
             others = sum(each for other, each in self.dispatcher.reserved.items() if other != name)
-            self.dispatcher.reserved[name] = validation.reserved_concurrency(body, others)
+            self.dispatcher.reserved[name] = validation.reserved_concurrency(
+                body, others, int(self._cloud.readings["fc-instances"])
+            )
             return self.dispatcher.reserved[name]
 
     # ── triggers ────────────────────────────────────────────────────────────────────────────────────────────
@@ -337,6 +334,20 @@ class FunctionCompute:
         if archive is None:
             raise exceptions.invalid(f"code.ossObjectName '{key}' does not exist in bucket '{bucket}'")
         return {**body, "code": {"zipFile": base64.b64encode(archive).decode()}}
+
+    def _check_references(self, function: Function) -> None:
+        """By one reading, a role or a network that does not exist is refused."""
+        if not self._cloud.readings.is_("fc-references", "checked"):
+            return
+        if missing := self._places.missing(function):
+            raise exceptions.invalid(missing)
+
+    def _check_destinations(self, config: AsyncConfig) -> None:
+        """By the same reading, a function that does not exist is no destination."""
+        for arn in filter(None, (config.on_success, config.on_failure)):
+            name = named_in(arn)
+            if name and name not in self._functions and self._cloud.readings.is_("fc-references", "checked"):
+                raise exceptions.invalid(f"destination '{arn}' does not exist")
 
     def _check_rights(self, function: Function) -> None:
         """By one reading, a role without the rights for log and VPC is refused at the deployment already."""

@@ -34,8 +34,8 @@ _ROLE: Final = re.compile(r"acs:ram::\d+:role/[\w.@-]+(?:/[\w.@-]+)*")
 CPU_STEP, MOST_CPU = 0.05, 16
 DISK_SIZES = (512, 10240)
 """vCPU, and MB of disk (FC 3.0, instance specifications)."""
-MOST_RESERVED = 90
-"""Of the 100 instances that an account has by default, 90 % can be reserved (FC 3.0, limits)."""
+RESERVABLE = 0.9
+"""The part of an account's instances that can be reserved (FC 3.0, limits)."""
 MOST_TRIGGERS = 50
 _ENVIRONMENT_BYTES: Final = 4096
 _TYPES: Final[Mapping[str, tuple[type, ...]]] = {
@@ -183,13 +183,14 @@ def async_config(body: Body, now: float, created: float | None = None) -> AsyncC
     )
 
 
-def reserved_concurrency(body: Body, others: int) -> int:
-    """From a PutConcurrencyConfig body, where other functions have reserved `others`. Raises ApiError."""
+def reserved_concurrency(body: Body, others: int, instances: int) -> int:
+    """From a PutConcurrencyConfig body, where others reserved `others` of the account's instances. Raises ApiError."""
     if body.get("reservedConcurrency") is None:
         raise exceptions.invalid("reservedConcurrency is required but not provided")
     wanted = _ranged(body, "reservedConcurrency", 0, 0, 1_000_000)
-    if wanted + others > MOST_RESERVED:
-        raise exceptions.limit(f"{MOST_RESERVED} instances can be reserved in this account, and {others} are")
+    most = int(instances * RESERVABLE)
+    if wanted + others > most:
+        raise exceptions.limit(f"{most} instances can be reserved in this account, and {others} are")
     return wanted
 
 

@@ -28,8 +28,11 @@ SWITCHES: Final[Mapping[str, tuple[str, ...]]] = {
     "answers": ("lean", "full"),
     "scaling-config": ("empty", "not-found", "full"),
     "role-rights": ("needed-to-run", "needed-to-deploy"),
+    "fc-references": ("unchecked", "checked"),
+    "fc-instances": ("100", "300"),
     # EventBridge and ActionTrail
     "trail-types": ("of-the-product", "of-actiontrail"),
+    "trail-request": ("carried", "left-out"),
     "event-subject": ("arn", "id", "absent"),
     "bus-rules": ("50", "10"),
     "pattern-expressions": ("any-number", "five"),

@@ -104,6 +104,11 @@ class Networks:
         """A vSwitch; KeyError when there is none."""
         return self._state.vswitches[vswitch_id]
 
+    def vpc_of_vswitch(self, vswitch_id: str) -> str:
+        """The VPC of a vSwitch; empty when there is no such vSwitch."""
+        found = self._state.vswitches.get(vswitch_id)
+        return found.vpc_id if found else ""
+
     def zones(self) -> list[str]:
         """The zones that have a vSwitch, in alphabetical order."""
         return sorted({vswitch.zone for vswitch in self._state.vswitches.values()})

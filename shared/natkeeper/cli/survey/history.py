@@ -83,7 +83,9 @@ def _lookup(reach: RegionClients, call: str, since: datetime) -> Iterator[Json]:
 def _read(event: Json, groups: Sequence[Group]) -> Written | None:
     """Read one event; None where it is about somebody else's route."""
     request = _object(event.get("requestParameters"))
-    table, eip = str(request.get("RouteTableId") or ""), str(request.get("AllocationId") or "")
+    # Without the call's parameters, the resources that it is about still name the table or the EIP.
+    table = str(request.get("RouteTableId") or _resource(event, "ACS::VPC::RouteTable"))
+    eip = str(request.get("AllocationId") or _resource(event, "ACS::EIP::EipAddress"))
     group = next((g for g in groups if _concerns(g, table, str(request.get("DestinationCidrBlock") or ""), eip)), None)
     if group is None:
         return None
@@ -101,6 +103,12 @@ def _read(event: Json, groups: Sequence[Group]) -> Written | None:
         error=": ".join(str(event[key]) for key in ("errorCode", "errorMessage") if event.get(key)),
         request_id=str(event.get("requestId") or ""),
     )
+
+
+def _resource(event: Json, kind: str) -> str:
+    """Return the only resource of a kind that an event names; empty for none or several."""
+    named = _object(event.get("referencedResources")).get(kind)
+    return str(named[0]) if isinstance(named, list) and len(named) == 1 else ""
 
 
 def _concerns(group: Group, table: str, destination: str, eip: str) -> bool:
