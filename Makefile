@@ -10,7 +10,7 @@ BIN := .venv/bin
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | awk -F '\t' '{ printf "  make %-8s %s\n", $$1, $$2 }'
 
-demo: venv ## watch a gateway die and the route move, on a local Alibaba Cloud (SCENARIO=name for one, ARGS for more)
+demo: venv ## watch a gateway die and the route move, locally (SCENARIO=name)
 	@$(BIN)/natlab demo $(SCENARIO) $(ARGS)
 
 test: check packages ## all checks and all tests; as root those of the lab, too
@@ -24,31 +24,31 @@ check: venv ## ruff, mypy, import rules, dead code; no tests
 	@$(BIN)/lint-imports --no-logo
 	@$(BIN)/python -m tests.dead_code
 
-lab: venv packages ## a failure on real gateways with real packets, and a page about it (root; SCENARIO=name, ARGS for more)
+lab: venv packages ## a failure on real gateways, and a page about it (root)
 	@$(BIN)/natlab drill $(SCENARIO) $(ARGS)
 
 bench: venv ## how long a failover takes, measured
 	@$(BIN)/natlab bench $(ARGS)
 
-sim: venv ## random schedules of failures under one clock (SEEDS=number of them, SEED=one to tell)
+sim: venv ## random schedules of failures (SEEDS=how many, SEED=one to tell)
 	@$(BIN)/python -m tests.simulation $(if $(SEED),--seed $(SEED),--seeds $(or $(SEEDS),1000)) $(ARGS)
 
-readings: venv ## all that natkeeper does on each platform that there may be (ARGS="--reading NAME=WAY" for one; natlab readings lists them)
+readings: venv ## natkeeper on each platform there may be (ARGS=--help for more)
 	@$(BIN)/python -m tests.readings $(ARGS)
 
-mutate: venv ## plant small faults in the judgement, see which the tests notice (ARGS="decide follow" for some, --help for more)
+mutate: venv ## plant small faults, see which the tests notice (ARGS=--help)
 	@nice $(BIN)/python -m tests.mutation $(ARGS)
 
-bundle: venv ## what `s deploy` uploads: build/bundle/*.zip from natkeeper.yaml (CONFIG=file for another)
+bundle: venv ## what `s deploy` uploads, from natkeeper.yaml (CONFIG=file)
 	@$(BIN)/python -m natkeeper.packaging $(if $(CONFIG),--config $(CONFIG)) $(ARGS)
 
-wheel: venv ## dist/natkeeper-….whl, for pipx: the command line with all that a deployment needs, no clone
+wheel: venv ## dist/natkeeper-….whl: the command line for pipx, no clone needed
 	@rm -rf dist && $(BIN)/python -m pip wheel -qq --no-deps --no-build-isolation --wheel-dir dist . && ls dist/*.whl
 
-app: wheel ## build/app: an application of Serverless Devs, to lay out with  s init --uri
+app: wheel ## build/app: an application for  s init --uri
 	@$(BIN)/python -m natkeeper.packaging.app
 
-lock: venv ## resolve requirements/*.in into locked *.txt (UPGRADE=1 for newer versions)
+lock: venv ## resolve requirements/*.in into locked *.txt (UPGRADE=1: newer)
 	@UV=$(CURDIR)/$(BIN)/uv requirements/lock.sh
 
 clean: ## remove .venv, build/ and caches

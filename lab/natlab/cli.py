@@ -10,20 +10,28 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from natkeeper.cli.command_list import CommandList, did_you_mean, print_help
+
 if TYPE_CHECKING:
     from natlab.scenarios.readings import Platform
 
 PLAYED_BADLY, WRONG_USE, NOT_POSSIBLE = 1, 2, 3
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
-def main() -> None:
+@click.group(
+    cls=CommandList,
+    invoke_without_command=True,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
+)
+@click.pass_context
+def main(context: click.Context) -> None:
     """A local Alibaba Cloud, and what happens to NAT gateways on it.
 
     Nothing here needs an account, root or the internet (but a package index, once).
     """
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _end)
+    print_help(context)
 
 
 @main.command()
@@ -73,7 +81,7 @@ def demo(
     wanted = _platform(given, findings)
     unknown = [name for name in scenarios if name not in NAMES]
     if unknown:
-        _give_up(f"There is no scenario {unknown[0]!r}; scenarios are: {', '.join(NAMES)}.", WRONG_USE)
+        _no_scenario(unknown[0], NAMES)
     if listed:
         for each in SCENARIOS:
             click.echo(f"{each.name:14} {each.story}")
@@ -140,7 +148,7 @@ def drill(scenario: str, out: str | None, facts: str | None, *, as_json: bool, s
 
     scenario = scenario if systems else scenario or "stop"
     if not systems and scenario not in NAMES:
-        _give_up(f"There is no scenario {scenario!r}; scenarios are: {', '.join(NAMES)}.", WRONG_USE)
+        _no_scenario(scenario, NAMES)
     path = Path(out or f"build/drill-{scenario}.html")
     try:
         if systems:
@@ -176,7 +184,7 @@ def play(scenario: str, pace: float) -> None:
     from natlab.scenarios.stage import InVain
 
     if scenario not in NAMES:
-        _give_up(f"There is no scenario {scenario!r}; scenarios are: {', '.join(NAMES)}.", WRONG_USE)
+        _no_scenario(scenario, NAMES)
     width = None if sys.stdout.isatty() else 200
     over = threading.Event()
     try:
@@ -364,6 +372,11 @@ def _platform(given: tuple[str, ...], findings: str | None) -> Platform:
     except UnknownReading as unknown:
         _give_up(f"{unknown}.", WRONG_USE)
         raise
+
+
+def _no_scenario(name: str, known: tuple[str, ...]) -> None:
+    near = did_you_mean(name, list(known))
+    _give_up(f"There is no scenario {name!r}.{near} Scenarios are: {', '.join(known)}.", WRONG_USE)
 
 
 def _give_up(sentence: str, status: int) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shlex
+import shutil
 import signal
 import subprocess
 import sys
@@ -70,11 +71,18 @@ def playground() -> Iterator[tuple[subprocess.Popen[str], dict[str, str], Path]]
                 assert time.monotonic() < until, log.read_text(encoding="utf-8")
                 time.sleep(0.2)
             exports = dict(re.findall(r"^export (\w+)=(.*)$", log.read_text(encoding="utf-8"), re.MULTILINE))
+            exports = {name: value.replace("$PATH", environ["PATH"]) for name, value in exports.items()}
             yield process, {**environ, **exports}, log
         finally:
             if process.poll() is None:
                 process.send_signal(signal.SIGINT)
                 process.wait(150)
+
+
+def test_the_exports_lead_to_the_commands(playground: tuple[subprocess.Popen[str], dict[str, str], Path]) -> None:
+    """Also where no environment is active in the other terminal."""
+    _, environ, _ = playground
+    assert all(shutil.which(name, path=environ["PATH"]) for name in ("natkeeper", "natlab"))
 
 
 def test_the_tour_is_true(playground: tuple[subprocess.Popen[str], dict[str, str], Path]) -> None:

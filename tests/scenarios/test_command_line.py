@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+from pathlib import Path
+
 import pytest
 from click.testing import CliRunner
 
@@ -19,7 +22,7 @@ def test_an_unknown_scenario_is_refused_with_the_list() -> None:
     """Before anything is built."""
     status, out, err = run("demo", "stop", "stpo")
     assert (status, out) == (2, "")
-    assert "'stpo'" in err
+    assert "'stpo'. Did you mean stop?" in err
     assert all(scenario.name in err for scenario in SCENARIOS)
 
 
@@ -47,6 +50,22 @@ def test_help_is_there(command: tuple[str, ...]) -> None:
     status, out, _ = run(*command, "-h")
     assert status == 0
     assert out.startswith("Usage:")
+
+
+def test_the_list_of_commands_is_whole_and_bare_natlab_prints_it() -> None:
+    """No sentence ends in three dots, and asking for help is no mistake."""
+    status, out, _ = run()
+    assert (status, out) == (0, run("-h")[1])
+    assert "..." not in out.partition("Commands:")[2]
+    assert "Did you mean play?" in run("plya")[2]
+
+
+def test_lines_of_make_help_fit_a_terminal() -> None:
+    """80 columns: what is cut or wrapped is not read."""
+    root = Path(__file__).resolve().parents[2]
+    told = subprocess.run(["/usr/bin/env", "make", "help"], cwd=root, capture_output=True, text=True, check=True).stdout
+    assert "make demo" in told
+    assert [line for line in told.splitlines() if len(line) > 80] == []
 
 
 def test_jobs_have_limits() -> None:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import re
+import sys
 import tempfile
 import threading
 import time
 from collections.abc import Mapping
 from pathlib import Path
+from shutil import which
 from typing import Any
 
 import yaml
@@ -101,6 +103,9 @@ class Playground:
         say("In another terminal:\n", highlight=False)
         for name, value in exports.items():
             say(f"export {name}={value}", markup=False, highlight=False, soft_wrap=True)
+        scripts = Path(sys.executable).parent
+        if which("natkeeper") is None:  # it runs from an environment that is not active: nor will it be over there
+            say(f"export PATH={scripts}:$PATH", markup=False, highlight=False, soft_wrap=True)
         first, *others = self.scenario.topology.gateways
         say(
             f"\nthen:  natkeeper status\n       natkeeper switch {GROUP}\n"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import importlib
 import io
 import logging
@@ -14,6 +13,7 @@ from typing import Any
 import click
 
 from natkeeper import __version__
+from natkeeper.cli.command_list import CommandList, print_help
 from natkeeper.cli.context import CommandContext
 from natkeeper.cli.errors import MEANING, CommandError, Exit
 from natkeeper.cli.options import shared
@@ -49,7 +49,7 @@ COMMANDS = {
 EPILOG = "\b\nExit codes:\n" + "\n".join(f"  {code.value:>3}  {meaning}" for code, meaning in MEANING.items())
 
 
-class Commands(click.Group):
+class Commands(CommandList):
     """Imports a command's module when the command is asked for, so that completion answers at once."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  click's signature
@@ -62,22 +62,6 @@ class Commands(click.Group):
         found = getattr(importlib.import_module(f"natkeeper.cli.commands.{module}"), cmd_name)
         assert isinstance(found, click.Command)  # noqa: S101  as the table says
         return found
-
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Name the command that was probably meant where there is none of that name."""
-        if args and args[0] not in COMMANDS and not args[0].startswith("-"):
-            near = difflib.get_close_matches(args[0], COMMANDS, 1)
-            raise click.UsageError(f"No such command {args[0]!r}." + f" Did you mean {near[0]}?" * bool(near), ctx)
-        return super().resolve_command(ctx, args)
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """List every command with its whole first sentence."""
-        found = [(name, self.get_command(ctx, name)) for name in self.list_commands(ctx)]
-        rows = [(name, _first_sentence(command.help or "")) for name, command in found if command is not None]
-        with formatter.section("Commands"):
-            formatter.write_dl(rows)
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002  click's
         """Write the epilog at the margin: it is a table."""
@@ -100,17 +84,7 @@ def app(context: click.Context) -> None:
     Commands that look or act ask the deployed function, which does one thing at a time; --direct does the same from
     here. Credentials are found as the aliyun CLI finds them and are never written anywhere.
     """
-    _help(context)
-
-
-def _first_sentence(text: str) -> str:
-    return " ".join(text.split("\n\n", maxsplit=1)[0].split()).partition(". ")[0].rstrip(".") + "."
-
-
-def _help(context: click.Context) -> None:
-    """Print the help, which is what a bare `natkeeper` asks for."""
-    if context.invoked_subcommand is None:
-        click.echo(context.get_help())
+    print_help(context)
 
 
 def run(arguments: list[str] | None = None) -> int:
