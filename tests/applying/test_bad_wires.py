@@ -12,8 +12,10 @@ from typing import Any
 import pytest
 
 from natkeeper.alibaba import connections, sockets
+from natkeeper.alibaba.clients import Attempt, Clients
 from natkeeper.alibaba.clock import SteadyClock
 from natkeeper.alibaba.cloud import AlibabaCloud
+from natkeeper.alibaba.credentials import Credentials
 from natkeeper.alibaba.sockets import DnsCache, connect
 from natkeeper.domain.ids import NatGatewayId
 from natkeeper.ports import (
@@ -318,3 +320,13 @@ def test_a_host_whose_name_service_hangs_is_a_failure_in_time(local: Local, monk
     assert failure.kind is FailureKind.UNREACHABLE
     assert failure.message == "vpc.cn-test.example:9: its name does not resolve"
     assert time.monotonic() - began < ReadRoutes.patience_s + 0.5
+
+
+@pytest.mark.parametrize(
+    "left, connect, read", [(60.0, 1000, 2500), (1.5, 1000, 1500), (0.4, 400, 400), (-1.0, 50, 50)]
+)
+def test_no_request_has_more_time_than_is_left(left: float, connect: int, read: int) -> None:
+    """Milliseconds to connect and to be answered, both within the deadline."""
+    clients = Clients("cn-hangzhou", lambda: Credentials("id", "secret", ""))
+    options = Attempt(clients, lambda: left).options()
+    assert (options.connect_timeout, options.read_timeout) == (connect, read)

@@ -47,7 +47,7 @@ def report(*, ready: bool = True) -> bytes:
     wrong = [] if ready else [{"code": "masquerade_off", "message": "nothing is masqueraded"}]
     line = {"format": 1, "mode": "apply", "ready": ready, "found": [], "changed": [], "undone": [], "wrong": wrong,
             "facts": {}, "started": 1, "finished": 2, "script": "s", "fingerprint": "f"}  # fmt: skip
-    return b"some noise\n" + json.dumps(line, separators=(",", ":")).encode() + b"\n"
+    return "some noise, of déjà vu\n".encode() + json.dumps(line, separators=(",", ":")).encode() + b"\n"
 
 
 def setup(local: Local, via: str, *gateways: InstanceId, token: str = "t-1") -> StartSetup:  # noqa: S107

@@ -176,6 +176,9 @@ def test_a_role_of_oidc_is_taken_from_the_environment(
     profiles(tmp_path, ak("default", place.key))
     assert fresh("status", "--direct", **environ).code == 0
     assert signers(place) == {known.issued[-1].access_key_id}
+    del environ["ALIBABA_CLOUD_OIDC_PROVIDER_ARN"]
+    assert fresh("status", "--direct", **environ).code == 0
+    assert signers(place) == {place.key.access_key_id}, "a role that is named by half is passed over"
 
 
 @pytest.mark.parametrize("name", ["credentials", "credentials.ini"])
@@ -196,6 +199,10 @@ def test_the_credentials_file_of_alibabas_libraries_is_read(
     assert fresh("status", "--direct").code == 0
     assert signers(place) == {place.key.access_key_id}
     assert fresh("status", "--direct", "--profile", "work").code == 0
+    assert signers(place) == {other.access_key_id}
+    elsewhere = tmp_path / "elsewhere.ini"
+    elsewhere.write_text(text.replace("[default]", "[unused]").replace("[work]", "[default]"), encoding="utf-8")
+    assert fresh("status", "--direct", ALIBABA_CLOUD_CREDENTIALS_FILE=str(elsewhere)).code == 0
     assert signers(place) == {other.access_key_id}
 
 
