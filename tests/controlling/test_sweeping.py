@@ -8,7 +8,7 @@ import pytest
 
 from natkeeper.domain.memory import Memory, decode
 from natkeeper.failover.gateway_setup import setup_parameters
-from natkeeper.ports import FailureKind, NoteRoute, PointRoute, ReadSetups, StartSetup
+from natkeeper.ports import FailureKind, NoteRoute, PointRoute, ReadSetups, ReadVpcRoutes, StartSetup
 from tests.fakes.cloud import WRITES
 from tests.fakes.stage import EIP, FALLBACK, TABLE, TABLE_2, A, B, C, Stage, group, person, timer
 
@@ -35,12 +35,13 @@ def kept() -> Stage:
     ],
 )
 def test_nothing_is_written_by_quiet_sweeps(more: dict[str, object]) -> None:
-    """An hour of sweeps over a healthy group: one batch of reads each, no write, nobody told."""
+    """An hour over a healthy group: one batch of reads a sweep, a survey every ten minutes, no write, nobody told."""
     stage = Stage({"prod": group(**more)})
     receipts = stage.sweeps(60)
     assert {receipt.outcome for receipt in receipts} == {"quiet"}
     assert stage.cloud.sent(WRITES) == []
-    assert len(stage.cloud.batches) == len(receipts)
+    assert len(stage.cloud.sent(ReadVpcRoutes)) == 6
+    assert len(stage.cloud.batches) == len(receipts) + 6
     assert stage.cloud.handed == []
 
 
