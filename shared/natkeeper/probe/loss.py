@@ -95,7 +95,7 @@ class PathWatch:
     """What was asked and heard of one path.
 
     `unanswered`: the checks begun since the last one that was answered. `times`: how long the latest answers took.
-    `broken_looks`: how many could not be made since then, the first of them begun at `broken_since`.
+    `broken_checks`: how many could not be made since then, the first of them begun at `broken_since`.
     """
 
     rule: LossRule
