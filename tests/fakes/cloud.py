@@ -335,7 +335,8 @@ class FakeCloud(FakeWrites):
                     found = wrong = (SetupProblem("egress_failed", "no egress target answered this gateway itself"),)
                     said = "unproven"
                 report = report_of(call, wrong, started, self.world.now, found, said)
-                report = replace(report, figures=None if machine.figures is None else asdict(machine.figures))
+                figures = None if machine.figures is None else asdict(machine.figures)
+                report = replace(report, figures=figures, notes=machine.notes)
             self.setups = [
                 SetupRun(gateway, started, report) if (run.gateway, run.started) == (gateway, started) else run
                 for run in self.setups

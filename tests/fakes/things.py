@@ -8,6 +8,7 @@ from datetime import datetime, timedelta, timezone
 from natkeeper.domain.ids import EipId, EntryId, InstanceId, InterfaceId
 from natkeeper.domain.load import GatewayLoad
 from natkeeper.domain.observed import EipStatus, EntryStatus, NextHop, PowerState, SystemEvent
+from natkeeper.guest.report import SetupProblem
 
 START = datetime(2026, 11, 23, 6, 0, tzinfo=timezone.utc)
 
@@ -52,6 +53,8 @@ class FakeMachine:
     loss: float = 0.0
     """The share of looks through it that is lost."""
     figures: GatewayLoad | None = None
+    notes: tuple[SetupProblem, ...] = ()
+    """What its setups remark, beside what makes it unfit."""
     type: str = "ecs.g7.large"
     bandwidth: int = 100
     second_ip: str | None = None

@@ -157,7 +157,20 @@ def test_a_trouble_is_named_by_what_the_routes_and_gateways_show(
 
 
 @pytest.mark.parametrize(
-    "kind", ["dark", "degraded", "blind", "unproven", "full", "brownout", "probe", "brown-out", "started", "unguarded"]
+    "kind",
+    [
+        "dark",
+        "degraded",
+        "blind",
+        "unproven",
+        "full",
+        "brownout",
+        "probe",
+        "brown-out",
+        "started",
+        "unguarded",
+        "incomplete",
+    ],
 )
 @pytest.mark.parametrize("language", wording.LANGUAGES)
 def test_an_episode_has_a_beginning_and_an_end(kind: str, language: str) -> None:

@@ -34,6 +34,8 @@ class EpisodeKind(str, Enum):
 
     UNGUARDED = "unguarded"
     """An entry through one of the gateways is in nobody's configuration."""
+    INCOMPLETE = "incomplete"
+    """A part of a gateway's setup does not work, which makes it no less fit to carry a route."""
 
     @property
     def letter(self) -> str:
@@ -51,6 +53,7 @@ _LETTERS = {
     EpisodeKind.PROBE_BROKEN: "p",
     EpisodeKind.STARTED: "s",
     EpisodeKind.UNGUARDED: "n",
+    EpisodeKind.INCOMPLETE: "i",
 }
 BEGINS_AFTER = {
     EpisodeKind.DARK: timedelta(minutes=1),
@@ -62,6 +65,7 @@ BEGINS_AFTER = {
     EpisodeKind.PROBE_BROKEN: timedelta(0),
     EpisodeKind.STARTED: timedelta(0),
     EpisodeKind.UNGUARDED: timedelta(0),
+    EpisodeKind.INCOMPLETE: timedelta(0),
 }
 """How long a trouble has to last before it is an episode: what mends itself sooner is nobody's news."""
 _DAILY = frozenset(
@@ -71,6 +75,7 @@ _DAILY = frozenset(
         EpisodeKind.FULL,
         EpisodeKind.STARTED,
         EpisodeKind.UNGUARDED,
+        EpisodeKind.INCOMPLETE,
     )
 )
 HALF_HOUR, DAILY, PAUSED = timedelta(minutes=30), timedelta(days=1), timedelta(hours=6)

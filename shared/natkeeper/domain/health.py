@@ -67,7 +67,7 @@ class Sight:
     `mark_kind` is the kind of that sight. `ready_at` is when the setup run of its latest good report began, `repaired`
     whether that run put something right; `unready` is what its latest report says is wrong, and `unready_at` when.
     `proof` is what that report saw from behind the gateway, and `unproven` whether it is good and yet proves nothing.
-    `figures` says how full it is by that report.
+    `figures` says how full it is by that report, `incomplete` what of its setup does not work without making it unfit.
     All of these are None where no report was read; then `remembered_unproven` is what an earlier run learnt.
     """
 
@@ -83,6 +83,7 @@ class Sight:
     proof: Egress | None = None
     unproven: bool | None = None
     figures: GatewayLoad | None = None
+    incomplete: tuple[str, ...] = ()
     remembered_unproven: bool = False
     mark_is_fresh: bool = True
     unheard: str | None = None

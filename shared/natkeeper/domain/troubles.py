@@ -17,7 +17,7 @@ from natkeeper.domain.evidence import carrying, of_hop, probed
 from natkeeper.domain.health import Unhealthy, Unknown
 from natkeeper.domain.ids import InstanceId
 from natkeeper.domain.marks import with_marks
-from natkeeper.domain.observed import Eip, EipStatus, EntryStatus, HopKind, Instance, NextHop, Unseen
+from natkeeper.domain.observed import Eip, EipStatus, EntryStatus, HopKind, Instance, NextHop, PowerState, Unseen
 from natkeeper.domain.selection import cold_standbys, left_words, standbys
 from natkeeper.domain.world import RouteView, World, belongs, hops_of
 
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from natkeeper.domain.config import Group, Route
+    from natkeeper.domain.health import Sight
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +68,7 @@ def troubles_of(
             (EpisodeKind.DEGRADED, None if dark is not None else _degraded(world, policy)),
             (EpisodeKind.UNPROVEN, None if dark is not None else _unproven(world, policy, probes_work=probes_work)),
             (EpisodeKind.FULL, _full(world, policy)),
+            (EpisodeKind.INCOMPLETE, _incomplete(world, policy)),
         ):
             if trouble is not None:
                 found.append(trouble)
@@ -79,6 +81,8 @@ def _allows(kind: EpisodeKind, world: World, policy: Group) -> bool:
     """Return True if the world allows to say that there is no trouble of this kind: what is hidden ends none."""
     if kind is EpisodeKind.FULL:
         return _measured(world, policy)
+    if kind is EpisodeKind.INCOMPLETE:
+        return all(sight.ready_at or sight.unready_at for sight in world.gateways.values() if _runs(sight))
     hidden = (isinstance(world.health(hop, policy), Unknown) for hop in hops_of(policy))
     return kind is not EpisodeKind.DEGRADED or not any(hidden)
 
@@ -268,6 +272,20 @@ def _full(world: World, policy: Group) -> Trouble | None:
     tables = tuple(dict.fromkeys(route.table for route in policy.routes))
     left = _next_hops_left(world, policy)
     return Trouble(EpisodeKind.FULL, tables, "; ".join(found), left=left, todo="; ".join(dict.fromkeys(found.values())))
+
+
+def _incomplete(world: World, policy: Group) -> Trouble | None:
+    """Find gateways on which a part of the setup does not work: nginx, the tunnel, what the next boot needs."""
+    found = [f"{gateway}: {what}" for gateway, sight in world.gateways.items() for what in sight.incomplete]
+    if not found:
+        return None
+    tables = tuple(dict.fromkeys(route.table for route in policy.routes))
+    todo = f"mend it, then: natkeeper setup {policy.name}"
+    return Trouble(EpisodeKind.INCOMPLETE, tables, "; ".join(found), todo=todo)
+
+
+def _runs(sight: Sight) -> bool:
+    return isinstance(sight.instance, Instance) and sight.instance.status is PowerState.RUNNING
 
 
 def _measured(world: World, policy: Group) -> bool:

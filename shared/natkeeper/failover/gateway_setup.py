@@ -81,7 +81,8 @@ def upkeep(
     # Only the last run of a gateway counts: what an earlier one found was repaired, or is found again.
     latest = _latest(runs or ()).values()
     problems = tuple(_problem(run) for run in latest if _problem(run))
-    repaired = tuple(_repair(run) for run in latest if clock() - run.started < TOLD_FOR and _repair(run))
+    fresh = [run for run in latest if clock() - run.started < TOLD_FOR]
+    repaired = tuple(each for run in fresh for each in (_repair(run), *_news(run)) if each)
     due = tuple(
         gateway
         for gateway in policy.gateways
@@ -251,6 +252,15 @@ def _repair(run: SetupRun) -> str:
     more = len(report.found) - len(found)
     what = "; ".join(found) + f"; and {more} more" * (more > 0)
     return f"{run.gateway} had drifted and was repaired by the setup of {run.started:%H:%M:%S} UTC: {what}"
+
+
+def _news(run: SetupRun) -> tuple[str, ...]:
+    """Say what a setup did for the gateway's owner, which no later one repeats."""
+    from natkeeper.failover.proof import NEWS
+    from natkeeper.guest.report import SetupReport
+
+    notes = run.report.notes if isinstance(run.report, SetupReport) else ()
+    return tuple(f"{run.gateway}: {note.message}" for note in notes if note.code in NEWS)
 
 
 def _skipped(gateway: InstanceId, world: World) -> str:

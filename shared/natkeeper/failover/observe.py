@@ -28,7 +28,7 @@ from natkeeper.domain.ownership import former_gateways
 from natkeeper.domain.parts import parts_of
 from natkeeper.domain.world import RouteView, SoFar, World
 from natkeeper.failover.attempts import Attempts
-from natkeeper.failover.proof import figures_of, proof_of
+from natkeeper.failover.proof import figures_of, incomplete_of, proof_of
 from natkeeper.ports import (
     Batch,
     Call,
@@ -306,7 +306,8 @@ def _with_report(sight: Sight, run: SetupRun, policy: Group, now: datetime) -> S
     if not isinstance(run.report, SetupReport):
         return sight
     proof = proof_of(run.report, sight, policy, run.started, now)
-    sight = replace(sight, proof=proof, figures=figures_of(run.report, sight, policy, run.started, now))
+    figures = figures_of(run.report, sight, policy, run.started, now)
+    sight = replace(sight, proof=proof, figures=figures, incomplete=incomplete_of(run.report))
     if run.report.ready:
         repaired = bool(run.report.found and run.report.changed)
         return replace(sight, ready_at=run.started, repaired=repaired, unproven=proof is None)

@@ -25,6 +25,10 @@ if TYPE_CHECKING:
     from natkeeper.ports import SetupRun
 
 _KIND = EvidenceKind.BEHIND_GATEWAY
+NEWS = frozenset({"services_kept", "services_closed", "foreign_at_boot"})
+"""Codes of notes that are told once: what a setup did for the owner, or found that comes back by itself."""
+_KNOWN_OTHERWISE = frozenset({"connections_full", "ports_used_up", "not_tuned"})
+"""Codes of notes that the figures tell better, and of settings that a container does not let anybody change."""
 
 
 def proof_of(report: SetupReport, sight: Sight, policy: Group, started: datetime, now: datetime) -> Egress | None:
@@ -60,6 +64,15 @@ def figures_of(
         return msgspec.convert(report.figures, GatewayLoad)
     except msgspec.ValidationError:
         return None  # a newer script may count otherwise
+
+
+def incomplete_of(report: SetupReport) -> tuple[str, ...]:
+    """Return what of the setup does not work although the gateway is fit to carry a route.
+
+    The first gateway that is set up has a tunnel to others that have none yet: what changed something is not judged.
+    """
+    ignored = NEWS | _KNOWN_OTHERWISE | ({"tunnel_silent"} if report.changed else set())
+    return tuple(note.message for note in report.notes if note.code not in ignored)
 
 
 def checking_bad_reports(world: World, policy: Group) -> World:

@@ -289,6 +289,7 @@ class _Teller:
             "brownout": ("attention", status),
             "started": ("attention", status),
             "unguarded": ("attention", "natkeeper init"),
+            "incomplete": ("attention", f"natkeeper setup {self.group}"),
         }
         key, command = known.get(kind, ("nothing", status))
         return self._say(wording.TODO, key), command

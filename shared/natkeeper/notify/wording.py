@@ -55,6 +55,7 @@ HEADLINES = {
     "probe": ("{group}: the probe does not work", "{group}：探针不可用"),
     "started": ("{group}: a cold standby runs", "{group}：冷备网关正在运行"),
     "unguarded": ("{group}: a route table is not guarded", "{group}：有路由表未受保护"),
+    "incomplete": ("{group}: a part of a gateway's setup does not work", "{group}：网关的部分配置不可用"),
     "attention": ("{group}: needs you", "{group}：需要人工处理"),
     "quiet": ("{group}: all is well", "{group}：一切正常"),
     "ended": ("{group}: over: {kind}", "{group}：已结束：{kind}"),
@@ -77,6 +78,7 @@ KINDS = {
     "probe": ("probe broken", "探针不可用"),
     "started": ("cold standby runs", "冷备网关正在运行"),
     "unguarded": ("route table not guarded", "路由表未受保护"),
+    "incomplete": ("part of a gateway's setup does not work", "网关的部分配置不可用"),
 }
 
 FELT = {
