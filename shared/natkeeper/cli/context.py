@@ -84,7 +84,8 @@ class CommandContext:
             return self.config.region
         region = self.region or self.profile_region()
         if not region:
-            raise Wrong(f"no region is known: there is no {self.config_path}", "name one with --region")
+            todo = "write one with `natkeeper init`, or name a region with --region"
+            raise Wrong(f"no region is known: there is no {self.config_path}", todo)
         return region
 
     @cached_property
