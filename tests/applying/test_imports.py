@@ -32,7 +32,7 @@ from datetime import datetime, timezone, timedelta
 from natkeeper.alibaba.cloud import AlibabaCloud
 from natkeeper.alibaba.credentials import Credentials
 from natkeeper.domain.observed import NextHop
-from natkeeper.ports import *
+from natkeeper.ports import PointRoute, ReadConditions, ReadEip, ReadInstances, ReadRoutes
 region, endpoint, key, secret, token, vpc, table, first, second = json.loads(sys.argv[1])
 cloud = AlibabaCloud(region, lambda: Credentials(key, secret, token), endpoint)
 soon = datetime.now(timezone.utc) + timedelta(seconds=20)

@@ -71,7 +71,7 @@ def test_unknown_scenario_is_refused_with_the_list() -> None:
     """Nothing is started."""
     ended = CliRunner().invoke(main, ["drill", "nonsense"])
     assert ended.exit_code == 2
-    assert "scenarios are: stop," in ended.stderr
+    assert "Scenarios are: stop," in ended.stderr
 
 
 def test_without_a_lab_it_says_what_is_missing_and_what_there_is_instead(monkeypatch: pytest.MonkeyPatch) -> None:

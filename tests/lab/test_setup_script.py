@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import resource
-
 import pytest
 
 from natkeeper.guest import Mode, SetupReport
@@ -12,7 +10,6 @@ from tests.lab.stage import ADDRESS, A, B, LabStage
 
 pytestmark = pytest.mark.lab
 
-MOST_PROCESSOR_S = 3.0
 _WRITTEN = "; find /etc -type f -printf '%p %T@ %s\\n' | sort"
 
 
@@ -28,21 +25,13 @@ def test_bare_gateway_forwards_after_the_setup_script(stage: LabStage, first_rep
         assert stage.way_out() == Reached(ADDRESS[gateway])
 
 
-def test_second_run_changes_nothing_and_costs_little(stage: LabStage) -> None:
-    """Run twice, the script finds everything as it wants it, leaves it so, and takes 3 s of a processor at most."""
+def test_second_run_changes_nothing(stage: LabStage) -> None:
+    """Run twice, the script finds everything as it wants it and leaves it so."""
     rules = "nft list ruleset 2>/dev/null | sed 's/packets [0-9]* bytes [0-9]*//; s/handle [0-9]*//'"
-    before, spent = stage.guest(A).by_hand(rules + _WRITTEN), _processor_s(stage)
+    before = stage.guest(A).by_hand(rules + _WRITTEN)
     report = stage.set_up(A)
-    assert _processor_s(stage) - spent <= MOST_PROCESSOR_S
     assert (report.ready, report.found, report.changed, report.wrong) == (True, (), (), ())
     assert stage.guest(A).by_hand(rules + _WRITTEN) == before
-
-
-def _processor_s(stage: LabStage) -> float:
-    """Seconds of a processor that commands on gateway A have taken, and its own services."""
-    ticks = "awk '{ s += $12 + $13 + $14 + $15 } END { print s / 100 }'"
-    services = stage.guest(A).by_hand(f"cat /proc/[0-9]*/stat 2>/dev/null | sed 's/.*) //' | {ticks}")
-    return float(services) + sum(resource.getrusage(resource.RUSAGE_CHILDREN)[:2])
 
 
 def test_forwarding_outlives_a_reboot(stage: LabStage) -> None:
