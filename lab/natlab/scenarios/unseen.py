@@ -36,14 +36,14 @@ UNSEEN: Final[tuple[Scenario, ...]] = (
     Scenario(
         "flush",
         "the kernel's rules are flushed",
-        "Somebody flushes the kernel's rules on the active gateway, and firewalld goes on saying that it runs; the "
+        "A person flushes the kernel's rules on the active gateway, and firewalld goes on saying that it runs; the "
         "route must move, and the gateway be repaired so that it carries the route when the other one is stopped.",
         (
-            breaks(f"somebody flushes all rules on {A}", _flush),
+            breaks(f"a person flushes all rules on {A}", _flush),
             steps.until_at(B),
             steps.until_told(*_MOVED),
             steps.until_told("had drifted", within_s=60.0, sweeping=True),
-            then(f"somebody stops {B} (StopInstance)", steps.stop(B)),
+            then(f"a person stops {B} (StopInstance)", steps.stop(B)),
             steps.until_at(A, 60.0, sweeping=True),
         ),
         (passes(B, A), verdicts.ends_at(A), verified, _AFTER_A_LOSS, verdicts.told("the kernel has no rule")),
@@ -53,10 +53,10 @@ UNSEEN: Final[tuple[Scenario, ...]] = (
     Scenario(
         "source-zone",
         "another zone takes the sources",
-        "Somebody gives the private hosts' network to another zone of firewalld on the active gateway, which cuts them "
+        "A person gives the private hosts' network to another zone of firewalld on the active gateway, which cuts them "
         "off; the route must move and stay away, and the setup must name the zone.",
         (
-            breaks(f"somebody gives 10.0.100.0/24 to zone internal on {A}", _claim),
+            breaks(f"a person gives 10.0.100.0/24 to zone internal on {A}", _claim),
             steps.until_at(B),
             steps.until_told(*_MOVED),
             steps.until_problem(_CLAIMED, within_s=60.0),
@@ -69,12 +69,12 @@ UNSEEN: Final[tuple[Scenario, ...]] = (
     Scenario(
         "probe-dead",
         "the probe itself is broken",
-        "Somebody deploys a probe that cannot start, and then the active gateway is stopped; people must be told that "
+        "A person deploys a probe that cannot start, and then the active gateway is stopped; people must be told that "
         "nothing looks at the internet any more, and the route must move all the same.",
         (
             breaks("the probe is deployed with a handler that does not exist", _break_probe),
             steps.until_people_told(_BROKEN),
-            then(f"somebody stops {A} (StopInstance)", steps.stop(A)),
+            then(f"a person stops {A} (StopInstance)", steps.stop(A)),
             steps.until_at(B),
             steps.until_told("moved", within_s=60.0),
         ),

@@ -31,7 +31,6 @@ class EpisodeKind(str, Enum):
     """The probe does not look any more."""
     STARTED = "started"
     """A cold standby that natkeeper started runs, and costs what it costs."""
-
     UNGUARDED = "unguarded"
     """An entry through one of the gateways is in nobody's configuration."""
     INCOMPLETE = "incomplete"
