@@ -90,6 +90,35 @@ def test_a_right_to_take_the_eip_off_that_is_missing_brings_the_route_back() -> 
     assert len(stage.world.moves) == 2
 
 
+@pytest.mark.parametrize("code", ["TaskConflict", "IncorrectEipStatus", "SignatureNonceUsed", "Throttling.User"])
+def test_an_eip_that_is_never_free_to_leave_brings_the_route_back(code: str) -> None:
+    """The route has moved, taking the EIP off is put off for ever: five seconds, then both are on A, which works."""
+    stage = following(A, B, C)
+    stage.cloud.answer(UnassociateEip, code)
+    assert dark(stage, 10) < 10
+    together(stage, A)
+    assert len(stage.world.moves) == 2
+
+
+def test_an_eip_that_is_put_off_at_one_gateway_goes_to_the_next() -> None:
+    """It is off A when B turns out to be busy for ever: five seconds for B, then C has route and EIP."""
+    stage = following(A, B, C)
+    stage.cloud.answer(AssociateEip, "TaskConflict", where=lambda call: call.to == B)
+    assert dark(stage, 10) < 25
+    together(stage, C)
+
+
+def test_an_eip_that_is_put_off_everywhere_makes_no_route_wander() -> None:
+    """Two gateways get the same answer: it is about neither, the route rests, and the EIP arrives when it may."""
+    stage = following(A, B, C)
+    stage.cloud.answer(AssociateEip, "TaskConflict")
+    stage.sweeps(10)
+    assert len(stage.world.moves) <= 3
+    stage.cloud.mend()
+    stage.sweeps(2)
+    together(stage, str(stage.next_hop()))
+
+
 def test_both_come_back_when_the_eip_is_refused_after_it_was_taken_off() -> None:
     """The try found the EIP bindable, the binding itself is refused: A works, so both return to it."""
     stage = following()

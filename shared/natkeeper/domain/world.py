@@ -250,7 +250,21 @@ class World:
             return None
         stuck = self.so_far.against(Deed.TAKE, hop=eip.holder) if eip.holder is not None else ()
         given = self.so_far.against(Deed.GIVE, hop=hop.id)
-        return next((refusal for refusal in chain(stuck, given) if not refusal.passing), None)
+        # An answer that says nothing of the hop counts where another gateway may do better: the one that works and
+        # still has the EIP, or the next one for an EIP that nobody has, unless two gateways got such an answer.
+        others = any(r.passing and r.hop != hop.id for r in self.so_far.against(Deed.GIVE))
+        alone = eip.status is EipStatus.AVAILABLE and not others
+        counts = chain(
+            (refusal for refusal in stuck if not refusal.passing or self._works(eip.holder)),
+            (refusal for refusal in given if not refusal.passing or alone),
+        )
+        return next(counts, None)
+
+    def _works(self, holder: str | None) -> bool:
+        """Return True if `holder` is a gateway of the group that could carry routes with the EIP that it has."""
+        sight = None if holder is None else self.gateways.get(InstanceId(holder))
+        health = None if sight is None else assess(sight, needs_own_address=False, now=self.at)
+        return isinstance(health, (Healthy, Draining))
 
     @property
     def woken(self) -> Mapping[str, datetime]:

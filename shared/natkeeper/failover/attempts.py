@@ -57,7 +57,8 @@ class Attempts:
     def judge(self, target: WriteTarget, failure: Failure) -> Refusal | None:
         """Return what is held against whom after one more failure; None if the write may be tried again."""
         refusal = self._judge(target, failure)
-        if refusal is None or refusal.passing or target.deed is not Deed.TAKE:
+        of_eip = target.deed is Deed.TAKE or (target.deed is Deed.GIVE and refusal is not None and refusal.passing)
+        if refusal is None or not of_eip:
             return refusal
         return replace(refusal, lasting=True)  # whatever was to get the EIP will not get it in the next minute either
 
