@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from natkeeper.ports import FailureKind, ReadVpcRoutes
-from tests.fakes.stage import TABLE, TABLE_2, A, B, C, Stage, group, hop, person
+from natkeeper.ports import CheckThroughProbe, FailureKind, PointRoute, ReadVpcRoutes
+from tests.fakes.stage import TABLE, TABLE_2, A, B, C, Stage, group, hop, person, timer
 
 NOBODY = f"nobody guards 0.0.0.0/0 in {TABLE_2}, which leads to {A}"
 
@@ -105,3 +105,32 @@ def test_an_api_that_does_not_answer_ends_nothing(kind: FailureKind) -> None:
     receipts = stage.sweeps(30)
     assert all("ended" not in each for each in told(stage))
     assert any(problem.startswith(NOBODY) for problem in receipts[-1].problems)
+
+
+@pytest.mark.parametrize("lost", ["the gateway", "its rules"])
+def test_a_look_for_such_entries_never_shares_a_batch_with_what_a_write_waits_for(lost: str) -> None:
+    """One group is well and looks; the other group's write, and the checks before and after it, come first."""
+    ill = group(gateways=[C, "i-delta"], routes=[{"table": TABLE_2}], probe={"function": "natkeeper-probe-2"})
+    stage = Stage({"well": group(), "ill": ill})
+    stage.machine(C).rules = lost != "its rules"
+    if lost == "the gateway":
+        stage.world.stop(C)
+    stage.send([timer(), stage.report("ill")])
+    assert stage.next_hop(TABLE_2) == "i-delta"
+    looks = {sent.batch for sent in stage.cloud.sent(ReadVpcRoutes)}
+    urgent = {sent.batch for sent in stage.cloud.sent((PointRoute, CheckThroughProbe))}
+    assert looks
+    assert min(looks) > max(urgent)
+
+
+def test_groups_of_one_vpc_look_together_and_not_after_a_write() -> None:
+    """Two groups, one batch; a run that has moved a route leaves the look to the next sweep."""
+    stage = Stage({"prod": group(), "other": group(gateways=[C], routes=[{"table": TABLE_2}], probe=None)})
+    stage.send(timer())
+    assert len({sent.batch for sent in stage.cloud.sent(ReadVpcRoutes)}) == 1
+    stage = Stage()
+    stage.world.stop(A)
+    stage.sweep()
+    assert (stage.next_hop(), stage.cloud.sent(ReadVpcRoutes)) == (B, [])
+    stage.sweep()
+    assert len(stage.cloud.sent(ReadVpcRoutes)) == 1

@@ -52,7 +52,7 @@ def finish(
             account.handed_on = yield from hand_on(assignment, world, account, ledger.rest, clock())
         yield from _afterwards(assignment, world, seen, account, ledger, clock, deadline)
         account.join(ledger)
-    if assignment.sweep and assignment.turn and clock() < deadline:
+    if assignment.sweep and assignment.turn and account.written is None and clock() < deadline:
         from natkeeper.failover.vpc_survey import survey  # only a sweep has time for it
 
         trouble = yield from survey(world, assignment.group, ledger, clock, asked=assignment.read_only)

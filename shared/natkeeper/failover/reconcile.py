@@ -57,6 +57,7 @@ from natkeeper.ports import (
     ReadInstances,
     ReadRelay,
     ReadSetups,
+    ReadVpcRoutes,
     Result,
     Run,
     StartGatewayCheck,
@@ -173,13 +174,13 @@ def together(runs: Mapping[str, Run[Receipt]]) -> Run[dict[str, Receipt]]:
     """Merge runs: each round makes the calls of every run that still goes on in one batch.
 
     A round lasts as long as its slowest call, so checks and long work wait until no run has anything quick to ask: one
-    group's check must not stand between another group's reads and its write.
+    group's check must not stand between another group's reads and its write. The survey of a VPC's tables, which no
+    write depends on, waits for everything.
     """
     done: dict[str, Receipt] = {}
     pending: dict[str, Batch] = {name: next(run) for name, run in runs.items()}
     while pending:
-        quick = {name: batch for name, batch in pending.items() if not any(isinstance(call, _SLOW) for call in batch)}
-        turn = quick or dict(pending)
+        turn = _without(pending, (*_SLOW, ReadVpcRoutes)) or _without(pending, (ReadVpcRoutes,)) or dict(pending)
         calls = tuple(call for batch in turn.values() for call in batch)
         results = iter(_without_holes(calls, (yield calls)))
         for name, batch in turn.items():
@@ -190,6 +191,10 @@ def together(runs: Mapping[str, Run[Receipt]]) -> Run[dict[str, Receipt]]:
                 done[name] = stop.value
                 del pending[name]
     return {name: done[name] for name in runs}
+
+
+def _without(pending: Mapping[str, Batch], kinds: tuple[type, ...]) -> dict[str, Batch]:
+    return {name: batch for name, batch in pending.items() if not any(isinstance(call, kinds) for call in batch)}
 
 
 def _without_holes(calls: Batch, results: Sequence[Result]) -> list[Result]:
