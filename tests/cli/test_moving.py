@@ -134,7 +134,7 @@ def test_attention_is_an_exit_code(place: Workspace, natkeeper: Command) -> None
     place.cloud.call("vpc", "ModifyRouteEntry", {**params, "NewNextHopType": "Instance", "NewNextHopId": stranger})
     ended = natkeeper("sweep", "--direct")
     assert ended.code == 1
-    assert "which is not ours; somebody put it there" in ended.out
+    assert "which someone else set: natkeeper leaves it" in ended.out
 
 
 def test_a_run_under_way_is_waited_for(

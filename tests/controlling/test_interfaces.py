@@ -102,7 +102,7 @@ def test_blind_is_not_foreign() -> None:
     stage.cloud.fail(ReadInstances, FailureKind.UNREACHABLE)
     receipt = stage.sweep()
     assert "cannot be read" in receipt.sentence
-    assert "somebody put it there" not in receipt.sentence
+    assert "someone else set" not in receipt.sentence
     assert stage.cloud.sent(PointRoute) == []
 
 

@@ -116,10 +116,10 @@ def test_an_eip_bound_to_another_gateway_of_ours_is_brought_over() -> None:
 @pytest.mark.parametrize(
     "address, said",
     [
-        (eip(STRANGER), "the EIP is bound to i-firewall, which is not ours; somebody put it there"),
+        (eip(STRANGER), "the EIP is bound to i-firewall, which someone else set: natkeeper leaves it"),
         (
             Eip(EIP, "198.51.100.77", EipStatus.IN_USE),
-            "the EIP is bound to None, which is not ours; somebody put it there",
+            "the EIP is bound to None, which someone else set: natkeeper leaves it",
         ),
         (eip(A, EipStatus.UNKNOWN), "the EIP is in a state that natkeeper does not know"),
         (None, "the EIP eip-public does not exist"),

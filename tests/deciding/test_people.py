@@ -170,14 +170,14 @@ def test_a_switch_waits_for_a_busy_entry() -> None:
 def test_a_foreign_next_hop_is_left_and_told(on: str, named: str) -> None:
     """Rule 5: somebody put it there, however dead our own gateways are."""
     found = decision(world(on=on, a="Stopped"), group(fallback=NAT))
-    assert found.steps == (Leave(ROUTE, f"the route goes to {named}, which is not ours; somebody put it there"),)
+    assert found.steps == (Leave(ROUTE, f"the route goes to {named}, which someone else set: natkeeper leaves it"),)
     assert (found.settled, found.quiet) == (True, False)
 
 
 def test_several_next_hops_are_foreign_too() -> None:
     """ECMP is nothing that natkeeper ever sets."""
     found = step(world(on=entry(None)))
-    assert found == Leave(ROUTE, "the route goes to several next hops, which is not ours; somebody put it there")
+    assert found == Leave(ROUTE, "the route goes to several next hops, which someone else set: natkeeper leaves it")
 
 
 def test_the_fallback_of_a_group_without_one_is_foreign() -> None:
@@ -188,7 +188,7 @@ def test_the_fallback_of_a_group_without_one_is_foreign() -> None:
 def test_a_foreign_next_hop_is_taken_over_only_with_force() -> None:
     """Refused first, with the way to insist."""
     assert step(world(on=STRANGER, wish=switch(A))) == Refuse(
-        ROUTE, "the route goes to i-firewall, which is not ours; send force to take it over"
+        ROUTE, "the route goes to i-firewall, which someone else set; force takes it over"
     )
     assert to(step(world(on=STRANGER, wish=switch(A, force=True)))) == A
     assert to(step(world(on=entry(None), wish=switch(force=True)))) == A

@@ -280,3 +280,45 @@ def test_a_standby_that_cannot_be_seen_ends_no_degraded_episode() -> None:
     stage.sweeps(8)
     assert len(told(stage, "degraded")) == before
     assert "e=G" in stage.description()
+
+
+def test_a_strangers_next_hop_that_leaves_private_hosts_dark_is_told() -> None:
+    """Somebody pointed the route at a machine that forwards nothing: left alone, told, and its end is told."""
+    stage = Stage()
+    stage.sweeps(1)
+    stage.world.add_machine("i-stranger", "198.51.100.99", rules=False)
+    stage.world.repoint(TABLE, hop("i-stranger"))
+    for _ in range(3):
+        stage.send(stage.report())
+        stage.sweeps(1)
+    (first,) = told(stage, "dark")
+    assert "i-stranger, which someone else set and natkeeper leaves alone" in first["cause"]
+    assert first["todo"].endswith("to take it back: natkeeper switch prod --force")
+    stage.sweeps(5)
+    assert len(told(stage, "dark")) == 1, "silence of the probe ends nothing"
+    stage.machine("i-stranger").rules = True
+    stage.sweeps(2)
+    assert ["ended" in each for each in told(stage, "dark")] == [False, True]
+    assert stage.next_hop() == "i-stranger"
+
+
+def test_a_lost_internet_behind_a_strangers_next_hop_asks_for_no_further_watch() -> None:
+    """The next watch begins with the minute: one that went on would report again within seconds."""
+    stage = Stage()
+    stage.world.add_machine("i-stranger", "198.51.100.99", rules=False)
+    stage.world.repoint(TABLE, hop("i-stranger"))
+    stage.send(stage.report(until=(stage.world.now + timedelta(seconds=40)).timestamp()))
+    assert [function for _, function, _ in stage.cloud.handed if function == "natkeeper-probe"] == []
+
+
+def test_darkness_behind_a_stranger_ends_once_a_person_took_the_route_back() -> None:
+    """A check through the gateway ends it."""
+    stage = Stage()
+    stage.world.add_machine("i-stranger", "198.51.100.99", rules=False)
+    stage.world.repoint(TABLE, hop("i-stranger"))
+    for _ in range(2):
+        stage.send(stage.report())
+        stage.sweeps(1)
+    stage.send(person("switch", to=A, force=True))
+    stage.sweeps(1)
+    assert ["ended" in each for each in told(stage, "dark")] == [False, True]

@@ -61,7 +61,7 @@ class People:
 
     def _shows(self, group: Group, route: Route) -> bool:
         """Whether natkeeper can know that the route leads nowhere: ECS shows it, or a probe that works."""
-        if self.rules.truth.foreign(group, route):
+        if self.rules.truth.foreign(group, route) and not group.checked_by_probe(route):
             return self.town.entry(route.table, DEFAULT) is None
         hop = self.town.hop_of(route.table)
         if self.rules.truth.paused(group) and not group.checked_by_probe(route):

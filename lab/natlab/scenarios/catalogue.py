@@ -283,7 +283,7 @@ SCENARIOS: Final[tuple[Scenario, ...]] = (
         "Somebody points the route at a machine of their own; natkeeper must leave it there and say so.",
         (
             breaks(f"somebody points the route at {STRANGER} (ModifyRouteEntry)", steps.repoint(TABLE, STRANGER)),
-            steps.until_told("not ours"),
+            steps.until_told("someone else set"),
         ),
         (passes(STRANGER), verdicts.ends_at(STRANGER), verdicts.nothing_moved, no_connection_lost),
         Topology(stranger=True),

@@ -99,7 +99,7 @@ def _whole(here: RouteContext, entry: RouteEntry) -> Step:
     if hop is not None and hop.kind is HopKind.HA_VIP:
         return Leave(here.route, f"the route goes to the HaVip {hop}, {_HA_VIP}")
     if hop is None or not belongs(hop, here.policy):
-        return Leave(here.route, f"the route goes to {_named(hop)}, which is not ours; somebody put it there")
+        return Leave(here.route, f"the route goes to {_named(hop)}, which someone else set: natkeeper leaves it")
     stranded = here.world.eip_refused(hop)
     if stranded is not None:
         return _leave_dead(here, entry, hop, Unhealthy(stranded))
@@ -186,7 +186,7 @@ def _switch(here: RouteContext, entry: RouteEntry | None) -> Step:
     hop = None if entry is None else entry.next_hop
     ours = entry is None or (hop is not None and belongs(hop, here.policy)) or left_behind(entry, here.policy)
     if not ours and not wish.force:
-        return Refuse(here.route, f"the route goes to {_named(hop)}, which is not ours; send force to take it over")
+        return Refuse(here.route, f"the route goes to {_named(hop)}, which someone else set; force takes it over")
     if wish.to is None:
         choice = selection.standby(here, hop)
         if isinstance(choice, str):

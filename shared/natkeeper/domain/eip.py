@@ -71,7 +71,7 @@ def decide_eip(world: World, policy: Group, steps: tuple[Step, ...], now: dateti
         give = EipAssociate(eip.id, owner, f"the EIP {eip.address} goes to {owner}, which owns the route")
         return _unless_put_off(give, world, Deed.GIVE, owner)
     if eip.holder is None or eip.holder not in (*policy.gateways, *world.former):
-        return EipHold(f"the EIP is bound to {eip.holder}, which is not ours; somebody put it there")
+        return EipHold(f"the EIP is bound to {eip.holder}, which someone else set: natkeeper leaves it")
     take = EipUnassociate(
         eip.id, eip.holder, f"the EIP {eip.address} leaves {eip.holder}, which does not own the route"
     )

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from natkeeper.domain.config import Follow
 from natkeeper.domain.decision import Await, Decision, EipAwait, EipHold, Hold
-from natkeeper.domain.egress import EgressLost, EvidenceKind
+from natkeeper.domain.egress import EgressLost, EgressSeen, EvidenceKind
 from natkeeper.domain.episodes import EpisodeKind, Trouble
 from natkeeper.domain.evidence import carrying, of_hop, probed
 from natkeeper.domain.health import Unhealthy, Unknown
@@ -19,7 +19,7 @@ from natkeeper.domain.ids import InstanceId
 from natkeeper.domain.marks import with_marks
 from natkeeper.domain.observed import Eip, EipStatus, EntryStatus, HopKind, Instance, NextHop, PowerState, Unseen
 from natkeeper.domain.selection import cold_standbys, left_words, standbys
-from natkeeper.domain.world import RouteView, World, belongs, hops_of
+from natkeeper.domain.world import RouteView, World, belongs, hops_of, leads_elsewhere
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -94,22 +94,20 @@ def _dark(
     world: World, policy: Group, decision: Decision, now: datetime, *, was_dark: bool
 ) -> tuple[Trouble | None, bool]:
     """Find the routes that lead nowhere; the second value says whether every route is known to lead somewhere."""
-    reasons: dict[str, list[str]] = {}
+    reasons: dict[str, list[Route]] = {}
     light = True
     for route, view in world.routes.items():
         if isinstance(view, Unseen):
             light = False
             continue
-        reason = _dark_route(world, policy, view)
-        if reason is None and route in world.so_far.lost_meanwhile and view.whole is not None:
-            reason = f"the probe lost the internet while the route entry is {view.whole.status.value}"
+        reason = _dark_route(world, policy, view) or _lost_beyond(world, policy, route, view)
         if reason is not None:
-            reasons.setdefault(reason, []).append(route.table)
+            reasons.setdefault(reason, []).append(route)
         settled = view.whole is None or view.whole.status is EntryStatus.AVAILABLE  # what changes shows nothing
-        light = light and reason is None and settled and _known_to_work(world, policy, view, was_dark=was_dark)
+        light = light and reason is None and settled and _known_to_work(world, policy, route, was_dark=was_dark)
     if not reasons:
         return None, light
-    tables = tuple(dict.fromkeys(table for some in reasons.values() for table in some))
+    tables = tuple(dict.fromkeys(route.table for some in reasons.values() for route in some))
     paused = world.paused_until(now)
     cause = "; ".join(reasons)
     if paused is not None:
@@ -123,7 +121,7 @@ def _dark(
             tables,
             cause,
             left=_next_hops_left(world, policy),
-            todo=_todo_dark(world, policy, paused=paused is not None),
+            todo=_todo_dark(world, policy, [r for some in reasons.values() for r in some], paused=paused is not None),
             at_once=paused is not None or (hopeless and not waits),
             paused=paused is not None,
         ),
@@ -148,6 +146,18 @@ def _dark_route(world: World, policy: Group, view: RouteView) -> str | None:
     return None
 
 
+def _lost_beyond(world: World, policy: Group, route: Route, view: RouteView) -> str | None:
+    """Say how the probe lost the internet through an entry that changes or that someone else set, or None."""
+    if view.whole is None or not isinstance(world.so_far.beyond.get(route), EgressLost):
+        return None
+    if view.whole.status is not EntryStatus.AVAILABLE:
+        return f"the probe lost the internet while the route entry is {view.whole.status.value}"
+    if not leads_elsewhere(view, policy):
+        return None
+    where = "several next hops" if view.carries is None else str(view.carries)
+    return f"the probe lost the internet: the route goes to {where}, which someone else set and natkeeper leaves alone"
+
+
 def _has_no_address(world: World, hop: NextHop) -> bool:
     """Return True if `hop` is a gateway that no public address leads out of."""
     sight = world.gateways.get(InstanceId(hop.id))
@@ -159,11 +169,13 @@ def _certain(world: World, hop: NextHop) -> bool:
     return world.lost(hop) is not None or world.open_mark(hop) is None
 
 
-def _known_to_work(world: World, policy: Group, view: RouteView, *, was_dark: bool) -> bool:
+def _known_to_work(world: World, policy: Group, route: Route, *, was_dark: bool) -> bool:
     """Return True if nothing is left to be seen before a route counts as leading somewhere."""
-    hop = view.carries
+    view = world.routes[route]
+    hop = None if isinstance(view, Unseen) else view.carries
     if hop is None or not belongs(hop, policy):
-        return True
+        seen = isinstance(world.so_far.beyond.get(route), EgressSeen)
+        return seen or not was_dark or not policy.checked_by_probe(route)
     if isinstance(world.health(hop, policy), (Unhealthy, Unknown)):
         return False
     return not was_dark or of_hop(world, policy, hop).found == "seen" or _best_there_is(world, policy, hop)
@@ -174,9 +186,12 @@ def _best_there_is(world: World, policy: Group, hop: NextHop) -> bool:
     return of_hop(world, policy, hop).kind is EvidenceKind.GATEWAY_ITSELF and not probed(world, policy, hop)
 
 
-def _todo_dark(world: World, policy: Group, *, paused: bool) -> str:
+def _todo_dark(world: World, policy: Group, dark: list[Route], *, paused: bool) -> str:
     if paused:
         return f"resume the group: natkeeper resume {policy.name}"
+    if all(leads_elsewhere(world.routes[route], policy) for route in dark):
+        who = f"see who set it (natkeeper history {policy.name} --all)"
+        return f"{who}; to take it back: natkeeper switch {policy.name} --force"
     if isinstance(world.internet, EgressLost):
         return "the targets do not answer Function Compute either: see whether the internet or the targets are down"
     gateways = ", ".join(policy.gateways)

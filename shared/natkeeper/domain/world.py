@@ -86,7 +86,8 @@ class SoFar:
     refuses. `bindable`: gateways that the EIP may be bound to, as a try showed.
     `to_check`: next hops to check before anything else is decided about them. `watched_since`: when this process
     first looked at the group, None where no process goes on watching. `woken`: cold standbys that this process started,
-    and when. `lost_meanwhile`: routes through which the probe lost the internet while their entry is being changed.
+    and when. `beyond`: what the probe saw through routes of which that says nothing about a next hop of the group,
+    because their entry is being changed or leads to someone else's.
     """
 
     wish: Switch | Pause | Resume | None = None
@@ -99,7 +100,7 @@ class SoFar:
     to_check: frozenset[str] = frozenset()
     watched_since: datetime | None = None
     woken: Mapping[str, datetime] = field(default_factory=dict)
-    lost_meanwhile: frozenset[Route] = frozenset()
+    beyond: Mapping[Route, Egress | Unseen] = field(default_factory=dict)
 
     def against(self, *deeds: Deed, table: TableId | None = None, hop: str | None = None) -> Iterator[Refusal]:
         """List the refusals of `deeds` that concern `table` and `hop`, the latest first."""
@@ -285,6 +286,13 @@ def hops_of(policy: Group) -> tuple[NextHop, ...]:
     """List every next hop that the group may use: its gateways in order of preference, then its fallback."""
     fallback = () if policy.fallback is None else (NextHop.nat_gateway(policy.fallback),)
     return (*map(NextHop.gateway, policy.gateways), *fallback)
+
+
+def leads_elsewhere(view: RouteView | Unseen, policy: Group) -> bool:
+    """Return True if somebody else's entry carries a route: natkeeper leaves it alone (rule 5)."""
+    if isinstance(view, Unseen) or view.whole is None:
+        return False
+    return view.carries is None or not belongs(view.carries, policy)
 
 
 def belongs(hop: NextHop, policy: Group) -> bool:

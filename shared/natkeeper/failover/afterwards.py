@@ -16,7 +16,7 @@ from natkeeper.failover.handing_on import hand_on
 from natkeeper.failover.observe import Seen
 from natkeeper.failover.pacing import LONG_WORK, RESUME_UNTIL, TOO_LATE
 from natkeeper.failover.proof import to_prove
-from natkeeper.failover.reports import resume
+from natkeeper.failover.reports import check_beyond, resume
 from natkeeper.failover.rollout import proven_scripts
 from natkeeper.failover.summary import GroupSummary
 from natkeeper.failover.telling import Ledger, settle
@@ -138,11 +138,14 @@ def _episodes(
 ) -> Run[None]:
     """Find out what lasts, write it down where that may be done, and note what people are to be told of."""
     policy = assignment.group
+    in_time = account.written is not None or clock() - account.began < TOO_LATE  # a note is no condition for telling
     reports = policy.setup.mode == "off" or seen.setups is not None
     if seen.setups is not None:
         from natkeeper.failover.overdue import without_the_late  # only a sweep reads reports
 
         world = without_the_late(world, policy, seen.setups, clock())
+    if account.was_dark and in_time and not assignment.read_only and clock() < deadline:
+        world = yield from check_beyond(world, policy)
     judged = troubles_of(
         world,
         policy,
@@ -155,7 +158,6 @@ def _episodes(
     judged = _with_unguarded(judged, ledger, policy)
     known = deepcopy(ledger) if assignment.read_only else ledger
     sweep = assignment.sweep and not assignment.read_only
-    in_time = account.written is not None or clock() - account.began < TOO_LATE  # a note is no condition for telling
     may_write = not seen.refused and clock() < deadline and in_time
     account.episodes = yield from settle(known, judged, world, policy, clock(), sweep=sweep, may_write=may_write)
     account.troubled = bool(known.lasting)

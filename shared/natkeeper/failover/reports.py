@@ -6,11 +6,11 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from natkeeper.domain.egress import EgressLost
+from natkeeper.domain.egress import Egress, EgressLost
 from natkeeper.domain.observed import EntryStatus, Unseen
 from natkeeper.domain.probe_report import PROMPT, judge_report, watched, worth_a_check
-from natkeeper.domain.world import RouteView, World, belongs
-from natkeeper.ports import HandOver, Run, ask
+from natkeeper.domain.world import RouteView, World, belongs, leads_elsewhere
+from natkeeper.ports import CheckThroughProbe, Failure, HandOver, Run, ask
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -40,7 +40,7 @@ def apply_report(
     if isinstance(belief, str):
         account.problems.append(belief)
         suspected = worth_a_check(world, policy, report)
-        return (_lost_meanwhile(world, route) if suspected is None else _check_first(world, suspected)), None
+        return (_lost_beyond(world, policy, route, now) if suspected is None else _check_first(world, suspected)), None
     hop, lost = belief
     checked = report.lasted or timedelta(seconds=policy.probe.check_s * report.failures)
     if (
@@ -64,13 +64,30 @@ def _check_first(world: World, hop: NextHop) -> World:
     return replace(world, so_far=replace(world.so_far, to_check=frozenset({hop.id})))
 
 
-def _lost_meanwhile(world: World, route: Route) -> World:
-    """Keep a loss that speaks against no next hop while the entry is changed: private hosts are dark even so."""
+def _lost_beyond(world: World, policy: Group, route: Route, now: datetime) -> World:
+    """Keep a loss that speaks against no next hop of the group: private hosts are dark even so."""
     view = world.routes[route]
-    if not isinstance(view, RouteView) or view.whole is None or view.whole.status is EntryStatus.AVAILABLE:
+    if not isinstance(view, RouteView) or view.whole is None:
         return world
-    lost = world.so_far.lost_meanwhile | {route}
-    return replace(world, so_far=replace(world.so_far, lost_meanwhile=lost))
+    if view.whole.status is EntryStatus.AVAILABLE and not leads_elsewhere(view, policy):
+        return world
+    return _with_beyond(world, route, EgressLost(now, "the probe lost the internet"))
+
+
+def _with_beyond(world: World, route: Route, found: Egress | Unseen) -> World:
+    return replace(world, so_far=replace(world.so_far, beyond={**world.so_far.beyond, route: found}))
+
+
+def check_beyond(world: World, policy: Group) -> Run[World]:
+    """Have the probes check routes that lead to someone else's next hop: nothing else shows whether they end dark."""
+    for route, view in world.routes.items():
+        probe = policy.probe_of(route)
+        if probe is None or route in world.so_far.beyond or not leads_elsewhere(view, policy):
+            continue
+        answer = yield from ask(CheckThroughProbe(probe))
+        found = Unseen(f"the probe could not be asked: {answer}") if isinstance(answer, Failure) else answer
+        world = _with_beyond(world, route, found)
+    return world
 
 
 def _with_egress(world: World, policy: Group, hop: NextHop, lost: EgressLost) -> World:
@@ -87,6 +104,8 @@ def resume(function: str, report: ProbeReport, world: World, policy: Group, now:
     stand in each other's way.
     """
     if report.until is not None and report.until <= now:
+        return
+    if leads_elsewhere(world.routes[watched(policy, report.function)], policy):
         return
     hops = (view.carries for view in world.routes.values() if isinstance(view, RouteView))
     ours = [hop for hop in hops if hop is not None and belongs(hop, policy)]
