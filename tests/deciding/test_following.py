@@ -274,6 +274,35 @@ def test_a_move_that_dies_anywhere_ends_with_route_and_eip_together(writes: int,
     assert land.eip == eip(B)
 
 
+@pytest.mark.parametrize(
+    "address, step",
+    [
+        (eip(None), EipAssociate),
+        (eip(B), EipUnassociate),
+        (eip(A, EipStatus.ASSOCIATING), EipAwait),
+        (eip(A), EipSettled),
+        (eip(STRANGER), EipHold),
+    ],
+)
+def test_a_return_from_a_fallback_that_works_waits_for_the_eip(address: Eip, step: type[EipStep]) -> None:
+    """Make before break: the fallback carries the route until the EIP is on the gateway, however long that takes."""
+    found = decision(world(on=NAT, memory=moved(ago(60)), eip=address), WITH_FALLBACK)
+    waiting = {EipSettled: Move, EipHold: Hold}.get(step, Await)
+    assert (type(found.steps[0]), type(found.eip)) == (waiting, step)
+
+
+def test_a_fallback_that_fails_is_left_at_once() -> None:
+    """Private hosts have no internet there, so the route and the EIP go together."""
+    found = decision(world(on=NAT, memory=moved(ago(60)), eip=eip(None), nat=False), WITH_FALLBACK)
+    assert (type(found.steps[0]), type(found.eip)) == (Move, EipAssociate)
+
+
+def test_a_person_who_leaves_the_fallback_does_not_wait() -> None:
+    """What a person asks for is done at once."""
+    found = decision(world(on=NAT, memory=moved(ago(60)), eip=eip(None), wish=Switch(WITH_FALLBACK.name)), WITH_FALLBACK)
+    assert (type(found.steps[0]), type(found.eip)) == (Move, EipAssociate)
+
+
 def test_a_candidate_that_does_not_work_passes_the_eip_on() -> None:
     """Route and EIP go on to the next one together."""
     land = following()

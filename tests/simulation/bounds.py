@@ -85,8 +85,11 @@ class Bounds:
         hop = self.rules.truth.hop_of[call.holder]
         now = self.town.second
         known = (now - self.rules.last_bad.get(hop.id, -1e9) < LATELY_S, hop.id in self.rules.bad_since)
+        offline = not self.town.internet or now < self.rules.internet_until + LATELY_S  # then no gateway works
         lost = (
-            now - self.rules.last_lost.get(hop.id, -1e9) < LATELY_S or now < self.region.probe_broken_until + LATELY_S
+            offline
+            or now - self.rules.last_lost.get(hop.id, -1e9) < LATELY_S
+            or now < self.region.probe_broken_until + LATELY_S
         )
         if any(known) or lost or self.region.troubled_lately or not self.rules.truth.works(hop, group):
             return
@@ -98,9 +101,11 @@ class Bounds:
                     "make before break", f"{run.name} takes the EIP off {hop}, which works and has the route"
                 )
 
-    def answered(self, run: Any, call: Any, result: Result) -> None:
+    def answered(self, run: Any, call: Any, result: Result, how: str, *, heard: bool) -> None:
         """Three attempts for each hop and entry, while the API answers."""
-        if not isinstance(call, (PointRoute, CreateRoute, NoteRoute)) or not isinstance(result, Failure):
+        if how == "lost out":
+            self.wrote.add(run.name)  # it may have been accepted, as far as the run knows, which has to find out
+        if not heard or not isinstance(call, (PointRoute, CreateRoute, NoteRoute)) or not isinstance(result, Failure):
             return
         if result.kind in (FailureKind.UNREACHABLE, FailureKind.THROTTLED, FailureKind.WORDS):
             return

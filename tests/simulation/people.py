@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 TOLD_WITHIN_S = 120.0
 SWEEP_S = 60.0
+AGAIN_S = 31 * 60.0
+"""How long it counts that people were told of a dark group: they hear of it every half hour while it lasts."""
 
 
 class People:
@@ -22,6 +24,8 @@ class People:
     def __init__(self, rules: Any) -> None:
         self.rules, self.town, self.region = rules, rules.town, rules.region
         self.heard: dict[str, float] = {}
+        self.knows_dark: dict[str, float] = {}
+        """When people were last told of a dark group that is dark, whose end nobody told them."""
         self.dark: dict[str, float] = {}
         """Since when, or since the last disturbance."""
         self.began: dict[str, float] = {}
@@ -32,6 +36,11 @@ class People:
         for receipt in json.loads(payload).get("tell", ()):
             self.heard[receipt["group"]] = self.town.second
             self.town.played["told"] += 1
+            for episode in receipt.get("episodes", ()):
+                if episode["kind"] == "dark":
+                    self.knows_dark.pop(receipt["group"], None)
+                    if "ended" not in episode:
+                        self.knows_dark[receipt["group"]] = self.town.second
 
     def disturbed(self) -> None:
         """What is owed is owed from now on."""
@@ -56,6 +65,8 @@ class People:
             return
         since = self.dark.setdefault(route.table, self.town.second)
         lasts = self.town.second - since
+        if self.town.second - self.knows_dark.get(group.name, -1e9) < AGAIN_S:
+            return  # a broken probe had it dark before it was: that it truly is now cannot be seen, nor is it news
         if lasts >= TOLD_WITHIN_S and self.heard.get(group.name, -1.0) < self.began[route.table]:
             self.rules.violate("silence", f"{route.table} is dark for {lasts:.0f} s, and nobody was told")
 

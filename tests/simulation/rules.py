@@ -182,8 +182,7 @@ class Rules(SentRules):
         """Judge a write that was carried out by what is true. `heard`: its answer reaches the run."""
         if not isinstance(call, WRITES):
             return
-        if heard:
-            self.more.answered(run, call, result)
+        self.more.answered(run, call, result, how, heard=heard)
         done = how != "lost out" and (how == "lost back" or not isinstance(result, Failure))
         if not done:
             return
@@ -287,6 +286,8 @@ class Rules(SentRules):
         )
         if any(isinstance(answer, EgressLost) for answer in lost):
             return
+        if run.source == "probe" and self.region.forgetful and self.story.runs > 1:
+            return  # another run has just moved it here, and no entry says so: the report cannot tell
         if run.source == "probe" and repointed is not None and self.town.now - repointed < timedelta(seconds=REPORT_S):
             return  # somebody pointed it here while the probe looked: the report cannot tell
         home = next(group.home(route) for route in group.routes if route.table == call.table)

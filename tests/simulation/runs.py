@@ -9,13 +9,14 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
 from natkeeper.alibaba.threads import OPTIONAL_S
 from natkeeper.domain.config import Config
-from natkeeper.domain.egress import EgressSeen
+from natkeeper.domain.egress import EgressLost, EgressSeen
 from natkeeper.domain.observed import NextHop
 from natkeeper.failover.run import Answer, Told, attend
 from natkeeper.ports import Batch, CheckFromFunction, Failure, FailureKind, Result, Wait
@@ -62,7 +63,8 @@ class SimulatedRun:
         self._results: list[Result] = []
         self._waiting: set[int] = set()
         self._sent = town.now
-        skew = timedelta(seconds=town.skew_s)  # a run's own clock does not step, whatever the wall clock does meanwhile
+        # A run's own clock does not step, whatever the wall clock does meanwhile.
+        self.skew = skew = timedelta(seconds=town.skew_s)
         town.played["skew"] += bool(skew)
 
         def clock() -> datetime:
@@ -169,6 +171,8 @@ class SimulatedRun:
             again = (arrival.number, arrival.turn, arrival.call, arrival.sent, arrival.tries + 1)
             town.quietly(pause, lambda: self._attempt(*again))
             return
+        if isinstance(result, (EgressSeen, EgressLost)):
+            result = replace(result, at=result.at + self.skew)  # a check has the time of the process that asked for it
         if when is not None and not isinstance(result, Failure):
             self.known[arrival.call] = (when, result)
             if isinstance(result, EgressSeen):

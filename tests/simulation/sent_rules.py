@@ -178,6 +178,7 @@ class SentRules:
 
     def _group_of_gateways(self, run: RunView, gateways: tuple[InstanceId, ...]) -> Group:
         for group in self.config.groups:
-            if set(gateways) <= set(group.gateways):
+            before = self.former if run.began < self.reconfigured_at else set()
+            if set(gateways) <= {*group.gateways, *before}:
                 return group
         raise Violation(f"only ours: {run.name} sets up {gateways}")

@@ -197,6 +197,86 @@ FOUND = {
         noise=Noise(twice=0.5, late_s=20.0, slow=0.1),
         retries=0,
     ),
+    "a setup that could not be started while the API was away was held against its gateway": Story(
+        96000266, "set up", 13.8, (Happening(525.9, "api fails", ("ecs", "lost out", 179.29)),), retries=0
+    ),
+    "a check by Cloud Assistant began after a probe had taken all the time there was": Story(
+        97000009,
+        "set up",
+        3.7,
+        (
+            Happening(152, "answers trickle", ("looks", 1000.0)),
+            Happening(155, "api slow", ("all", 2.0, 60)),
+            Happening(162.67, "hangs", ("i-alpha",)),
+            Happening(163, "forged event", (0, "i-alpha", "vtb-one")),
+        ),
+        retries=0,
+    ),
+    "a chain of runs that wait for a stuck entry told nobody that its table was dark": Story(
+        97000061,
+        "two groups",
+        6.8,
+        (Happening(96.66, "entry is stuck", ("vtb-three", 4000.0)), Happening(106.51, "stops", ("i-xray", True))),
+        retries=0,
+    ),
+    "an idle run read the world once more after its last write was throttled": Story(
+        96000622,
+        "fallback",
+        20.8,
+        (
+            Happening(113.06, "no timer"),
+            Happening(159.23, "forged event", (8, "i-alpha", "vtb-one")),
+            Happening(162.2, "clock steps", (45.0,)),
+            Happening(162.2, "api stale", (1.0,)),
+            Happening(562.2, "stops", ("i-bravo", True)),
+            Happening(562.2, "resume", ("prod",)),
+            Happening(562.7, "hangs", ("i-alpha",)),
+            Happening(563.64, "api fails", ("vpc writes", "throttled", 66.97)),
+            Happening(565.86, "tasks take", (2.0, 20.0)),
+            Happening(616.94, "starts", ("i-bravo", True)),
+        ),
+        noise=Noise(lost=0.0, twice=0.1, late_s=120.0, fails=0.05, slow=0.1),
+        runs=1,
+        retries=0,
+    ),
+    "after a slow look at the VPC's tables a note was written into an entry that was read 8.5 s before": Story(
+        96000420,
+        "fallback",
+        30.3,
+        (
+            Happening(37.69, "api slow", ("ecs", 0.5, 60)),
+            Happening(80.26, "is refused", ("route", "OperationFailed.EcsMigrating", "ngw-last", None, 400.0)),
+            Happening(507.98, "half added", ("vtb-one",)),
+            Happening(545.79, "half removed", ("vtb-one",)),
+            Happening(590.75, "hangs", ("i-alpha",)),
+            Happening(615.18, "wakes", ("i-alpha",)),
+        ),
+        noise=Noise(lost=0.5, twice=0.1, late_s=1.0, fails=0.01, slow=0.1),
+    ),
+    "two lists lacked a gateway that its conditions, which were late, would have shown": Story(
+        97001613,
+        "two tables",
+        11.2,
+        (
+            Happening(61.86, "killed", (9, False)),
+            Happening(127.98, "stops", ("i-alpha", True)),
+            Happening(128.17, "is reclaimed", ("i-bravo",)),
+            Happening(128.17, "list has holes", ("i-alpha", 90.0)),
+            Happening(128.47, "starts", ("i-alpha", True)),
+        ),
+        noise=Noise(fails=0.15),
+        runs=2,
+    ),
+    "an EIP that no gateway may have was tried by moving the route off a fallback that worked": Story(
+        95000008,
+        "follow, set up",
+        26.7,
+        (
+            Happening(61, "is refused", ("give", "EIP_CAN_NOT_ASSOCIATE_WITH_PUBLIC_IP", None, None, 4000.0)),
+            Happening(872, "loses its rules", ("i-alpha",)),
+        ),
+        retries=0,
+    ),
 }
 
 

@@ -16,10 +16,13 @@ from natkeeper.domain.decision import (
     Await,
     Bridge,
     Create,
+    EipAssociate,
+    EipAwait,
     EipHold,
     EipSettled,
     EipStep,
     EipTry,
+    EipUnassociate,
     Hold,
     Keep,
     Move,
@@ -27,7 +30,7 @@ from natkeeper.domain.decision import (
     Step,
     Verify,
 )
-from natkeeper.domain.health import Unknown
+from natkeeper.domain.health import Healthy, Unknown
 from natkeeper.domain.marks import remember
 from natkeeper.domain.memory import fitted
 from natkeeper.domain.observed import Eip, EipStatus, HopKind, NextHop
@@ -73,6 +76,12 @@ def _after_eip(step: Step, address: EipStep, world: World, policy: Group, *, mov
             return Await(step.route, f"{step.reason}: {address.reason}")
         case ((Move(to=to) | Create(to=to) | Bridge(to=to)), EipHold()) if _parts(to, world, policy):
             return Hold(step.route, f"{step.reason}; it stays there: {address.reason}")
+        case ((Move() | Bridge()), EipHold()) if _leaves_the_fallback(step, world, policy):
+            return Hold(step.route, f"{step.reason}; it stays there: {address.reason}")
+        case ((Move() | Bridge()), (EipAssociate() | EipUnassociate() | EipAwait())) if _leaves_the_fallback(
+            step, world, policy
+        ):
+            return Await(step.route, f"{step.reason}: {address.reason}")
         case Verify(hop=hop), _ if not _has_address(hop, world, policy):
             return _without_eip(step, address, moving=moving)
         case _:
@@ -83,6 +92,15 @@ def _parts(to: NextHop, world: World, policy: Group) -> bool:
     """Return True if a move to `to` leaves the EIP behind on a gateway that works."""
     kept = eip.keeper(world, policy)
     return kept is not None and to.kind is HopKind.INSTANCE and to != kept and to.id not in world.so_far.bindable
+
+
+def _leaves_the_fallback(step: Move | Bridge, world: World, policy: Group) -> bool:
+    """Return True if natkeeper returns a route from a fallback that works: the EIP can be there before the route."""
+    view = world.routes[step.route]
+    left = view.carries if isinstance(view, RouteView) and not view.bridge else None
+    if left is None or left.kind is not HopKind.NAT_GATEWAY or step.to.kind is not HopKind.INSTANCE:
+        return False
+    return step.memory.by == "auto" and isinstance(world.health(left, policy), Healthy)
 
 
 def _has_address(hop: NextHop, world: World, policy: Group) -> bool:

@@ -14,7 +14,7 @@ from natkeeper.domain.troubles import troubles_of
 from natkeeper.failover.apply import subject, writes_of
 from natkeeper.failover.handing_on import hand_on
 from natkeeper.failover.observe import Seen
-from natkeeper.failover.pacing import LONG_WORK, RESUME_UNTIL, TOO_LATE
+from natkeeper.failover.pacing import LONG_WORK, NOTE_UNTIL, RESUME_UNTIL, TOO_LATE
 from natkeeper.failover.proof import to_prove
 from natkeeper.failover.reports import check_beyond, resume
 from natkeeper.failover.rollout import proven_scripts
@@ -62,7 +62,9 @@ def finish(
 
         account.problems += unguarded.words(ledger.unguarded)
     account.problems += seen.trouble.values()
-    if not account.handed_on:  # what lasts is judged by the run that has done what can be done
+    # What lasts is judged by the run that has done what can be done. A chain of runs may be longer than people should
+    # wait for news, so sweeps judge in any case.
+    if not account.handed_on or assignment.sweep:
         yield from _episodes(assignment, world, decision, seen, account, ledger, clock, deadline)
 
 
@@ -124,6 +126,7 @@ def _afterwards(
         account.acts += kept.acts
         account.problems += kept.problems
         account.repaired = kept.repaired
+        account.set_up = kept.started
 
 
 def _episodes(
@@ -143,7 +146,7 @@ def _episodes(
     if seen.setups is not None:
         from natkeeper.failover.overdue import without_the_late  # only a sweep reads reports
 
-        world = without_the_late(world, policy, seen.setups, clock())
+        world = without_the_late(world, policy, seen.setups, account.set_up, clock())
     if account.was_dark and in_time and not assignment.read_only and clock() < deadline:
         world = yield from check_beyond(world, policy)
     judged = troubles_of(
@@ -156,9 +159,12 @@ def _episodes(
         probes_work=not assignment.check,
     )
     judged = _with_unguarded(judged, ledger, policy)
+    if account.handed_on:  # a later run may still do something about it
+        judged = replace(judged, troubles=tuple(replace(trouble, at_once=False) for trouble in judged.troubles))
     known = deepcopy(ledger) if assignment.read_only else ledger
-    sweep = assignment.sweep and not assignment.read_only
-    may_write = not seen.refused and clock() < deadline and in_time
+    sweep = assignment.sweep and not assignment.read_only and not account.handed_on
+    fresh = clock() - world.at < NOTE_UNTIL  # a check or a look at the VPC's other tables may have taken seconds
+    may_write = not seen.refused and clock() < deadline and in_time and fresh
     account.episodes = yield from settle(known, judged, world, policy, clock(), sweep=sweep, may_write=may_write)
     account.troubled = bool(known.lasting)
     account.blind = any(trouble.kind is EpisodeKind.BLIND for trouble in judged.troubles)

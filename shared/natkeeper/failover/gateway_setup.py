@@ -46,12 +46,16 @@ _FEW = 3
 
 @dataclass(frozen=True, slots=True)
 class SetupResult:
-    """What upkeep did, what it could not do, and what earlier setups turned out to have repaired."""
+    """What upkeep did, what it could not do, and what earlier setups turned out to have repaired.
+
+    `started`: gateways whose setup has just been started.
+    """
 
     did: tuple[str, ...] = ()
     acts: tuple[Act, ...] = ()
     problems: tuple[str, ...] = ()
     repaired: tuple[str, ...] = ()
+    started: frozenset[InstanceId] = frozenset()
 
 
 def upkeep(
@@ -118,9 +122,10 @@ def upkeep(
         return SetupResult(problems=(*problems, f"setup could not be started: {started}"), repaired=repaired)
     if not now_please:
         acts = tuple(Act("setup", gateway, why=why) for gateway, why in bold.items())
-        return SetupResult(tuple(bold.values()), acts, problems, repaired)
+        return SetupResult(tuple(bold.values()), acts, problems, repaired, frozenset(due))
     names = ", ".join(due)
-    return SetupResult((f"started the setup of {names}",), (Act("setup", names),), problems, repaired)
+    did, acts = (f"started the setup of {names}",), (Act("setup", names),)
+    return SetupResult(did, acts, problems, repaired, frozenset(due))
 
 
 def _wanted(parameters: SetupParameters) -> tuple[str, str]:

@@ -201,11 +201,12 @@ def _not_gone_yet(
     if not missing:
         return listed
     yield (Wait(ONCE_MORE_S),)
-    again = (yield (ReadInstances(missing),))[0]
+    unread = () if isinstance(seen.conditions, Mapping) else (ReadConditions(missing),)
+    again, *conditions = yield (ReadInstances(missing), *unread)
     if isinstance(again, Failure):
         seen.trouble[f"again {again.brief}"] = f"what the list of instances lacks cannot be read: {again}"
         return {**listed, **dict.fromkeys(missing, Unseen(f"one list lacks it, and {again.brief}"))}
-    known = seen.conditions if isinstance(seen.conditions, Mapping) else {}
+    known = next((found for found in (*conditions, seen.conditions) if isinstance(found, Mapping)), {})
     holes = [gateway for gateway in missing if gateway not in again and gateway in known]
     seen.gone |= set(missing) - set(again) - set(holes)
     unsure = Unseen("DescribeInstances lacks it, DescribeInstancesFullStatus does not")

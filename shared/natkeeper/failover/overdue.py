@@ -21,13 +21,20 @@ LATE = timedelta(seconds=55)
 """How long a repeated setup may take: some seconds are usual, and the next sweep is a minute away."""
 
 
-def without_the_late(world: World, policy: Group, runs: tuple[SetupRun, ...] | None, now: datetime) -> World:
+def without_the_late(
+    world: World, policy: Group, runs: tuple[SetupRun, ...], just_started: frozenset[InstanceId], now: datetime
+) -> World:
     """Return the world without the proofs of gateways whose next setup should have reported by now, and did not.
 
     A setup that is changed may install something, and takes as long as that does: only one that repeats its
-    predecessor is late. Nothing moves for it: it is no evidence against the gateway, but the want of any.
+    predecessor is late. Nothing moves for it: it is no evidence against the gateway, but the want of any. One that was
+    due while the API did not answer and that was `just_started` has its time before it.
     """
-    late = {gateway: why for gateway in policy.gateways if (why := _unheard(gateway, policy, world, runs or (), now))}
+    late = {
+        gateway: why
+        for gateway in policy.gateways
+        if (why := _unheard(gateway, policy, world, runs, now, just_started=gateway in just_started))
+    }
     if not late:
         return world
     gateways = {
@@ -39,7 +46,9 @@ def without_the_late(world: World, policy: Group, runs: tuple[SetupRun, ...] | N
     return replace(world, gateways=gateways)
 
 
-def _unheard(gateway: InstanceId, policy: Group, world: World, runs: tuple[SetupRun, ...], now: datetime) -> str | None:
+def _unheard(
+    gateway: InstanceId, policy: Group, world: World, runs: tuple[SetupRun, ...], now: datetime, *, just_started: bool
+) -> str | None:
     """Say why a gateway's setup says nothing although it should, or None where it said something, or has time left."""
     from natkeeper.guest.report import SetupReport, UnreadableReport
     from natkeeper.guest.script import fingerprint, script_hash
@@ -52,7 +61,7 @@ def _unheard(gateway: InstanceId, policy: Group, world: World, runs: tuple[Setup
     if after and isinstance(after[-1].report, UnreadableReport):
         return f"the setup of {gateway} of {after[-1].started:%H:%M:%S} UTC told nothing: {after[-1].report.reason}"
     age, every = now - last.started, timedelta(seconds=policy.setup.every)
-    late = now - after[0].started >= LATE if after else age >= every + timedelta(minutes=1) + LATE
+    late = now - after[0].started >= LATE if after else age >= every + timedelta(minutes=1) + LATE and not just_started
     if age < every or not late:
         return None
     report = last.report

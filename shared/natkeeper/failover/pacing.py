@@ -39,8 +39,9 @@ EIP_TAKES = timedelta(seconds=20)
 """How long a run waits for a write of its own; route tasks take some seconds, an EIP 7 to 8 s and more at times."""
 EIP_LEFT, LATELY = timedelta(seconds=12), timedelta(seconds=60)
 """How long a run waits for an EIP that another run has set in motion, and for how long after that one's move."""
-CHECK_BEFORE = timedelta(seconds=7.5)
-"""Until when a run without an accepted write begins a check, which may take `CheckThroughProbe.patience_s`."""
+CHECK_BEFORE = timedelta(seconds=6)
+"""Until when a run without an accepted write begins a check, which may take `CheckThroughProbe.patience_s`; then come
+people, whom it may take 2 s to tell."""
 CHECK_UNTIL = timedelta(seconds=8.5)
 """Until when a check by Cloud Assistant is asked for its end: then come the tables, which may take 3 s to read, and
 people, whom it may take 2 s to tell."""
@@ -52,6 +53,8 @@ RESUME_UNTIL = timedelta(seconds=11.7)
 """Until when it lets the probe go on, which takes 2 s at most: nobody else would look before the next minute."""
 STALE = timedelta(seconds=2)
 """How old what was read may be when it is acted on: one slow answer among the reads makes the others old."""
+NOTE_UNTIL = timedelta(seconds=4)
+"""How old the world may be when what lasts is written into it: its slowest read took up to 3 s by then."""
 LAG = timedelta(seconds=10)
 """How long an accepted write may stay invisible before it is made once more."""
 
@@ -63,6 +66,14 @@ def took_long(decision: Decision, world: World, account: GroupSummary, seen: See
     if isinstance(decision.eip, EipAwait) and moved_lately(world, now):
         until = account.began + EIP_LEFT  # a run that died had begun to bring it
     return now >= (until if seen.patient_until is None else max(until, seen.patient_until))
+
+
+def over(account: GroupSummary, seen: Seen, now: datetime) -> bool:
+    """Return True if a run without an accepted write has no time for another: reading again could take seconds.
+
+    It still reads to find out about a write whose answer was lost.
+    """
+    return account.written is None and now - account.began >= (RESUME_UNTIL if seen.unanswered else TOO_LATE)
 
 
 def moved_lately(world: World, now: datetime) -> bool:

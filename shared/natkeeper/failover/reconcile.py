@@ -36,6 +36,7 @@ from natkeeper.failover.pacing import (
     due,
     first_try,
     moved_lately,
+    over,
     poll,
     took_long,
     unseen,
@@ -150,14 +151,17 @@ def guard(
         # What was refused in this run stays refused until the next: repeating it would cost the time of other writes.
         wanted = [write for write in writes_of(decision, world, policy) if subject(write.call) not in seen.refused]
         writes = due(wanted, world, policy, seen, clock())
-        if not wanted and not _waits(decision) and not any(isinstance(step, Verify) for step in decision.steps):
-            break  # what remains to be done was refused, and will be
-        if not writes and not assignment.alone and _others_first(assignment, decision, wanted, seen, clock()):
+        refused = not wanted and not _waits(decision) and not any(isinstance(step, Verify) for step in decision.steps)
+        if (
+            not (writes or refused)
+            and not assignment.alone
+            and _others_first(assignment, decision, wanted, seen, clock())
+        ):
             account.handed_on = yield from hand_on(assignment, world, account, ledger.rest, clock())
         # End in good time rather than at the deadline: verification, episodes and the receipt still need seconds.
         tried = clock() - account.began
         more = (checked and tried < TOO_LATE) or first_try(writes, account, seen, clock())
-        if account.handed_on or (took_long(decision, world, account, seen, clock()) and not more):
+        if refused or account.handed_on or (took_long(decision, world, account, seen, clock()) and not more):
             break
         # All writes wait for the platform to finish an earlier one. Read only what that one changes.
         if wanted and not writes:
@@ -165,6 +169,8 @@ def guard(
             so_far, question = world.so_far, BARE
             continue
         so_far, checked = yield from _act(decision, writes, world, policy, seen, account, clock, deadline)
+        if over(account, seen, clock()):
+            break
         question = Question(thorough=seen.partly, internet=_ask_internet(seen))
     yield from finish(assignment, world, decision, seen, account, ledger, clock, deadline)
     return account.close(assignment, run, world, decision, clock())

@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from natkeeper.domain.episodes import Episode
     from natkeeper.domain.evidence import Evidence
     from natkeeper.domain.health import Health
+    from natkeeper.domain.ids import InstanceId
     from natkeeper.failover.dispatch import Assignment
     from natkeeper.failover.telling import Ledger
 
@@ -68,6 +69,8 @@ class GroupSummary:
     acts: list[Act] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
     repaired: tuple[str, ...] = ()
+    set_up: frozenset[InstanceId] = frozenset()
+    """Gateways whose setup this run has started."""
     failures: dict[str, str] = field(default_factory=dict)
     episodes: tuple[Episode, ...] = ()
     troubled: bool = False

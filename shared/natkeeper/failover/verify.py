@@ -73,6 +73,8 @@ def _through_probe(function: str, others: frozenset[str], clock: Clock, until: d
 
 
 def _on_gateway(policy: Group, gateway: InstanceId, clock: Clock, deadline: datetime) -> Run[Egress | Unseen]:
+    if clock() >= deadline:
+        return Unseen(f"there was no time left for a check on {gateway}")
     started = yield from ask(StartGatewayCheck(gateway, policy.probe.targets, policy.probe.check_s))
     if isinstance(started, Failure):
         return Unseen(f"Cloud Assistant could not look on {gateway}: {started}")
