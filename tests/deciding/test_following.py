@@ -299,7 +299,9 @@ def test_a_fallback_that_fails_is_left_at_once() -> None:
 
 def test_a_person_who_leaves_the_fallback_does_not_wait() -> None:
     """What a person asks for is done at once."""
-    found = decision(world(on=NAT, memory=moved(ago(60)), eip=eip(None), wish=Switch(WITH_FALLBACK.name)), WITH_FALLBACK)
+    found = decision(
+        world(on=NAT, memory=moved(ago(60)), eip=eip(None), wish=Switch(WITH_FALLBACK.name)), WITH_FALLBACK
+    )
     assert (type(found.steps[0]), type(found.eip)) == (Move, EipAssociate)
 
 

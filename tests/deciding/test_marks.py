@@ -48,6 +48,17 @@ def test_a_mark_is_written_once_for_one_report() -> None:
     assert isinstance(step(world(memory=marked((B, ago(33))), b=unready(at=ago(3)))), Note)
 
 
+def test_a_mark_is_not_of_the_future() -> None:
+    """The platform's clock may be ahead of natkeeper's, which believes no time to come when it reads the mark back."""
+    for world_of in (world(b=unready(at=later(30))), world(a=lost(at=later(30)), b="Stopped")):
+        found = step(world_of)
+        assert isinstance(found, Note)
+        assert set(found.memory.marks.values()) == {NOON}
+    found = step(world(a=lost(at=later(30))))
+    assert isinstance(found, Move)
+    assert set(found.memory.marks.values()) == {NOON}
+
+
 def test_a_report_with_fractions_of_a_second_is_marked_once() -> None:
     """What is read back is the same to the second, and there is nothing new to write."""
     odd = ago(40) + timedelta(milliseconds=250)

@@ -113,7 +113,7 @@ class SentRules:
                 self._break("rule 5", f"{run.name} changes {there.next_hop}, which is not ours")
         if not isinstance(call, NoteRoute):
             run.pointed[call.table] = call.to
-            before = run.began < self.reconfigured_at and call.to.id in self.former
+            before = run.began <= self.reconfigured_at and call.to.id in self.former
             if not belongs(call.to, group) and not before:
                 self._break("only ours", f"{run.name} points a route to {call.to}")
 
@@ -178,7 +178,7 @@ class SentRules:
 
     def _group_of_gateways(self, run: RunView, gateways: tuple[InstanceId, ...]) -> Group:
         for group in self.config.groups:
-            before = self.former if run.began < self.reconfigured_at else set()
+            before = self.former if run.began <= self.reconfigured_at else set()
             if set(gateways) <= {*group.gateways, *before}:
                 return group
         raise Violation(f"only ours: {run.name} sets up {gateways}")

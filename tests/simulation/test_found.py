@@ -277,6 +277,14 @@ FOUND = {
         ),
         retries=0,
     ),
+    "a setup's report from the future, by natkeeper's clock, was noted again and again": Story(
+        97010536,
+        "set up",
+        6,
+        (Happening(60, "loses its address", ("i-alpha",)), Happening(169, "clock steps", (-3600.0,))),
+        runs=2,
+        retries=0,
+    ),
 }
 
 

@@ -96,10 +96,15 @@ def remember(here: RouteContext, to: NextHop, by: str) -> Memory:
     for hop in hops:
         lost = here.world.lost(hop)
         if lost is not None:
-            memory = memory.marked(hop.id, lost.at, lost.kind)
+            memory = _marked(here, memory, hop, lost)
         elif here.world.worth_a_mark(hop, here.route.table):
             memory = memory.marked(hop.id, here.now)
     return fitted(memory.cleared(to.id))
+
+
+def _marked(here: RouteContext, memory: Memory, hop: NextHop, lost: EgressLost) -> Memory:
+    """Mark `hop`, by natkeeper's own clock at the latest: a mark from the future is not believed when it is read."""
+    return memory.marked(hop.id, min(lost.at, here.now), lost.kind)
 
 
 def _former(here: RouteContext) -> str:
@@ -116,7 +121,7 @@ def note(here: RouteContext, entry: RouteEntry, hop: NextHop) -> Note | None:
         mark = memory.marks.get(other.id)
         unready = _unready(here.world, other) if other != hop else None
         if unready is not None:
-            at, reason = unready
+            at, reason = min(unready[0], here.now), unready[1]  # the platform's clock may be ahead of natkeeper's
             if mark is None or at - mark >= MARK_AGAIN:
                 memory = memory.marked(other.id, at)
                 reasons.append(f"{other} is not ready: {reason}")
@@ -145,7 +150,7 @@ def note_lost(here: RouteContext, entry: RouteEntry, hop: NextHop, *, alike: boo
     lost = here.world.lost(hop)
     if lost is None or hop.id in here.memory.marks:
         return None
-    memory = here.memory.marked(hop.id, lost.at, lost.kind)
+    memory = _marked(here, here.memory, hop, lost)
     reason = f"{hop} does not reach the internet, and nothing better is there"
     return _if_new(here, entry, after_a_round(here, memory) if alike else memory, reason, "unready")
 

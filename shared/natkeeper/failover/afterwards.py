@@ -14,7 +14,7 @@ from natkeeper.domain.troubles import troubles_of
 from natkeeper.failover.apply import subject, writes_of
 from natkeeper.failover.handing_on import hand_on
 from natkeeper.failover.observe import Seen
-from natkeeper.failover.pacing import LONG_WORK, NOTE_UNTIL, RESUME_UNTIL, TOO_LATE
+from natkeeper.failover.pacing import CHECK_BEFORE, LONG_WORK, NOTE_UNTIL, RESUME_UNTIL, TOO_LATE
 from natkeeper.failover.proof import to_prove
 from natkeeper.failover.reports import check_beyond, resume
 from natkeeper.failover.rollout import proven_scripts
@@ -52,7 +52,8 @@ def finish(
             account.handed_on = yield from hand_on(assignment, world, account, ledger.rest, clock())
         yield from _afterwards(assignment, world, seen, account, ledger, clock, deadline)
         account.join(ledger)
-    if assignment.sweep and assignment.turn and account.written is None and clock() < deadline:
+    early = assignment.read_only or clock() - account.began < CHECK_BEFORE  # the look at all tables takes as long
+    if assignment.sweep and assignment.turn and account.written is None and early and clock() < deadline:
         from natkeeper.failover.vpc_survey import survey  # only a sweep has time for it
 
         trouble = yield from survey(world, assignment.group, ledger, clock, asked=assignment.read_only)
@@ -147,7 +148,8 @@ def _episodes(
         from natkeeper.failover.overdue import without_the_late  # only a sweep reads reports
 
         world = without_the_late(world, policy, seen.setups, account.set_up, clock())
-    if account.was_dark and in_time and not assignment.read_only and clock() < deadline:
+    early = account.written is not None or clock() - account.began < CHECK_BEFORE
+    if account.was_dark and early and not assignment.read_only and clock() < deadline:
         world = yield from check_beyond(world, policy)
     judged = troubles_of(
         world,
