@@ -285,6 +285,13 @@ FOUND = {
         runs=2,
         retries=0,
     ),
+    "what a probe reported behind a stuck entry was lost where each run handed on, and nobody was told": Story(
+        97101856,
+        "two groups",
+        8,
+        (Happening(113, "entry is stuck", ("vtb-one", 4000.0)), Happening(153, "hangs", ("i-alpha",))),
+        retries=0,
+    ),
 }
 
 

@@ -63,10 +63,7 @@ def finish(
 
         account.problems += unguarded.words(ledger.unguarded)
     account.problems += seen.trouble.values()
-    # What lasts is judged by the run that has done what can be done. A chain of runs may be longer than people should
-    # wait for news, so sweeps judge in any case.
-    if not account.handed_on or assignment.sweep:
-        yield from _episodes(assignment, world, decision, seen, account, ledger, clock, deadline)
+    yield from _episodes(assignment, world, decision, seen, account, ledger, clock, deadline)
 
 
 def _left(decision: Decision, world: World, policy: Group, seen: Seen, account: GroupSummary) -> bool:
@@ -149,7 +146,8 @@ def _episodes(
 
         world = without_the_late(world, policy, seen.setups, account.set_up, clock())
     early = account.written is not None or clock() - account.began < CHECK_BEFORE
-    if account.was_dark and early and not assignment.read_only and clock() < deadline:
+    last = not (assignment.read_only or account.handed_on)
+    if account.was_dark and early and last and clock() < deadline:
         world = yield from check_beyond(world, policy)
     judged = troubles_of(
         world,
@@ -161,7 +159,7 @@ def _episodes(
         probes_work=not assignment.check,
     )
     judged = _with_unguarded(judged, ledger, policy)
-    if account.handed_on:  # a later run may still do something about it
+    if account.handed_on:  # a later run may still do something about it; people hear of what the chain does not mend
         judged = replace(judged, troubles=tuple(replace(trouble, at_once=False) for trouble in judged.troubles))
     known = deepcopy(ledger) if assignment.read_only else ledger
     sweep = assignment.sweep and not assignment.read_only and not account.handed_on

@@ -152,11 +152,7 @@ def guard(
         wanted = [write for write in writes_of(decision, world, policy) if subject(write.call) not in seen.refused]
         writes = due(wanted, world, policy, seen, clock())
         refused = not wanted and not _waits(decision) and not any(isinstance(step, Verify) for step in decision.steps)
-        if (
-            not (writes or refused)
-            and not assignment.alone
-            and _others_first(assignment, decision, wanted, seen, clock())
-        ):
+        if not (writes or refused) and _others_first(assignment, decision, wanted, seen, clock()):
             account.handed_on = yield from hand_on(assignment, world, account, ledger.rest, clock())
         # End in good time rather than at the deadline: verification, episodes and the receipt still need seconds.
         tried = clock() - account.began
@@ -351,7 +347,7 @@ def _others_first(assignment: Assignment, decision: Decision, wanted: list[Write
     A write that takes no longer than most is waited for, unless they are known to take longer, and so is an EIP on its
     way: nobody behind the route has the internet meanwhile. A check that is due is no waiting, unless writes are first.
     """
-    if isinstance(decision.eip, EipAwait):
+    if assignment.alone or isinstance(decision.eip, EipAwait):
         return False
     if not assignment.links and any(now - at < MOST_TAKE for _, at in seen.written.values()):
         return False
