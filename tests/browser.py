@@ -67,7 +67,7 @@ class Tab:
             time.sleep(0.05)
 
     def picture(self, name: str) -> None:
-        """Keep a picture of the whole page where somebody asked for it."""
+        """Keep a picture of the whole page where the environment asks for it."""
         if SHOTS in os.environ:
             shot = self.call("Page.captureScreenshot", captureBeyondViewport=True)
             Path(os.environ[SHOTS], f"{name}.png").write_bytes(base64.b64decode(shot["data"]))

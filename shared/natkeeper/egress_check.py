@@ -306,7 +306,7 @@ def check_egress(
 
 @dataclass(slots=True)
 class _Lookup:
-    """A name look-up under way; whoever needs the same name meanwhile waits for it."""
+    """A name look-up under way; a target that needs the same name meanwhile waits for it."""
 
     done: threading.Event = field(default_factory=threading.Event)
     found: list[Any] = field(default_factory=list)

@@ -1,7 +1,7 @@
 """Everything the controller can ask of the world, as data.
 
 A run is a generator: it yields a batch of `Call`s, all of which may be under way at once, and is sent back one
-`Result` for each, in order. Whoever drives it decides how: the adapters in natkeeper.alibaba with threads and
+`Result` for each, in order. The driver decides how: the adapters in natkeeper.alibaba with threads and
 the SDKs, the simulator one call at a time under a virtual clock. A call never raises; it answers with what its
 class promises, or with a `Failure` that was classified once. So a run can be interleaved, slowed or ended at
 every call, and it holds no thread, no socket and no clock of its own.

@@ -1,6 +1,6 @@
 """The receipt: one sentence and one JSON object about what a run saw, decided, did and verified for one group.
 
-It is the answer to whoever invoked the function, the last line of the run's log, and what people are told. Format 1:
+It is the answer to the caller of the function, the last line of the run's log, and what people are told. Format 1:
 
     {"receipt": 1, "run", "at", "group", "signal", "outcome", "sentence", "saw": [...], "decided": [...],
      "did": [...], "problems": [...], "verified": true|false|null, "egress_ip", "next_hops": {route: hop},

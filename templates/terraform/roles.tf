@@ -74,7 +74,7 @@ resource "alicloud_ram_role_policy_attachment" "natkeeper" {
 #   }
 # }
 #
-# Whoever must keep alicloud_vpc_route_entry (its id is table and entry) lets natkeeper have what it writes:
+# If you must keep alicloud_vpc_route_entry (its id is table and entry), let natkeeper have what it writes:
 #
 #   lifecycle {
 #     ignore_changes = [next_hop_id, next_hop_type, route_entry_name, description]

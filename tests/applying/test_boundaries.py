@@ -202,11 +202,11 @@ def test_somebody_else_s_commands_are_no_setups(local: Local, via: str) -> None:
             "Type": "RunShellScript",
             "CommandContent": "dHJ1ZQ==",
             "ContentEncoding": "Base64",
-            "Name": "somebody",
+            "Name": "someone-else",
             "InstanceId.1": local.second,
         },
     )
-    other = f"{TEMPLATE}-of-somebody"
+    other = f"{TEMPLATE}-of-someone-else"
     local.adapter.ensure_template(other, oos_template(), local.now() + timedelta(seconds=9))
     local.one(StartSetup("oos", other, "natkeeper-oos", (local.second,), PARAMETERS, "t-other"))
     local.advance(60)
@@ -288,7 +288,7 @@ def test_looks_are_each_their_own_and_each_try_of_one_the_same(local: Local, los
 
 
 def test_a_create_that_is_tried_again_has_its_token(local: Local, lost: Callable[[str], None]) -> None:
-    """Whoever decides gives the token; the adapter carries it, each time."""
+    """The caller gives the token; the adapter carries it, each time."""
     lost("CreateRouteEntry")
     hop = NextHop(HopKind.INSTANCE, local.second)
     call = CreateRoute(local.vpc, local.table, "192.0.2.0/24", hop, "natkeeper-prod", "memory", "token-1")

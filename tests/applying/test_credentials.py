@@ -44,7 +44,7 @@ def test_a_function_without_a_role_is_told_so(missing: str) -> None:
 
 
 def test_without_credentials_every_call_is_denied_and_none_raises() -> None:
-    """And nothing is sent to anybody."""
+    """And nothing is sent."""
     cloud = AlibabaCloud("cn-hangzhou", lambda: from_environment({}), "http://127.0.0.1:9")
     (failure,) = cloud.perform(
         (ReadInstances((InstanceId("i-1"),)),), datetime.now(timezone.utc) + timedelta(seconds=2)

@@ -89,7 +89,7 @@ def test_a_setup_is_started_and_read_later(local: Local, via: str) -> None:
 
 
 def test_what_runs_on_the_gateway_is_the_one_script(local: Local, via: str) -> None:
-    """The library, and the same command with the same parameters, whoever carries them."""
+    """The library, and the same command with the same parameters on either way."""
     local.one(setup(local, via, local.first))
     local.advance(60)
     (first, library), (second, script) = sorted(local.guests.scripts, key=lambda ran: b"NK_PARAMETERS" in ran[1])

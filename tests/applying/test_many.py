@@ -1,4 +1,4 @@
-"""Hundreds of groups in one batch: few requests, each answer to whoever asked, and nothing read twice."""
+"""Hundreds of groups in one batch: few requests, each answer to its own caller, and nothing read twice."""
 
 from __future__ import annotations
 

@@ -149,13 +149,13 @@ def test_a_missing_route_is_created_with_its_memory(local: Local) -> None:
 
 
 def test_a_route_that_is_there_and_goes_the_same_way_is_created(local: Local) -> None:
-    """Somebody, or an earlier run of ours, was quicker."""
+    """Someone else, or an earlier run of ours, was quicker."""
     local.cloud.vpc.add_route(local.table, "0.0.0.0/1", local.second)
     assert local.one(create(local)) is None
 
 
 def test_a_route_that_is_there_and_goes_another_way_is_refused(local: Local) -> None:
-    """Rule 5: it may be somebody's."""
+    """Rule 5: it may be someone else's."""
     local.cloud.vpc.add_route(local.table, "0.0.0.0/1", local.first)
     failure = local.one(create(local))
     assert (failure.kind, failure.names) == (FailureKind.BUSY, FailureSubject.ENTRY)

@@ -111,7 +111,7 @@ def test_a_stranger_s_certificate_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_certificate_for_another_name_is_refused(tmp_path: Path) -> None:
-    """Trusted, but for somebody else."""
+    """Trusted, but for another host name."""
     pem = certificate(tmp_path, "vpc.example.test")
     transport.tls_context().load_verify_locations(pem)
     with served(pem) as address, pytest.raises(requests.exceptions.SSLError, match="IP address mismatch"):

@@ -141,7 +141,7 @@ def test_a_throttled_answer_says_how_long_to_wait() -> None:
 
 
 def test_another_task_is_waited_for_and_a_changing_thing_is_not() -> None:
-    """TaskConflict is about somebody else's task; IncorrectRouteEntryStatus is about the entry itself."""
+    """TaskConflict is about someone else's task; IncorrectRouteEntryStatus is about the entry itself."""
     conflict, changing = Pauses(), Pauses()
     conflict.persist(failing(OSError()), FailureKind.BUSY, code="TaskConflict")
     changing.persist(failing(OSError()), FailureKind.BUSY, code="IncorrectRouteEntryStatus")

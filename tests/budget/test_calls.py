@@ -39,7 +39,7 @@ def test_a_quiet_sweep_costs_a_call_a_table_and_one_a_hundred_instances(twenty: 
 
 
 def test_an_event_with_nothing_to_do_costs_the_reads_of_one_group(twenty: Many) -> None:
-    """Whoever else there is."""
+    """However many other groups there are."""
     event = {"source": "acs.ecs", "type": "ecs:Instance:StateChange", "id": "1", "specversion": "1.0",
              "data": {"resourceId": twenty.groups[3].gateways[1], "state": "Stopped"}}  # fmt: skip
     _, made = twenty.send(event | {"time": "2020-01-01T00:00:00Z"})

@@ -35,7 +35,7 @@ def natkeeper(capsys: pytest.CaptureFixture[str]) -> Command:
 
 @pytest.fixture
 def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Workspace]:
-    """A town with a configuration, and the environment of somebody who works there."""
+    """A town with a configuration, and the environment of a person who works there."""
     with town(tmp_path) as built:
         built.write()
         monkeypatch.setenv("NATKEEPER_ENDPOINT", built.cloud.endpoint)

@@ -146,7 +146,7 @@ def test_a_denial_advises_what_it_is_about(code: str, advice: str) -> None:
 def test_a_fault_of_natkeeper_is_a_sentence_with_a_way_to_the_trace(
     place: Workspace, natkeeper: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Exit 70; the trace only for whoever wants it."""
+    """Exit 70; the trace only where it is asked for."""
 
     def broken(*_: object) -> None:
         raise RuntimeError("a bug")
@@ -208,7 +208,7 @@ def test_help_needs_neither_sdk_nor_configuration() -> None:
 
 
 def test_a_bare_natkeeper_prints_its_help(natkeeper: Command) -> None:
-    """It is what whoever types it wants to know; nothing went wrong."""
+    """A person who types it wants the help; nothing went wrong."""
     ended = natkeeper()
     assert (ended.code, ended.err) == (0, "")
     assert "Commands:" in ended.out

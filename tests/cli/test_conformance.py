@@ -190,7 +190,7 @@ def test_without_a_running_standby_it_is_refused(trial: Workspace, natkeeper: Co
 
 
 def test_an_entry_that_is_there_already_is_left_alone(trial: Workspace, natkeeper: Command) -> None:
-    """Somebody has a route to these addresses."""
+    """A route to these addresses exists already."""
     trial.cloud.vpc.add_route(trial.table, TRIED[1], trial.a)
     ended = natkeeper("conformance", "prod", "--yes", "--vpc", trial.vpc)
     assert (ended.code, TRIED[1] in ended.err) == (5, True)

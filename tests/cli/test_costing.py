@@ -65,7 +65,7 @@ def test_a_standby_counts_where_it_has_a_price() -> None:
 
 
 def test_sizes_are_those_of_s_yaml() -> None:
-    """Whoever resizes a function is reminded."""
+    """A person who resizes a function is reminded."""
     props = {resource.name: resource.props for resource in load(ROOT / "s.yaml", environ={}).resources}
     for name, size in (("failover", FAILOVER), ("probe", PROBE)):
         found = Size(props[name]["cpu"], props[name]["memorySize"] / 1024, props[name]["diskSize"] / 1024, size.busy_s)

@@ -284,7 +284,7 @@ def test_without_any_each_place_says_why(place: Workspace, fresh: Run, tmp_path:
 
 
 def test_keys_of_serverless_devs_are_named_as_not_read(fresh: Run, tmp_path: Path) -> None:
-    """Whoever has deployed with `s config add` wonders why natkeeper has no keys."""
+    """A person who has deployed with `s config add` wonders why natkeeper has no keys."""
     (tmp_path / ".s").mkdir()
     (tmp_path / ".s" / "access.yaml").write_text("default:\n  AccountID: secret\n", encoding="utf-8")
     ended = fresh("status", "--direct")

@@ -41,7 +41,7 @@ def test_a_whole_deployment_is_said_to_be_one(whole: Workspace, natkeeper: Comma
 def test_every_trigger_that_a_killed_deployment_left_out_is_named(
     whole: Workspace, natkeeper: Command, first: int
 ) -> None:
-    """With the one command that names them all: the component would skip them for ever."""
+    """With the one command that names them all: the component would skip them every time."""
     for name in EVENTS[first:]:
         whole.cloud.fc.delete_trigger(FUNCTION, name)
     ended = natkeeper("deployment", "--json")
@@ -81,7 +81,7 @@ def test_white_space_in_a_pattern_is_no_difference(whole: Workspace, natkeeper: 
 
 
 def test_a_timer_that_differs_is_stale_too(whole: Workspace, natkeeper: Command) -> None:
-    """Somebody made the sweep a rare one in the console."""
+    """The console has a longer interval for the sweep."""
     text = '{"cronExpression": "@every 10m", "enable": true, "payload": ""}'
     whole.cloud.fc.update_trigger(FUNCTION, "sweep", {"triggerConfig": text})
     assert "s failover deploy --trigger sweep -y" in natkeeper("deployment").out

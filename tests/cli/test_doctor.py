@@ -281,7 +281,7 @@ def test_an_entry_that_cannot_be_changed_in_place_is_told_by_the_dry_run(
 
 
 def test_eip_and_fallback_are_looked_at(place: Workspace, natkeeper: Command) -> None:
-    """An EIP that somebody else holds, and a NAT Gateway that would drop everything."""
+    """An EIP that someone else holds, and a NAT Gateway that would drop everything."""
     stranger = place.cloud.ecs.create_instance(place.private, name="other")
     eip = place.cloud.vpc.allocate_eip(stranger)
     fallback = place.cloud.vpc.create_nat_gateway(place.vpc, place.private, eip=False)

@@ -201,7 +201,7 @@ def test_whenever_it_is_interrupted_the_gateway_runs_again(
 
 
 def test_a_second_ctrl_c_says_what_is_still_broken_and_restore_mends_it(slow: Workspace, natkeeper: Command) -> None:
-    """Whoever insists gets the prompt back, with the gateway's state and the command."""
+    """A person who insists gets the prompt back, with the gateway's state and the command."""
     drill = spawn(slow)
     wait_until(called(slow, "StopInstance"))
     drill.send_signal(signal.SIGINT)

@@ -149,7 +149,7 @@ def test_check_says_where_s_yaml_is_of_another_release(place: Workspace, natkeep
 
 
 def test_init_overwrites_nothing_unless_told(place: Workspace, natkeeper: Command) -> None:
-    """A configuration is somebody's work."""
+    """A configuration is a person's work."""
     ended = natkeeper("init")
     assert ended.code == 2
     assert "natkeeper.yaml is there already" in ended.err
@@ -158,7 +158,7 @@ def test_init_overwrites_nothing_unless_told(place: Workspace, natkeeper: Comman
 
 
 def test_init_asks_which_vpc_where_there_are_several(place: Workspace, natkeeper: Command) -> None:
-    """Without somebody to ask, it lists them."""
+    """Without a person to ask, it lists them."""
     Path("natkeeper.yaml").unlink()
     second = place.cloud.vpc.create_vpc("172.16.0.0/12", name="second")
     ended = natkeeper("init", "--region", "cn-hangzhou")
@@ -172,7 +172,7 @@ def test_init_asks_which_vpc_where_there_are_several(place: Workspace, natkeeper
 
 
 def test_init_asks_a_person(place: Workspace, natkeeper: Command, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where there is somebody: the choice is a number, and a wrong one is asked for again."""
+    """Where a person can answer, the choice is a number, and a wrong one is asked for again."""
     Path("natkeeper.yaml").unlink()
     place.cloud.vpc.create_vpc("172.16.0.0/12", name="second")
     answers = io.StringIO("7\n1\n")

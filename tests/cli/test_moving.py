@@ -128,7 +128,7 @@ def test_sweep_repairs_what_it_finds(place: Workspace, natkeeper: Command) -> No
 
 
 def test_attention_is_an_exit_code(place: Workspace, natkeeper: Command) -> None:
-    """A route that was put elsewhere by somebody is left there, told, and makes the exit code 1."""
+    """A route that someone else set is left there, reported, and makes the exit code 1."""
     stranger = place.cloud.ecs.create_instance(place.private, name="other", public_ip="")
     params = {"RegionId": place.cloud.region, "RouteTableId": place.table, "DestinationCidrBlock": "0.0.0.0/0"}
     place.cloud.call("vpc", "ModifyRouteEntry", {**params, "NewNextHopType": "Instance", "NewNextHopId": stranger})

@@ -86,7 +86,7 @@ def test_a_probe_that_was_written_is_like_the_first_but_for_its_place(config: Pa
 
 
 def test_a_probe_of_another_group_is_refused(config: Path, natkeeper: Natkeeper) -> None:
-    """It would look through a table of its own, and report it as somebody else's."""
+    """It would look through a table of its own, and report it as someone else's."""
     text = COMMITTED.replace("NATKEEPER_GROUP: ${vars.group}", "NATKEEPER_GROUP: test")
     text = with_probe(text, WantedProbe("natkeeper-probe-2", "test", "vtb-two"), "vsw-two")
     (config.parent / "s.yaml").write_text(text, encoding="utf-8")

@@ -1,4 +1,4 @@
-"""What befalls an instance: crashes, reclaimed spot capacity, maintenance, failures."""
+"""Incidents of an instance: crashes, reclaimed spot capacity, maintenance, failures."""
 
 from __future__ import annotations
 

@@ -257,7 +257,7 @@ def test_a_process_that_exits_is_an_error_and_the_next_starts_anew(bench: Proces
 
 
 def test_an_interpreter_that_is_missing_fails_the_request_and_blocks_nobody() -> None:
-    """The caller hears why, instead of waiting for ever."""
+    """The caller hears why, instead of waiting without end."""
     cloud = Cloud(latencies=Latencies(scale=0.0))
     cloud.fc.dispatcher.runtime = ProcessRuntime({"python3.12": "/nowhere/python"})
     try:

@@ -87,7 +87,7 @@ def test_a_warm_group_starts_nothing() -> None:
 
 
 def test_it_is_started_once_while_the_trouble_lasts() -> None:
-    """A standby that somebody stops again is not started again, however often natkeeper looks."""
+    """A standby that a person stops again is not started again, however often natkeeper looks."""
     stage = cold()
     kill(stage)
     stage.machine(B).status = PowerState.STOPPED
@@ -148,7 +148,7 @@ def test_never_blind(blind: str) -> None:
 
 
 def test_never_paused() -> None:
-    """Whoever paused the group may be at work on its gateways."""
+    """The person who paused the group may be at work on its gateways."""
     stage = cold()
     stage.send(person("pause", **{"for": "1h", "why": "work"}))
     kill(stage)
@@ -159,7 +159,7 @@ def test_never_paused() -> None:
 def test_never_for_a_next_hop_that_somebody_else_set() -> None:
     """Rule 5."""
     stage = cold()
-    stage.world.repoint("vtb-one", hop("i-somebody"))
+    stage.world.repoint("vtb-one", hop("i-someone-else"))
     stage.world.stop(A)
     stage.sweeps(3)
     assert stage.cloud.sent(StartGateway) == []

@@ -1,4 +1,4 @@
-"""What somebody changed on a gateway and a setup put right is told, once."""
+"""What changed on a gateway and a setup put right is told, once."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def kept() -> Stage:
 
 
 def drift(stage: Stage, gateway: str = B) -> None:
-    """Somebody flushes the rules of a standby; the next sweep that finds a setup due repairs it."""
+    """A person flushes the rules of a standby; the next sweep that finds a setup due repairs it."""
     stage.machine(gateway).rules = False
 
 

@@ -1,4 +1,4 @@
-"""What somebody outside is told of each sweep, and what a log line measures: both only where asked for."""
+"""What an outside monitor is told of each sweep, and what a log line measures: both only where asked for."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def test_a_lost_standby_is_none() -> None:
 
 
 def test_a_sweep_that_saw_nothing_is_silent() -> None:
-    """Then the absence of the heartbeat alarms whoever waits for it."""
+    """Then the absence of the heartbeat alarms the monitor that waits for it."""
     stage = Stage(heartbeat=True)
     stage.cloud.fail(READS, FailureKind.UNREACHABLE)
     stage.sweeps(2)

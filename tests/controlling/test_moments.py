@@ -38,7 +38,7 @@ def test_a_run_whose_time_is_up_starts_no_setup() -> None:
 
 
 def test_what_was_read_two_seconds_ago_is_still_acted_on(stage: Stage) -> None:
-    """An API that is slow as a whole must not keep the run reading for ever."""
+    """An API that is slow as a whole must not keep the run reading without end."""
     stage.world.stop(A)
     stage.cloud.round_trip = 2.0
     stage.one(stage.state(A, "Stopping"))

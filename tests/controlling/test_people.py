@@ -45,7 +45,7 @@ def test_a_dry_run_says_what_it_would_do_and_writes_nothing(stage: Stage) -> Non
 
 
 def test_status_of_a_group_in_trouble_writes_nothing_and_says_what_would_be_done(stage: Stage) -> None:
-    """Status is a look: even a dead gateway is only told of, to whoever asked."""
+    """Status only reads: even a dead gateway is only reported, to the person who asked."""
     stage.world.stop(A)
     receipt = stage.one(person("status"))
     assert receipt.sentence == f"would move 0.0.0.0/0 in {TABLE} from {A} to {B}: {A} is Stopping"
@@ -55,7 +55,7 @@ def test_status_of_a_group_in_trouble_writes_nothing_and_says_what_would_be_done
 
 
 def test_status_that_shows_trouble_does_not_keep_people_from_hearing_of_it(stage: Stage) -> None:
-    """Whoever asks sees it; whoever is to be told is told by the sweep."""
+    """The person who asks sees it; the sweep tells the others."""
     stage.world.stop(A)
     stage.world.stop(B)
     assert stage.one(person("status")).outcome == "attention"
@@ -148,7 +148,7 @@ def test_a_paused_group_is_not_touched_and_resumes(stage: Stage) -> None:
 
 
 def test_a_pause_ends_by_itself(stage: Stage) -> None:
-    """A forgotten pause is not for ever."""
+    """A forgotten pause ends."""
     stage.one(person("pause", **{"for": "10m", "why": "lunch"}))
     stage.world.stop(A)
     stage.sweeps(8)

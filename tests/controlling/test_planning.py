@@ -58,7 +58,7 @@ def test_an_old_running_event_sets_nothing_up(two: Stage) -> None:
 
 
 def test_a_touched_table_concerns_the_group_that_guards_it(two: Stage) -> None:
-    """By its table; an entry whose table the event does not name may be anybody's."""
+    """By its table; an entry whose table the event does not name may be any group's."""
     assert list(planned(two, two.route_touched(table=TABLE_2))) == ["west"]
     unnamed = two.route_touched()
     unnamed["data"]["requestParameters"] = {"RouteEntryId": "rte-123"}
@@ -66,7 +66,7 @@ def test_a_touched_table_concerns_the_group_that_guards_it(two: Stage) -> None:
 
 
 def address_touched(call: str, **request: str) -> dict[str, Any]:
-    """ActionTrail: somebody took an EIP off, or released it."""
+    """ActionTrail: someone took an EIP off, or released it."""
     data = {"eventName": call, "requestParameters": request}
     return {"specversion": "1.0", "source": "acs.vpc", "type": "vpc:ActionTrail:ApiCall", "data": data}
 
@@ -119,7 +119,7 @@ def test_a_status_without_a_group_is_about_all_and_writes_nothing(two: Stage) ->
 
 
 def test_a_group_that_does_not_exist_is_answered_with_those_that_do(two: Stage) -> None:
-    """Whoever mistyped sees what they meant."""
+    """A person who mistyped sees what they meant."""
     todo = plan(parse(json.dumps(person("resume", name="eats"))), two.config, two.world.now)
     assert todo.assignments == ()
     assert todo.unclear == ("there is no group 'eats'; groups are: east, west",)

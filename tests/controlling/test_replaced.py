@@ -35,7 +35,7 @@ def moved_to_a(**more: Any) -> Stage:
 
 
 def test_a_released_gateway_that_natkeeper_led_the_route_to_is_left() -> None:
-    """Not "not ours" for ever: the memory names it, and this group as the one that moved it."""
+    """It does not stay foreign: the memory names it, and this group as the one that moved it."""
     stage = moved_to_a()
     stage.world.delete_machine(A)
     receipt = stage.sweep()
@@ -120,7 +120,7 @@ def test_memory_of_the_first_release_is_known_by_the_name_of_the_entry(name: str
 
 
 def test_a_pause_holds_there_too() -> None:
-    """Whoever replaces a gateway may have paused the group for it."""
+    """A person who replaces a gateway may have paused the group for it."""
     stage = moved_to_a()
     stage.one(person("pause", **{"for": "30m", "why": "replacing a gateway"}))
     stage.world.delete_machine(A)

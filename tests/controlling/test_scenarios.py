@@ -253,7 +253,7 @@ def test_a_next_hop_that_somebody_put_there_is_left_and_told(stage: Stage) -> No
 
 
 def test_a_deleted_route_entry_is_created_again(stage: Stage) -> None:
-    """Somebody deleted the route: the event, or the sweep, brings it back on the first gateway that is fit."""
+    """Someone deleted the route: the event, or the sweep, brings it back on the first gateway that is fit."""
     stage.world.remove_route(TABLE)
     receipt = stage.one(stage.route_touched("DeleteRouteEntry"))
     assert receipt.outcome == "changed"

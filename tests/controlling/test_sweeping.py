@@ -75,7 +75,7 @@ def test_a_setup_under_way_is_not_started_again(kept: Stage) -> None:
 
 
 def test_a_paused_group_is_not_set_up_unless_a_person_asks(kept: Stage) -> None:
-    """Whoever paused the group may be at work on its gateways: an hour of sweeps repairs nothing behind their back."""
+    """A person who pauses may be at work on the gateways: an hour of sweeps repairs nothing behind their back."""
     kept.one(person("pause", **{"for": "2h", "why": "replacing the firewall"}))
     kept.sweeps(60)
     assert kept.cloud.sent(StartSetup) == []

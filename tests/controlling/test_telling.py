@@ -20,7 +20,7 @@ def test_a_change_is_told_with_everything_a_person_needs(stage: Stage) -> None:
 
 
 def test_a_quiet_run_tells_nobody(stage: Stage) -> None:
-    """Nor does one that was asked for something it refused: whoever asked has the answer."""
+    """Nor does one that was asked for something it refused: the person who asked has the answer."""
     stage.sweep()
     stage.one(person("switch", to="i-stranger"))
     assert stage.cloud.handed == []
@@ -83,7 +83,7 @@ def test_a_trouble_that_was_over_and_comes_back_is_told_again(stage: Stage) -> N
 
 
 def test_every_change_is_told_even_if_it_is_the_same_change_again(stage: Stage) -> None:
-    """Somebody deletes the route twice within minutes: it is created twice, and told twice."""
+    """Someone deletes the route twice within minutes: it is created twice, and told twice."""
     for _ in range(2):
         stage.world.remove_route("vtb-one")
         stage.sweep()

@@ -266,7 +266,7 @@ def test_a_gateway_that_vanishes_between_look_and_write_is_passed_over() -> None
 
 
 def test_an_entry_that_vanishes_between_look_and_write_is_created(stage: Stage) -> None:
-    """Somebody deletes the route in the moment of the move: it is created where it should have gone."""
+    """Someone deletes the route in the moment of the move: it is created where it should have gone."""
     stage.world.stop(A)
     stage.world.after(0.06, lambda: stage.world.remove_route(TABLE))
     assert stage.one(stage.state(A, "Stopping")).outcome == "changed"

@@ -139,7 +139,7 @@ def test_a_sweep_of_two_dead_groups_writes_both_in_the_second_batch() -> None:
 
 
 def test_what_is_old_is_read_again_before_it_is_acted_on(full: Stage) -> None:
-    """One read took seconds, in which somebody else moved the route: no write is based on what was there before."""
+    """One read took seconds, in which someone else moved the route: no write is based on what was there before."""
     full.world.stop(A)
     full.cloud.fail(ReadConditions, FailureKind.UNREACHABLE)
     full.world.after(1.0, lambda: full.world.repoint(TABLE, hop(B)))

@@ -48,7 +48,7 @@ def standby_bad(stage: Stage) -> None:
 
 
 def gone_missing(stage: Stage) -> None:
-    """Somebody deletes the route."""
+    """Someone deletes the route."""
     stage.world.remove_route(TABLE)
 
 

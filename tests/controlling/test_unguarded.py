@@ -56,7 +56,7 @@ def test_it_is_over_when_the_entry_is_gone_or_guarded() -> None:
     """Told as ended, within the ten minutes after which the tables are read again."""
     stage = two_tables()
     stage.sweeps(2)
-    stage.world.repoint(TABLE_2, hop("i-somebody"))
+    stage.world.repoint(TABLE_2, hop("i-someone-else"))
     stage.sweeps(12)
     assert "ended" in told(stage)[-1]
 

@@ -96,7 +96,7 @@ def test_trouble_is_a_warning(woken: Stage, capsys: pytest.CaptureFixture[str]) 
 
 
 def test_problems_of_a_quiet_run_are_in_the_log(woken: Stage, capsys: pytest.CaptureFixture[str]) -> None:
-    """Nothing was to do, but something could not be read: whoever looks at the log finds it."""
+    """Nothing was to do, but something could not be read: a person who looks at the log finds it."""
     woken.cloud.fail(ReadConditions, FailureKind.DENIED, code="Forbidden.RAM")
     assert ask(timer())["ok"] is True
     (line,) = lines(capsys)
@@ -231,7 +231,7 @@ def test_a_failure_is_raised_every_half_hour_and_not_each_minute(woken: Stage) -
 
 
 def test_a_person_gets_an_answer_and_no_exception(woken: Stage) -> None:
-    """Whoever asked sees the receipt, with what could not be done."""
+    """The person who asked sees the receipt, with what could not be done."""
     woken.cloud.fail(ReadRoutes, FailureKind.UNREACHABLE)
     woken.cloud.fail(HandOver, FailureKind.UNREACHABLE)
     answer = ask(person("sweep"))

@@ -29,7 +29,7 @@ def test_a_warning_that_nothing_follows_is_over_in_seconds(stage: Stage) -> None
 
 
 def test_a_warning_about_a_standby_is_not_watched(stage: Stage) -> None:
-    """Whoever does not carry the route may stop."""
+    """A gateway that does not carry the route may stop."""
     assert stage.one(stage.stop_called(B)).ms["total"] < 500
     assert len(stage.cloud.sent(ReadInstances)) == 1
 

@@ -141,7 +141,7 @@ def views(draw: st.DrawFn, policy: Group, route: Route, *, still: bool = False) 
     shape = draw(st.sampled_from([()] * 5 + halves + [finer, finer[:3], ("0.0.0.0/1", *finer)]))
     if not still:
         return RouteView(whole, tuple(draw(entries(policy, route, half)) for half in shape))
-    both = draw(entries(policy, route, "0.0.0.0/1", still=True))  # whoever made halves made them alike
+    both = draw(entries(policy, route, "0.0.0.0/1", still=True))  # halves are always made alike
     return RouteView(
         whole, tuple(replace(both, id=EntryId(f"rte-half{n}"), destination=d) for n, d in enumerate(shape))
     )

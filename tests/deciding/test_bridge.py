@@ -112,7 +112,7 @@ def test_neither_blindness_nor_draining_turns_a_bridge_back(b: str | Sight) -> N
 
 
 def test_a_mark_does_not_turn_a_bridge_back() -> None:
-    """It was begun knowing of it; else it would be begun and turned back for ever."""
+    """It was begun knowing of it; else it would be begun and turned back again and again."""
     memory = marked((B, ago(5)), since=NOON)
     found = step(world(on=bridged(entry(A), half(B, 0, memory), half(B, 1, memory)), a="Stopped"))
     assert isinstance(found, Retire)
@@ -152,7 +152,7 @@ def test_a_bridge_that_a_person_began_is_finished() -> None:
 
 
 def test_halves_that_lead_to_different_next_hops_are_nobodys_bridge() -> None:
-    """Ours by description, changed by somebody: back to the whole, or to the best there is."""
+    """Ours by description, changed by someone else: back to the whole, or to the best there is."""
     odd = (half(A, 0), half(B, 1))
     assert step(world(on=bridged(entry(A), *odd))).entries == (odd[0].id, odd[1].id)  # type: ignore[union-attr]
     assert step(world(on=bridged(None, *odd))).to == hop(A)  # type: ignore[union-attr]
@@ -170,7 +170,7 @@ def test_halves_that_lead_to_a_stranger_are_withdrawn() -> None:
 
 
 def test_halves_that_others_made_are_left_alone() -> None:
-    """Rule 5: a split default route may well be what somebody wants."""
+    """Rule 5: a split default route may well be what its owner wants."""
     theirs = half(B, 0, "vpn split")
     found = step(world(on=bridged(entry(A), theirs, half(B, 1)), a="Stopped"))
     assert found == Leave(ROUTE, "more specific entries that natkeeper did not make carry the route's traffic")

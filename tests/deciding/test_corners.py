@@ -105,7 +105,7 @@ def test_what_cannot_have_the_eip_is_no_last_hope() -> None:
 
 
 def test_a_pause_is_refused_where_no_entry_can_remember_it() -> None:
-    """One route is somebody else's, and the other has no entry."""
+    """One route is someone else's, and the other has no entry."""
     asked = world(STRANGER, elsewhere=None, wish=Pause(GroupName("prod"), timedelta(hours=1), "tests"))
     first, _ = decision(asked, TWO_TABLES).steps
     assert isinstance(first, Refuse)

@@ -107,7 +107,7 @@ def test_a_free_eip_goes_to_the_gateway_that_has_the_route() -> None:
 
 
 def test_an_eip_bound_to_another_gateway_of_ours_is_brought_over() -> None:
-    """Somebody moved the route in the console, or the EIP."""
+    """Someone moved the route in the console, or the EIP."""
     assert step_for(eip(B)) == EipUnassociate(
         EIP, B, "the EIP 198.51.100.77 leaves i-gwb, which does not own the route"
     )

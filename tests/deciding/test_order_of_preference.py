@@ -252,7 +252,7 @@ def test_an_entry_in_an_unknown_state_is_held() -> None:
 
 
 def test_a_missing_route_is_created_to_its_home() -> None:
-    """Somebody deleted it: nothing else carries the traffic."""
+    """Someone deleted it: nothing else carries the traffic."""
     found = step(world(on=None))
     assert found == Create(ROUTE, hop(A), "the route entry was missing", moved(NOON, to=A))
 

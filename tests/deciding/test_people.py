@@ -78,7 +78,7 @@ def test_a_switch_without_a_name_takes_the_best_standby() -> None:
 
 @pytest.mark.parametrize("b", ["Stopped", spot(), unready(), BLIND])
 def test_a_switch_without_a_name_is_refused_when_no_standby_is_eligible(b: str | Sight) -> None:
-    """From a gateway that works neither to the fallback nor to one that drains: whoever wants that can name it."""
+    """From a gateway that works neither to the fallback nor to one that drains: a person who wants that can name it."""
     found = step(world(wish=switch(), b=b), group(fallback=NAT))
     assert isinstance(found, Refuse)
     assert found.reason.startswith("there is no standby to switch to: i-gwb ")
@@ -163,12 +163,12 @@ def test_a_switch_waits_for_a_busy_entry() -> None:
     assert isinstance(step(world(on=entry(A, status=EntryStatus.MODIFYING), wish=switch(B))), Await)
 
 
-# ---- somebody else's next hop ----------------------------------------------------------------------------
+# ---- someone else's next hop -----------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("on, named", [(STRANGER, "i-firewall"), ("ngw-other", "ngw-other"), ("eni-one", "eni-one")])
 def test_a_foreign_next_hop_is_left_and_told(on: str, named: str) -> None:
-    """Rule 5: somebody put it there, however dead our own gateways are."""
+    """Rule 5: someone else set it, however dead our own gateways are."""
     found = decision(world(on=on, a="Stopped"), group(fallback=NAT))
     assert found.steps == (Leave(ROUTE, f"the route goes to {named}, which someone else set: natkeeper leaves it"),)
     assert (found.settled, found.quiet) == (True, False)
@@ -249,7 +249,7 @@ def test_a_pause_ends_by_itself() -> None:
 
 
 def test_a_switch_during_a_pause_is_refused_without_force() -> None:
-    """Whoever paused may not be whoever switches."""
+    """The person who paused may not be the one who switches."""
     found = step(world(memory=PAUSED, wish=switch(B)))
     assert found == Refuse(ROUTE, f"{UNTIL}; resume first, or send force")
 

@@ -35,7 +35,7 @@ WITH_FALLBACK = group(fallback=NAT)
 
 
 def test_by_default_a_person_decides_about_the_way_home() -> None:
-    """One more interruption is not worth it unless somebody says so."""
+    """One more interruption is not worth it unless a person says so."""
     found = step(world(on=B, memory=moved(ago(24 * 60))))
     assert found == Keep(ROUTE, "i-gwb carries it; the return to i-gwa waits for a person", hop(B))
 

@@ -38,7 +38,7 @@ def stuck(age: timedelta, **more: object) -> World:
 
 
 def test_what_failed_a_while_ago_is_tried_where_nothing_works() -> None:
-    """It may have been mended without anybody's telling, and packets are lost anyway."""
+    """It may have been mended without a report, and packets are lost anyway."""
     found = step(stuck(TEN_MINUTES))
     assert isinstance(found, Move)
     assert found.to == hop(B)

@@ -130,7 +130,7 @@ def test_two_deployments_make_the_recorded_calls_and_the_second_changes_nothing(
 
 
 def test_what_was_recorded_is_what_the_template_says() -> None:
-    """Whoever changes the template records again, or changes the body of the one call by hand."""
+    """A person who changes the template records again, or changes the body of the one call by hand."""
     words = {"account": "ACCOUNT", "vpc": "VPC", "vswitch": "VSWITCH"}
     written = {call["path"]: call["body"] for call in RECORDED["second"] if call["method"] == "PUT"}
     created = {

@@ -48,7 +48,7 @@ def test_the_rules_are_numbered_without_a_gap() -> None:
 
 
 def test_every_rule_that_is_cited_exists() -> None:
-    """Whoever meets "rule 5" in the code finds it in docs/design.md."""
+    """A reader who meets "rule 5" in the code finds it in docs/design.md."""
     places = list(cited())
     assert len(places) > 60
     assert [place for place in places if place[1] not in rules()] == []

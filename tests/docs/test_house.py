@@ -73,7 +73,7 @@ def test_the_walk_names_files_that_exist() -> None:
 
 
 def test_every_decision_has_a_number_a_status_and_a_date() -> None:
-    """Whoever reads one knows whether it still holds and since when."""
+    """A reader knows whether it still holds and since when."""
     text = (ROOT / "docs" / "decisions.md").read_text(encoding="utf-8")
     entries = re.split(r"^## (\d+)\. .+\n", text, flags=re.MULTILINE)[1:]
     assert [int(number) for number in entries[::2]] == list(range(1, len(entries) // 2 + 1))

@@ -56,7 +56,7 @@ _UNIT_S = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 
 @readmes
 def test_a_readme_is_short(page: Path) -> None:
-    """Whoever opens it reads it to the end; detail is on the pages that it links."""
+    """A reader gets to the end; detail is on the pages that it links."""
     assert len(page.read_text(encoding="utf-8").splitlines()) <= LONGEST_README
 
 
@@ -88,7 +88,7 @@ def test_both_languages_speak_of_the_same_keys_and_names(english: Path, chinese:
 
 @pairs
 def test_the_languages_link_to_each_other(english: Path, chinese: Path) -> None:
-    """Whoever opens the wrong one finds the other at the top."""
+    """A reader of the wrong one finds the other at the top."""
     for page, other in ((english, chinese), (chinese, english)):
         top = "\n".join(page.read_text(encoding="utf-8").splitlines()[:4])
         assert any((page.parent / link).resolve() == other for link in re.findall(r"\]\(([^)]+)\)", top))
@@ -143,7 +143,7 @@ def seconds(text: str) -> float:
 
 @configurations
 def test_every_default_is_the_real_one(page: Path) -> None:
-    """Whoever leaves a key out gets what the table says."""
+    """A configuration without the key gets what the table says."""
     for key, cell in documented(page).items():
         default, said = known()[key], spans(cell)
         if default is msgspec.NODEFAULT:
@@ -164,7 +164,7 @@ def test_every_default_is_the_real_one(page: Path) -> None:
 
 @pytest.mark.parametrize("page", [ENGLISH, CHINESE], ids=lambda page: page.name)
 def test_configurations_that_are_shown_are_accepted(page: Path, tmp_path: Path) -> None:
-    """Whoever pastes one gets no refusal."""
+    """A configuration that is pasted is not refused."""
     shown = blocks(page, "yaml")
     assert shown
     for block in shown:
@@ -267,7 +267,7 @@ def test_the_costs_that_are_told_are_those_of_the_command(page: Path, readme: Pa
 
 @costs
 def test_the_arithmetic_that_is_shown_is_that_of_the_command(page: Path, readme: Path) -> None:
-    """Whoever checks the sums on paper arrives at the same CU."""
+    """A reader who checks the sums on paper arrives at the same CU."""
     shown = dict(re.findall(r"^\| `(natkeeper-\w+)`.* = ([\d,.]+) CU", prose(page), re.MULTILINE))
     wanted = {name: f"{round(units(size, listed('usd')), 2):,}" for name, size in FUNCTIONS.items()}
     assert shown == wanted

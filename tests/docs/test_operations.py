@@ -80,7 +80,7 @@ def explained() -> Iterator[str]:
 
 @pytest.mark.parametrize("reason", sorted(set(reasons())))
 def test_every_reason_to_worry_is_explained(reason: str) -> None:
-    """Whoever is woken by a sentence finds it on the page."""
+    """A person who is woken by a sentence finds it on the page."""
     page = OPERATIONS.read_text(encoding="utf-8")
     assert all(part in page for part in fragments(reason))
 
@@ -117,7 +117,7 @@ def test_every_row_in_chinese_is_chinese() -> None:
 
 
 def test_the_event_rules_by_hand_are_those_of_s_yaml() -> None:
-    """Whoever makes the rules in the console gets the same events."""
+    """Rules that are made in the console get the same events."""
     template = yaml.safe_load((ROOT / "s.yaml").read_text(encoding="utf-8"))
     triggers = template["resources"]["failover"]["props"]["triggers"]
     configs: list[dict[str, Any]] = [trigger["triggerConfig"] for trigger in triggers]
@@ -128,7 +128,7 @@ def test_the_event_rules_by_hand_are_those_of_s_yaml() -> None:
 
 @pytest.mark.parametrize("page, first", [(OPERATIONS, "What needs you"), (ZH_OPERATIONS, "需要您处理的情况")])
 def test_the_page_begins_with_what_needs_you(page: Path, first: str) -> None:
-    """Whoever opens it at night reads nothing else before it."""
+    """A person who opens it at night reads nothing else before it."""
     assert [heading.text for heading in headings(page)][1] == first
 
 

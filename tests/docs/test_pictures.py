@@ -25,7 +25,7 @@ def test_both_languages_have_the_same_drawing() -> None:
 
 @pytest.mark.parametrize("path", sorted(IMAGES.glob("*.svg")), ids=lambda path: path.name)
 def test_a_picture_brings_its_own_page_and_both_sets_of_colours(path: Path) -> None:
-    """It is readable wherever it is shown, and says what it shows to whoever cannot see it."""
+    """It is readable wherever it is shown, and says what it shows to people who cannot see it."""
     root = ET.parse(path).getroot()  # noqa: S314  ours
     assert "prefers-color-scheme: dark" in (root.findtext(f"{SVG}style") or "")
     assert root.find(f"{SVG}rect[@class='page']") is not None

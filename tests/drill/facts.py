@@ -37,7 +37,7 @@ def drill(**changes: Any) -> Observed:
         Flow("busy", 0, FAULT - 2, 0.1, FAULT + 2.5, RESET, "in"),
     )
     moments = (
-        Moment(FAULT, "fault", "the world", "somebody stops gateway-a"),
+        Moment(FAULT, "fault", "the world", "a person stops gateway-a"),
         Moment(FAULT + 0.2, "detail", "event bus", "ecs:Instance:StateChange <gateway-a> Stopping"),
         Moment(FAULT + 0.25, "signal", "natkeeper-failover", "starts warm for an event"),
         Moment(FAULT + 0.27, "decision", "vpc", "ModifyRouteEntry table to gateway-b"),
@@ -47,7 +47,7 @@ def drill(**changes: Any) -> Observed:
     )
     whole = Observed(
         scenario="stop",
-        story="Somebody stops the active gateway.",
+        story="A person stops the active gateway.",
         place="a test",
         began_at=FAULT - 1,
         fault_at=FAULT,

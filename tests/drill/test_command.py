@@ -94,7 +94,7 @@ def test_moments_of_a_play_get_the_words_of_a_report() -> None:
     told = command._moments(
         [
             heard(-30.0, "start", failover, "starts cold for timer sweep"),
-            heard(0.0, "fault", "", "somebody stops gateway-a"),
+            heard(0.0, "fault", "", "a person stops gateway-a"),
             heard(0.1, "event", "event bus", "ecs:Other; no pattern matches"),
             heard(0.2, "start", failover, "starts warm for an event"),
             heard(0.3, "start", probe, "starts warm for timer look"),
@@ -112,7 +112,7 @@ def test_moments_of_a_play_get_the_words_of_a_report() -> None:
     )
     kinds = [(moment.kind, moment.what) for moment in told if moment.kind != "detail"]
     assert kinds == [
-        ("fault", "somebody stops gateway-a"),
+        ("fault", "a person stops gateway-a"),
         ("signal", "starts warm for an event (ecs-state)"),
         ("decision", "ModifyRouteEntry table to gateway-b"),
         ("route", "0.0.0.0/0 of table leads to gateway-b"),

@@ -103,7 +103,7 @@ def test_the_tour_is_true(playground: tuple[subprocess.Popen[str], dict[str, str
     timeline = log.read_text(encoding="utf-8")
     (url,) = re.findall(r"In a browser: (http://127\.0\.0\.1:\d+/)", timeline)
     assert "<title>natkeeper</title>" in urllib.request.urlopen(url, timeout=10).read().decode()  # noqa: S310  loopback
-    assert "somebody stops the instance" in timeline
+    assert "a person stops the instance" in timeline
     assert "moved 0.0.0.0/0 in table from gateway-a to gateway-b" in timeline
     wrong = run("natlab break stop gateway-z", environ)
     assert (wrong.returncode, "gateway-a, gateway-b" in wrong.stderr) == (2, True)

@@ -242,8 +242,8 @@ def test_a_failover_at_the_real_addresses_is_signed_by_the_invocation_s_own_key(
 ) -> None:
     """Each product at its own host, TLS checked, and every request signed with the role's key and its token."""
     key = place.cloud.accounts.assume_role("natkeeper-failover")
-    # What lies about elsewhere belongs to somebody else: a key in the environment when the context has one.
-    other = place.cloud.accounts.assume_role("somebody")
+    # Credentials from elsewhere belong to another account: a key in the environment when the context has one.
+    other = place.cloud.accounts.assume_role("someone-else")
     stray = {
         "ALIBABA_CLOUD_ACCESS_KEY_ID": other.access_key_id,
         "ALIBABA_CLOUD_ACCESS_KEY_SECRET": other.access_key_secret,

@@ -12,7 +12,7 @@ from natlab.scenarios.webhook import Webhook
 
 
 def test_a_webhook_that_hangs_delays_no_failover(setting: Setting) -> None:
-    """The route is safe, verified and accounted for, while whoever is to be told does not answer."""
+    """The route is safe, verified and accounted for, while the notification target does not answer."""
     stop = scenario("stop")
     unheard = replace(stop, script=stop.script[:-1], verdict=(verdicts.ends_at("gateway-b"), verdicts.verified))
     result = play(unheard, replace(setting, webhook=partial(Webhook, hangs=True)))

@@ -35,7 +35,7 @@ def test_a_reason_for_a_pause_has_room_for_120_characters() -> None:
     ],
 )
 def test_of_what_is_not_understood_sixty_characters_are_said_back(payload: dict[str, str]) -> None:
-    """Enough to recognise it; an answer is not as long as whoever asks likes."""
+    """Enough to recognise it; the caller cannot make an answer as long as they like."""
     found = asked(**{key: value.format("z" * 1000) for key, value in payload.items()})
     assert isinstance(found, Unclear)
     assert f"'{'z' * 60}'" in found.reason

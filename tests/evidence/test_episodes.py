@@ -110,7 +110,7 @@ def test_six_gateways_with_five_unready_standbys_are_one_episode() -> None:
 
 
 def test_an_entry_that_stays_modifying_over_a_dead_gateway_is_told() -> None:
-    """The platform is at work on it for ever: whoever is to blame, private hosts have nothing."""
+    """The platform works on it without end: no matter who is to blame, private hosts have nothing."""
     stage = Stage()
     entry = stage.world.entry(stage.config.groups[0].routes[0].table, "0.0.0.0/0")
     assert entry is not None
@@ -214,7 +214,7 @@ def test_what_could_not_be_handed_over_is_told_by_the_next_sweep() -> None:
 
 
 def test_a_foreign_entry_is_never_written() -> None:
-    """Somebody pointed the route elsewhere while B is down: nothing of natkeeper's is written into it."""
+    """Someone pointed the route elsewhere while B is down: nothing of natkeeper's is written into it."""
     stage = Stage()
     stage.sweeps(1)
     stage.world.repoint(TABLE, hop("i-stranger"))
@@ -255,7 +255,7 @@ def test_lengths_read_as_people_say_them(seconds: int, words: str) -> None:
 
 
 def test_a_table_that_cannot_be_read_ends_no_darkness() -> None:
-    """Blind while dark: the episode goes on until somebody has seen the internet again."""
+    """Blind while dark: the episode goes on until the internet is seen again."""
     stage = Stage()
     stage.world.internet = False
     stage.one(stage.report())

@@ -1,4 +1,4 @@
-"""The probe's own death is told, and somebody else looks at once."""
+"""The probe's own death is told, and egress is checked in another way at once."""
 
 from __future__ import annotations
 
@@ -172,7 +172,7 @@ def test_a_loss_that_lasts_is_told_and_moves_nothing() -> None:
 
 
 def test_a_short_or_small_loss_is_nobodys_news() -> None:
-    """One bad minute, and nine in a hundred for ever."""
+    """One bad minute, and then nine in a hundred without end."""
     stage = Stage()
     minutes_of_loss(stage, [0, 0, 0, 0, 24, 0, 0, 0, 0, *[6] * 30])
     assert brown_outs(stage) == []

@@ -1,4 +1,4 @@
-"""A changed setup never reaches all gateways at once: standbys first, one group first, and not for ever."""
+"""A changed setup never reaches all gateways at once: standbys first, one group first, and only for so long."""
 
 from __future__ import annotations
 

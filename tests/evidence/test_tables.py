@@ -98,7 +98,7 @@ def test_a_gateway_that_hangs_behind_a_table_without_a_probe_is_told(settings: d
 
 
 def test_setups_that_cannot_be_started_any_more_are_told() -> None:
-    """OOS refuses from now on: what was proven ten minutes ago is not proven for ever."""
+    """OOS refuses from now on: what was proven ten minutes ago does not stay proven."""
     stage = Stage({"prod": group(setup=APPLY, probe=None)})
     stage.sweeps(5)
     stage.cloud.fail(StartSetup, FailureKind.DENIED)

@@ -90,7 +90,7 @@ def test_a_look_on_the_gateway_ends_darkness_only_where_no_probe_could_see_more(
 
 
 def test_a_strangers_next_hop_is_not_judged_dark() -> None:
-    """Somebody else sends the packets elsewhere; whether they arrive is theirs to know."""
+    """Someone else sends the packets elsewhere; whether they arrive is theirs to know."""
     found = judged(world(on=STRANGER))
     assert EpisodeKind.DARK not in kinds(found)
 
@@ -179,7 +179,7 @@ def test_digits_that_do_not_fit_the_marks_say_nothing() -> None:
 
 
 def test_rewriting_a_description_keeps_its_sentence() -> None:
-    """The reason of the last move stays for whoever reads the console."""
+    """The reason of the last move stays for people who read the console."""
     text = encode(moved(ago(5)), "i-gwa since noon: i-gwb is Stopping")
     again = rewritten(text, moved(ago(5), episodes={"g": (ago(1), True)}))
     assert again.startswith("natkeeper: i-gwa since noon: i-gwb is Stopping [nk1 ")

@@ -211,12 +211,12 @@ class Stage:
         return {**self.state(gateway, ""), "type": f"ecs:Instance:{name}", "data": data}
 
     def stop_called(self, gateway: str) -> dict[str, Any]:
-        """ActionTrail's early warning: somebody called StopInstance."""
+        """ActionTrail's early warning: someone called StopInstance."""
         data = {"eventName": "StopInstance", "requestParameters": {"InstanceId": gateway}, "eventTime": self._ago(0)}
         return {**self.state(gateway, ""), "type": "ecs:ActionTrail:ApiCall", "data": data}
 
     def route_touched(self, call: str = "ModifyRouteEntry", table: str = TABLE) -> dict[str, Any]:
-        """ActionTrail: somebody modified or deleted a route entry."""
+        """ActionTrail: someone modified or deleted a route entry."""
         data = {"eventName": call, "requestParameters": {"RouteTableId": table}, "eventTime": self._ago(0)}
         return {**self.state(A, ""), "source": "acs.vpc", "type": "vpc:ActionTrail:ApiCall", "data": data}
 

@@ -155,14 +155,14 @@ class FakeWorld:
                 address.status, address.holder = EipStatus.AVAILABLE, None
 
     def repoint(self, table: str, hop: NextHop, description: str = "") -> None:
-        """Somebody changes the default route behind natkeeper's back; settled at once."""
+        """Someone changes the default route behind natkeeper's back; settled at once."""
         entry = self.entry(TableId(table), "0.0.0.0/0")
         assert entry is not None
         entry.hop = entry.carries = hop
         entry.description = description
 
     def remove_route(self, table: str) -> None:
-        """Somebody deletes the default route; from then on nobody is to blame for its absence."""
+        """Someone deletes the default route; from then on nobody is to blame for its absence."""
         self.tables[TableId(table)] = [e for e in self.tables[TableId(table)] if e.destination != "0.0.0.0/0"]
         self.guarded = [(guarded, dest) for guarded, dest in self.guarded if guarded != table]
 

@@ -79,7 +79,7 @@ def bytes_of(payload: Any) -> bytes:
 
 
 def is_a_wish(raw: bytes) -> bool:
-    """Whether somebody with the right to invoke the function asks for something, as people do."""
+    """Return True if a caller who may invoke the function asks for something, as people do."""
     try:
         asked = json.loads(raw)
     except (ValueError, RecursionError):

@@ -182,7 +182,7 @@ def test_marks_of_long_ids_give_way_to_the_sentence() -> None:
 
 
 def test_a_move_elsewhere_than_the_entry_leads_is_forgotten_and_nothing_else() -> None:
-    """A pause and marks hold, whoever points the entry where."""
+    """A pause and marks hold, wherever the entry is pointed."""
     memory = Memory(since=NOON, by="auto", home=A, to=B, paused_until=NOON).marked(A, NOON)
     assert memory.of_an_entry_to(B) == memory
     assert memory.of_an_entry_to(A) == Memory(paused_until=NOON).marked(A, NOON)

@@ -110,7 +110,7 @@ def test_what_a_rollback_leaves_is_read_by_the_next_upgrade(memory: Memory) -> N
 
 
 def test_a_missing_bracket_loses_nothing() -> None:
-    """Somebody edited the description in the console and cut its end off."""
+    """Someone edited the description in the console and cut its end off."""
     memory = replace(MOVED, owner="00beef", paused_until=NOON + timedelta(hours=1))
     text = encode(memory, "moved")
     assert decode(text[:-1]) == memory
@@ -124,14 +124,14 @@ def test_a_time_that_was_cut_off_is_not_believed() -> None:
 
 @pytest.mark.parametrize("edit", ["h=", "s=noon", "[nk1 b=nobody", "x=i-abc@"])
 def test_a_pause_survives_a_garbled_part(edit: str) -> None:
-    """Whoever asked for it may be at work on the gateways."""
+    """The person who asked for it may be at work on the gateways."""
     found = decode(f"natkeeper: paused [nk1 b=auto {edit} p=1773496800]")
     assert isinstance(found, Unreadable)
     assert found.kept == Memory(paused_until=NOON + timedelta(hours=2))
 
 
 def test_what_cannot_be_true_is_not_believed() -> None:
-    """A pause beyond thirty days, marks and moves of the future: somebody's slip, or a clock that was wrong."""
+    """A pause beyond thirty days, marks and moves of the future: a slip, or a clock that was wrong."""
     day = timedelta(days=1)
     memory = replace(MOVED, since=NOON + day, paused_until=NOON + LONGEST_PAUSE + day).marked(B, NOON + day)
     assert memory.plausible(NOON) == replace(MOVED, since=NOON)

@@ -1,4 +1,4 @@
-"""pytest without its own loop: what it has collected is given to somebody else, who runs some of it in some order."""
+"""pytest without its own loop: what it has collected is given to a caller, which runs some of it in some order."""
 
 from __future__ import annotations
 

@@ -174,7 +174,7 @@ def test_a_probe_that_cannot_look_for_ten_seconds_is_reported_as_broken() -> Non
 
 
 def test_a_single_look_that_cannot_be_made_is_a_broken_probe() -> None:
-    """Whoever asked must not take it for a lost egress."""
+    """The caller must not take it for a lost egress."""
     with pytest.raises(ProbeBrokenError):
         probe(VirtualPath(when(BROKEN))).check_once()
 

@@ -42,7 +42,7 @@ def test_every_entry_is_pinned_and_hashed(lock: Path) -> None:
 
 @pytest.mark.parametrize("lock", LOCKS, ids=lambda lock: lock.name)
 def test_no_index_url_or_path_is_named(lock: Path) -> None:
-    """Anybody's package index will do, so none is written down."""
+    """Any package index will do, so none is written down."""
     text = lock.read_text(encoding="utf-8")
     assert not re.search(r"https?:|file:|index-url|find-links|@ |^\s*/", text, re.MULTILINE)
 

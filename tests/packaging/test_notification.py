@@ -26,7 +26,7 @@ def test_one_address_for_each_line(configuration: Path) -> None:
 
 
 def test_without_the_file_there_are_none(configuration: Path) -> None:
-    """Whoever uses the environment has no such file."""
+    """A person who uses the environment has no such file."""
     assert read_addresses(configuration) == ()
 
 

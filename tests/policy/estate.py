@@ -215,7 +215,7 @@ def falls_back_to_the_managed_gateway(place: Estate) -> None:
 
 
 def creates_what_is_missing(place: Estate) -> None:
-    """Somebody deleted the entry."""
+    """Someone deleted the entry."""
     entry = place.cloud.vpc.route(place.ids["bare"])
     assert entry is not None
     place.cloud.call("vpc", "DeleteRouteEntry", {"RegionId": place.cloud.region, "RouteEntryId": entry.id})

@@ -144,7 +144,7 @@ def test_names_stand_beside_ids() -> None:
         ({"state": "unknown"}, "healthy", "[WARNING] prod: natkeeper cannot see its state"),
         ({"next_hop": "i-a"}, "unknown", "[WARNING] prod: natkeeper cannot see its state"),
         ({"next_hop": "i-a"}, "draining", "[WARNING] prod: works, without a healthy standby"),
-        ({"next_hop": "eni-x"}, "healthy", "[WARNING] prod: somebody else set the route"),
+        ({"next_hop": "eni-x"}, "healthy", "[WARNING] prod: someone else set the route"),
         ({"next_hop": "i-a"}, "healthy", "[WARNING] prod: needs you"),
     ],
 )

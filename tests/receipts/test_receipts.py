@@ -56,7 +56,7 @@ def test_quiet_is_quiet(stage: Stage) -> None:
 
 
 def test_a_hold_says_what_is_wrong_and_why_nothing_is_done(stage: Stage) -> None:
-    """The sentence that wakes somebody up has to tell the whole story."""
+    """The sentence that wakes a person up has to tell the whole story."""
     stage.world.stop(A)
     stage.world.stop(B)
     receipt = stage.one(stage.state(A, "Stopping"))
@@ -120,7 +120,7 @@ def test_the_eips_way_is_in_the_receipt() -> None:
 
 
 def test_a_foreign_next_hop_is_named(stage: Stage) -> None:
-    """Whoever reads it knows where the route goes and that natkeeper leaves it."""
+    """A reader knows where the route goes and that natkeeper leaves it."""
     stage.world.add_machine("i-stranger", "198.51.100.77")
     stage.world.repoint(TABLE, hop("i-stranger"))
     receipt = stage.sweep()
@@ -157,7 +157,7 @@ def test_what_is_empty_is_left_out() -> None:
     [("quiet", False), ("changed", True), ("waiting", False), ("attention", True), ("refused", False)],
 )
 def test_only_changes_and_trouble_are_news(outcome: str, news: bool) -> None:  # noqa: FBT001
-    """Whoever asked has the answer; whoever did not ask hears of what matters."""
+    """The person who asked has the answer; the others hear of what matters."""
     stage = Stage()
     assert Receipt("run", stage.world.now, "prod", "timer", outcome, "").news is news  # type: ignore[arg-type]
 

@@ -79,7 +79,7 @@ def test_a_later_move_back_does_not_count() -> None:
 
 def test_where_nobody_acted_only_detection_is_timed() -> None:
     """A run that told of something has noticed it."""
-    attention = run(110.0, 110.1, receipts=[{"outcome": "attention", "sentence": "not ours", "verified": None}])
+    attention = run(110.0, 110.1, receipts=[{"outcome": "attention", "sentence": "not managed", "verified": None}])
     found = figures(evidence(writes=(), hops=(), runs=(run(100.5, 100.6, receipts=[]), attention)))
     assert (found.detected_s, found.decided_s, found.routed_s, found.verified) == (10.0, None, None, None)
 

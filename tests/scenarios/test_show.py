@@ -18,7 +18,7 @@ from natlab.scenarios.readings import Platform
 A, B = "i-bp1oe0mwkh6q9r7jily2", "i-bp1ryvs6f695d4ff1gyy"
 MOMENTS = (
     (9.0, "connection", "private host", "a new connection works"),
-    (10.0, "fault", "", "somebody stops gateway-a"),
+    (10.0, "fault", "", "a person stops gateway-a"),
     (11.0, "event", "event bus", f"ecs:Instance:StateChange: {A} Stopping; matches the pattern of ecs-state"),
     (11.1, "event", "event bus", "oos:ActionTrail:ApiCall: StartExecution; no pattern matches"),
     (11.25, "start", "natkeeper-failover", "starts warm for an event (ecs-state)"),
@@ -128,7 +128,7 @@ def test_all_scenarios_are_one_table_after_the_timeline() -> None:
     assert [row.split()[0] for row in rows] == [each.name for each in SHOWN]
     assert "2.30 s" in rows[0]
     assert "gateway-b" in rows[0]
-    assert text.count("somebody stops gateway-a") == 1
+    assert text.count("a person stops gateway-a") == 1
     assert f"{len(SHOWN)} of {len(SHOWN)} good" in text
 
 

@@ -103,7 +103,7 @@ def test_each_of_the_two_is_asked_for_alone(ready: MakeGuest, wanted: dict[str, 
 
 
 def test_drift_is_noticed_and_repaired_like_all_else(ready: MakeGuest) -> None:
-    """Rules that somebody flushed, a unit that was stopped, a file that was changed; a check only says so."""
+    """Rules that were flushed, a unit that was stopped, a file that was changed; a check only says so."""
     guest = ready()
     setup(guest, JOINED)
 

@@ -80,7 +80,7 @@ def test_a_reverse_path_filter_or_ip_rule_is_named_without_a_packet(ready: MakeG
 
 
 def test_a_drop_in_a_chain_that_is_jumped_to_is_found_and_left_to_its_owner(ready: MakeGuest) -> None:
-    """It refuses one network of two: somebody's decision."""
+    """It refuses one network of two: the owner's decision."""
     guest = ready()
     with guest.by_hand() as state:
         state["chains"] = {"COMPANY": ["-s 10.0.1.0/24 -j DROP"]}

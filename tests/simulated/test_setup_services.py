@@ -111,7 +111,7 @@ def test_what_firewalld_cannot_express_stops_the_setup_by_name(fresh: MakeGuest,
 
 @pytest.mark.parametrize("order", [ORDER, REPORT])
 def test_a_firewalld_that_ran_before_decides_itself(fresh: MakeGuest, order: SetupParameters) -> None:
-    """Its zones were somebody's decision already."""
+    """Its zones were the owner's decision already."""
     guest = serving(fresh, "debian12")
     assert setup(guest, order)[0] == 0
     assert guest.state["runtime"]["zones"]["public"]["ports"] == []

@@ -109,7 +109,7 @@ class Bounds:
             return
         if result.kind in (FailureKind.UNREACHABLE, FailureKind.THROTTLED, FailureKind.WORDS):
             return
-        kind = type(call).__name__  # an entry that somebody deleted meanwhile is another one, to be created
+        kind = type(call).__name__  # an entry that was deleted meanwhile is another one, to be created
         key = run.name, kind, call.table, call.destination, getattr(getattr(call, "to", None), "id", "")
         self.tries[key] = self.tries.get(key, 0) + 1
         # Of a bridge's entries one was taken: the platform may want seconds before the next, so that has a try more.

@@ -29,7 +29,7 @@ class People:
         self.dark: dict[str, float] = {}
         """Since when, or since the last disturbance."""
         self.began: dict[str, float] = {}
-        """Since when at the earliest, whoever disturbed."""
+        """Since when at the earliest, no matter who disturbed."""
 
     def hear(self, payload: bytes) -> None:
         """Take notice of receipts."""

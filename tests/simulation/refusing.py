@@ -100,7 +100,7 @@ class RefusingActs:
         self._forgetful(3600.0)
 
     def _memory_is_edited(self, table: str, how: str) -> None:
-        """Somebody edits the description in the console: its end is lost, words are added, a value, or all of it."""
+        """A person edits the description in the console: its end is lost, words are added, a value, or all of it."""
         for entry in self.simulation.town.tables[table]:
             text = entry.description
             edits = {"cut": text.rstrip("]"), "words": f"{text} (ticket 12)", "garbled": text.replace("s=", "s=x")}

@@ -190,7 +190,7 @@ class Rules(SentRules):
             for table, covered in self.covered.items():
                 dropped = self.town.dropped.get(table)
                 if dropped is not None and self.town.now - dropped < timedelta(seconds=FRESH_S):
-                    continue  # somebody else deleted the other half of it in this moment
+                    continue  # someone else deleted the other half of it in this moment
                 if covered and not self.town._covered(table, DEFAULT):  # type: ignore[arg-type]
                     self._break("rule 1", f"{run.name} leaves {table} without a route")
         if not isinstance(result, Failure) or how:
@@ -265,7 +265,7 @@ class Rules(SentRules):
         repointed = self.town.repointed.get(call.table)
         just = repointed is not None and self.town.now - repointed < timedelta(seconds=FRESH_S)
         if (self.story.runs > 1 or just) and (read is None or read.next_hop != here):
-            return  # another run or somebody else was faster; the platform has no compare-and-set
+            return  # another run or someone else was faster; the platform has no compare-and-set
         if self.town.second < self.region.probe_broken_until + REPORT_S:
             return  # the witness lies
         if here.id in self.bad_since or self.last_bad.get(here.id, -1e9) >= known or self._stale_lately():
@@ -289,7 +289,7 @@ class Rules(SentRules):
         if run.source == "probe" and self.region.forgetful and self.story.runs > 1:
             return  # another run has just moved it here, and no entry says so: the report cannot tell
         if run.source == "probe" and repointed is not None and self.town.now - repointed < timedelta(seconds=REPORT_S):
-            return  # somebody pointed it here while the probe looked: the report cannot tell
+            return  # someone pointed it here while the probe looked: the report cannot tell
         home = next(group.home(route) for route in group.routes if route.table == call.table)
         if isinstance(memory, Memory) and memory.since is not None and memory.by == "auto":
             rested = (self.town.wall - memory.since).total_seconds() >= group.hold_down - 1

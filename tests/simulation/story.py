@@ -97,7 +97,7 @@ class Story:
 
     @property
     def quiet(self) -> bool:
-        """Whether nothing happens that anybody should react to."""
+        """Return True if nothing happens that calls for a reaction."""
         return all(h.what in HARMLESS for h in self.happenings)
 
     def tell(self) -> str:

@@ -61,7 +61,7 @@ FOUND = {
         ),
         retries=0,
     ),
-    "a look that failed because somebody deleted the route spoke against the gateway": Story(
+    "a look that failed because someone deleted the route spoke against the gateway": Story(
         1795421680,
         "two groups",
         2.3,
@@ -91,7 +91,7 @@ FOUND = {
         ),
         retries=0,
     ),
-    "halves to a gateway that was deleted meanwhile were worked on for ever": Story(
+    "halves to a gateway that was deleted meanwhile were worked on without end": Story(
         31023,
         "over halves",
         27.1,

@@ -24,7 +24,7 @@ Plant = Callable[[pytest.MonkeyPatch], None]
 
 
 def everything_is_ours(patch: pytest.MonkeyPatch) -> None:
-    """Somebody else's next hop is moved like our own."""
+    """Someone else's next hop is moved like our own."""
 
     def take(route: Any, reason: str) -> Move:
         hop = NextHop.gateway(InstanceId("i-bravo"))

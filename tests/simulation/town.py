@@ -1,7 +1,7 @@
 """The simulated town: the world of tests/fakes, fast enough for millions of steps, in which things happen by name.
 
 People and fate act through the methods here; each tells the bus what ECS and ActionTrail would tell. Nothing sleeps
-and nothing is random: whoever calls says when and how long.
+and nothing is random: the caller says when and how long.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from tests.fakes.world import FakeWorld
 DEFAULT = "0.0.0.0/0"
 HALVES = ("0.0.0.0/1", "128.0.0.0/1")
 TASK_S = 6.0
-"""How long a route task of somebody else has the VPC."""
+"""How long a route task of someone else has the VPC."""
 
 Tell = Callable[[str, dict[str, Any]], None]
 
@@ -38,13 +38,13 @@ class SimulatedWorld(FakeWorld):
         self._turn = 0
         self._power: dict[str, int] = {}
         self.dropped: dict[str, datetime] = {}
-        """When somebody last deleted a table's default route."""
+        """When someone last deleted a table's default route."""
         self.repointed: dict[str, datetime] = {}
-        """When somebody last pointed a table's default route elsewhere."""
+        """When someone last pointed a table's default route elsewhere."""
         self.holes: dict[str, float] = {}
         """Until when lists of instances lack one."""
         self.stuck: dict[str, float] = {}
-        """Until when somebody's task has a table's default route."""
+        """Until when someone else's task has a table's default route."""
         self.slow_until = -1.0
         """Until when route tasks take longer than usual."""
         self.skew_s = 0.0
@@ -93,7 +93,7 @@ class SimulatedWorld(FakeWorld):
     # ---- power and the guest -----------------------------------------------------------------------------
 
     def stop(self, name: str, *, called: bool = True) -> None:
-        """Somebody stops an instance (ActionTrail tells), or it stops by itself."""
+        """A person stops an instance (ActionTrail tells), or it stops by itself."""
         machine = self.machines.get(InstanceId(name))
         if machine is None or machine.status not in (PowerState.RUNNING, PowerState.STARTING):
             return
@@ -103,7 +103,7 @@ class SimulatedWorld(FakeWorld):
         self._later(name, self.timings.stop, lambda: self._become(name, PowerState.STOPPED))
 
     def start(self, name: str, *, rules: bool = True) -> None:
-        """Somebody starts an instance; `rules` says whether its guest comes up as a gateway."""
+        """A person starts an instance; `rules` says whether its guest comes up as a gateway."""
         machine = self.machines.get(InstanceId(name))
         if machine is None or machine.status not in (PowerState.STOPPED, PowerState.STOPPING):
             return
@@ -122,7 +122,7 @@ class SimulatedWorld(FakeWorld):
             machine.hung = hung
 
     def masquerade(self, name: str, *, there: bool) -> None:
-        """Somebody takes the rules of a gateway away, or puts them back."""
+        """A person takes the rules of a gateway away, or puts them back."""
         if (machine := self.machines.get(InstanceId(name))) is not None:
             machine.rules = there
 
@@ -210,7 +210,7 @@ class SimulatedWorld(FakeWorld):
         return listed
 
     def stick(self, table: str, seconds: float) -> None:
-        """Somebody's task on the default route takes that long."""
+        """Someone else's task on the default route takes that long."""
         entry = self.entry(TableId(table), DEFAULT)
         if entry is None or entry.status is not EntryStatus.AVAILABLE:
             return
@@ -226,13 +226,13 @@ class SimulatedWorld(FakeWorld):
     # ---- addresses ---------------------------------------------------------------------------------------
 
     def lose_eip(self, eip: str) -> None:
-        """Somebody takes the EIP off whatever has it."""
+        """A person takes the EIP off whatever has it."""
         address = self.addresses.get(EipId(eip))
         if address is not None and address.status is EipStatus.IN_USE:
             self.unassociate(address)
 
     def give_eip(self, eip: str, to: str) -> None:
-        """Somebody binds a free EIP to an instance."""
+        """A person binds a free EIP to an instance."""
         address = self.addresses.get(EipId(eip))
         if address is not None and address.status is EipStatus.AVAILABLE and InstanceId(to) in self.machines:
             self.associate(address, InstanceId(to))
@@ -245,13 +245,13 @@ class SimulatedWorld(FakeWorld):
     # ---- routes, behind natkeeper's back -----------------------------------------------------------------
 
     def drop_route(self, table: str) -> None:
-        """Somebody deletes the default route."""
+        """A person deletes the default route."""
         self.tables[TableId(table)] = [e for e in self.tables[TableId(table)] if e.destination != DEFAULT]
         self.dropped[table] = self.now
         self.touched("DeleteRouteEntry", table)
 
     def point_route(self, table: str, hop: NextHop) -> None:
-        """Somebody points the default route elsewhere, by the console: the description stays."""
+        """A person points the default route elsewhere, by the console: the description stays."""
         entry = self.entry(TableId(table), DEFAULT)
         if entry is not None:
             entry.hop = entry.carries = hop
@@ -259,7 +259,7 @@ class SimulatedWorld(FakeWorld):
             self.touched("ModifyRouteEntry", table)
 
     def halve(self, table: str, hop: NextHop) -> None:
-        """Somebody adds a more specific route of their own."""
+        """A person adds a more specific route of their own."""
         if self.entry(TableId(table), HALVES[1]) is None:
             self.add_entry(table, HALVES[1], hop)
 
@@ -271,11 +271,11 @@ class SimulatedWorld(FakeWorld):
         return entry
 
     def drop_entry(self, table: str, destination: str) -> None:
-        """Somebody deletes an entry of their own."""
+        """A person deletes an entry of their own."""
         self.tables[TableId(table)] = [e for e in self.tables[TableId(table)] if e.destination != destination]
 
     def occupy(self, seconds: float) -> None:
-        """Somebody else's route task has the VPC."""
+        """Someone else's route task has the VPC."""
         self._writes_until = max(self._writes_until, self.now + timedelta(seconds=seconds))
 
     def touched(self, call: str, table: str) -> None:

@@ -1,4 +1,4 @@
-"""What is true of the simulated town, whatever anybody has read of it: which hops work, and what could be mended."""
+"""What is true of the simulated town, whatever was read of it: which hops work, and what could be mended."""
 
 from __future__ import annotations
 
@@ -152,7 +152,7 @@ class Truth:
         return any(end is not None and self.town.wall < end for end in ends)
 
     def foreign(self, group: Group, route: Route) -> bool:
-        """Whether somebody else's entry has a say in the route."""
+        """Whether someone else's entry has a say in the route."""
         for entry in self.town.tables[route.table]:
             if entry.destination in HALVES and not is_ours(entry.description):
                 return True

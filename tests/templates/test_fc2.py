@@ -54,7 +54,7 @@ def test_every_field_is_one_of_the_component() -> None:
 
 
 def test_it_says_the_same_as_the_template_for_fc_3() -> None:
-    """Patterns, sizes, times, destinations: whoever changes one is reminded of the other."""
+    """Patterns, sizes, times, destinations: a person who changes one is reminded of the other."""
     new = {resource.name: resource.props for resource in load(ROOT / "s.yaml", environ={}).resources}
     for name, service in template().items():
         old, function = service["props"], service["props"]["function"]

@@ -45,7 +45,7 @@ def commands(runs: int) -> Iterator[Figure]:
 
 
 def _environ(here: BenchWorld, folder: Path) -> dict[str, str]:
-    """Write the configuration, and return the environment of somebody who may do everything."""
+    """Write the configuration, and return the environment of a person who may do everything."""
     key = here.cloud.accounts.create_access_key()
     text = yaml.safe_dump(here.config(setup={"mode": "off"}), sort_keys=False)
     (folder / "natkeeper.yaml").write_text(text, encoding="utf-8")

@@ -33,7 +33,7 @@ def _set_up(play: Play, name: str) -> None:
 
 
 KINDS: dict[str, Breakage] = {
-    "stop": Breakage("somebody stops the instance (StopInstance)", lambda p, n: stop(n)(p), _start),
+    "stop": Breakage("a person stops the instance (StopInstance)", lambda p, n: stop(n)(p), _start),
     "crash": Breakage("the host loses power; ECS notices after a minute",
                       lambda p, n: p.cloud.ecs.power_loss(p.id(n)), _start),
     "freeze": Breakage("the machine hangs; no event of any kind", lambda p, n: p.ground.freeze(p.id(n)),
@@ -41,12 +41,12 @@ KINDS: dict[str, Breakage] = {
     "maintain": Breakage("a maintenance is announced, an hour ahead",
                          lambda p, n: p.cloud.ecs.schedule_maintenance(p.id(n)),
                          lambda p, n: p.cloud.ecs.call_off(p.id(n))),
-    "masquerade": Breakage("somebody removes the masquerading rules",
+    "masquerade": Breakage("a person removes the masquerading rules",
                            lambda p, n: p.ground.by_hand(p.id(n)).lose_masquerade(), _set_up),
-    "forwarding": Breakage("somebody sets ip_forward to 0",
+    "forwarding": Breakage("a person sets ip_forward to 0",
                            lambda p, n: p.ground.by_hand(p.id(n)).switch_off_forwarding(), _set_up),
-    "firewalld": Breakage("somebody stops firewalld", lambda p, n: p.ground.by_hand(p.id(n)).stop_firewalld(), _set_up),
-    "internet": Breakage("nothing out there answers anybody", lambda p, _: p.ground.internet(up=False),
+    "firewalld": Breakage("a person stops firewalld", lambda p, n: p.ground.by_hand(p.id(n)).stop_firewalld(), _set_up),
+    "internet": Breakage("nothing on the internet answers", lambda p, _: p.ground.internet(up=False),
                          lambda p, _: p.ground.internet(up=True), on_gateway=False),
     "api": Breakage("ECS and VPC do not answer", lambda p, _: api_silent(p),
                     lambda p, _: p.cloud.faults.clear(), on_gateway=False),

@@ -45,7 +45,7 @@ def serve(directory: Path, answer: Answer) -> Iterator[None]:
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
             allowed = secrets.compare_digest(self.headers.get("Authorization", ""), f"Bearer {token}")
-            said = answer(json.loads(body)) if allowed else {"error": "this is somebody else's playground"}
+            said = answer(json.loads(body)) if allowed else {"error": "this is another person's playground"}
             data = json.dumps(said).encode()
             self.send_response(200 if allowed else 403)
             self.send_header("Content-Length", str(len(data)))

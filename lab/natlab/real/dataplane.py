@@ -217,7 +217,7 @@ class LabDataPlane:
             self._give(resource_id)
 
     def internet_down(self) -> None:
-        """Nothing out there answers anybody."""
+        """Nothing on the internet answers."""
         with self._lock:
             self.internet.down()
 

@@ -52,28 +52,28 @@ class Misfortune:
         return result.output.decode(errors="replace")
 
     def lose_masquerade(self, *, permanently: bool = False) -> None:
-        """Somebody removes the masquerading rules of every zone."""
+        """A person removes the masquerading rules of every zone."""
         self._each_configuration(_LOSE_MASQUERADE, permanently=permanently)
 
     def switch_off_forwarding(self) -> None:
-        """Somebody runs `sysctl -w net.ipv4.ip_forward=0`."""
+        """A person runs `sysctl -w net.ipv4.ip_forward=0`."""
         self.by_hand("sysctl -q -w net.ipv4.ip_forward=0")
 
     def stop_firewalld(self, *, mask: bool = False) -> None:
-        """Somebody stops the service, or masks it too."""
+        """A person stops the service, or masks it too."""
         self.by_hand("systemctl stop firewalld" + ("\nsystemctl mask firewalld" if mask else ""))
 
     def unbind_interface(self, *, permanently: bool = False) -> None:
-        """Somebody takes the interface out of its zone."""
+        """A person takes the interface out of its zone."""
         zones = "zones=$(firewall-cmd --get-zone-of-interface=eth0 || firewall-cmd --get-default-zone)"
         self._each_configuration(_UNBIND, permanently=permanently, first=zones)
 
     def flush_rules(self) -> None:
-        """Somebody runs `nft flush ruleset`."""
+        """A person runs `nft flush ruleset`."""
         self.by_hand("nft flush ruleset")
 
     def claim_source(self, network: str) -> None:
-        """Somebody gives a network to the zone `internal`."""
+        """A person gives a network to the zone `internal`."""
         self.by_hand(f"for p in '' --permanent; do firewall-cmd -q $p --zone=internal --add-source={network}; done")
 
     def add_foreign_reject(self, where: str = "iptables") -> None:

@@ -71,7 +71,7 @@ class InternetNamespace:
         self.namespace.try_ip(f"route del {public_ip}/32")
 
     def down(self) -> None:
-        """Nothing out there answers anybody."""
+        """Nothing on the internet answers."""
         self.namespace.nft("flush chain ip internet outage\nadd rule ip internet outage drop")
 
     def up(self) -> None:

@@ -1,7 +1,7 @@
 """What does one run of the lab own on this machine, and how does all of it go away?
 
 Everything has the run's prefix: namespaces, control groups, container names, and a directory under /run/natlab
-that says which process is the owner. `clean` takes a run apart whoever asks: its owner at the end, the
+that says which process is the owner. `clean` takes a run apart for every caller: its owner at the end, the
 guardian that stays when the owner is killed, or the next run that finds leftovers.
 """
 

@@ -2,7 +2,7 @@
 
 Writes one JSON object a line: {"phase"}, {"names"}, with --timeline {"moment"}, and at last
 {"result", "strips"} or {"failed"}. It ends, and cleans up, on SIGTERM, on SIGINT, and when its standard input is
-closed: whoever started it may die without a word.
+closed: the process that started it may die without a word.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ def main(arguments: list[str] | None = None) -> int:
         setting = replace(setting, hear=_moment)
     try:
         result = play(scenario(options.name), setting)
-    except Exception as error:  # noqa: BLE001  the outermost edge: whoever started this wants to know
+    except Exception as error:  # noqa: BLE001  the outermost edge: the process that started this wants to know
         _say(failed=f"{type(error).__name__}: {error}")
         return 1
     _say(result=result.as_json(), strips=_strips(result))

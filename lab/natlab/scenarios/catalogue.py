@@ -47,7 +47,7 @@ _REPAIRED: Final = "had drifted and was repaired"
 
 
 def _drift(kind: str, brief: str, said: str, do: Callable[[Hands], object], *, active: bool) -> Scenario:
-    """Somebody changes something on a gateway; it must be noticed, repaired and told.
+    """A person changes something on a gateway; it must be noticed, repaired and told.
 
     `active`: it is the one with the route, and egress is lost with it. Else a sweep finds it, and a person who then
     switches there feels nothing.
@@ -85,15 +85,15 @@ def _drift(kind: str, brief: str, said: str, do: Callable[[Hands], object], *, a
 
 
 _DRIFTS: Final = (
-    _drift("masquerade", "masquerade gone on standby", "somebody removes the masquerading",
+    _drift("masquerade", "masquerade gone on standby", "a person removes the masquerading",
            lambda hands: hands.lose_masquerade(permanently=True), active=False),
-    _drift("forwarding", "ip_forward off", "somebody switches ip_forward off",
+    _drift("forwarding", "ip_forward off", "a person switches ip_forward off",
            lambda hands: hands.switch_off_forwarding(), active=True),
-    _drift("stopped", "firewalld stopped", "somebody stops firewalld",
+    _drift("stopped", "firewalld stopped", "a person stops firewalld",
            lambda hands: hands.stop_firewalld(), active=True),
-    _drift("masked", "firewalld masked on standby", "somebody masks firewalld",
+    _drift("masked", "firewalld masked on standby", "a person masks firewalld",
            lambda hands: hands.stop_firewalld(mask=True), active=False),
-    _drift("unbound", "interface unbound on standby", "somebody takes the interface out of its zone",
+    _drift("unbound", "interface unbound on standby", "a person takes the interface out of its zone",
            lambda hands: hands.unbind_interface(permanently=True), active=False),
     _drift("reject", "a foreign rule refuses all", "another program refuses forwarded packets",
            lambda hands: hands.add_foreign_reject(), active=True),
@@ -103,9 +103,9 @@ SCENARIOS: Final[tuple[Scenario, ...]] = (
     Scenario(
         "stop",
         "gateway stopped",
-        "Somebody stops the active gateway; its route must move to the standby, and people must be told.",
+        "A person stops the active gateway; its route must move to the standby, and people must be told.",
         (
-            breaks(f"somebody stops {A} (StopInstance)", steps.stop(A)),
+            breaks(f"a person stops {A} (StopInstance)", steps.stop(A)),
             steps.until_at(B),
             steps.until_told(*_MOVED),
             steps.until_people_told("moved 0.0.0.0/0"),
@@ -127,11 +127,11 @@ SCENARIOS: Final[tuple[Scenario, ...]] = (
     Scenario(
         "misconfigured",
         "masquerade gone",
-        "Somebody removes the masquerading of the active gateway, without any event; the route must move and the "
+        "A person removes the masquerading of the active gateway, without any event; the route must move and the "
         "gateway be repaired.",
         (
             breaks(
-                f"somebody removes the masquerading on {A}",
+                f"a person removes the masquerading on {A}",
                 lambda play: _hands(play, A).lose_masquerade(permanently=True),
             ),
             steps.until_at(B),
@@ -180,11 +180,11 @@ SCENARIOS: Final[tuple[Scenario, ...]] = (
         "both stopped, one comes back",
         "Both gateways are stopped; the managed NAT gateway must carry the route until a gateway is back and proven.",
         (
-            breaks(f"somebody stops {A}, and {B} as well", lambda play: (steps.stop(A)(play), steps.stop(B)(play))),
+            breaks(f"a person stops {A}, and {B} as well", lambda play: (steps.stop(A)(play), steps.stop(B)(play))),
             steps.until_at(NAT),
             steps.until_told("moved"),
             steps.until_state(A, "Stopped"),
-            then(f"somebody starts {A}", steps.start(A)),
+            then(f"a person starts {A}", steps.start(A)),
             steps.until_at(A, 90.0, sweeping=True),
             steps.until_told("moved", "healthy again"),
         ),
@@ -233,11 +233,11 @@ SCENARIOS: Final[tuple[Scenario, ...]] = (
         "the old gateway comes back",
         "A stopped gateway is started again and has failback: its route must go home once it is proven, unfelt.",
         (
-            breaks(f"somebody stops {A} (StopInstance)", steps.stop(A)),
+            breaks(f"a person stops {A} (StopInstance)", steps.stop(A)),
             steps.until_at(B),
             steps.until_told(*_MOVED),
             steps.until_state(A, "Stopped"),
-            then(f"somebody starts {A} again", steps.start(A)),
+            then(f"a person starts {A} again", steps.start(A)),
             steps.until_at(A, 90.0, sweeping=True),
             steps.until_told("moved", "healthy again"),
         ),
@@ -250,7 +250,7 @@ SCENARIOS: Final[tuple[Scenario, ...]] = (
         "two zones, two tables",
         "Each of two zones prefers its own gateway; when one dies, only its own zone's route may move.",
         (
-            breaks(f"somebody stops {A} (StopInstance)", steps.stop(A)),
+            breaks(f"a person stops {A} (StopInstance)", steps.stop(A)),
             steps.until_at(B),
             steps.until_told(*_MOVED),
         ),
@@ -279,10 +279,10 @@ SCENARIOS: Final[tuple[Scenario, ...]] = (
     ),
     Scenario(
         "foreign",
-        "re-pointed by somebody",
-        "Somebody points the route at a machine of their own; natkeeper must leave it there and say so.",
+        "re-pointed by a person",
+        "A person points the route at a machine of their own; natkeeper must leave it there and say so.",
         (
-            breaks(f"somebody points the route at {STRANGER} (ModifyRouteEntry)", steps.repoint(TABLE, STRANGER)),
+            breaks(f"a person points the route at {STRANGER} (ModifyRouteEntry)", steps.repoint(TABLE, STRANGER)),
             steps.until_told("someone else set"),
         ),
         (passes(STRANGER), verdicts.ends_at(STRANGER), verdicts.nothing_moved, no_connection_lost),
@@ -306,9 +306,9 @@ SCENARIOS: Final[tuple[Scenario, ...]] = (
     Scenario(
         "reboot",
         "rebooted, forwards again",
-        "Somebody reboots the active gateway; the route must move, and the gateway forward again when it is up.",
+        "A person reboots the active gateway; the route must move, and the gateway forward again when it is up.",
         (
-            breaks(f"somebody reboots {A} (RebootInstance)", lambda play: play.cloud.ecs.reboot(play.id(A))),
+            breaks(f"a person reboots {A} (RebootInstance)", lambda play: play.cloud.ecs.reboot(play.id(A))),
             steps.until_at(B),
             steps.until_told(*_MOVED),
             steps.until_state(A, "Running", 90.0),

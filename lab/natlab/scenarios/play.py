@@ -50,7 +50,7 @@ sysctl -w net.ipv4.ip_forward=1
 firewall-cmd --zone=public --change-interface=eth0
 firewall-cmd --zone=public --add-masquerade
 """
-"""How somebody makes a gateway of a machine by hand."""
+"""How a person makes a gateway of a machine by hand."""
 
 
 @dataclass(frozen=True, slots=True)

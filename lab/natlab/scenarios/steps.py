@@ -29,17 +29,17 @@ def then(say: str, do: Callable[[Play], object]) -> Step:
 
 
 def stop(name: str) -> Callable[[Play], object]:
-    """Somebody stops an instance, by the API."""
+    """A person stops an instance, by the API."""
     return lambda play: play.cloud.call("ecs", "StopInstance", {"InstanceId": play.id(name)})
 
 
 def start(name: str) -> Callable[[Play], object]:
-    """Somebody starts an instance, by the API."""
+    """A person starts an instance, by the API."""
     return lambda play: play.cloud.call("ecs", "StartInstance", {"InstanceId": play.id(name)})
 
 
 def repoint(table: str, to: str) -> Callable[[Play], object]:
-    """Somebody changes the next hop of the default route, by the API."""
+    """A person changes the next hop of the default route, by the API."""
 
     def do(play: Play) -> object:
         route = {"RouteTableId": play.id(table), "DestinationCidrBlock": "0.0.0.0/0"}

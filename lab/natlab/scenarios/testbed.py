@@ -15,7 +15,7 @@ from natlab.simulated.internet import TunnelServer
 from natlab.simulated.network import Dropped, Reached, Way
 
 WEB_SERVER = "203.0.113.10"
-"""Somebody out there, whom private hosts connect to (TEST-NET-3)."""
+"""A host on the internet that private hosts connect to (TEST-NET-3)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +82,7 @@ class Testbed(Protocol):
         ...
 
     def by_hand(self, instance_id: str) -> Hands:
-        """Give somebody a shell on a machine."""
+        """Give a person a shell on a machine."""
         ...
 
     def arrives(self, public_ip: str, port: int, inside: str = "") -> bool:
@@ -101,7 +101,7 @@ class Testbed(Protocol):
         ...
 
     def internet(self, *, up: bool) -> None:
-        """Nothing out there answers anybody, or it does again."""
+        """Nothing on the internet answers, or it does again."""
         ...
 
     def narrow_internet(self, mtu: int) -> None:

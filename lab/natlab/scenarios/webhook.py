@@ -1,4 +1,4 @@
-"""Whoever is told: a webhook on loopback, as a chat or pager would have, that notes what it is sent."""
+"""A webhook on loopback, as a chat or pager has, that keeps what it receives."""
 
 from __future__ import annotations
 

@@ -119,7 +119,7 @@ class SimulatedDataPlane:
         self._tell(resource_id)
 
     def internet_down(self) -> None:
-        """Nothing out there answers anybody."""
+        """Nothing on the internet answers."""
         with self._lock:
             self.network.internet_is_up = False
 

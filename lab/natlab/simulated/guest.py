@@ -160,7 +160,7 @@ class Guest:
 
     # ── broken by hand ──────────────────────────────────────────────────────────────────────────────────────
     def lose_masquerade(self, *, permanently: bool = False) -> None:
-        """Somebody removes the masquerading rules of every zone."""
+        """A person removes the masquerading rules of every zone."""
         with self._edit() as state:
             for configuration in self._configurations(state, permanently=permanently):
                 for settings in configuration["zones"].values():
@@ -170,33 +170,33 @@ class Guest:
                     ]
 
     def flush_rules(self) -> None:
-        """Somebody runs `nft flush ruleset`, or `iptables -F; iptables -t nat -F`: firewalld does not notice."""
+        """A person runs `nft flush ruleset`, or `iptables -F; iptables -t nat -F`: firewalld does not notice."""
         with self._edit() as state:
             state["flushed"] = True
             state["nft"], state["table"] = [], ""
             state["iptables"] = {"policy": "ACCEPT", "rules": []}
 
     def switch_off_forwarding(self) -> None:
-        """Somebody runs `sysctl -w net.ipv4.ip_forward=0`."""
+        """A person runs `sysctl -w net.ipv4.ip_forward=0`."""
         with self._edit() as state:
             state["sysctl"]["net.ipv4.ip_forward"] = "0"
 
     def stop_firewalld(self, *, mask: bool = False) -> None:
-        """Somebody stops the service, or masks it too."""
+        """A person stops the service, or masks it too."""
         with self._edit() as state:
             system.stop_firewalld(state)
             if mask:
                 state["units"]["firewalld"]["masked"] = True
 
     def unbind_interface(self, *, permanently: bool = False) -> None:
-        """Somebody takes the interface out of its zone."""
+        """A person takes the interface out of its zone."""
         with self._edit() as state:
             for configuration in self._configurations(state, permanently=permanently):
                 for settings in configuration["zones"].values():
                     settings["interfaces"] = []
 
     def claim_source(self, network: str) -> None:
-        """Somebody gives a network to the zone `internal`."""
+        """A person gives a network to the zone `internal`."""
         with self._edit() as state:
             for configuration in self._configurations(state, permanently=True):
                 zone = configuration["zones"].setdefault("internal", system.zone(state["flavour"]))

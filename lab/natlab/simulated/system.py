@@ -168,7 +168,7 @@ def inside(address: str, network: str) -> bool:
 
 
 def verdict(rule: str, source: str) -> str:
-    """What a rule of somebody else does to a forwarded new connection of `source`: accept, refuse or nothing."""
+    """What a foreign rule does to a forwarded new connection of `source`: accept, refuse or nothing."""
     for harmless in BLANKET:
         rule = rule.replace(harmless, "")
     words = rule.split()

@@ -29,7 +29,7 @@ PATIENT_S = 2.5
 """Requests that may take longer than this are writes; over a connection that answered just now they keep their time,
 because waiting is better than sending twice."""
 LONG = frozenset({"InvokeFunction"})
-"""Actions whose answers take as long as somebody else's code does. They go over new connections only: on one that is
+"""Actions whose answers take as long as other people's code does. They go over new connections only: on one that is
 silently dead, the whole of that time would pass. (A header `connection: close` would become part of the signature.)"""
 
 wall = time.time

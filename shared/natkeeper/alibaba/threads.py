@@ -80,7 +80,7 @@ class _Batch:
             self._began[job] = time.monotonic()
             try:
                 self._ended.put((job, job.run(), None))
-            except BaseException as error:  # noqa: BLE001  carried over to whoever waits
+            except BaseException as error:  # noqa: BLE001  carried over to the thread that waits
                 self._ended.put((job, None, error))
 
     def collect(self, end: float) -> None:

@@ -105,7 +105,7 @@ def run(arguments: list[str] | None = None) -> int:
         after = "a run that was begun goes on and ends by itself; `natkeeper status` shows what became of it"
         return _failed(seat, "interrupted", after, Exit.INTERRUPTED)
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # whoever read us has gone
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the reader of the pipe has gone
         return Exit.OK
     except Exception as error:  # noqa: BLE001  the outermost edge: a fault of ours becomes a sentence
         if os.environ.get(DEBUG):

@@ -124,7 +124,7 @@ def _of_others(here: RouteContext, view: RouteView) -> Step | None:
     if any(part.description or _foreign(here, part) for part in bare):
         return strangers
     if not bare or whole is None or route in here.world.so_far.wordless:
-        return None  # a missing entry is created, whoever made the parts
+        return None  # a missing entry is created, no matter who made the parts
     if is_ours(whole.description) or _foreign(here, whole):
         return strangers
     why = "entries without words carry parts of the route, so it is tried whether an entry takes words"

@@ -100,7 +100,7 @@ class Group(Strict, frozen=True, kw_only=True):
     address: Literal["own"] | Follow = "own"
     fallback: NatGatewayId | None = None
     failback: Failback = MANUAL
-    """Moving home is one more interruption for whoever has no EIP that follows, so a person decides by default."""
+    """Moving home is one more interruption for groups without an EIP that follows, so a person decides by default."""
     hold_down: Seconds = Seconds(300.0)
     """How long after a move no further planned move is made. Leaving a dead gateway never waits."""
     sources: tuple[str, ...] = ()
@@ -292,7 +292,7 @@ def _group(name: object, value: object, problems: list[ConfigProblem]) -> Group 
     try:
         return msgspec.convert({**value, "name": name}, Group, dec_hook=_decode)
     except msgspec.ValidationError:
-        from natkeeper.domain.config_collect import collect  # only for whoever has to mend something
+        from natkeeper.domain.config_collect import collect  # only where there is something to mend
 
     def refuse(settings: dict[str, Any]) -> ConfigProblem | None:
         try:

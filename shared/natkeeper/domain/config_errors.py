@@ -1,7 +1,7 @@
 """How a configuration is refused: every problem with its path, the value that stands there, and what is allowed.
 
 msgspec finds the problems and says where; what it says is for programmers. `explain` turns it into a
-`ConfigProblem` for whoever wrote the file, and `bad` lets our own checks speak through msgspec's errors.
+`ConfigProblem` for the person who wrote the file, and `bad` lets our own checks speak through msgspec's errors.
 """
 
 from __future__ import annotations

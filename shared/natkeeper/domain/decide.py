@@ -1,7 +1,7 @@
 """What to do, from what is seen: a pure function of world, policy and time, with one reason for each return.
 
 The ladder for a route, top to bottom: blind, paused, half-way through a bridge, missing, busy, a person's wish,
-somebody else's, not yet seen to work, and then the health of the gateway that carries it. Same world, same decision
+someone else's, not yet seen to work, and then the health of the gateway that carries it. Same world, same decision
 (rule 4): all that earlier runs knew is in the world, read back from the route entry itself. Rooms of their own:
 selection.py (where to go), marks.py (what to remember of gateways), bridge.py (replacing an entry that cannot be
 changed in place) and eip.py (the EIP).

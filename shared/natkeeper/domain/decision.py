@@ -25,7 +25,7 @@ class Keep:
 
 @dataclass(frozen=True, slots=True)
 class Leave:
-    """Somebody else's next hop: not touched, and told (rule 5)."""
+    """The next hop is someone else's: leave the route alone and report it (rule 5)."""
 
     route: Route
     reason: str
@@ -33,7 +33,7 @@ class Leave:
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """Something is wrong and nothing safe can be done: not touched, and shouted (rules 2 and 3)."""
+    """Something is wrong and nothing safe can be done: leave the route alone and alert (rules 2 and 3)."""
 
     route: Route
     reason: str

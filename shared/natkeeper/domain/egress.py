@@ -1,4 +1,4 @@
-"""What was found when somebody looked for the internet, and from which place: evidence of different weight."""
+"""What an egress check found, and from which place it looked: evidence of different weight."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ _PLACES = {
 class EgressSeen:
     """The internet answered at `at`; `public_ip` is the address it saw, where the target tells.
 
-    `because` says why no stronger evidence was taken, where somebody tried.
+    `because` says why no stronger evidence was taken, where that was tried.
     """
 
     at: datetime

@@ -2,8 +2,8 @@
 
 Its two moves (take it off, bind it) take seconds each, so a run starts one and looks again. They run beside the route
 write where the route leaves a dead gateway. A gateway that works keeps its EIP until no route leads through it any
-more (rule 11), and a gateway that cannot have the EIP is left again. An EIP that somebody bound to a stranger is left
-there and told (rule 5).
+more (rule 11), and a gateway that cannot have the EIP is left again. natkeeper leaves an EIP that someone
+else bound to a stranger alone, and reports it (rule 5).
 """
 
 from __future__ import annotations

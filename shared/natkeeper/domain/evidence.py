@@ -53,7 +53,7 @@ class Evidence:
 
 
 def stronger(found: Egress | Unseen, reported: EgressLost | None) -> Egress | Unseen:
-    """Return the stronger of a check and the probe's report that made somebody look.
+    """Return the stronger of a check and the probe's report that caused it.
 
     The report stands unless a check from a private host's place says otherwise: neither a check that could not be had
     nor one on the gateway itself outweighs it.

@@ -178,7 +178,7 @@ class Setup(Strict, frozen=True, kw_only=True):
     template (an audit trail in the console), `assistant` runs the script by Cloud Assistant directly. `every`: how
     old a gateway's last report may be before the sweep asks for a new one. `foreign_rules`: what becomes of a rule,
     not natkeeper's, that refuses all forwarded packets; a gateway that does not forward is no gateway, so `apply`
-    removes it by default and tells, while rules that let forwarding work stay whoever added them.
+    removes it by default and reports it. Rules that let forwarding work stay, no matter who added them.
     """
 
     mode: Literal["apply", "check", "off"] = "apply"

@@ -112,7 +112,7 @@ class Memory:
         return replace(self, marks=MappingProxyType(newest), kinds=_kinds({**self.kinds, hop: kind}, newest))
 
     def of_an_entry_to(self, hop: str) -> Memory:
-        """Forget the last move if the entry leads elsewhere now: somebody pointed it there, and told nobody."""
+        """Forget the last move if the entry leads elsewhere now: someone else pointed it there."""
         return self if self.to in ("", hop) else replace(self, since=None, by="", home=None, to="", owner="", former="")
 
     def cleared(self, hop: str) -> Memory:
@@ -204,7 +204,7 @@ def decode(description: str) -> Memory | Unreadable:
 
 
 def _unreadable(description: str) -> Unreadable:
-    """Keep a pause in any case: whoever asked for it may be at work on the gateways."""
+    """Keep a pause in any case: the person who asked for it may be at work on the gateways."""
     pause = _PAUSE.search(description)
     return Unreadable(description, Memory(paused_until=_time(pause[1])) if pause else NOTHING)
 

@@ -1,4 +1,4 @@
-"""Whose is a route entry: this group's, another natkeeper's, or somebody else's? (rule 5)
+"""Whose is a route entry: this group's, another natkeeper's, or someone else's? (rule 5)
 
 A next hop of the group is the group's. One that the configuration no longer has is still natkeeper's to leave if the
 entry's memory names exactly this next hop and this group as the one that led the route there. Where two deployments

@@ -88,7 +88,7 @@ def left_words(left: tuple[NextHop, ...], stopped: tuple[NextHop, ...] = ()) -> 
 
 
 def _first(here: RouteContext, leaving: NextHop | None, *tiers: list[NextHop]) -> NextHop | str:
-    """Choose from the first tier that has anybody in it: a gateway that merely has to wait keeps the fallback away."""
+    """Choose from the first tier that is not empty: a gateway that merely has to wait keeps the fallback away."""
     tier = next((tier for tier in tiers if tier), [])
     choice = _try_next(here, tier)
     return choice or _why_none(here, [*_gateways(here, leaving), *_fallbacks(here, leaving)])

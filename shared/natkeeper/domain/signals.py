@@ -26,7 +26,7 @@ class InstanceEvent:
 
 @dataclass(frozen=True, slots=True)
 class InstancesTouched:
-    """ActionTrail: somebody asked ECS for what ends instances, or changes them. A request, not yet an outcome."""
+    """ActionTrail: someone asked ECS for what ends instances, or changes them. A request, not yet an outcome."""
 
     instances: tuple[InstanceId, ...]
     what: str
@@ -35,7 +35,7 @@ class InstancesTouched:
 
 @dataclass(frozen=True, slots=True)
 class RouteTouched:
-    """ActionTrail: somebody changed route entries, or what a route table is bound to. Any id may be missing."""
+    """ActionTrail: someone changed route entries, or what a route table is bound to. Any id may be missing."""
 
     tables: tuple[TableId, ...]
     entry: EntryId | None
@@ -45,7 +45,7 @@ class RouteTouched:
 
 @dataclass(frozen=True, slots=True)
 class AddressTouched:
-    """ActionTrail: somebody took an EIP off, or released it. Either id may be missing."""
+    """ActionTrail: someone took an EIP off, or released it. Either id may be missing."""
 
     eip: EipId | None
     instance: InstanceId | None

@@ -49,7 +49,7 @@ def troubles_of(
     """Say what is wrong.
 
     `reports`: this run read the setup reports, or there are none to read. `was_dark`: private hosts had no internet
-    when somebody last looked, so only evidence ends that. `probes_work`: no probe of the group is known to be broken.
+    at the last egress check, so only evidence ends that. `probes_work`: no probe of the group is known to be broken.
     """
     world = with_marks(world, now)
     dark, light = _dark(world, policy, decision, now, was_dark=was_dark)

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 class RouteView:
     """One guarded route as the table shows it: the entry itself and, while it is replaced, its bridge.
 
-    `others`: destinations of finer parts that are somebody's own routes. `at`: when the table was read; what an entry
+    `others`: destinations of finer parts that are someone else's routes. `at`: when the table was read; what an entry
     remembers of later than that is not believed.
     """
 

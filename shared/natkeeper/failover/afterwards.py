@@ -103,7 +103,7 @@ def _afterwards(
     if assignment.report is None or account.written is not None:  # a report alone is a reason to look, and nothing else
         lost |= to_prove(world, policy, seen.setups)
     if world.paused_until(clock()) is not None and not assignment.by_person:
-        return  # whoever paused the group may be at work on its gateways
+        return  # the person who paused the group may be at work on its gateways
     if assignment.sweep or assignment.setup_now or lost:
         from natkeeper.failover.gateway_setup import upkeep  # only a sweep or a repair sets gateways up
 

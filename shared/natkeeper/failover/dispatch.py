@@ -178,7 +178,7 @@ def _route_touched(signal: RouteTouched, config: Config, draft: _Draft) -> None:
 
 
 def _address_touched(signal: AddressTouched, config: Config, draft: _Draft, patience: timedelta) -> None:
-    """Look at whoever may lose its address: the group that the EIP follows, the holder's, or all with own addresses."""
+    """Look at groups that may lose an address: that of the following EIP, the holder's, or all with own addresses."""
     what = f"{signal.what} of {signal.eip or 'an EIP'}"
     following = [g for g in config.groups if isinstance(g.address, Follow) and g.address.follow == signal.eip]
     if signal.instance is None:
@@ -218,7 +218,7 @@ def _of_probe(signal: OfProbe, config: Config, draft: _Draft) -> None:
 
 
 def _failed(signal: FunctionFailed, config: Config, draft: _Draft) -> None:
-    """A probe that failed by itself sees nothing any more: somebody else has to look, now."""
+    """A probe that failed by itself sees nothing any more: check egress in another way now."""
     for group in config.groups:
         if signal.function in group.probes:
             draft.broken.append(ProbeBroken(group.name, signal.reason, signal.function))

@@ -71,7 +71,7 @@ def upkeep(
 ) -> Run[SetupResult]:
     """Start setups that are due.
 
-    `runs` is None when past runs were not read: then only those are due that somebody `asked` for, and those of
+    `runs` is None when past runs were not read: then only those are due that a person `asked` for, and those of
     gateways that `failed` a check in this run (their repair; not where setup is off). The same holds when it is
     not this group's `turn`: hundreds of groups do not start what is due in one minute. `proven` are the scripts that
     some group has proven; None where this group is the one that tries a new script (rollout.py).
@@ -269,7 +269,7 @@ def _news(run: SetupRun) -> tuple[str, ...]:
 
 
 def _skipped(gateway: InstanceId, world: World) -> str:
-    """Say why a gateway that somebody asked for is not set up: Cloud Assistant needs a running machine."""
+    """Say why a gateway that a person asked for is not set up: Cloud Assistant needs a running machine."""
     instance = world.gateways[gateway].instance
     if isinstance(instance, Instance):
         return f"{gateway} was not set up: it is {instance.status.value}; start it, and it is set up when it runs"

@@ -1,7 +1,7 @@
 """What a run leaves is handed on to a run of its own, so that no VPC waits for the slow tasks of another.
 
 One instance runs at a time. A run that has nothing to do but wait for the platform ends after a second and invokes its
-own function with a delay; meanwhile Function Compute serves whoever else waits. What a run cannot finish before its
+own function with a delay; meanwhile Function Compute serves other runs that wait. What a run cannot finish before its
 deadline is handed on the same way. Bounded: one invocation is pending for each VPC, it begins two seconds later, and
 ten follow each other at most; the sweep goes on after that.
 """

@@ -249,7 +249,7 @@ def _learn(seen: Seen, found: Mapping[str, Any]) -> None:
 
 
 def _forget_checks(seen: Seen, tables: Sequence[Sequence[RouteEntry] | Failure]) -> None:
-    """Forget a check if somebody deleted or changed the entry while it was taken: it need not be the hop's."""
+    """Forget a check if the entry was deleted or changed while it was taken: it need not be the hop's."""
     if any(isinstance(entries, Failure) for entries in tables):
         return
     there = {entry.id: entry for entries in tables if not isinstance(entries, Failure) for entry in entries}

@@ -28,7 +28,7 @@ _KIND = EvidenceKind.BEHIND_GATEWAY
 NEWS = frozenset({"services_kept", "services_closed", "foreign_at_boot"})
 """Codes of notes that are told once: what a setup did for the owner, or found that comes back by itself."""
 _KNOWN_OTHERWISE = frozenset({"connections_full", "ports_used_up", "not_tuned"})
-"""Codes of notes that the figures tell better, and of settings that a container does not let anybody change."""
+"""Codes of notes that the figures tell better, and of settings that a container keeps read-only."""
 
 
 def proof_of(report: SetupReport, sight: Sight, policy: Group, started: datetime, now: datetime) -> Egress | None:

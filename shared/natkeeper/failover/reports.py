@@ -98,7 +98,7 @@ def _with_egress(world: World, policy: Group, hop: NextHop, lost: EgressLost) ->
 
 
 def resume(function: str, report: ProbeReport, world: World, policy: Group, now: datetime) -> Run[None]:
-    """Let the watch go on that ended with its report; not while the internet is lost, or it would ask for ever.
+    """Let the watch go on that ended with its report; not while the internet is lost, or it would ask without end.
 
     It goes on until it would have ended: each minute begins a watch of its own, and more of them than one would only
     stand in each other's way.

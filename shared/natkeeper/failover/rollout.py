@@ -2,7 +2,7 @@
 
 A standby is changed first, the gateway that carries a route only after a standby's good and proven report of the very
 same setup. A new version of the script reaches one group first, the others after a good and proven report of it. What
-cannot be proven does not wait for ever: after two `setup.every` it goes on, and people are told.
+cannot be proven waits only so long: after two `setup.every` it goes on, and people are told.
 """
 
 from __future__ import annotations

@@ -232,9 +232,9 @@ def attend(payload: bytes | str, config: Config, run: str, clock: Clock, deadlin
 
 
 def _beat(receipts: tuple[Receipt, ...], notify: str, now: datetime) -> Run[tuple[str, ...]]:
-    """Let somebody outside know that a sweep saw every group, and whether private hosts have the internet.
+    """Tell a monitor outside that a sweep saw every group, and whether private hosts have the internet.
 
-    A sweep that could not see everything says nothing: then whoever waits for the heartbeat is alarmed by its absence.
+    A sweep that could not see everything says nothing: then the monitor alarms because the heartbeat is absent.
     """
     lasting = {e.trouble.kind for receipt in receipts for e in receipt.episodes if e.ended is None}
     dark = EpisodeKind.DARK in lasting

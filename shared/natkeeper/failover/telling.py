@@ -105,13 +105,13 @@ class Ledger:
 
     @property
     def dark(self) -> bool:
-        """Return True if private hosts had no internet when somebody last looked."""
+        """Return True if private hosts had no internet at the last egress check."""
         known = self.lasting.get(EpisodeKind.DARK)
         return known is not None and known.ended is None
 
 
 def still_dark(world: World, policy: Group, ledger: Ledger, *, known: bool, check: bool) -> tuple[World, bool]:
-    """Say whether private hosts had no internet when somebody last looked; only evidence ends that, so look again.
+    """Say whether private hosts had no internet at the last egress check; only evidence ends that, so look again.
 
     `check`: look in any case.
     """
@@ -245,7 +245,7 @@ def _write(ledger: Ledger, world: World, policy: Group, now: datetime) -> Run[Ma
 
 
 def _writable(world: World, policy: Group) -> Iterator[tuple[RouteEntry, Memory]]:
-    """List the entries that may be written: settled, on a next hop of the group, and not somebody else's text."""
+    """List the entries that may be written: settled, on a next hop of the group, and without someone else's text."""
     for view in world.routes.values():
         entry = view.whole if isinstance(view, RouteView) else None
         if entry is None or entry.status is not EntryStatus.AVAILABLE or entry.next_hop is None:

@@ -46,7 +46,7 @@ HEADLINES = {
     "changed": ("{group}: changed", "{group}：有变更"),
     "dark": ("{group}: private hosts have no internet access", "{group}：私网主机无法访问公网"),
     "unverified": ("{group}: moved to {to}, not seen to work yet", "{group}：路由已切换到 {to}，尚未验证可用"),
-    "foreign": ("{group}: somebody else set the route", "{group}：路由被他人修改"),
+    "foreign": ("{group}: someone else set the route", "{group}：路由被他人修改"),
     "blind": ("{group}: natkeeper cannot see its state", "{group}：natkeeper 无法获知状态"),
     "degraded": ("{group}: works, without a healthy standby", "{group}：可用，但没有健康的备用网关"),
     "unproven": ("{group}: nobody sees whether the active gateway forwards", "{group}：无法确认当前网关是否在转发"),

@@ -1,8 +1,8 @@
 """`make app`: an application of Serverless Devs in build/app, which `s init --uri build/app` lays out.
 
-It carries this release's s.yaml with the questions of `s init` in the place of its variables, and the wheel, so that
-whoever lays it out needs neither a clone nor a registered package. Source of the shape: Serverless Devs, package model
-of edition 3.0.0 (publish.yaml, version.md, readme.md, hook/index.js, src/).
+It carries this release's s.yaml with the questions of `s init` in the place of its variables, and the wheel: no clone
+and no registered package is needed. Source of the shape: Serverless Devs, package model of edition 3.0.0 (publish.yaml,
+version.md, readme.md, hook/index.js, src/).
 """
 
 from __future__ import annotations

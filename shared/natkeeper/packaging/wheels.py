@@ -111,7 +111,7 @@ def _new(home: Path) -> Iterator[Path]:
     scratch = Path(tempfile.mkdtemp(dir=home.parent, prefix=".new-"))
     try:
         yield scratch
-        with contextlib.suppress(OSError):  # somebody else's build of the same came first: theirs is as good
+        with contextlib.suppress(OSError):  # another build of the same came first, and is as good
             scratch.rename(home)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)

@@ -113,7 +113,7 @@ class Runs:
     def heartbeat(self, instance_id: str) -> float:
         """The agent's last heartbeat, seconds since the epoch, 0 for none.
 
-        A living agent has one just now; of a dead one only what somebody has seen before is known here.
+        A living agent has one just now; of a dead one only what was seen before is known here.
         """
         if self._status_of(instance_id) == "Running" and self._cloud.substrate.agent_alive(instance_id):
             self._heartbeats[instance_id] = self._cloud.clock.now()

@@ -1,4 +1,4 @@
-"""What befalls an instance without anybody asking?  Crashes, lost power, reclaimed spot capacity, maintenance."""
+"""Instance incidents that no API call causes: crashes, lost power, reclaimed spot capacity, maintenance."""
 
 from __future__ import annotations
 

@@ -50,7 +50,7 @@ class FunctionCompute:
         self.tags: dict[str, dict[str, str]] = {}
         """Tags by function name."""
         self.invocations: deque[Invocation] = deque(maxlen=10_000)
-        """The last invocations, oldest first, whoever asked for them."""
+        """The last invocations, oldest first, of every caller."""
         self.dispatcher = Dispatcher(cloud, runtime, self._logs, self._under_lock)
         self.queue = AsyncQueue(
             cloud.clock,

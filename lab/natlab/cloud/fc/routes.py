@@ -136,7 +136,7 @@ class FunctionComputeV3:
         return self._function(self.engine.create_function(call.body()).name)
 
     def _check_role(self, call: FcRequest) -> None:
-        """Whoever gives a function a role must be allowed to hand it over."""
+        """Require that a caller who gives a function a role may pass that role (ram:PassRole)."""
         role = str(call.body().get("role") or "")
         principal, service = call.request.principal, {"acs:Service": SERVICE}
         if role and not self._cloud.accounts.authorize(principal, "ram:PassRole", role, service):

@@ -1,6 +1,6 @@
 """Which roles and users are there, with which policies, and what may they do?
 
-Nothing is enforced until `enforce()`: then whoever is a role or a user may do what its policies allow, and the account
+Nothing is enforced until `enforce()`: then a role or a user may do what its policies allow, and the account
 itself everything. A role that does not exist, or does not trust the service that took it on, may do nothing.
 """
 

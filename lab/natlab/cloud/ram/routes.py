@@ -129,7 +129,7 @@ def ram_service(cloud: CloudContext, identities: Identities) -> RpcService:
 
 
 def sts_service(cloud: CloudContext, identities: Identities) -> RpcService:
-    """STS as the server sees it; whoever calls may know who it is."""
+    """STS as the server sees it; every caller may learn its own identity."""
     do = RamHandlers(cloud, identities)
     operations = {"GetCallerIdentity": Operation(do.caller, on=lambda _around, _values: [])}
     return RpcService(cloud, "sts", "Sts", STS_VERSION, operations)

@@ -62,7 +62,7 @@ def switch(
 @click.argument("group", shell_complete=complete_groups)
 @click.option("--for", "length", required=True, metavar="TIME", help="How long: 30m, 2h, 1d; at most 30d.")
 @click.option(
-    "--why", required=True, metavar="TEXT", help="What is going on, for whoever looks at the route meanwhile."
+    "--why", required=True, metavar="TEXT", help="What is going on, for people who look at the route meanwhile."
 )
 @asks
 @shared()

@@ -141,7 +141,7 @@ def _chosen(known: list[Any], wanted: str | None) -> Any:  # noqa: ANN401  a Vpc
 def check(seat: CommandContext) -> Exit:
     """Validate the configuration offline, and s.yaml beside it where there is one.
 
-    Nothing is asked of anybody. `natkeeper doctor` goes on from here, against the account.
+    It calls no API. `natkeeper doctor` goes on from here, against the account.
     """
     from natkeeper.cli.config_hints import about_template, advice
 

@@ -34,10 +34,10 @@ def policy(
     fc2: str | None,
     ros: bool,
 ) -> Exit:
-    """Print the least that RAM has to allow, for exactly this configuration.
+    """Print RAM policies with only the permissions that this configuration needs.
 
-    Writes are limited to its route tables, instances, EIPs and functions; reads are allowed on everything. Nothing is
-    asked of anybody, and nothing is created: `aliyun ram CreatePolicy` or the ROS stack does that.
+    Writes are limited to its route tables, instances, EIPs and functions; reads are allowed on everything. The command
+    calls no API and creates nothing: `aliyun ram CreatePolicy` or the ROS stack does that.
     """
     from natkeeper.cli.policies import DeployedNames, grants
     from natkeeper.cli.policies.ros import roles_stack

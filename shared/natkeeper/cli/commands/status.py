@@ -99,7 +99,7 @@ def _watch(seat: CommandContext, asker: Asker, request: Json, every: float, time
             try:
                 answer = asker.ask(request)
                 code = exit_of(answer)
-            except Unreached as trouble:  # it may be reached again: whoever watches wants to see that
+            except Unreached as trouble:  # it may be reached again, and a person who watches wants to see that
                 answer, code = {"ok": False, "error": trouble.what, "exit": trouble.code}, trouble.code
             if seat.as_json:
                 click.echo(json.dumps(answer, ensure_ascii=False))

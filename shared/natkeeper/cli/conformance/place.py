@@ -1,4 +1,4 @@
-"""Where the platform is tried: two entries of a group's route table that lead nowhere anybody goes, and its standby.
+"""Where the platform is tried: two entries of a group's route table to addresses without hosts, and its standby.
 
 The entries' destinations are the halves of TEST-NET-3, which is reserved for documentation (RFC 5737). Calls give
 Alibaba's own code instead of an error, because the code is what is asked for.

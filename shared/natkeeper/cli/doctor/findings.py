@@ -51,5 +51,5 @@ def wrong(area: str, about: str, says: str, do: str) -> Finding:
 
 def unseen(area: str, about: str, why: object) -> Finding:
     """It could not be looked at."""
-    do = "allow it to whoever runs the doctor (natkeeper policy --for operator), or try again"
+    do = "allow it to the person who runs doctor (natkeeper policy --for operator), or try again"
     return Finding(Level.UNSEEN, area, about, f"could not be looked at: {why}", do)

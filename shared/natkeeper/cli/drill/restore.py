@@ -1,7 +1,7 @@
 """Put back what a drill broke: cancel the notice, start the gateway, wait until it is fit, move the routes home.
 
 Every step is tried until it succeeds or the time is up, because a gateway can be started only once it is Stopped, and
-the platform refuses for a while what it grants later. What is not done yet is kept in words for whoever has to go on.
+the platform refuses for a while what it grants later. What is left to do is kept in words for people.
 """
 
 from __future__ import annotations
@@ -156,7 +156,7 @@ class Restore:
             return ""
         if not found:
             self.journal.remove()  # nothing can be put back any more, and a further drill need not wait for it
-            self.left = {"instance": f"{gateway} is not there any more: somebody deleted it"}
+            self.left = {"instance": f"{gateway} does not exist any more: someone deleted it"}
             raise Gone
         return found[0].status
 

@@ -1,4 +1,4 @@
-"""What the page shows, gathered while somebody looks at it: status, the last moves, and looks through the probe.
+"""What the page shows, gathered while a person looks at it: status, the last moves, and looks through the probe.
 
 Nothing is asked while no browser does: every check at a group occupies the one instance of the function for a moment.
 """
@@ -19,7 +19,7 @@ Json = dict[str, Any]
 KEPT_S = 600.0
 """How far back the strip of checks goes."""
 WATCHED_S = 15.0
-"""For how long after a browser asked somebody counts as looking; a hidden page asks every ten seconds."""
+"""For how long after a browser asked a person counts as looking; a hidden page asks every ten seconds."""
 MOVES_EVERY_S = 30.0
 MOVES_SINCE = timedelta(days=1)
 
@@ -58,7 +58,7 @@ class PageWatch:
         self._wanted.set()
 
     def state(self) -> Json:
-        """Return what is known; whoever asks is taken to look at it."""
+        """Return what is known, and count the caller as a person who looks."""
         self._asked = time.monotonic()
         self._wanted.set()
         now = self.clock()

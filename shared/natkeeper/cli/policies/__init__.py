@@ -1,4 +1,4 @@
-"""The least that RAM has to allow, for one configuration: who needs which permissions, on what, and what for."""
+"""RAM policies with only the permissions that one configuration needs: for whom, on what, and what for."""
 
 from natkeeper.cli.policies.coverage import missing
 from natkeeper.cli.policies.grants import DeployedNames, Grant, Statement, grants

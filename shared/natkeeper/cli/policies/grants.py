@@ -310,11 +310,12 @@ def _deployer(config: Config, names: DeployedNames, arn: _Arns) -> Grant:
                 arn.of("oos", *templates),
             )
         )
-    return Grant("deployer", "natkeeper-deployer", "whoever runs `s deploy`", tuple(statements))
+    return Grant("deployer", "natkeeper-deployer", "the person who runs `s deploy`", tuple(statements))
 
 
 def _operator(config: Config, names: DeployedNames, arn: _Arns) -> Grant:
-    return Grant("operator", "natkeeper-operator", "whoever runs `natkeeper`", tuple(_operating(config, names, arn)))
+    purpose = "the person who runs `natkeeper`"
+    return Grant("operator", "natkeeper-operator", purpose, tuple(_operating(config, names, arn)))
 
 
 def _deployed(config: Config, names: DeployedNames) -> tuple[str, ...]:
@@ -382,10 +383,11 @@ def _driller(config: Config, arn: _Arns) -> Grant:
         ),
         Statement("cancel a simulated notice", ("ecs:CancelSimulatedSystemEvents",)),
     )
-    return Grant("driller", "natkeeper-driller", "whoever runs `natkeeper drill`, besides the operator's", statements)
+    purpose = "the person who runs `natkeeper drill`, besides the operator's"
+    return Grant("driller", "natkeeper-driller", purpose, statements)
 
 
 def _direct(config: Config, arn: _Arns) -> Grant:
     """Give what --direct needs besides; who may do that may do what the function may do."""
-    purpose = "whoever runs `natkeeper … --direct`: what the function may do, done by a person"
+    purpose = "the person who runs `natkeeper … --direct`: what the function may do, done by a person"
     return Grant("direct", "natkeeper-direct", purpose, tuple(_keeping(config, arn)))

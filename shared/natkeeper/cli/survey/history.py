@@ -81,7 +81,7 @@ def _lookup(reach: RegionClients, call: str, since: datetime) -> Iterator[Json]:
 
 
 def _read(event: Json, groups: Sequence[Group]) -> Written | None:
-    """Read one event; None where it is about somebody else's route."""
+    """Read one event; None where it is about another route."""
     request = _object(event.get("requestParameters"))
     # Without the call's parameters, the resources that it is about still name the table or the EIP.
     table = str(request.get("RouteTableId") or _resource(event, "ACS::VPC::RouteTable"))

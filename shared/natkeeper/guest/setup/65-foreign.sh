@@ -39,7 +39,7 @@ foreign() { # writes how|where|rule for what refuses everything that the hosts o
         }
         END { ends() }' >"$WORK/foreign"
 }
-mend_foreign() { # what refuses all goes, if asked; what refuses one network of several is somebody's decision
+mend_foreign() { # what refuses all goes, if asked; what refuses one network of several is the owner's decision
     foreign
     while IFS='|' read -r how where rule; do
         problem foreign_reject "a rule that is not natkeeper's refuses forwarded packets: $how $rule"

@@ -42,7 +42,7 @@ class HandlerContext(Attributes):
 
 
 class AfterImport:
-    """Calls back once a standard module has been imported by somebody, instead of importing it up front."""
+    """Calls back once other code has imported a standard module, instead of importing it up front."""
 
     def __init__(self, name: str, action: Callable[[Any], None]) -> None:
         self.name = name
