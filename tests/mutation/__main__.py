@@ -28,7 +28,7 @@ from tests.mutation.mutants import Mutant, mutants_of
 from tests.mutation.reach import PACKAGE, ROOT
 from tests.mutation.trying import Verdict
 
-LOOP = ("afterwards", "reconcile")
+LOOP = ("afterwards", "pacing", "reconcile", "reports")
 """Of the failover function."""
 MODULES = (*sorted(p.stem for p in (PACKAGE / "domain").glob("*.py") if p.stem != "__init__"), *LOOP)
 TESTS = (

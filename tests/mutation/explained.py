@@ -11,15 +11,14 @@ EXPLAINED: dict[str, str] = {
         "if isinstance(health, Draining) and health.until is not None else 0.0"
     ): "what may go at any moment is sorted behind every time there is; one second into 1970 is as far behind",
     (
-        "natkeeper.domain.config.Probe.__post_init__: 80 becomes 81: "
-        "if match is None or not 1 <= int(match[1] or 80) <= _MAX_PORT:"
+        "natkeeper.domain.probe_config.Probe.__post_init__: 80 becomes 81: "
+        "if match is None or not 1 <= int(match[1] or 80) <= MAX_PORT:"
     ): "stands for the port of a URL that names none: any port that there is would do",
     "natkeeper.domain.memory: 60 becomes 61: _SENTENCE_AT_LEAST = 60": (
         "how much room a sentence is left beside marks is a matter of taste"
     ),
     (
-        "natkeeper.domain.memory.fitted: Gt becomes GtE: "
-        "while memory.marks and len(_machine(memory)) > LONGEST - _SENTENCE_AT_LEAST:"
+        "natkeeper.domain.memory._too_long: Gt becomes GtE: return len(_machine(memory)) > LONGEST - _SENTENCE_AT_LEAST"
     ): "the same: one character more or less for the sentence",
     """natkeeper.domain.observed.EntryStatus: 'Unknown' becomes another: UNKNOWN = "Unknown\"""": NO_WORD,
     """natkeeper.domain.observed.EipStatus: 'Unknown' becomes another: UNKNOWN = "Unknown\"""": NO_WORD,
@@ -30,18 +29,18 @@ EXPLAINED: dict[str, str] = {
     "natkeeper.domain.signals.Switch: False becomes True: force: bool = False": ALWAYS_GIVEN,
     "natkeeper.domain.signals.Switch: False becomes True: dry_run: bool = False": ALWAYS_GIVEN,
     "natkeeper.domain.world.World: True becomes False: fallback_mark_is_fresh: bool = True": ALWAYS_GIVEN,
-    "natkeeper.failover.reconcile: 0.3 becomes 1.3: POLL_S = 0.3": PACE,
+    "natkeeper.failover.pacing: 0.3 becomes 1.3: POLL_S = 0.3": PACE,
     "natkeeper.failover.reconcile: 0.5 becomes 1.5: WATCH_S = 0.5": PACE,
-    "natkeeper.failover.reconcile: 20 becomes 21: BLIND_FOR = timedelta(seconds=20)": PACE,
+    "natkeeper.failover.pacing: 7.8 becomes 8.8: BLIND_FOR = timedelta(seconds=7.8)": PACE,
     (
         "natkeeper.domain.probe_report.judge_report: ': ' becomes another: return hop, EgressLost(now, "
-        'f"the probe\'s {report.failures} looks in a row failed: {report.reason}".rstrip(": "))'
+        'f"the probe\'s {report.failures} checks in a row failed: {report.reason}".rstrip(": "))'
     ): "a set of characters to strip, to which it adds X: shows only in a reason that ends with X",
     (
         "natkeeper.domain.world.RouteView.remembered: 0.0 becomes 1.0: return max(known, "
         "key=lambda memory: memory.since.timestamp() if memory.since else 0.0, default=NOTHING)"
     ): "what never moved is sorted behind every move; one second into 1970 is as far behind",
-    "natkeeper.failover.reconcile.apply_report: or becomes and: if seen.egress or world.so_far.moved:": (
+    "natkeeper.failover.reports.apply_report: or becomes and: if seen.egress or world.so_far.moved:": (
         "a report that waited for a table is old by then: it makes natkeeper look, as a run that moved does anyway"
     ),
     "natkeeper.failover.reconcile._recognise: continue becomes break: continue": (
@@ -51,20 +50,17 @@ EXPLAINED: dict[str, str] = {
         "natkeeper.failover.reconcile._recognise: the filter is left out: "
         "there = {entry.destination for entry in entries if entry.next_hop == step.to}"
     ): "an entry that leads elsewhere than it was moved to remembers no move, so it is not taken for one",
-    (
-        "natkeeper.failover.reconcile._lags: Lt becomes LtE: "
-        "return now - at < LAG and before == shown(world, write.call)"
-    ): ("at the very microsecond: a write is made once more 0.3 s later"),
-    (
-        "natkeeper.failover.reconcile._worth_watching: Lt becomes LtE: "
-        "if (assignment.patience or account.did) and waited < BLIND_FOR and _blind(world, assignment.group, decision):"
-    ): "at the very microsecond: one more look",
+    ("natkeeper.failover.pacing.lags: Lt becomes LtE: return now - at < LAG and before == shown(world, write.call)"): (
+        "at the very microsecond: a write is made once more 0.3 s later"
+    ),
+    "natkeeper.failover.reconcile._worth_watching: Lt becomes LtE: and waited < BLIND_FOR": (
+        "at the very microsecond: one more look"
+    ),
     "natkeeper.failover.reconcile._worth_watching: GtE becomes Gt: if account.did or waited >= assignment.patience:": (
         "at the very microsecond: one more look"
     ),
-    (
-        "natkeeper.failover.reconcile._resume_probe: LtE becomes Lt: "
-        "if report.until is not None and report.until <= now:"
-    ): ("at the very microsecond: a watch that ends at once"),
+    ("natkeeper.failover.reports.resume: LtE becomes Lt: if report.until is not None and report.until <= now:"): (
+        "at the very microsecond: a watch that ends at once"
+    ),
 }
 """What a surviving fault is called, and why it may survive; one that is noticed after all is to be taken out."""

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.mutation.campaign import path_of
+from tests.mutation.explained import EXPLAINED
 from tests.mutation.mutants import mutants_of, plant
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -100,6 +102,19 @@ def test_what_tests_notice_is_counted_and_what_none_of_them_runs_is_named() -> N
     assert "survives unexplained: natkeeper.domain.world.hops_of: Is becomes IsNot" in told.stdout
     assert told.stdout.count("survives unexplained") == 1
     assert "3 faults" in told.stdout
+
+
+def test_what_is_explained_is_a_fault_of_today() -> None:
+    """An explanation goes with the line that it is about, or moves with it."""
+    modules = {module for fault in EXPLAINED for module in _modules(fault) if path_of(module).is_file()}
+    there = {str(each) for module in modules for each in mutants_of(module, path_of(module).read_text("utf-8"))}
+    assert sorted(EXPLAINED.keys() - there) == []
+
+
+def _modules(fault: str) -> list[str]:
+    """Return what a fault's module may be: its place is the module and the names around it."""
+    names = fault.partition(": ")[0].split(".")
+    return [".".join(names[:depth]) for depth in range(2, len(names) + 1)]
 
 
 def test_a_module_that_is_not_examined_is_refused() -> None:
