@@ -92,7 +92,7 @@ def test_a_right_to_take_the_eip_off_that_is_missing_brings_the_route_back() -> 
 
 @pytest.mark.parametrize("code", ["TaskConflict", "IncorrectEipStatus", "SignatureNonceUsed", "Throttling.User"])
 def test_an_eip_that_is_never_free_to_leave_brings_the_route_back(code: str) -> None:
-    """The route has moved, taking the EIP off is put off for ever: five seconds, then both are on A, which works."""
+    """The route has moved, taking the EIP off is put off without end: five seconds, then both are on A, which works."""
     stage = following(A, B, C)
     stage.cloud.answer(UnassociateEip, code)
     assert dark(stage, 10) < 10
@@ -101,7 +101,7 @@ def test_an_eip_that_is_never_free_to_leave_brings_the_route_back(code: str) -> 
 
 
 def test_an_eip_that_is_put_off_at_one_gateway_goes_to_the_next() -> None:
-    """It is off A when B turns out to be busy for ever: five seconds for B, then C has route and EIP."""
+    """It is off A when B turns out to be busy without end: five seconds for B, then C has route and EIP."""
     stage = following(A, B, C)
     stage.cloud.answer(AssociateEip, "TaskConflict", where=lambda call: call.to == B)
     assert dark(stage, 10) < 25

@@ -283,7 +283,7 @@ def test_a_standby_that_cannot_be_seen_ends_no_degraded_episode() -> None:
 
 
 def test_a_strangers_next_hop_that_leaves_private_hosts_dark_is_told() -> None:
-    """Somebody pointed the route at a machine that forwards nothing: left alone, told, and its end is told."""
+    """Someone pointed the route at a machine that forwards nothing: left alone, told, and its end is told."""
     stage = Stage()
     stage.sweeps(1)
     stage.world.add_machine("i-stranger", "198.51.100.99", rules=False)

@@ -289,7 +289,7 @@ def hops_of(policy: Group) -> tuple[NextHop, ...]:
 
 
 def leads_elsewhere(view: RouteView | Unseen, policy: Group) -> bool:
-    """Return True if somebody else's entry carries a route: natkeeper leaves it alone (rule 5)."""
+    """Return True if someone else's entry carries a route: natkeeper leaves it alone (rule 5)."""
     if isinstance(view, Unseen) or view.whole is None:
         return False
     return view.carries is None or not belongs(view.carries, policy)
