@@ -5,10 +5,11 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
+from typing import Any
 
 import pytest
 
-from natkeeper.guest import PortForward
+from natkeeper.guest import Mode, PortForward
 from natlab.real.measurement import HostMeasurement, Measurement, MeasurementPlan, offer
 from tests.lab.stage import ADDRESS, HTTP_PORT, PRIVATE, A, B, LabStage, eventually
 
@@ -21,8 +22,8 @@ _LOAD = "sh /etc/natkeeper/table.sh"
 
 
 @pytest.fixture
-def joined(stage: LabStage) -> Iterator[LabStage]:
-    """Both gateways with the tunnel between them, and a private host that serves; afterwards nothing of it is left."""
+def order(stage: LabStage) -> dict[str, Any]:
+    """What their setup is asked for."""
     host = stage.lab.private_address(PRIVATE)
     forwards = (
         PortForward("tcp", WEB, host, HTTP_PORT),
@@ -30,8 +31,14 @@ def joined(stage: LabStage) -> Iterator[LabStage]:
         PortForward("udp", HIDDEN, host, ECHO_PORT, hide_source=True),
     )
     peers, public = ("10.0.0.11", "10.0.0.12"), tuple(ADDRESS.values())
+    return {"relay": True, "way_in": "every", "port_forwards": forwards, "public": public, "primary": peers}
+
+
+@pytest.fixture
+def joined(stage: LabStage, order: dict[str, Any]) -> Iterator[LabStage]:
+    """Both gateways with the tunnel between them, and a private host that serves; afterwards nothing of it is left."""
     for gateway, tunnel in ((A, ""), (B, "10.0.0.11")):
-        report = stage.set_up(gateway, relay=True, way_in="every", port_forwards=forwards, public=public, primary=peers)
+        report = stage.set_up(gateway, **order)
         assert (report.ready, report.facts.forwarding, report.facts.tunnel) == (True, "proven", tunnel), report
     knows = "cat /run/natkeeper.peers"
     assert eventually(lambda: stage.guest(A).by_hand(knows).strip() == "10.0.0.12")  # A was there first, alone
@@ -120,6 +127,45 @@ def test_visitors_of_both_gateways_are_served_and_outlive_a_move(joined: LabStag
         for address in ADDRESS.values():
             ask = f"curl -s -m 3 -o /dev/null -w '%{{http_code}}' http://{address}:{WEB}/ || :"
             assert joined.guest(gateway).by_hand(ask) == "200"
+
+
+_RULES = r"""firewall-cmd --list-rich-rules | grep '$part' | while read -r rule; do
+    firewall-cmd -q --remove-rich-rule="$rule"; firewall-cmd -q --permanent --remove-rich-rule="$rule"
+done"""
+_HARM = {
+    "nft flush chain ip natkeeper unknown": {"connections_lost"},
+    "nft flush chain ip natkeeper itself": {"connections_lost"},
+    "systemctl disable natkeeper-table": {"connections_lost"},
+    "systemctl stop natkeeper-table": {"connections_lost"},
+    _RULES.replace("$part", "4790"): {"tunnel_port_missing", "tunnel_port_missing_at_boot"},
+    _RULES.replace("$part", f'forward-port port="{ECHO}"'): {"port_forward_missing", "port_forward_missing_at_boot"},
+}
+"""What somebody does by hand, and the codes by which a check names it."""
+_ASIDE = {"not_tuned", "tunnel_silent"}
+"""What a container does not let anybody set; and what may follow from the harm, sooner or later."""
+_FILLED_AGAIN = (
+    "ip link del natkeeper0",
+    "nft delete table ip natkeeper",
+    "nft flush set ip natkeeper served; nft flush map ip natkeeper peer1",
+)
+"""What the unit itself puts right."""
+
+
+def test_each_piece_that_is_removed_by_hand_comes_back(joined: LabStage, order: dict[str, Any]) -> None:
+    """The device, the sets and the table by the unit within seconds; rules, the unit and ports by the next setup."""
+    guest = joined.guest(B)
+    table = "ip -o link show natkeeper0; nft list set ip natkeeper served; nft list map ip natkeeper peer1 || :"
+    for harm in _FILLED_AGAIN:
+        guest.by_hand(harm)
+        assert eventually(lambda: guest.by_hand(table).count("eth0") == 2), harm
+    for harm, codes in _HARM.items():
+        guest.by_hand(harm)
+        checked = joined.set_up(B, mode=Mode.CHECK, **order)
+        assert {one.code for one in (*checked.wrong, *checked.notes)} - _ASIDE == codes, harm
+        repaired = joined.set_up(B, **order)
+        assert (repaired.ready, {one.code for one in repaired.found}) == (True, codes), harm
+    well = joined.set_up(B, mode=Mode.CHECK, **order)
+    assert (well.found, {one.code for one in well.notes} - {"not_tuned"}, well.facts.tunnel) == ((), set(), "10.0.0.11")
 
 
 def test_large_packets_pass_the_tunnel(joined: LabStage) -> None:

@@ -103,17 +103,20 @@ def test_each_of_the_two_is_asked_for_alone(ready: MakeGuest, wanted: dict[str, 
 
 
 def test_drift_is_noticed_and_repaired_like_all_else(ready: MakeGuest) -> None:
-    """Rules that were flushed, a unit that was stopped, a file that was changed; a check only says so."""
+    """Rules that were flushed, a unit that was stopped or disabled, a file that was changed; a check only says so."""
     guest = ready()
     setup(guest, JOINED)
 
     def stop(state: dict[str, dict[str, dict[str, bool]]]) -> None:
         state["units"]["natkeeper-table"]["active"] = False
 
+    def disable(state: dict[str, dict[str, dict[str, bool]]]) -> None:
+        state["units"]["natkeeper-table"]["enabled"] = False
+
     def flush(state: dict[str, object]) -> None:
         state["table"] = ""
 
-    for harm in (stop, flush):
+    for harm in (stop, disable, flush):
         with guest.by_hand() as state:
             harm(state)
         checked = setup(guest, replace(JOINED, mode=CHECK.mode))[1]

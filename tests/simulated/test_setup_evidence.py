@@ -140,8 +140,8 @@ def test_docker_is_let_through_where_it_lasts(ready: MakeGuest) -> None:
     assert setup(guest, replace(REAL, foreign=ForeignRules.REMOVE))[1].changed == ()
 
 
-def test_ufw_is_told_to_come_back(ready: MakeGuest) -> None:
-    """What is set now is gone after its reload: the report says how to make it last."""
+def test_ufw_is_let_through_where_it_lasts(ready: MakeGuest) -> None:
+    """By a route rule of its own, which its reload keeps; and its rules come back after firewalld has started."""
     guest = ready()
     ufw = guest.directory / "root/etc/ufw/ufw.conf"
     ufw.parent.mkdir()
@@ -152,6 +152,11 @@ def test_ufw_is_told_to_come_back(ready: MakeGuest) -> None:
     status, report = setup(guest, replace(REAL, foreign=ForeignRules.REMOVE))
     assert (status, report.facts.forwarding) == (0, "proven")
     assert "ufw route allow" in report.notes[0].message
+    assert guest.state["iptables"]["policy"] == "DROP"
+    assert guest.state["chains"]["ufw-user-forward"] == ["-i eth0 -o eth0 -j ACCEPT"]
+    dropin = guest.directory / "root/etc/systemd/system/firewalld.service.d/natkeeper-ufw.conf"
+    assert "exec /lib/ufw/ufw-init start quiet" in dropin.read_text()
+    assert setup(guest, replace(REAL, foreign=ForeignRules.REMOVE))[1].changed == ()
 
 
 # ── the service ─────────────────────────────────────────────────────────────────────────────────────────────────

@@ -11,7 +11,7 @@ from natkeeper.domain.load import GatewayLoad
 from natkeeper.guest import PortForward
 from natlab.simulated.flavours import FLAVOURS
 from natlab.simulated.guest import Guest
-from tests.simulated.conftest import CHECK, ORDER, MakeGuest, setup
+from tests.simulated.conftest import CHECK, ORDER, PRIVATE_HOST, MakeGuest, setup
 
 HOST = "10.0.1.5"
 
@@ -195,3 +195,37 @@ def test_a_full_table_and_used_up_ports_are_told_by_name(ready: MakeGuest) -> No
     figures = msgspec.convert(report.figures, GatewayLoad)
     assert (figures.busiest, figures.busiest_ports) == ("203.0.113.9:443/tcp", 58000)
     assert figures.drops == 16
+
+
+def test_firewalld_before_0_7_lets_pass_what_masqueraded_sources_send(ready: MakeGuest) -> None:
+    """By a direct rule for each source, which goes with it; newer ones need none."""
+    guest = ready("centos7")
+    rule = "ipv4 filter FORWARD 77 -s {} -i eth0 -o eth0 -m conntrack --ctstate NEW -j ACCEPT"
+    assert setup(guest)[0] == 0
+    assert guest.forwards(PRIVATE_HOST) == ""
+    for kind in ("runtime", "permanent"):
+        assert [each for each in guest.state[kind]["direct"] if " 77 " in each] == [
+            rule.format(source) for source in ORDER.sources
+        ]
+    with guest.by_hand() as state:
+        state["runtime"]["direct"].clear()
+    assert "host-prohibited" in guest.forwards(PRIVATE_HOST)
+    assert setup(guest, replace(ORDER, sources=("10.0.0.0/16",)))[0] == 0
+    for kind in ("runtime", "permanent"):
+        assert [each for each in guest.state[kind]["direct"] if " 77 " in each] == [rule.format("10.0.0.0/16")]
+    newer = ready("debian12")
+    setup(newer)
+    assert not [each for each in newer.state["runtime"]["direct"] if " 77 " in each]
+
+
+def test_many_forwards_take_few_calls(ready: MakeGuest) -> None:
+    """A call of firewalld takes a second, however many rules it brings; what goes goes in few calls as well."""
+    guest = ready()
+    forwards = tuple(PortForward("tcp", 5000 + number, HOST, 6000 + number) for number in range(60))
+    report = setup(guest, replace(ORDER, port_forwards=forwards))[1]
+    rules = [call for call in report.changed if "add-rich-rule" in call and "forward-port" in call]
+    assert (report.ready, len(rules)) == (True, 4)  # fifty and ten, now and at boot
+    report = setup(guest, replace(ORDER, port_forwards=forwards[:1]))[1]
+    assert (report.ready, len([call for call in report.changed if "remove-rich-rule" in call])) == (True, 4)
+    assert guest.forwarded_port("tcp", 5000) == (HOST, 6000)
+    assert guest.forwarded_port("tcp", 5001) is None

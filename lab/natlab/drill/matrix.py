@@ -1,7 +1,8 @@
 """`natlab drill --matrix`: set up every kind of system that people run, cut its power, break it, mend it.
 
 Each row: apply, prove, reboot, prove, drift, repair, prove. Proven means twice: the setup's report says so, and a new
-connection of a private host is seen on the internet with the gateway's address.
+connection of a private host is seen on the internet with the gateway's address. A system as its image brings it
+then gets a second gateway: does a connection of the first one go on over a planned move with a relay?
 """
 
 from __future__ import annotations
@@ -10,8 +11,9 @@ import json
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
+from typing import Any
 
 from natkeeper.guest import ForeignRules, Mode, SetupParameters, SetupReport, parse_report, render
 from natkeeper.guest.script import library_command
@@ -21,14 +23,17 @@ from natlab.real.commands import CommandFailed
 from natlab.real.dataplane import LabDataPlane
 from natlab.real.internet import WEB_SERVER
 from natlab.real.machine import Machine
+from natlab.real.servers import ECHO_PORT
 from natlab.simulated.network import Reached
 
 GATEWAY, ADDRESS, PRIVATE_IP = "i-gateway", "198.51.100.11", "10.0.0.11"
+OTHER, OTHER_ADDRESS, OTHER_IP = "i-other", "198.51.100.12", "10.0.0.12"
 PUBLIC, PRIVATE, TABLE = "vsw-public", "vsw-private", "vtb-private"
-PROVEN, REFUSED = "proven", "refused by name, nothing changed"
+PROVEN, REFUSED, RELAYED = "proven", "refused by name, nothing changed", "relayed"
 _SITE = "http://www.internet.test/"
 _TIMEOUT_S = 180.0
 _PATIENCE_S = 20.0
+_FLOW_S = 3.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,11 +43,14 @@ class RowResult:
     row: Row
     result: str
     firewalld: str = ""
+    relay: str = ""
+    """RELAYED, or what became of the connection instead; empty where it was not tried."""
 
     def as_json(self) -> dict[str, str]:
         """What `--json` prints, one a line."""
         row = self.row
-        return {"system": row.system, "beside": row.beside, "firewalld": self.firewalld, "result": self.result}
+        found = {"firewalld": self.firewalld, "result": self.result, "relay": self.relay}
+        return {"system": row.system, "beside": row.beside, **found}
 
 
 class NotAsItShouldBe(Exception):
@@ -89,6 +97,7 @@ class Trial:
         self.lab = lab
         self.row = row
         self.firewalld = ""
+        self.relay = ""
 
     def play(self) -> RowResult:
         """Play it to its end, and leave the lab as it was."""
@@ -99,10 +108,11 @@ class Trial:
         try:
             lab.power_on(GATEWAY)
             lab.settle()
-            return RowResult(self.row, self._steps(), self.firewalld)
+            return RowResult(self.row, self._steps(), self.firewalld, self.relay)
         except (NotAsItShouldBe, CommandFailed, RuntimeError, TimeoutError) as trouble:
             return RowResult(self.row, " ".join(str(trouble).split())[-400:], self.firewalld)
         finally:
+            lab.destroy_instance(OTHER)
             lab.destroy_instance(GATEWAY)
 
     @property
@@ -119,7 +129,6 @@ class Trial:
                 )
             return REFUSED
         self._proves(first, "apply")
-        self._by_hand(self.row.advised)
         again = self._set_up("apply again")
         if again.changed:
             raise NotAsItShouldBe(f"apply again: changed {'; '.join(again.changed)}")
@@ -131,16 +140,46 @@ class Trial:
         if not self._set_up("check after the drift", Mode.CHECK).has("masquerade_missing"):
             raise NotAsItShouldBe("drift: the check did not name it")
         self._proves(self._set_up("repair"), "repair")
+        if self.row.by_itself:
+            self.relay = self._relays()
         return PROVEN
 
-    def _by_hand(self, script: str) -> None:
-        if script:
-            result = self._guest.run(f"#!/bin/sh\nset -e\n{script}\n".encode(), _TIMEOUT_S)
-            if result is None or result.exit_code:
-                said = "" if result is None else result.output.decode(errors="replace")
-                raise NotAsItShouldBe(f"by hand: {said[-300:]}")
+    def _relays(self) -> str:
+        """What becomes of a live connection of the private host on a planned move to a second gateway of this kind."""
+        lab = self.lab
+        lab.create_instance(OTHER, OTHER_IP, PUBLIC)
+        lab.bind_address(OTHER, OTHER_ADDRESS)
+        lab.power_on(OTHER)
+        lab.settle()
+        self._by_hand(self.row.prepare, OTHER)
+        for gateway in (GATEWAY, OTHER):
+            report = self._set_up(f"relay on {gateway}", gateway=gateway, relay=True, primary=(PRIVATE_IP, OTHER_IP))
+            if lost := next((note.message for note in report.notes if note.code == "connections_lost"), ""):
+                return lost
+        with lab.private_host(PRIVATE).socket() as flow:
+            flow.settimeout(_FLOW_S)
+            flow.connect((WEB_SERVER, ECHO_PORT))
+            armed = self._by_hand(f"sh /etc/natkeeper/table.sh arm {PRIVATE_IP} 60", OTHER)
+            if "armed" not in armed:
+                return armed
+            lab.set_route(TABLE, "0.0.0.0/0", "Instance", OTHER)
+            self._reaches("relay", OTHER_ADDRESS)
+            try:
+                flow.sendall(b"still there?")
+                return RELAYED if flow.recv(100) else "closed"
+            except OSError as ended:
+                return f"not relayed: {ended}"
 
-    def _set_up(self, step: str, mode: Mode = Mode.APPLY) -> SetupReport:
+    def _by_hand(self, script: str, gateway: str = GATEWAY) -> str:
+        said = ""
+        if script:
+            result = self.lab.guests[gateway].run(f"#!/bin/sh\nset -e\n{script}\n".encode(), _TIMEOUT_S)
+            said = "" if result is None else result.output.decode(errors="replace")
+            if result is None or result.exit_code:
+                raise NotAsItShouldBe(f"by hand: {said[-300:]}")
+        return said
+
+    def _set_up(self, step: str, mode: Mode = Mode.APPLY, gateway: str = GATEWAY, **more: Any) -> SetupReport:
         parameters = SetupParameters(
             mode=mode,
             sources=("10.0.0.0/8",),
@@ -149,8 +188,9 @@ class Trial:
             targets=(_SITE,),
             foreign=ForeignRules.REMOVE,
         )
-        self._guest.run(library_command().encode(), _TIMEOUT_S)
-        result = self._guest.run(render(parameters), _TIMEOUT_S)
+        guest = self.lab.guests[gateway]
+        guest.run(library_command().encode(), _TIMEOUT_S)
+        result = guest.run(render(replace(parameters, **more)), _TIMEOUT_S)
         report = parse_report(b"" if result is None else result.output)
         if not isinstance(report, SetupReport):
             raise NotAsItShouldBe(f"{step}: {report.reason}")
@@ -162,9 +202,9 @@ class Trial:
             raise NotAsItShouldBe(f"{step}: {report.sentence}; forwarding {report.facts.forwarding}")
         self._reaches(step)
 
-    def _reaches(self, step: str) -> None:
+    def _reaches(self, step: str, address: str = ADDRESS) -> None:
         deadline = time.monotonic() + _PATIENCE_S
-        while (way := self.lab.path(PRIVATE, WEB_SERVER)) != Reached(ADDRESS):
+        while (way := self.lab.path(PRIVATE, WEB_SERVER)) != Reached(address):
             if time.monotonic() > deadline:
                 raise NotAsItShouldBe(f"{step}: a private host does not reach the internet: {way}")
             time.sleep(0.2)

@@ -43,20 +43,23 @@ _SECOND: Final = "ip link add eth1 type veth peer name far1; ip addr add 10.0.9.
 _RENAMED: Final = "ip link set eth0 name ens5"
 
 
+_BY_ITSELF: Final = "nothing", "iptables back end"
+
+_NOTHING: Final = "nothing"
+
+
 @dataclass(frozen=True, slots=True)
 class Row:
     """A system (a suite of the archive that it is built from) and what is on it beside natkeeper.
 
-    `prepare`: what a person did before the first setup. `advised`: what the report of the first setup asks a person to
-    do. `unplug`: gives the interface back its name before the power goes. `refused`: the code by which the setup says
-    that a person has to choose, and leaves all as it is.
+    `prepare`: what a person did before the first setup. `unplug`: gives the interface back its name before the power
+    goes. `refused`: the code by which the setup says that a person has to choose, and leaves all as it is.
     """
 
     system: str
     suite: str
-    beside: str = "nothing"
+    beside: str = _NOTHING
     prepare: str = ""
-    advised: str = ""
     unplug: str = ""
     refused: str = ""
 
@@ -64,6 +67,11 @@ class Row:
     def name(self) -> str:
         """What the row is called by, for people and for `natlab drill --matrix WORD`."""
         return f"{self.system}, {self.beside}"
+
+    @property
+    def by_itself(self) -> bool:
+        """Whether it is as its image brings it."""
+        return self.beside == _NOTHING
 
 
 _ALONE: Final = tuple(
@@ -76,29 +84,28 @@ _ALONE: Final = tuple(
         ("Ubuntu 22.04", "jammy"),
         ("Ubuntu 24.04", "noble"),
     )
-    for beside, prepare in (("nothing", ""), ("iptables back end", _IPTABLES))
+    for beside, prepare in ((_NOTHING, ""), ("iptables back end", _IPTABLES))
 )
 ROWS: Final = (
+    Row("Ubuntu 18.04", "bionic"),  # its firewalld is the nearest there is to that of CentOS 7
     *_ALONE,
     *(
-        Row("Debian 12", SUITE, beside, prepare, advised, unplug, refused)
-        for beside, prepare, advised, unplug, refused in (
-            ("NetworkManager", _MANAGED, "", "", ""),
-            ("docker", f"{_INSTALL} docker.io && systemctl enable --now docker", "", "", ""),
-            ("ufw", f"{_INSTALL} ufw && ufw allow 22/tcp && ufw --force enable",
-                "ufw route allow in on eth0 out on eth0", "", ""),
-            ("nftables.service", f"{_INSTALL} nftables && systemctl enable --now nftables", "", "", "other_firewall"),
+        Row("Debian 12", SUITE, beside, prepare, unplug, refused)
+        for beside, prepare, unplug, refused in (
+            ("NetworkManager", _MANAGED, "", ""),
+            ("docker", f"{_INSTALL} docker.io && systemctl enable --now docker", "", ""),
+            ("ufw", f"{_INSTALL} ufw && ufw allow 22/tcp && ufw --force enable", "", ""),
+            ("nftables.service", f"{_INSTALL} nftables && systemctl enable --now nftables", "", "other_firewall"),
             ("iptables-persistent",
                 (f"{_INSTALL} iptables-persistent && iptables -A INPUT -p tcp --dport 22 -j ACCEPT && "
-                "netfilter-persistent save"), "", "", "other_firewall"),
-            ("two interfaces", _UNIT.format(_SECOND), "", "", ""),
-            ("a renamed interface", _UNIT.format(_RENAMED), "", "ip link set ens5 name eth0", ""),
+                "netfilter-persistent save"), "", "other_firewall"),
+            ("two interfaces", _UNIT.format(_SECOND), "", ""),
+            ("a renamed interface", _UNIT.format(_RENAMED), "ip link set ens5 name eth0", ""),
         )
     ),
 )  # fmt: skip
 UNTRIED: Final = (
     ("CentOS 7, firewalld 0.6.3", "its packages are not to be had where the matrix was played"),
-    ("CentOS 7, firewalld 0.4.4.5", "the same"),
     ("SELinux enforcing", "the lab's machines share a kernel that has none"),
 )
 """What people run and the matrix does not have, and why."""

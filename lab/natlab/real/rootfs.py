@@ -33,7 +33,7 @@ PACKAGES = (
 FIREWALL = "firewalld", "nftables", "iptables", "conntrack"
 PROXY = "nginx", "libnginx-mod-stream"
 MIRROR = "/srv/mirror"
-UBUNTU = "focal", "jammy", "noble"
+UBUNTU = "bionic", "focal", "jammy", "noble"
 _UBUNTU_KEYS = "usr/share/keyrings/ubuntu-archive-keyring.gpg"
 
 _NOT_NEEDED = (

@@ -22,6 +22,12 @@ def hands_back(table: str, protocol: str, host: str, port: int) -> bool:
     return _holds(rf"^ip saddr {re.escape(host)}(?: {protocol} sport (\S+))? jump answers$", table, port)
 
 
+def serves(conf: str, port: int, host: str) -> bool:
+    """Return True if nginx's configuration leads requests for a host name to a private host, or all of a port."""
+    named = rf"(?: ssl)?; server_name {re.escape(host)};.*"
+    return re.search(rf"^server {{ listen {port}(?:{named}|;) proxy_pass ", conf, re.MULTILINE) is not None
+
+
 def _holds(rule: str, table: str, port: int) -> bool:
     for found in re.finditer(rule, table, re.MULTILINE):
         first, _, last = (found[1] or "0-65535").partition("-")

@@ -169,6 +169,13 @@ class SimulatedDataPlane:
             lost = self._answer_lost(owner, protocol, *arrival)
         return Dropped(lost) if lost else arrival
 
+    def serves(self, public_ip: str, port: int, host: str) -> bool:
+        """Whether the gateway with a public address takes a visitor's request for a host name to a private host."""
+        with self._lock:
+            owner = next((one for one, ips in self.network.addresses.items() if public_ip in ips), "")
+            guest = self.guests.get(owner)
+        return guest is not None and guest.serves(port, host)
+
     def path_around(
         self, source_vswitch_id: str, public_ip: str, port: int, protocol: str = "tcp"
     ) -> tuple[str, int] | Dropped:

@@ -19,7 +19,7 @@ from pathlib import Path
 
 import natlab
 from natlab.cloud.dataplane import CommandResult
-from natlab.simulated import shims, shims_firewalld, system
+from natlab.simulated import answers, shims, shims_firewalld, system
 from natlab.simulated.flavours import Flavour
 
 TEXT_TOOLS = (
@@ -117,6 +117,12 @@ class Guest:
     def forwarded_port(self, protocol: str, port: int, address: str = "") -> tuple[str, int] | None:
         """The private address and port that a packet to a port of `address` goes on to; empty: the machine's own."""
         return system.forwarded_port(self.state, protocol, port, address) if self.alive else None
+
+    def serves(self, port: int, host: str) -> bool:
+        """Whether nginx takes requests for a host name, or all that come to a port of its own, to a private host."""
+        state = self.state
+        runs = self.alive and state["units"].get("natkeeper-proxy", {}).get("active")
+        return bool(runs) and answers.serves(state["served"], port, host)
 
     def tell_world(self, public_ip: str, *, reaches_internet: bool) -> None:
         """What the machine's own look at the internet sees from now on."""
@@ -233,6 +239,12 @@ class Guest:
         (proc / "net/nf_conntrack").write_text("".join(line.format(port) for port in range(1024, 65536)))
         (proc / "sys/net/netfilter/nf_conntrack_count").write_text("64512\n")
         (proc / "sys/net/netfilter/nf_conntrack_max").write_text("262144\n")
+
+    def break_proxy(self) -> None:
+        """Somebody edits natkeeper's file, and gives nginx a module that is not there."""
+        with (self.directory / "root/etc/natkeeper/nginx.conf").open("a") as file:
+            file.write("# by hand\n")
+        self.break_command("nginx -t", "nginx: [emerg] dlopen() nothing.so failed")
 
     def break_command(self, part: str, message: str) -> None:
         """Every command line that has this part fails with this message; an empty message heals it."""

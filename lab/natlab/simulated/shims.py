@@ -203,6 +203,7 @@ PROGRAMS = {
     "ip": shims_network.ip,
     "curl": shims_network.curl,
     "iptables": shims_network.iptables,
+    "ufw": shims_network.ufw,
     "nft": shims_network.nft,
     "tc": shims_network.tc,
     "conntrack": shims_network.conntrack,

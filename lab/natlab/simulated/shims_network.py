@@ -44,7 +44,7 @@ def ip(state: State, arguments: list[str]) -> int:
 
 def tc(state: State, arguments: list[str]) -> int:
     """What enters by one interface goes on as if it had entered by another."""
-    if "redirect" in arguments:
+    if "ingress redirect" in " ".join(arguments):
         state["probe_enters"] = arguments[-1]
     return 0
 
@@ -102,6 +102,17 @@ def iptables(state: State, arguments: list[str]) -> int:
             print("iptables: Bad rule (does a matching rule exist in that chain?).", file=sys.stderr)
             return 1
         rules.remove(rule)
+    return 0
+
+
+def ufw(state: State, arguments: list[str]) -> int:
+    """`ufw route allow in on IN out on OUT`, and `ufw route delete …`."""
+    rule = f"-i {arguments[-4]} -o {arguments[-1]} -j ACCEPT"
+    rules = state["chains"]["ufw-user-forward"]
+    if "delete" in arguments:
+        rules.remove(rule)
+    elif rule not in rules:
+        rules.append(rule)
     return 0
 
 

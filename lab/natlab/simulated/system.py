@@ -241,7 +241,20 @@ def forwards(state: State, source: str, interface: str = "eth0") -> str:
     accepted = settings["target"] == "ACCEPT" or bool(settings["forward"] and same_zone)
     if not accepted and (state["flavour"]["rejects_unbound"] or not masquerade):
         return "rejected by firewalld (admin-prohibited)"
+    if (
+        masquerade
+        and state["flavour"]["forwards_backwards"]
+        and not settings["masquerade"]
+        and not _let(runtime, source)
+    ):
+        return "rejected by firewalld: its rule for a masqueraded source accepts what goes there (host-prohibited)"
     return "" if masquerade else "nothing masquerades"
+
+
+def _let(runtime: State, source: str) -> bool:
+    """Whether a direct rule accepts what a host sends on."""
+    rules = (rule.split(" FORWARD ")[1] for rule in runtime["direct"] if " filter FORWARD " in rule)
+    return any(verdict(rule.split(" ", 1)[1], source) == "accept" for rule in rules)
 
 
 def forwarded_port(state: State, protocol: str, port: int, address: str = "") -> tuple[str, int] | None:

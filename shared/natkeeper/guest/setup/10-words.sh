@@ -114,6 +114,7 @@ zone() { # zone CODE MESSAGE --add-X: the same, for an option of the zone, perma
     esac
     missing "$1$BOOT" "$2${BOOT:+ (after a reboot)}" "timeout 40 $C --zone=$home '$undo'" timeout 40 $C --zone="$ZONE" "$3"
 }
+lasts() { systemctl is-active "$1" && systemctl is-enabled "$1"; } >/dev/null 2>&1
 put() { # put PATH TEXT: whole or not at all
     mkdir -p "$ROOT${1%/*}" && printf '%s\n' "$2" >"$ROOT$1.new" && mv -f "$ROOT$1.new" "$ROOT$1" || {
         rm -f "$ROOT$1.new"

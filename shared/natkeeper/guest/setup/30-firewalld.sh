@@ -7,6 +7,7 @@ look_at() { # look_at COMMAND SUFFIX
         problem zone_missing "firewalld has no zone $ZONE"
         return 1
     }
+    rules >"$WORK/there"
 }
 wanted_rules() { # kind and rule
     for s in $SOURCES; do echo "masquerade rule family=\"ipv4\" source address=\"$s\" masquerade"; done
@@ -70,11 +71,28 @@ in_zone() { # NetworkManager keeps the zone of the interfaces it manages
         [ "$(nmcli -g connection.zone connection show "$connection" 2>/dev/null)" = "$ZONE" ]
 }
 want() { # want KIND: add the rules of this kind that are missing
-    while read -r kind rule; do
-        [ "$kind" = "$1" ] && ! rules | grep -Fqx -e "$rule" || continue
-        if [ -z "$BOOT" ] && [ "$kind" = masquerade ]; then MASQUERADE=false ADDED=$FIX; fi
-        zone "${kind}_missing" "$rule is missing" --add-rich-rule="$rule"
-    done <"$WORK/rules"
+    sed -n "s/^$1 //p" "$WORK/rules" | grep -Fvx -f "$WORK/there" >"$WORK/change" || return 0
+    [ "$1$BOOT" != masquerade ] || MASQUERADE=false ADDED=$FIX
+    rich add remove "${1}_missing" "is missing"
+}
+rich() { # rich add|remove UNDO CODE MESSAGE: the rules in $WORK/change, fifty in a call, which takes as long as one
+    how=$1 undo=$2 code=$3 said=$4 back=
+    set --
+    while read -r rule; do
+        problem "$code$BOOT" "$rule $said${BOOT:+ (after a reboot)}"
+        set -- "$@" "--$how-rich-rule=$rule"
+        back="$back '--$undo-rich-rule=$rule'"
+        [ $# = 50 ] || continue
+        rich_call "$@"
+        set --
+    done <"$WORK/change"
+    [ $# = 0 ] || rich_call "$@"
+}
+rich_call() {
+    [ $FIX = no ] && back= && return
+    # A call that fails may have done a part of it.
+    UNDO="timeout 40 $C --zone=$ZONE$back$NL$UNDO" back=
+    change : timeout 40 $C --zone="$ZONE" "$@"
 }
 essentials() { # what it takes to forward
     [ "$STATE" != stopped ] && [ "${EFFECTIVE:-$DEFAULT}" = "$ZONE" ] || let_ssh_in
@@ -84,30 +102,41 @@ essentials() { # what it takes to forward
     [ "$(field forward)" != no ] || zone forward_off "zone $ZONE does not forward" --add-forward
     [ -n "$BOOT" ] || MASQUERADE=true
     want masquerade
+    forward_sources
+}
+# firewalld before 0.7 accepts, for a masqueraded source, what goes to it instead of what comes from it. Priority 77 says
+# that a rule is natkeeper's; people's direct rules of priority 0 come before it.
+forward_sources() {
+    case $VERSION in 0.[0-6].*) ;; *) return 0 ;; esac
+    DIRECT=$(timeout 40 $C --direct --get-all-rules 2>/dev/null </dev/null)
+    for s in $SOURCES; do
+        for o in $INTERFACES; do echo "ipv4 filter FORWARD 77 -s $s -i $INPUT -o $o -m conntrack --ctstate NEW -j ACCEPT"; done
+    done >"$WORK/direct"
+    while read -r rule; do direct forward_missing "firewalld $VERSION refuses what comes from sources that it masquerades" add "$rule"; done <"$WORK/direct"
+    printf '%s\n' "$DIRECT" | grep '^ipv4 filter FORWARD 77 ' | grep -Fvx -f "$WORK/direct" >"$WORK/change"
+    while read -r rule; do direct leftover "$rule is of an earlier configuration" remove "$rule"; done <"$WORK/change"
 }
 extras() {
     if [ -n "$BOOT" ] && [ $FIX = yes ]; then # noted before they are made: a run that is killed leaves no unknown rule
-        new=$(while read -r kind rule; do rules | grep -Fqx -e "$rule" || echo "$rule"; done <"$WORK/rules" | grep -Fvx -f "$WORK/owned")
+        new=$(grep -Fvx -f "$WORK/there" "$WORK/wanted" | grep -Fvx -f "$WORK/owned")
         [ -z "$new" ] || { change : put $OWNED "$(cat "$WORK/owned" && echo "$new")" && echo "$new" >>"$WORK/owned"; }
     fi
     want port_forward
     want proxy_port
     want tunnel_port
     # What an earlier configuration needed and this one does not; a person's rules are not in this list.
-    while read -r rule; do
-        grep -Fq -e " $rule" "$WORK/rules" || ! rules | grep -Fqx -e "$rule" ||
-            zone leftover "$rule is of an earlier configuration" --remove-rich-rule="$rule"
-    done <"$WORK/owned"
+    grep -Fvx -f "$WORK/wanted" "$WORK/owned" | grep -Fx -f "$WORK/there" >"$WORK/change"
+    rich remove add leftover "is of an earlier configuration"
     DIRECT=$(timeout 40 $C --direct --get-all-rules 2>/dev/null </dev/null)
     is=remove
     ! printf '%s\n' "$DIRECT" | grep -Fqx -e "$MSS" || is=add
     [ $is = "$CLAMP" ] || soft not_tuned "the rule that fits TCP's segments to the path is not as wanted" $C --direct --$CLAMP-rule $MSS
-    if [ $ADDRESS = own ]; then direct "connections of a lost gateway would hang" add "$RESET"; else direct "connections would be reset that should go on" remove "$RESET"; fi
+    if [ $ADDRESS = own ]; then direct fast_reset "connections of a lost gateway would hang" add "$RESET"; else direct fast_reset "connections would be reset that should go on" remove "$RESET"; fi
 }
-direct() { # direct MESSAGE add|remove RULE
+direct() { # direct CODE MESSAGE add|remove RULE
     is=remove
-    ! printf '%s\n' "$DIRECT" | grep -Fqx -e "$3" || is=add
-    [ $is = "$2" ] || missing "fast_reset$BOOT" "$1" "$C --direct --$is-rule $3" $C --direct --$2-rule $3
+    ! printf '%s\n' "$DIRECT" | grep -Fqx -e "$4" || is=add
+    [ $is = "$3" ] || missing "$1$BOOT" "$2" "$C --direct --$is-rule $4" $C --direct --$3-rule $4
 }
 forget_old_rules() {
     kept=$(grep -Fx -f "$WORK/wanted" "$WORK/owned")
@@ -155,8 +184,9 @@ start() { # start CODE MESSAGE: start or restart firewalld and wait for it
 }
 others() { # firewalls that would be pushed aside
     for u in iptables nftables; do [ "$(systemctl is-active $u 2>/dev/null)" != active ] || printf ' %s' $u; done
-    ! grep -q '^ENABLED=yes' "$ROOT/etc/ufw/ufw.conf" 2>/dev/null || printf ' ufw'
+    ! ufw_is_on || printf ' ufw'
 }
+ufw_is_on() { grep -q '^ENABLED=yes' "$ROOT/etc/ufw/ufw.conf" 2>/dev/null; }
 install_package() {
     if have apt-get; then
         DEBIAN_FRONTEND=noninteractive
@@ -182,6 +212,8 @@ units() {
     on=$(systemctl is-enabled firewalld 2>/dev/null)
     case $on in enabled | masked*) ;; *) missing firewalld_disabled "firewalld does not start at boot" "systemctl disable firewalld" systemctl enable firewalld ;; esac
     file dropin $UNIT "$DROPIN"
+    # firewalld starts after ufw, takes its rules, and leaves its policies, which drop everything. It answers when it has.
+    ! ufw_is_on || file ufw_at_boot ${UNIT%.conf}-ufw.conf "[Service]${NL}ExecStartPost=-/bin/sh -c 'timeout 40 firewall-cmd --state; exec /lib/ufw/ufw-init start quiet'"
 }
 learn_zone() {
     VERSION=$(fw --version)

@@ -23,9 +23,16 @@ egress() {
 
 # A private host for a moment: a namespace with an unused address of each private network. Where tc can, its packets
 # enter by the interface that real ones enter by, and so meet that interface's zone, rules and reverse-path filter;
-# answers leave by a table of their own. Elsewhere the namespace's interface joins the zone.
+# answers leave by it as well and are turned round before the wire, or by the namespace's own interface where tc cannot
+# do that. Without tc the namespace's interface joins the zone.
+PROBE_MAC=02:4e:4b:00:77:01 INPUT='' CLSACT='' HOSTS=''
 unprove() {
     fw --zone="$ZONE" --remove-interface=nkprobe0 >/dev/null
+    tc filter del dev "$INPUT" egress pref 7077
+    [ -z "$CLSACT" ] || tc qdisc del dev "$INPUT" clsact
+    CLSACT=
+    for a in $HOSTS; do ip neigh del "$a" dev "$INPUT"; done
+    HOSTS=
     while ip rule del pref 77; do :; done
     ip route flush table 7077
     ip link del nkprobe0
@@ -34,22 +41,31 @@ unprove() {
 private_host() {
     in='ip netns exec nkprobe'
     unprove
-    ip netns add nkprobe && ip link add nkprobe0 type veth peer name nkprobe1 && ip link set nkprobe1 netns nkprobe &&
-        ip addr add 169.254.77.1/32 dev nkprobe0 && ip link set nkprobe0 up && $in ip link set nkprobe1 up || return
+    ip netns add nkprobe && ip link add nkprobe0 address ${PROBE_MAC%1}2 type veth peer name nkprobe1 && ip link set nkprobe1 netns nkprobe &&
+        ip addr add 169.254.77.1/32 dev nkprobe0 && ip link set nkprobe0 up && $in ip link set nkprobe1 address $PROBE_MAC up || return
     if have tc && tc qdisc add dev nkprobe0 ingress &&
         tc filter add dev nkprobe0 parent ffff: protocol ip u32 match u32 0 0 action mirred ingress redirect dev "$INPUT"; then
         BY="by $INPUT"
+        ! tc qdisc add dev "$INPUT" clsact || CLSACT=yes
     else
         BY="by an interface in zone $ZONE"
         fw --zone="$ZONE" --add-interface=nkprobe0
     fi
 } >/dev/null 2>&1
 host_is() { # host_is ADDRESS
+    # A strict reverse-path filter refuses an ARP request from there.
     $in ip addr add "$1/32" dev nkprobe1 && $in ip route replace 169.254.77.1 dev nkprobe1 src "$1" &&
+        $in ip neigh replace 169.254.77.1 lladdr ${PROBE_MAC%1}2 dev nkprobe1 nud permanent &&
         $in ip route replace default via 169.254.77.1 src "$1" || return
     case $BY in
     *zone*) ip route replace "$1/32" dev nkprobe0 ;;
-    *) ip route replace "$1/32" dev nkprobe0 table 7077 && ip rule add pref 77 iif "$INPUT" to "$1/32" lookup 7077 ;;
+    *)
+        back=nkprobe0
+        ! tc filter add dev "$INPUT" egress pref 7077 protocol ip u32 match ip dst "$1/32" action mirred egress redirect dev nkprobe0 ||
+            { ip neigh replace "$1" lladdr $PROBE_MAC dev "$INPUT" nud permanent && back=$INPUT HOSTS="$HOSTS $1"; }
+        ip route replace "$1/32" dev $back table 7077 || return
+        for i in $INTERFACES; do ip rule add pref 77 iif "$i" to "$1/32" lookup 7077; done
+        ;;
     esac
 } >/dev/null 2>&1
 see() { # see ADDRESS NETWORK: sets RESULT and SAID

@@ -57,15 +57,18 @@ mend_foreign() { # what refuses all goes, if asked; what refuses one network of 
     done <"$WORK/foreign"
     settle step_failed
 }
-let_through() { # a policy that its owner sets again at each start: docker's chain for users lasts, ufw has a command
+let_through() { # a policy that its owner sets again at each start: docker's chain for users lasts, and ufw's route rules
+    into=${INTERFACES%% *} onto=${INTERFACES##* }
     if iptables -w -S DOCKER-USER >/dev/null 2>&1; then
-        into=${INTERFACES%% *} onto=${INTERFACES##* }
         change "iptables -w -D DOCKER-USER -i $into -o $onto -j ACCEPT" iptables -w -I DOCKER-USER -i "$into" -o "$onto" -j ACCEPT
         file docker_at_boot /etc/systemd/system/docker.service.d/natkeeper.conf "[Service]${NL}ExecStartPost=-/bin/sh -c 'exec iptables -w -I DOCKER-USER -i $into -o $onto -j ACCEPT'"
         note foreign_at_boot "docker drops forwarded packets at each start; an accept in DOCKER-USER lets them through, now and after a reboot"
+    elif ufw_is_on; then
+        # A restart of firewalld takes ufw's rules and leaves its policies.
+        iptables -w -S ufw-user-forward >/dev/null 2>&1 || change : /lib/ufw/ufw-init start
+        change "ufw route delete allow in on $into out on $onto" ufw route allow in on "$into" out on "$onto"
+        note foreign_at_boot "ufw drops forwarded packets; a route rule of natkeeper's lets them through, now and after a reboot: ufw route allow in on $into out on $onto"
     else
         change "iptables -w -P FORWARD DROP" iptables -w -P FORWARD ACCEPT
-        ! grep -q '^ENABLED=yes' "$ROOT/etc/ufw/ufw.conf" 2>/dev/null ||
-            note foreign_at_boot "ufw drops forwarded packets again at the next boot or ufw reload; to let them through for good: ufw route allow in on ${INTERFACES%% *} out on ${INTERFACES##* }"
     fi
 }

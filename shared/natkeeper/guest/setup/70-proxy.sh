@@ -61,7 +61,7 @@ proxy() {
     unit="[Unit]${NL}Description=natkeeper: reverse proxy${NL}After=network-online.target${NL}[Service]${NL}Type=forking${NL}PIDFile=/run/natkeeper-nginx.pid${NL}ExecStart=$nginx -c $PROXY_CONF${NL}ExecReload=/bin/kill -HUP \$MAINPID${NL}Restart=on-failure${NL}RestartSec=5${NL}LimitNOFILE=65536${NL}[Install]${NL}WantedBy=multi-user.target"
     runs=no
     [ "$(systemctl is-active natkeeper-proxy 2>/dev/null)" != active ] || runs=yes
-    if [ $runs = no ] || [ "$(cat "$ROOT$PROXY_CONF" 2>/dev/null)" != "$text" ] || [ "$(cat "$ROOT$PROXY_UNIT" 2>/dev/null)" != "$unit" ]; then
+    if ! lasts natkeeper-proxy || [ "$(cat "$ROOT$PROXY_CONF" 2>/dev/null)" != "$text" ] || [ "$(cat "$ROOT$PROXY_UNIT" 2>/dev/null)" != "$unit" ]; then
         soft proxy_stopped "the reverse proxy does not run with the wanted configuration" start_proxy $runs
     fi
     rm -f "$ROOT$PROXY_CONF.new"

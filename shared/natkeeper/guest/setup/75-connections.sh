@@ -66,23 +66,29 @@ load() { # an address of its own, because rp_filter refuses devices without
 watch() {
     alive=
     [ -n "$peers" ] || exec sleep infinity
-    while ip link show natkeeper0 >/dev/null && nft list map ip natkeeper old >/dev/null; do
+    while ip link show natkeeper0 >/dev/null && t=$(nft list table ip natkeeper); do
         n=0 now=
         for p in $peers; do
             n=$((n + 1)) state=$(ip neigh show $p dev natkeeper0)
             case $state in *PROBE*) case " $alive " in *" $p "*) now="$now $p" ;; esac; continue ;; esac
             ip neigh replace $p lladdr $(mac $p) dev natkeeper0 nud probe
             case "$state $alive " in
-            *REACHABLE*" $p "*) now="$now $p" ;;
-            *REACHABLE*) now="$now $p" && nft add element ip natkeeper peer$n "{ $in : $net.$n }" ;;
+            *REACHABLE*) # what somebody emptied by hand is filled again
+                now="$now $p"
+                case $t in *"\"$in\" : $net.$n "*) ;; *) nft add element ip natkeeper peer$n "{ $in : $net.$n }" ;; esac
+                ;;
             *" $p "*)
                 nft flush map ip natkeeper peer$n
                 ! nft list map ip natkeeper old | grep -q ": $net.$n " || nft flush map ip natkeeper old
                 ;;
             esac
         done
+        case "$now:$t" in
+        :*"{ \"$in\" }"*) nft flush set ip natkeeper served ;;
+        :* | *"{ \"$in\" }"*) ;;
+        *) nft add element ip natkeeper served "{ $in }" ;;
+        esac
         [ "$now" = "$alive" ] || {
-            if [ -n "$now" ]; then nft add element ip natkeeper served "{ $in }"; else nft flush set ip natkeeper served; fi
             alive=$now
             echo $now >$r/run/natkeeper.peers
         }
@@ -120,7 +126,7 @@ connections() {
     unit="[Unit]${NL}Description=natkeeper: connections between gateways${NL}After=network-online.target firewalld.service${NL}[Service]${NL}ExecStartPre=/bin/sh $TABLE_RUN load${NL}ExecStart=/bin/sh $TABLE_RUN watch${NL}ExecStopPost=/bin/sh $TABLE_RUN stop${NL}Restart=always${NL}RestartSec=2${NL}[Install]${NL}WantedBy=multi-user.target"
     lost=
     if [ "$(cat "$ROOT$TABLE_CONF" "$ROOT$TABLE_RUN" "$ROOT$TABLE_UNIT" 2>/dev/null)" != "$text$NL$program$NL$unit" ]; then lost=changed
-    elif [ "$(systemctl is-active natkeeper-table 2>/dev/null)" != active ] || ! runs_as_loaded; then lost=lost
+    elif ! lasts natkeeper-table || ! runs_as_loaded; then lost=lost
     fi
     if [ -n "$lost" ]; then
         said="natkeeper's table of connections does not run as wanted"
