@@ -164,6 +164,7 @@ STORIES = {
     "visitors": CrashStory(Stage, lambda _: person("switch", to=B)),
     "ranges": CrashStory(Stage, lambda _: person("switch", to=B)),
     "hairpin": CrashStory(Stage, lambda _: person("switch", to=B)),
+    "nginx": CrashStory(Stage, lambda _: person("switch", to=B)),
     "flush": CrashStory(_set_up, _misconfigured, hidden=True),
     "source-zone": CrashStory(_set_up, _misconfigured, hidden=True),
     "probe-dead": CrashStory(Stage, _stop),

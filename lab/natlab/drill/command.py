@@ -15,7 +15,7 @@ from natkeeper.drill import DrillFigures, Moment, Observed, figures, render
 from natkeeper.drill.figures import OUT, fate
 from natkeeper.drill.observed import Kind
 from natlab.demo import wording
-from natlab.drill.measurement import FlowMeasurement, Flows, forwarding
+from natlab.drill.measurement import FlowMeasurement, Flows, forwarding, is_served_by_each
 from natlab.real.preflight import require
 from natlab.real.testbed import LabGround
 from natlab.scenarios import record
@@ -119,7 +119,7 @@ def _observed(
     phase: Callable[[str], None],
     playing: Callable[[Scenario, Setting], Result],
 ) -> Drilled:
-    flows = replace(flows or Flows(), every=scenario.policy.get("way_in") == "every")
+    flows = replace(flows or Flows(), every=is_served_by_each(scenario))
     felt, heard, names = FlowMeasurement(flows), list[record.TimelineEntry](), dict[str, str]()
     setting = Setting(ground=LabGround, beside=felt.beside, hear=heard.append, phase=phase, named=names.update)
     result = playing(forwarding(scenario), setting)

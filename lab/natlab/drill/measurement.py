@@ -121,8 +121,19 @@ def _linger(play: Play, account: HostMeasurement, busy: int) -> None:
 
 
 def forwarding(scenario: Scenario) -> Scenario:
-    """The same scenario with the ports forwarded that visitors come in by."""
-    return replace(scenario, policy={**scenario.policy, "forwards": [*scenario.policy.get("forwards", ()), *FORWARDS]})
+    """The same scenario with the ports forwarded that visitors come in by, by nginx where the scenario has it."""
+    policy = scenario.policy
+    added: dict[str, Any]
+    if proxy := policy.get("proxy"):
+        added = {"proxy": {**proxy, "stream": [*proxy.get("stream", ()), *FORWARDS]}}
+    else:
+        added = {"forwards": [*policy.get("forwards", ()), *FORWARDS]}
+    return replace(scenario, policy={**policy, **added})
+
+
+def is_served_by_each(scenario: Scenario) -> bool:
+    """Whether visitors may come by a gateway that does not have the route."""
+    return scenario.policy.get("way_in") == "every" or "proxy" in scenario.policy
 
 
 def _lab_of(play: Play) -> LabDataPlane:

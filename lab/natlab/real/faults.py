@@ -98,6 +98,13 @@ class Misfortune:
         """Private hosts keep a connection on every port that there is for one destination."""
         self._track("seq 0 64511", _BUSY, 64512)
 
+    def break_proxy(self) -> None:
+        """Somebody edits natkeeper's file, and gives nginx a module that is not there."""
+        self.by_hand(
+            "echo 'load_module nothing.so;' >/etc/nginx/modules-enabled/99-nothing.conf\n"
+            "echo '# by hand' >>/etc/natkeeper/nginx.conf"
+        )
+
     def _track(self, numbers: str, there: str, ports: int) -> None:
         script = _TRACK.replace("$numbers", numbers).replace("$there", there).replace("$ports", str(ports))
         self.by_hand(script.replace("$host", _HOST))

@@ -37,6 +37,18 @@ def check(connection: socket.socket, destination: str, port: int, patience_s: fl
     return Reached(answer.rpartition("\r\n\r\n")[2].strip())
 
 
+def serves(connection: socket.socket, destination: str, port: int, name: str, patience_s: float) -> bool:
+    """Whether a web server answers a request for a host name well."""
+    with connection:
+        connection.settimeout(patience_s)
+        try:
+            connection.connect((destination, port))
+            connection.sendall(f"GET / HTTP/1.1\r\nHost: {name or destination}\r\nConnection: close\r\n\r\n".encode())
+            return connection.recv(4096).startswith(b"HTTP/1.1 200 ")
+        except OSError:
+            return False
+
+
 def arrival(
     origin: Namespace, hosts: Iterable[Namespace], destination: str, port: int, patience_s: float
 ) -> tuple[str, int] | None:

@@ -11,6 +11,8 @@ from natlab.simulated.network import Dropped, Reached
 
 _PATIENCE_S = 0.3
 """How long a new connection may take: a first SYN that is not answered counts as lost."""
+_SERVED_WITHIN_S = 4.0
+"""A SYN that is lost comes again after a second."""
 _SCRIPT_TIMEOUT_S = 120.0
 
 
@@ -37,6 +39,9 @@ class LabGround:
 
     def arrives(self, public_ip: str, port: int, inside: str = "") -> bool:
         return not isinstance(self.lab.path_inward(public_ip, port, inside), Dropped)
+
+    def serves(self, public_ip: str, port: int, host: str = "") -> bool:
+        return reachability.serves(self.lab.internet.namespace.socket(), public_ip, port, host, _SERVED_WITHIN_S)
 
     def freeze(self, instance_id: str) -> None:
         self.lab.guests[instance_id].freeze()

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from natlab.scenarios import steps, verdicts
-from natlab.scenarios.network import FORWARDED, PRIVATE_HOST
+from natlab.scenarios.network import FORWARDED, NOTIFIES, PRIVATE_HOST
 from natlab.scenarios.scenario import Scenario
 from natlab.scenarios.stage import InVain, Play
 from natlab.scenarios.steps import breaks, then
@@ -18,6 +18,8 @@ _RELAYED: Final = (*_PLANNED, verdicts.told("relays what only", "for 10 min"))
 _SWITCH: Final = breaks(f"a person switches to {B}", steps.ask(action="switch", group="prod", to=B))
 _BOTH: Final = (A, B)
 _RANGE: Final = "30000-30010"
+_SITE: Final = "www.example.com"
+_REFUSED: Final = "goes on with the one before"
 _VISITED: Final[dict[str, Any]] = {"port": FORWARDED, "to": f"{PRIVATE_HOST}:8000"}
 
 
@@ -46,6 +48,17 @@ def _switching(*before: Callable[[Play], object]) -> Callable[[Play], object]:
 
 def _reclaim(play: Play) -> None:
     play.cloud.ecs.reclaim_spot(play.id(A))
+
+
+def _serve(play: Play) -> None:
+    """See that each gateway takes requests for the host name and the port to the private host. Raises InVain."""
+    for gateway in _BOTH:
+        address = play.cloud.ecs.instance(play.id(gateway)).public_ip
+        for port, host in ((80, _SITE), (FORWARDED, "")):
+            if not play.ground.serves(address, port, host):
+                raise InVain(f"nobody serves {host or 'visitors'} at port {port} of {address}")
+        if play.ground.serves(address, 80, "other.example.com"):
+            raise InVain(f"{address} serves a host name that nobody gave it")
 
 
 CONNECTIONS: Final[tuple[Scenario, ...]] = (
@@ -141,6 +154,28 @@ CONNECTIONS: Final[tuple[Scenario, ...]] = (
         ),
         _PLANNED,
         policy={"forwards": [_VISITED, {"port": _RANGE, "to": PRIVATE_HOST}]},
+        extra=True,
+    ),
+    Scenario(
+        "nginx",
+        "nginx serves by every gateway",
+        "Both gateways serve a host name and a port by nginx while a person switches; then the active one's nginx "
+        "refuses its new configuration, which must be told, and the old one must go on serving.",
+        (
+            breaks(f"visitors come by both, and a person switches to {B}", _switching(_serve)),
+            steps.until_at(B),
+            then("visitors come again", _serve),
+            then(f"a person breaks nginx on {B}", lambda play: play.ground.by_hand(play.id(B)).break_proxy()),
+            then("ten minutes pass", steps.minutes_pass(10.5)),
+            steps.until_people_told(_REFUSED, within_s=60.0, sweeping=True),
+            then("visitors come once more", _serve),
+        ),
+        (*_PLANNED, verdicts.people_told(_REFUSED)),
+        policy={
+            NOTIFIES: True,
+            "proxy": {"http": [{"host": _SITE, "to": _VISITED["to"]}], "stream": [_VISITED]},
+        },
+        takes_s=25,
         extra=True,
     ),
 )

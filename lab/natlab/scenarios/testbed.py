@@ -65,6 +65,10 @@ class Hands(Protocol):
         """Use all ports that there are for one destination, which is not the probe's."""
         ...
 
+    def break_proxy(self) -> None:
+        """Edit natkeeper's nginx.conf, and have nginx refuse every configuration from now on."""
+        ...
+
 
 class Testbed(Protocol):
     """Machines, cables and addresses that can be broken by hand."""
@@ -90,6 +94,10 @@ class Testbed(Protocol):
 
         It comes from the internet, or from the private host in the vSwitch `inside`.
         """
+        ...
+
+    def serves(self, public_ip: str, port: int, host: str = "") -> bool:
+        """Whether a web server that is a private host answers a request for `host` to a public address."""
         ...
 
     def freeze(self, instance_id: str) -> None:
@@ -157,6 +165,9 @@ class SimulatedGround:
         machines = self._machines
         way = machines.path_around(inside, public_ip, port) if inside else machines.path_inward(public_ip, port)
         return not isinstance(way, Dropped)
+
+    def serves(self, public_ip: str, port: int, host: str = "") -> bool:
+        return self._machines.serves(public_ip, port, host)
 
     def freeze(self, instance_id: str) -> None:
         self._machines.guests[instance_id].hang()
