@@ -290,7 +290,7 @@ def cloud(port: int, region: str, pace: float, given: tuple[str, ...], findings:
 @click.option("--hours", type=click.IntRange(1), default=24, show_default=True, help="Of packet loss, simulated.")
 @click.option("--only", multiple=True, help="Measure this part only; may be repeated.",
               type=click.Choice(["size", "cold", "warm", "scale", "storm", "tasks", "outage", "commands",
-                                 "detection", "loss", "lab"]))  # fmt: skip
+                                 "detection", "loss", "forwarding", "lab"]))  # fmt: skip
 @click.option("--out", type=click.Path(dir_okay=False), default="build/bench.json", show_default=True)
 @click.option("--json", "as_json", is_flag=True, help="Print what is written to the file, instead of the table.")
 def bench(*, out: str, as_json: bool, only: tuple[str, ...], **numbers: int) -> None:

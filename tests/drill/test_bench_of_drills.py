@@ -17,6 +17,7 @@ from natlab.scenarios.scenario import Scenario
 from natlab.scenarios.stage import InVain
 from tests.drill.facts import FAULT, RESET, attempts, drill
 
+STUCK = (Flow("idle", 0, FAULT, 0.0, FAULT + 9, "no answer for 9.0 s", "in"),)
 PLANNED = drill(attempts=attempts(down=0.0), flows=(), gaps=())
 HALF = (Flow("busy", 0, FAULT, 2.0), Flow("idle", 0, FAULT, 0.0, FAULT + 5, RESET), Flow("udp", 0, FAULT, 1.0))
 HEARD = Moment(FAULT + 0.2, "detail", "event bus", "ecs:Instance:StateChange; matches the pattern of ecs-state")
@@ -26,6 +27,8 @@ PLAYED = {
     "stop": STOPPED, "freeze": drill(), "manual": PLANNED, "maintenance": PLANNED, "spot": PLANNED,
     "follow": drill(flows=HALF), "freeze-follow": LONG,
     "relay": replace(PLANNED, flows=(Flow("busy", 0, FAULT, 0.15),)),
+    "relay-then-death": replace(PLANNED, flows=(Flow("busy", 0, FAULT, 1.0, FAULT + 3, RESET), *STUCK)),
+    "visitors": replace(PLANNED, flows=(Flow("busy", 0, FAULT, 0.1), Flow("busy", 0, FAULT, 0.1, way="in"), *STUCK)),
 }  # fmt: skip
 Perform = Callable[[Callable[[Scenario], Observed]], dict[str, Figure]]
 
@@ -56,8 +59,13 @@ def test_every_figure_is_there_beside_its_aim(perform: Perform) -> None:
     assert {rows[f"{each}_lost"].value for each in ("manual", "maintenance", "spot")} == {0.0}
     assert rows["relay_worst_s"].value == pytest.approx(0.05)
     assert (rows["relay_survived"].value, rows["relay_lost"].value) == (1.0, 0.0)
+    assert rows["relay_write_s"].value == rows["manual_write_s"].value == pytest.approx(0.27, abs=0.01)
+    assert (rows["relay_death_silent"].value, rows["relay_death_silent"].met) == (1.0, False)
+    assert (rows["visitors_survived"].value, rows["visitors_survived"].met) == (1.0, False)
+    assert rows["visitors_lost"].value == 0.0
     assert (rows["sweep_writes"].value, rows["sweep_writes"].met) == (0.0, True)
-    assert {row.met for row in rows.values() if row.target is not None} == {True}
+    missed = {key for key, row in rows.items() if row.target is not None and not row.met}
+    assert missed == {"relay_death_silent"}
 
 
 def test_what_the_platform_is_assumed_to_take_is_taken_off(perform: Perform) -> None:
@@ -116,4 +124,4 @@ def test_without_a_lab_the_figures_say_what_is_missing(monkeypatch: pytest.Monke
     monkeypatch.setattr("natlab.real.preflight.preflight", lambda: ["The lab needs root."])
     told = list(packets.packets(1, lambda _text: None))
     assert {figure.missing for figure in told} == {"The lab needs root."}
-    assert len(told) == 1 + sum(len(part.rows) for part in (*packets.OWN, *packets.FOLLOWING, *packets.RELAYED))
+    assert len(told) == 1 + sum(len(part.rows) for parts in packets.STAGES for part in parts)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from natlab.bench import cold, commands, detection, loss, packets, report, scale, size, storm, trouble, warm
+from natlab.bench import cold, commands, detection, forwarding, loss, packets, report, scale, size, storm, trouble, warm
 from natlab.bench.figures import BenchPart, Figure, FigureTable
 from natlab.bench.machine import Checkout, machine
 from natlab.bench.scale import GROUPS
@@ -43,6 +43,7 @@ def parts(order: BenchOptions, place: Checkout, say: Callable[[str], None]) -> t
         BenchPart("commands", commands.KEYS, lambda: commands.commands(order.runs)),
         BenchPart("detection", detection.KEYS, detection.detection),
         BenchPart("loss", loss.KEYS, lambda: loss.losses(order.hours)),
+        BenchPart("forwarding", forwarding.KEYS, lambda: forwarding.forwarding(order.lab_runs, say)),
         BenchPart("lab", packets.KEYS, lambda: packets.packets(order.lab_runs, say)),
     )
 

@@ -1,8 +1,8 @@
 """What private hosts feel, with real gateways and real packets: scenarios played in the lab, from fault to recovery.
 
-Two stages are set, one with addresses of the gateways' own and one with an EIP that follows; all runs of a kind are
-played on one of them, and what one breaks is mended before the next. Where there can be no lab (no root, no
-namespaces) the figures are missing, with the reason.
+Stages are set with addresses of the gateways' own, with an EIP that follows, with a relay, with a way in by each
+gateway; all runs of a kind are played on one of them, and what one breaks is mended before the next. Where there can be
+no lab (no root, no namespaces) the figures are missing, with the reason.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 _PACE_S = 0.1
 """Between two questions of a busy connection."""
+OUT = "out"
 _FEW, _MANY, _NONE = 25, 100, 0
 """Busy connections, and as many idle ones, that a private host keeps meanwhile."""
 
@@ -58,6 +59,8 @@ class PacketScenario:
     scenario: str
     flows: int
     rows: tuple[PacketRow, ...]
+    inward: int = 0
+    """Busy connections, and as many idle ones, that visitors keep by each gateway."""
 
 
 class WentBadlyError(Exception):
@@ -111,6 +114,33 @@ def _survivors(seen: Observed) -> float:
     return float(sum(flow.survived for flow in seen.flows if flow.kind != "udp"))
 
 
+def _visitors(seen: Observed) -> float:
+    return float(sum(flow.survived for flow in seen.flows if flow.way != OUT))
+
+
+def _visitors_lost(seen: Observed) -> float:
+    from natkeeper.drill import figures
+
+    return float(sum(way.lost for key, way in figures(seen).ways.items() if key != OUT))
+
+
+def _silent(seen: Observed) -> float:
+    """How many TCP connections broke by waiting in vain and not by a reset."""
+    from natkeeper.drill.figures import fate
+
+    return float(sum(fate(flow, seen) == "silent" for flow in seen.flows if flow.kind != "udp"))
+
+
+def _written(seen: Observed) -> float:
+    """From a person's request to the write of the route, in seconds."""
+    from natkeeper.drill import figures
+
+    written = figures(seen).moments["decision"]
+    if written is None:
+        raise WentBadlyError("no route was written")
+    return written
+
+
 def _assumed(latency: str) -> float:
     from natlab.cloud.kernel.latencies import Latencies
 
@@ -135,8 +165,15 @@ def _planned(scenario: str, when: str) -> PacketScenario:
     return PacketScenario(scenario, _FEW, (row, _hang(scenario, when, _AT_ONCE)))
 
 
+def _write(key: str, what: str, most: float | None = None) -> PacketRow:
+    return PacketRow(
+        key, f"lab: {what}: from request to route write", "s", _written, "a reading of all comes first", most
+    )
+
+
+_MANUAL = _planned("manual", "a person switches")
 OWN = (
-    _planned("manual", "a person switches"),
+    replace(_MANUAL, rows=(*_MANUAL.rows, _write("manual_write_s", "a person switches"))),
     _planned("maintenance", "maintenance is announced"),
     _planned("spot", "spot instance reclaimed"),
     PacketScenario("stop", _FEW, (
@@ -170,10 +207,25 @@ RELAYED = (
         PacketRow("relay_worst_s", "lab: the same: longest wait of a busy connection", "s", _worst,
             "beyond its pace of 0.1 s", most=0.1),
         PacketRow("relay_lost", "lab: the same: new connections that fail", "", _lost, "both gateways work", most=0.0),
+        _write("relay_write_s", "the same", 10.0),
+    )),
+    PacketScenario("relay-then-death", _MANY, (
+        PacketRow("relay_death_silent", "lab: relay, then the old gateway dies: TCP connections of 200 that hang", "",
+            _silent, "all others are reset", most=0.0),
     )),
 )  # fmt: skip
+VISITED = (
+    PacketScenario("visitors", _NONE, (
+        PacketRow("visitors_survived", "lab: planned move, way_in every: visitors' connections of 100 that go on", "",
+            _visitors, "half of them by each gateway", least=4.0 * _FEW),
+        PacketRow("visitors_lost", "lab: the same: new connections of visitors that fail", "", _visitors_lost,
+            "by both gateways", most=0.0),
+    ), inward=_FEW),
+)  # fmt: skip
+STAGES = OWN, FOLLOWING, RELAYED, VISITED
+"""Each on a stage of its own."""
 SWEEP = "sweep_writes", "lab: writes of a sweep of two healthy gateways", ""
-KEYS = (SWEEP[0], *(row.key for part in (*OWN, *FOLLOWING, *RELAYED) for row in part.rows))
+KEYS = (SWEEP[0], *(row.key for parts in STAGES for part in parts for row in part.rows))
 
 
 def packets(runs: int, say: Callable[[str], None]) -> Iterator[Figure]:
@@ -183,9 +235,9 @@ def packets(runs: int, say: Callable[[str], None]) -> Iterator[Figure]:
     why = "not asked for (--lab-runs)" if runs < 1 else " ".join(preflight())
     if why:
         yield absent(*SWEEP, why)
-        yield from (row.absent(why) for part in (*OWN, *FOLLOWING, *RELAYED) for row in part.rows)
+        yield from (row.absent(why) for parts in STAGES for part in parts for row in part.rows)
         return
-    for parts in (OWN, FOLLOWING, RELAYED):
+    for parts in STAGES:
         yield from _on_a_stage(parts, runs, say)
 
 
@@ -209,7 +261,7 @@ def _repeated(stage: Drills, part: PacketScenario, runs: int, say: Callable[[str
     seen: list[Observed] = []
     for number in range(runs):
         say(f"lab: {part.scenario}, {number + 1} of {runs}")
-        flows = Flows(part.flows, part.flows, udp=0, inward=0)
+        flows = Flows(part.flows, part.flows, udp=0, inward=part.inward)
         observed = stage.drill(_scenario(part.scenario), flows).observed
         if observed.reasons:
             raise WentBadlyError(f"run {number + 1} of {runs} went badly: {'; '.join(observed.reasons)}")
