@@ -12,6 +12,7 @@ DOCS = ROOT / "docs"
 ENGLISH, CHINESE = ROOT / "README.md", ROOT / "README.zh-CN.md"
 CONFIGURATION, ZH_CONFIGURATION = DOCS / "configuration.md", DOCS / "zh" / "configuration.md"
 COSTS, ZH_COSTS = DOCS / "costs.md", DOCS / "zh" / "costs.md"
+CONNECTIONS, ZH_CONNECTIONS = DOCS / "connections.md", DOCS / "zh" / "connections.md"
 OPERATIONS, ZH_OPERATIONS = DOCS / "operations.md", DOCS / "zh" / "operations.md"
 DESIGN, RELIABILITY = DOCS / "design.md", DOCS / "reliability.md"
 

@@ -22,12 +22,14 @@ from natlab.scenarios.catalogue import SHOWN
 from tests.docs.markdown import (
     CHINESE,
     CONFIGURATION,
+    CONNECTIONS,
     COSTS,
     ENGLISH,
     OPERATIONS,
     RELIABILITY,
     ROOT,
     ZH_CONFIGURATION,
+    ZH_CONNECTIONS,
     ZH_COSTS,
     ZH_OPERATIONS,
     blocks,
@@ -41,8 +43,14 @@ from tests.docs.markdown import (
 LONGEST_README = 200
 pairs = pytest.mark.parametrize(
     "english, chinese",
-    [(ENGLISH, CHINESE), (CONFIGURATION, ZH_CONFIGURATION), (COSTS, ZH_COSTS), (OPERATIONS, ZH_OPERATIONS)],
-    ids=["readme", "configuration", "costs", "operations"],
+    [
+        (ENGLISH, CHINESE),
+        (CONFIGURATION, ZH_CONFIGURATION),
+        (CONNECTIONS, ZH_CONNECTIONS),
+        (COSTS, ZH_COSTS),
+        (OPERATIONS, ZH_OPERATIONS),
+    ],
+    ids=["readme", "configuration", "connections", "costs", "operations"],
 )
 readmes = pytest.mark.parametrize("page", [ENGLISH, CHINESE], ids=["english", "chinese"])
 configurations = pytest.mark.parametrize("page", [CONFIGURATION, ZH_CONFIGURATION], ids=["english", "chinese"])

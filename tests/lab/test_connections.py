@@ -140,7 +140,7 @@ _HARM = {
     _RULES.replace("$part", "4790"): {"tunnel_port_missing", "tunnel_port_missing_at_boot"},
     _RULES.replace("$part", f'forward-port port="{ECHO}"'): {"port_forward_missing", "port_forward_missing_at_boot"},
 }
-"""What somebody does by hand, and the codes by which a check names it."""
+"""What a person does by hand, and the codes by which a check names it."""
 _ASIDE = {"not_tuned", "tunnel_silent"}
 """What a container does not let anybody set; and what may follow from the harm, sooner or later."""
 _FILLED_AGAIN = (

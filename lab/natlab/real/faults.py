@@ -99,7 +99,7 @@ class Misfortune:
         self._track("seq 0 64511", _BUSY, 64512)
 
     def break_proxy(self) -> None:
-        """Somebody edits natkeeper's file, and gives nginx a module that is not there."""
+        """A person edits natkeeper's file, and gives nginx a module that is not there."""
         self.by_hand(
             "echo 'load_module nothing.so;' >/etc/nginx/modules-enabled/99-nothing.conf\n"
             "echo '# by hand' >>/etc/natkeeper/nginx.conf"

@@ -56,9 +56,9 @@ def _serve(play: Play) -> None:
         address = play.cloud.ecs.instance(play.id(gateway)).public_ip
         for port, host in ((80, _SITE), (FORWARDED, "")):
             if not play.ground.serves(address, port, host):
-                raise InVain(f"nobody serves {host or 'visitors'} at port {port} of {address}")
+                raise InVain(f"port {port} of {address} does not serve {host or 'visitors'}")
         if play.ground.serves(address, 80, "other.example.com"):
-            raise InVain(f"{address} serves a host name that nobody gave it")
+            raise InVain(f"{address} serves a host name that is not its own")
 
 
 CONNECTIONS: Final[tuple[Scenario, ...]] = (

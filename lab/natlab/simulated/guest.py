@@ -241,7 +241,7 @@ class Guest:
         (proc / "sys/net/netfilter/nf_conntrack_max").write_text("262144\n")
 
     def break_proxy(self) -> None:
-        """Somebody edits natkeeper's file, and gives nginx a module that is not there."""
+        """A person edits natkeeper's file, and gives nginx a module that is not there."""
         with (self.directory / "root/etc/natkeeper/nginx.conf").open("a") as file:
             file.write("# by hand\n")
         self.break_command("nginx -t", "nginx: [emerg] dlopen() nothing.so failed")

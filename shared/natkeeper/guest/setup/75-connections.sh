@@ -73,7 +73,7 @@ watch() {
             case $state in *PROBE*) case " $alive " in *" $p "*) now="$now $p" ;; esac; continue ;; esac
             ip neigh replace $p lladdr $(mac $p) dev natkeeper0 nud probe
             case "$state $alive " in
-            *REACHABLE*) # what somebody emptied by hand is filled again
+            *REACHABLE*) # what was emptied by hand is filled again
                 now="$now $p"
                 case $t in *"\"$in\" : $net.$n "*) ;; *) nft add element ip natkeeper peer$n "{ $in : $net.$n }" ;; esac
                 ;;
