@@ -113,6 +113,18 @@ def test_connections_have_room_and_idle_ones_end(fresh: MakeGuest, flavour: str)
     assert setup(guest, order)[1].changed == ()
 
 
+def test_two_million_connections_where_there_is_the_memory(fresh: MakeGuest) -> None:
+    """On a machine of 8 GB, and not more on a larger one; now and after a reboot."""
+    for gigabytes in (8, 64):
+        guest = fresh()
+        (guest.directory / "root/proc/meminfo").write_text(f"MemTotal: {gigabytes * 1024 * 1024} kB\n")
+        assert setup(guest)[0] == 0
+        for _ in range(2):
+            kernel = guest.state["sysctl"]
+            assert (kernel[f"{SYSCTL}max"], kernel[f"{SYSCTL}buckets"]) == ("2097152", "524288")
+            guest.reboot()
+
+
 def test_a_larger_value_of_a_person_stays(ready: MakeGuest) -> None:
     """Room is never taken away, not at the next boot either."""
     guest = ready()
