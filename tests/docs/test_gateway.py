@@ -43,6 +43,7 @@ def test_the_managed_gateway_is_compared_with_what_the_configuration_takes() -> 
 def test_how_full_a_gateway_is_told_from_where_the_page_says() -> None:
     """Notes of the script, and alarms."""
     full = section(PAGE, "How full it is")
-    assert f"({number(r'connections / (\d+)', '80-figures.sh')} % or any drop)" in full
-    assert f"({number(r'-lt (5\d{4})', '80-figures.sh'):,} of 64,512 to one destination)" in full
+    connections, ports = (number(line, "80-figures.sh") for line in (r"connections / (\d+)", r"-lt (5\d{4})"))
+    assert f"({connections} % or any drop)" in full
+    assert f"({ports:,} of 64,512 to one destination)" in full
     assert f"({Alarms().connections} % of the connections, {Alarms().ports} % of the ports, any drop)" in full
