@@ -28,7 +28,7 @@ class Flavour:
     rejects_unbound: bool = True
     """Whether packets from an interface in no zone are rejected in spite of masquerading (1.0 and later)."""
     forwards_backwards: bool = False
-    """Whether a rich rule that masquerades a source lets forwarded packets to it pass, and not from it (before 0.7)."""
+    """Whether what goes to a source that a rich rule masquerades passes, and not what comes from it (up to 0.5.4)."""
     iptables: bool = True
     nft: bool = True
     sshd_ports: tuple[int, ...] = (22,)
@@ -46,7 +46,7 @@ class Flavour:
 _IMAGES = (
     Flavour(
         "centos7", "CentOS Linux 7 (Core)", "0.6.3", "iptables", "yum",
-        zones_forward=None, rejects_unbound=False, forwards_backwards=True, nft=False, tc=False, conntrack=False,
+        zones_forward=None, rejects_unbound=False, nft=False, tc=False, conntrack=False,
     ),
     Flavour(
         "alinux3", "Alibaba Cloud Linux 3 (Soaring Falcon)", "0.9.11", "nftables", "dnf",

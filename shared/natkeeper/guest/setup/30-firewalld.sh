@@ -104,10 +104,10 @@ essentials() { # what it takes to forward
     want masquerade
     forward_sources
 }
-# firewalld before 0.7 accepts, for a masqueraded source, what goes to it instead of what comes from it. Priority 77 says
+# firewalld up to 0.5.4, and 0.6.0, accepts, for a masqueraded source, what goes to it instead of what comes from it. Priority 77 says
 # that a rule is natkeeper's; people's direct rules of priority 0 come before it.
 forward_sources() {
-    case $VERSION in 0.[0-6].*) ;; *) return 0 ;; esac
+    case $VERSION in 0.[0-4].* | 0.5.[0-4] | 0.6.0) ;; *) return 0 ;; esac
     DIRECT=$(timeout 40 $C --direct --get-all-rules 2>/dev/null </dev/null)
     for s in $SOURCES; do
         for o in $INTERFACES; do echo "ipv4 filter FORWARD 77 -s $s -i $INPUT -o $o -m conntrack --ctstate NEW -j ACCEPT"; done
