@@ -322,3 +322,20 @@ def test_darkness_behind_a_stranger_ends_once_a_person_took_the_route_back() -> 
     stage.send(person("switch", to=A, force=True))
     stage.sweeps(1)
     assert ["ended" in each for each in told(stage, "dark")] == [False, True]
+
+
+def test_a_standby_that_its_setup_finds_broken_is_told_with_that_report() -> None:
+    """Its last good report is ten minutes old: nobody has to wait for five more."""
+    stage = Stage({"prod": group(setup={"mode": "check"})})
+    stage.sweeps(5)
+    stage.machine(B).rules = False
+    stage.sweeps(15)
+    assert minutes_told(stage, "degraded") == [11]
+
+
+def test_a_standby_that_never_was_fit_has_its_five_minutes() -> None:
+    """A new gateway's first setup may fail for want of a package, and the next one not."""
+    stage = Stage({"prod": group(setup={"mode": "check"})})
+    stage.machine(B).rules = False
+    stage.sweeps(15)
+    assert minutes_told(stage, "degraded") == [6]

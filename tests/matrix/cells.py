@@ -16,6 +16,7 @@ PER_TABLE, ONE, NONE, DEAD = "probe per table", "one probe", "no probe", "probe 
 OWN, FOLLOW = "own", "follow"
 HANG, MASQUERADE, FLUSHED, ZONE = "hang", "masquerade lost", "kernel rules flushed", "source zone"
 ADDRESS, EGRESS, BROWN_OUT, BANDWIDTH = "address lost", "egress lost", "brown-out 30 %", "bandwidth exhausted"
+SETUP_EVERY_S = 600
 FAULTS = (HANG, MASQUERADE, FLUSHED, ZONE, ADDRESS, EGRESS, BROWN_OUT, BANDWIDTH)
 PROBES = (PER_TABLE, ONE, NONE, DEAD)
 
@@ -73,7 +74,7 @@ class Cell:
             return 60
         if self.seen:
             return 360 if self.fault in (BROWN_OUT, BANDWIDTH) else 30
-        return 690 if self.role == ACTIVE else 990  # a standby has to be unfit for five minutes
+        return SETUP_EVERY_S + 60
 
 
 def cells() -> Iterator[Cell]:

@@ -7,12 +7,13 @@ it neither begins nor ends a `degraded`. Pure: same world, same troubles.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from natkeeper.domain.config import Follow
 from natkeeper.domain.decision import Await, Decision, EipAwait, EipHold, Hold
 from natkeeper.domain.egress import EgressLost, EgressSeen, EvidenceKind
-from natkeeper.domain.episodes import EpisodeKind, Trouble
+from natkeeper.domain.episodes import BEGINS_AFTER, EpisodeKind, Trouble
 from natkeeper.domain.evidence import carrying, of_hop, probed
 from natkeeper.domain.health import Unhealthy, Unknown
 from natkeeper.domain.ids import InstanceId
@@ -22,10 +23,14 @@ from natkeeper.domain.selection import cold_standbys, left_words, standbys
 from natkeeper.domain.world import RouteView, World, belongs, hops_of, leads_elsewhere
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import datetime
 
     from natkeeper.domain.config import Group, Route
     from natkeeper.domain.health import Sight
+
+
+_NOBODY: Mapping[str, datetime] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,11 +50,13 @@ def troubles_of(
     reports: bool,
     was_dark: bool = False,
     probes_work: bool = True,
+    last_fit: Mapping[str, datetime] = _NOBODY,
 ) -> Judged:
     """Say what is wrong.
 
     `reports`: this run read the setup reports, or there are none to read. `was_dark`: private hosts had no internet
     at the last egress check, so only evidence ends that. `probes_work`: no probe of the group is known to be broken.
+    `last_fit`: when a setup last showed that a gateway is fit.
     """
     world = with_marks(world, now)
     dark, light = _dark(world, policy, decision, now, was_dark=was_dark)
@@ -65,7 +72,7 @@ def troubles_of(
         well.add(EpisodeKind.STARTED)
     if reports and blind is None:
         for kind, trouble in (
-            (EpisodeKind.DEGRADED, None if dark is not None else _degraded(world, policy)),
+            (EpisodeKind.DEGRADED, None if dark is not None else _degraded(world, policy, last_fit, now)),
             (EpisodeKind.UNPROVEN, None if dark is not None else _unproven(world, policy, probes_work=probes_work)),
             (EpisodeKind.FULL, _full(world, policy)),
             (EpisodeKind.INCOMPLETE, _incomplete(world, policy)),
@@ -201,7 +208,7 @@ def _todo_dark(world: World, policy: Group, dark: list[Route], *, paused: bool) 
 # ---- degraded, unproven, blind ---------------------------------------------------------------------------
 
 
-def _degraded(world: World, policy: Group) -> Trouble | None:
+def _degraded(world: World, policy: Group, last_fit: Mapping[str, datetime], now: datetime) -> Trouble | None:
     active = carrying(world, policy)
     hops = hops_of(policy)
     unfit = {hop: why for hop in hops if hop not in active and (why := _why_unfit(world, policy, hop)) is not None}
@@ -210,7 +217,20 @@ def _degraded(world: World, policy: Group) -> Trouble | None:
     tables = tuple(dict.fromkeys(route.table for route in world.routes))
     cause = ", ".join(f"{hop} {why}" for hop, why in unfit.items())
     todo = f"repair or start {', '.join(map(str, unfit))}"
-    return Trouble(EpisodeKind.DEGRADED, tables, cause, left=_next_hops_left(world, policy), todo=todo)
+    left, long = _next_hops_left(world, policy), any(_unfit_for_long(world, hop, last_fit, now) for hop in unfit)
+    return Trouble(EpisodeKind.DEGRADED, tables, cause, left=left, todo=todo, at_once=long)
+
+
+def _unfit_for_long(world: World, hop: NextHop, last_fit: Mapping[str, datetime], now: datetime) -> bool:
+    """Return True if a setup speaks against `hop`, and the one that spoke for it is as old as an episode has to be.
+
+    Setups come minutes apart: to wait for five more after a bad report would only make people hear of it later.
+    """
+    sight = world.gateways.get(InstanceId(hop.id))
+    since = last_fit.get(hop.id)
+    if sight is None or since is None or (sight.unready or sight.unheard) is None:
+        return False
+    return now - since >= BEGINS_AFTER[EpisodeKind.DEGRADED]
 
 
 def _why_unfit(world: World, policy: Group, hop: NextHop) -> str | None:

@@ -141,6 +141,7 @@ def _episodes(
     policy = assignment.group
     in_time = account.written is not None or clock() - account.began < TOO_LATE  # a note is no condition for telling
     reports = policy.setup.mode == "off" or seen.setups is not None
+    ledger.last_fit |= {name: at for name, sight in world.gateways.items() if (at := sight.ready_at) is not None}
     if seen.setups is not None:
         from natkeeper.failover.overdue import without_the_late  # only a sweep reads reports
 
@@ -156,6 +157,7 @@ def _episodes(
         clock(),
         reports=reports,
         was_dark=account.was_dark,
+        last_fit=ledger.last_fit,
         probes_work=not assignment.check,
     )
     judged = _with_unguarded(judged, ledger, policy)

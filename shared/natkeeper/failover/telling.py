@@ -79,7 +79,7 @@ class Ledger:
     `rest`: what was handed on, of all groups; `did` and `acts`: what runs did that handed it on, told by the one that
     finishes. `woken`: cold standbys that natkeeper started, and when. `guarded`: the routes of every group;
     `unguarded`: entries through this group's gateways that are none of them, as `surveyed` last; `may_not_survey`: for
-    want of a right.
+    want of a right. `last_fit`: when the latest setup run began that showed a gateway to be fit.
     """
 
     lasting: dict[EpisodeKind, Lasting] = field(default_factory=dict)
@@ -93,6 +93,7 @@ class Ledger:
     unguarded: tuple[RouteEntry, ...] = ()
     surveyed: datetime | None = None
     may_not_survey: bool = False
+    last_fit: dict[str, datetime] = field(default_factory=dict)
     did: list[str] = field(default_factory=list)
     acts: list[Act] = field(default_factory=list)
 
