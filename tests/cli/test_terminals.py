@@ -44,6 +44,8 @@ def receipt(group: str, outcome: str) -> dict[str, Any]:
             "eip": {"id": EIP, "address": "198.51.100.3", "state": "InUse", "holder": A},
             "routes": [{"table": TABLE, "destination": "0.0.0.0/0", "next_hop": B, "home": A, "state": "available",
                         "since": "2026-11-23T06:20:07Z", "by": "auto", "why": f"{A} is Stopped"}],
+            "probes": [{"function": "natkeeper-probe", "table": TABLE, "looks": 360, "lost": 108,
+                        "minutes": [0, 50, 50, 48, 2]}],
         },
     }  # fmt: skip
 
@@ -102,6 +104,20 @@ def test_piped_an_item_is_one_line(width: int) -> None:
     assert sum(TABLE in line and "available" in line and "home nat-a" in line for line in lines) == 2
     assert sum(A in line and "198.51.100.1" in line and "is Stopped" in line for line in lines) >= 2
     assert "" not in lines
+
+
+def test_the_loss_of_each_probe_stands_below_its_group() -> None:
+    """Over five minutes and minute by minute; a probe that has not reported yet shows no figure."""
+    text = "\n".join(printed(lambda c: board(ANSWER, c), 400, terminal=False))
+    assert f"probe natkeeper-probe  through {TABLE}  ███░░░░░░░ 30 % of 360 checks lost" in text
+    assert "minute by minute: 0 %, 50 %, 50 %, 48 %, 2 %" in text
+    silent = {
+        "group": "prod",
+        "outcome": "quiet",
+        "sentence": "",
+        "view": {"probes": [{"function": "p", "table": "t"}]},
+    }
+    assert "probe p" not in "\n".join(printed(lambda c: board({"receipts": [silent]}, c), 400, terminal=False))
 
 
 def test_the_group_that_needs_attention_stands_first() -> None:

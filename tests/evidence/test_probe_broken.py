@@ -198,11 +198,18 @@ def test_a_move_begins_the_account_of_losses_anew() -> None:
 def test_status_shows_the_loss_of_each_probe() -> None:
     """A figure of the group, for people and machines."""
     stage = Stage()
-    minutes_of_loss(stage, [3] * 2)
+    minutes_of_loss(stage, [0, 6])
     view = stage.one(person("status")).view
     assert view is not None
     assert view["probes"] == [
-        {"function": PROBE, "table": TABLE, "heard": "2026-11-23T06:01:00Z", "looks": 144, "lost": 6}
+        {
+            "function": PROBE,
+            "table": TABLE,
+            "heard": "2026-11-23T06:01:00Z",
+            "looks": 144,
+            "lost": 6,
+            "minutes": [0, 8],
+        }
     ]
 
 

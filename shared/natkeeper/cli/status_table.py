@@ -56,10 +56,23 @@ def _group(receipt: Json, console: Console) -> Iterator[Text]:
         holder = eip.get("holder") or "no instance"
         about = [f"EIP {eip.get('id', '')} ({eip.get('address', '?')})", str(eip.get("state"))]
         yield item(console, 2, about, [with_names(str(eip.get("reason") or f"on {holder}"), names)])
+    for probe in view.get("probes", ()):
+        yield from _probe(probe, console)
     for problem in receipt.get("problems", ()):
         yield item(console, 2, [f"problem: {with_names(problem, names)}"], style="yellow")
     if console.is_terminal:
         yield item(console, 0, [""])
+
+
+def _probe(probe: Json, console: Console) -> Iterator[Text]:
+    """Show how much of what a probe asked was lost, once it has reported."""
+    if not probe.get("looks"):
+        return
+    percent = 100 * probe["lost"] / probe["looks"]
+    lost = f"{bar(percent, console)} {percent:.0f} % of {probe['looks']} checks lost"
+    minutes = ", ".join(f"{each} %" for each in probe.get("minutes", ()))
+    about = [lost, f"minute by minute: {minutes}"] if len(probe.get("minutes", ())) > 1 else [lost]
+    yield item(console, 2, [f"probe {probe['function']}", f"through {probe['table']}"], about)
 
 
 def _route(route: Json, names: dict[str, str], console: Console) -> Text:

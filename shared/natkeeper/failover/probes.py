@@ -116,16 +116,23 @@ class Probes:
                         del self.lasting[key]
 
     def figures(self, group: Group, now: datetime) -> list[Mapping[str, Any]]:
-        """Return what status shows of a group's probes: the loss of the last minutes, and when each was heard of."""
+        """Return what status shows of a group's probes: when each was heard of, and the loss of the last five minutes.
+
+        `minutes` has it in per cent for each watch, which lasts for a minute, the oldest first.
+        """
         return [
-            {
-                "function": function,
-                "table": table,
-                **({} if (heard := self.heard.get(function)) is None else {"heard": f"{heard:%Y-%m-%dT%H:%M:%SZ}"}),
-                **({} if (loss := _loss(self._lately(function, now))) is None else {"looks": loss[0], "lost": loss[1]}),
-            }
+            {"function": function, "table": table, **self._figures(function, now)}
             for function, table in group.probes.items()
         ]
+
+    def _figures(self, function: str, now: datetime) -> Mapping[str, Any]:
+        heard, watches = self.heard.get(function), self._lately(function, now)
+        figures: dict[str, Any] = {} if heard is None else {"heard": f"{heard:%Y-%m-%dT%H:%M:%SZ}"}
+        loss = _loss(watches)
+        if loss is not None:
+            minutes = [round(100 * each.lost / max(1, each.checks)) for each in watches]
+            figures |= {"looks": loss[0], "lost": loss[1], "minutes": minutes}
+        return figures
 
     def _lately(self, function: str, now: datetime) -> tuple[Watch, ...]:
         return tuple(each for each in self.watches.get(function, ()) if timedelta(0) <= now - each.ended < WINDOW)

@@ -48,8 +48,9 @@ def status(
 ) -> Exit:
     """Show what natkeeper sees: routes and next hops, the health of every gateway and why, EIP, last move, pauses.
 
-    GROUP limits it to one. The exit code tells whether anything needs attention. The page of --serve also has the last
-    moves, and looks through the probe as a strip; it only reads, and asks nothing while no browser shows it.
+    Below them stands which share of its checks each probe lost, over five minutes and minute by minute. GROUP limits
+    it to one. The exit code tells whether anything needs attention. The page of --serve also has the last moves, and
+    looks through the probe as a strip; it only reads, and asks nothing while no browser shows it.
     """
     if serve and watch:
         raise Wrong("--serve and --watch are two ways to look", "leave one out")
