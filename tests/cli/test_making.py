@@ -138,6 +138,27 @@ def test_everything_that_init_offers_in_comments_is_valid(place: Workspace, natk
     assert config.groups[0].fallback is not None
 
 
+def test_init_writes_a_probe_for_each_gateway_that_carries_a_route(place: Workspace, natkeeper: Command) -> None:
+    """Two tables through A and one through B: one probe sees A, one more is needed for B. Its resource is in s.yaml."""
+    Path("natkeeper.yaml").unlink()
+    vpc = place.cloud.vpc
+    vswitches = [vpc.create_vswitch(place.vpc, f"10.0.{number}.0/24", "cn-hangzhou-h") for number in (21, 22)]
+    for vswitch, gateway, name in zip(vswitches, (place.a, place.b), ("again", "other"), strict=True):
+        vpc.add_route(vpc.create_route_table(place.vpc, [vswitch], name=name), "0.0.0.0/0", gateway)
+    said = natkeeper("init", "--region", "cn-hangzhou")
+    assert "with 1 more probe(s) in s.yaml" in said.out, said
+    config, _ = read_configuration(Path("natkeeper.yaml"))
+    (group,) = config.groups
+    assert list(group.probes) == ["natkeeper-probe", "natkeeper-probe-2"]
+    behind = [group.home(route) for route in group.routes if route.table == group.probes["natkeeper-probe-2"]]
+    assert behind == [place.b]
+    resources = yaml.safe_load(Path("s.yaml").read_text(encoding="utf-8"))["resources"]
+    assert resources["natkeeper-probe-2"]["props"]["vpcConfig"]["vSwitchIds"] == [vswitches[1]]
+    assert natkeeper("check").code == 0
+    Path("natkeeper.yaml").unlink()
+    assert "natkeeper probes --write adds" in natkeeper("init", "--region", "cn-hangzhou").out
+
+
 def test_check_says_where_s_yaml_is_of_another_release(place: Workspace, natkeeper: Command) -> None:
     """It was laid out once; the command line was upgraded since."""
     place.write_template()

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from natkeeper.cli.client import RegionClients
 
 _DEFAULT = "0.0.0.0/0"
+_PROBE = "natkeeper-probe"
 _COMMENT_AT = 34
 
 
@@ -37,13 +38,23 @@ class Found:
 
 
 @dataclass(frozen=True, slots=True)
+class DraftedProbe:
+    """A probe besides the first, behind a gateway that the first does not see; `vswitch` is where it stands."""
+
+    function: str
+    table: str
+    vswitch: str
+
+
+@dataclass(frozen=True, slots=True)
 class Draft:
-    """The file's text, and what s.yaml needs to know."""
+    """The file's text, and what s.yaml needs to know: its variables, and the probes besides the first."""
 
     text: str
     group: str
     summary: str
     variables: Mapping[str, str]
+    probes: Sequence[DraftedProbe] = ()
 
 
 def find(reach: RegionClients, vpc: network.VpcAbout) -> Found:
@@ -74,19 +85,36 @@ def draft(
             f"{found.vpc.id} has no custom route through an instance, so there is nothing to guard yet", _what(found)
         )
     group = name or _name(found.vpc)
-    text = "\n".join(_lines(found, region, group, chosen, routes)) + "\n"
+    probes = tuple(_probes(found, chosen, routes))
+    text = "\n".join(_lines(found, region, group, chosen, routes, probes)) + "\n"
     table = routes[0][0]
-    behind = [vswitch for vswitch in found.vswitches if vswitch.table == table]
-    inside = next((v for v in behind if all(m.vswitch != v.id for m in found.machines if m.id in chosen)), None)
     first = found.machine(chosen[0])
     variables = {
         "region": region,
         "group": group,
         "vpc": found.vpc.id,
-        "vswitch": (inside or behind[0]).id if behind else f"(no vSwitch is bound to {table}: bind one)",
+        "vswitch": _place(found, table, chosen) or f"(no vSwitch is bound to {table}: bind one)",
         "securityGroup": first.groups[0] if first is not None and first.groups else "(one of the VPC)",
     }
-    return Draft(text, group, f"{len(chosen)} gateway(s), {len(routes)} route(s)", variables)
+    return Draft(text, group, f"{len(chosen)} gateway(s), {len(routes)} route(s)", variables, probes)
+
+
+def _place(found: Found, table: str, chosen: Sequence[str]) -> str | None:
+    """Return the vSwitch for a probe of `table`: one without a gateway in it, if there is one."""
+    behind = [vswitch for vswitch in found.vswitches if vswitch.table == table]
+    inside = (v for v in behind if all(m.vswitch != v.id for m in found.machines if m.id in chosen))
+    best = next(inside, behind[0] if behind else None)
+    return None if best is None else best.id
+
+
+def _probes(found: Found, chosen: Sequence[str], routes: Sequence[tuple[str, str, str]]) -> Iterator[DraftedProbe]:
+    """List a probe for each gateway that carries a route and that the first table's probe does not see."""
+    seen = {routes[0][2]}
+    for table, destination, hop in routes:
+        place = _place(found, table, chosen)
+        if destination == _DEFAULT and hop not in seen and place is not None and table != routes[0][0]:
+            seen.add(hop)
+            yield DraftedProbe(f"{_PROBE}-{len(seen)}", table, place)
 
 
 def _routes(found: Found, gateways: Sequence[str], tables: Sequence[str]) -> list[tuple[str, str, str]]:
@@ -127,7 +155,12 @@ def _what(found: Found) -> str:
 
 
 def _lines(
-    found: Found, region: str, group: str, chosen: Sequence[str], routes: Sequence[tuple[str, str, str]]
+    found: Found,
+    region: str,
+    group: str,
+    chosen: Sequence[str],
+    routes: Sequence[tuple[str, str, str]],
+    probes: Sequence[DraftedProbe],
 ) -> Iterator[str]:
     yield f"# natkeeper, drafted from what was in {found.vpc.id} {found.vpc.name}".rstrip()
     yield "# Every setting there is, with its default and what it means: natkeeper.example.yaml."
@@ -156,6 +189,9 @@ def _lines(
             yield f"        destination: {destination}"
         if len(homes) > 1 and hop:
             yield f"        prefer: {hop}"
+        own = next((probe.function for probe in probes if (probe.table, _DEFAULT) == (table, destination)), None)
+        if own is not None:
+            yield _with_comment(f"        probe: {own}", f"looks through {hop}, which the first probe does not see")
     yield from _not_guarded(found, chosen, routes)
     yield from _networks(found, {table for table, _, _ in routes})
     yield from _address(found, chosen, one_home=len(homes) <= 1)
@@ -163,7 +199,7 @@ def _lines(
         ready = f"{', '.join(nat.addresses) or 'no address'}{'' if nat.snat else ', and no SNAT entry yet'}"
         yield _with_comment(f"    # fallback: {nat.id}", f"managed NAT Gateway {nat.name}: {ready}".replace(" :", ":"))
     yield "    probe:"
-    yield "      function: natkeeper-probe # one for each group (s.yaml)"
+    yield f"      function: {_PROBE} # one for each group (s.yaml)"
 
 
 def _not_guarded(found: Found, chosen: Sequence[str], routes: Sequence[tuple[str, str, str]]) -> Iterator[str]:

@@ -6,13 +6,16 @@ import sys
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from natkeeper.cli.context import CommandContext
 from natkeeper.cli.errors import CommandError, Exit, Wrong
 from natkeeper.cli.options import shared
+
+if TYPE_CHECKING:
+    from natkeeper.cli.config_draft import Draft
 
 Json = dict[str, Any]
 
@@ -66,13 +69,17 @@ def init(
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(drafted.text, encoding="utf-8")
     written, left = _lay_out(seat, path.parent, drafted.variables)
+    added = _add_probes(path.parent, drafted) if written else 0
     if seat.as_json:
         answer = {"ok": True, "file": str(path), "group": drafted.group, "s_yaml": drafted.variables}
         seat.screen.data({**answer, "laid_out": written, "to_set": left})
         return Exit.OK
     seat.screen.say(f"Wrote {path}: group {drafted.group}, {drafted.summary}.")
     if written:
-        seat.screen.say(f"Wrote {', '.join(written)}.")
+        more = f", with {added} more probe(s) in s.yaml" if added else ""
+        seat.screen.say(f"Wrote {', '.join(written)}{more}.")
+    if len(drafted.probes) > added:
+        seat.screen.say("s.yaml was there already: natkeeper probes --write adds the probes that it lacks.")
     if left:
         seat.screen.say("Read it, then set these in s.yaml:")
     for variable, value in left.items():
@@ -105,6 +112,19 @@ def _lay_out(seat: CommandContext, directory: Path, variables: Mapping[str, str]
     except CommandError as trouble:
         left["account"] = f"(the id of your account; {trouble.what})"
     return release.lay_out(directory, known), left
+
+
+def _add_probes(directory: Path, drafted: Draft) -> int:
+    """Add the probes besides the first to the s.yaml that was just laid out; return how many."""
+    from natkeeper.cli.probe_resources import WantedProbe, with_probe
+    from natkeeper.packaging import release
+
+    path = directory / release.TEMPLATE
+    text = path.read_text(encoding="utf-8")
+    for probe in drafted.probes:
+        text = with_probe(text, WantedProbe(probe.function, drafted.group, probe.table), probe.vswitch)
+    path.write_text(text, encoding="utf-8")
+    return len(drafted.probes)
 
 
 def _region(seat: CommandContext) -> str:
