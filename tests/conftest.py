@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import importlib
 import os
+import pkgutil
 import subprocess
 import time
+from collections.abc import Iterator
 
 import pytest
 from hypothesis import settings
+
+import natkeeper.domain
 
 pytest_plugins = ("tests.asserting", "tests.contract.watching", "tests.lab.together")
 
@@ -30,18 +35,38 @@ os.environ.setdefault("NATKEEPER_SEED", str(_first_seed()))
 
 _MEASURED = {
     "config", "controlling", "deciding", "events", "evidence", "guest", "hostile", "memory", "observing", "packaging",
-    "policy", "receipts",
+    "receipts",
 }  # fmt: skip
 """Whose runs count towards the coverage of the domain: tracing makes every test two to three times as long."""
-_REPEATING = {"test_crash_points.py", "test_handing_on.py", "test_rules.py", "test_schedules.py", "test_two_runs.py"}
+_REPEATING = {
+    "test_answers.py", "test_crash_points.py", "test_handing_on.py", "test_rules.py", "test_schedules.py",
+    "test_two_runs.py",
+}  # fmt: skip
 """Tests there that go the same ways very often."""
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Trace the domain in quick tests about it; what only a long way through the local cloud reaches is not tested."""
-    for item in items:
-        if item.path.parent.name not in _MEASURED or item.path.name in _REPEATING:
-            item.add_marker(pytest.mark.no_cover)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Import all of the domain while it is traced; what takes long goes first, so that no worker ends alone with it."""
+    if config.pluginmanager.hasplugin("_cov"):
+        for module in pkgutil.iter_modules(natkeeper.domain.__path__, "natkeeper.domain."):
+            importlib.import_module(module.name)
+    items.sort(key=lambda item: item.get_closest_marker("slow") is None and item.path.parent.name != "end_to_end")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
+    """Trace the domain in quick tests about it; what only a long way through the local cloud reaches is not tested.
+
+    Not even in fixtures, which the mark no_cover of pytest-cov leaves traced.
+    """
+    tracing = getattr(item.config.pluginmanager.getplugin("_cov"), "cov_controller", None)
+    if tracing is None or (item.path.parent.name in _MEASURED and item.path.name not in _REPEATING):
+        return (yield)
+    tracing.pause()
+    try:
+        return (yield)
+    finally:
+        tracing.resume()
 
 
 def pytest_report_header(config: pytest.Config) -> str:

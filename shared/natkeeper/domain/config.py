@@ -147,8 +147,8 @@ class Group(Strict, frozen=True, kw_only=True):
         for one in self.networks:
             network("networks", one)
         self._refuse_what_an_eip_does()
-        refuse_clashes(self.forwards, self.proxy)
         refuse_long_order((*self.sources, *self.networks), self.probe.targets, self.forwards, self.proxy)
+        refuse_clashes(self.forwards, self.proxy)
 
     def _refuse_what_an_eip_does(self) -> None:
         own = "nothing where one EIP follows the route: then connections go on, and visitors come by one address"
