@@ -8,7 +8,7 @@ import pytest
 
 from tests.mutation import texts
 from tests.mutation.areas import AREAS, ROOT, Area
-from tests.mutation.planting import Tried, try_all
+from tests.mutation.planting import FIRST, Tried, in_turn, try_all
 from tests.mutation.sampling import draw
 
 YAML = """\
@@ -62,7 +62,7 @@ def test_conditions_and_commands_of_a_shell_script_can_be_others(
 def test_every_area_has_faults_and_tests(area: Area) -> None:
     """No area is empty, and what should notice its faults is there."""
     assert draw([area], 3, seed=1)
-    assert all((ROOT / path).exists() for path in area.tests)
+    assert all((ROOT / path.partition("::")[0]).exists() for path in area.tests)
 
 
 def test_a_sample_is_the_same_for_a_seed_and_shared_among_areas() -> None:
@@ -71,6 +71,21 @@ def test_a_sample_is_the_same_for_a_seed_and_shared_among_areas() -> None:
     drawn = draw(areas, 7, seed=3)
     assert [str(fault) for _, fault in drawn] == [str(fault) for _, fault in draw(areas, 7, seed=3)]
     assert sorted(area.name for area, _ in drawn) == ["notify"] * 4 + ["probe"] * 3
+
+
+def test_tests_that_speak_of_what_is_faulty_come_first_and_none_is_left_out() -> None:
+    """By the words of the line; what takes long is never among the first."""
+    area = AREAS["adapters"]
+    path = Path("shared/natkeeper/alibaba/vpc.py")
+    fault = texts.TextMutation(path, "a text is misspelt", '_FILTER = "DestCidrBlockList"', str)
+    first, others = in_turn(fault, area.tests)
+    assert len(first) == FIRST
+    assert any("DestCidrBlockList" in (ROOT / file).read_text(encoding="utf-8") for file in first[:2])
+    assert not any(file.startswith("tests/end_to_end") for file in first)
+    folders = [ROOT / each for each in area.tests if (ROOT / each).is_dir()]
+    named = {each for each in area.tests if not (ROOT / each).is_dir()}
+    every = {str(file.relative_to(ROOT)) for folder in folders for file in folder.glob("test_*.py")}
+    assert sorted([*first, *others]) == sorted(every | named)
 
 
 def test_a_fault_in_a_copy_is_noticed_there_and_nowhere_else() -> None:
