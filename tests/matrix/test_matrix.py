@@ -66,6 +66,21 @@ def test_a_cell_ends_as_it_is_published(cell: Cell) -> None:
     assert table([outcome]).splitlines()[-1] in PUBLISHED
 
 
+@pytest.mark.parametrize(
+    "cell",
+    [Cell(ACTIVE, MASQUERADE, NONE, OWN), Cell(ACTIVE, HANG, NONE, OWN), Cell(STANDBY, ZONE, NONE, FOLLOW)],
+    ids=str,
+)
+def test_the_bound_holds_where_a_gateway_fails_just_after_its_report(
+    cell: Cell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Then the next report is a whole `setup.every` away."""
+    monkeypatch.setattr(playing, "WELL_FOR", 1)
+    outcome = playing.CellPlay(cell).run()
+    assert outcome.told_s is not None
+    assert 590 <= outcome.told_s <= cell.bound_s
+
+
 def test_a_silent_cell_is_bad(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where nothing is ever handed over to people, no cell is good."""
     monkeypatch.setattr(Stage, "send", lambda *_: None)
