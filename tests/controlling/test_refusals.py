@@ -8,7 +8,7 @@ import pytest
 
 from natkeeper.domain.memory import Memory, decode
 from natkeeper.domain.observed import EipStatus, SystemEvent
-from natkeeper.ports import AssociateEip, FailureKind, NoteRoute, PointRoute, UnassociateEip
+from natkeeper.ports import AssociateEip, FailureKind, NoteRoute, PointRoute, ReadEip, UnassociateEip
 from tests.fakes.stage import EIP, FALLBACK, TABLE, TABLE_2, A, B, C, Stage, group, person
 
 
@@ -160,6 +160,53 @@ def test_both_go_at_once_from_a_dead_gateway() -> None:
     together(stage, B)
 
 
+@pytest.mark.parametrize("code", ["Forbidden.RAM", "InternalError"])
+def test_an_eip_that_cannot_be_read_is_seen_at_the_gateways(code: str) -> None:
+    """DescribeEipAddresses is refused, DescribeInstances shows whose the EIP is: a dead gateway is left."""
+    stage = following(A, B, C)
+    stage.cloud.answer(ReadEip, code, status=403 if code == "Forbidden.RAM" else 500)
+    assert dark(stage, 3) == 0
+    stage.world.stop(A)
+    stage.send(stage.state(A, "Stopping"))
+    assert dark(stage, 3) < 1
+    together(stage, B)
+
+
+@pytest.mark.parametrize("code", ["SomethingNew", "OperationDenied.Eip"])
+def test_a_route_does_not_walk_after_an_eip_that_no_gateway_gets(code: str) -> None:
+    """A is dead and binding is refused everywhere: each candidate is tried, then one a run where the route is."""
+    stage = following(A, B, C)
+    stage.sweep()
+    fault = stage.cloud.answer(AssociateEip, code)
+    stage.world.stop(A)
+    stage.send(stage.state(A, "Stopping"))
+    stage.sweeps(5)
+    assert len(stage.world.moves) <= 3
+    assert len(stage.told_people()) == 1
+    stage.cloud.faults.remove(fault)
+    stage.sweep()
+    together(stage, str(stage.next_hop()))
+
+
+def test_an_eip_does_not_walk_while_the_route_cannot_be_written() -> None:
+    """A is dead, ModifyRouteEntry answers 500: the EIP goes ahead once, no run lasts for it, and people are told."""
+    stage = following(A, B, C)
+    stage.sweep()
+    fault = stage.cloud.answer(PointRoute, "InternalError", status=500)
+    stage.world.stop(A)
+    stage.send(stage.state(A, "Stopping"))
+    for _ in range(5):
+        began = stage.world.now
+        stage.sweep()
+        assert stage.world.now - began < timedelta(seconds=16)
+        stage.world.advance_to(began + timedelta(minutes=1))
+    assert len(stage.cloud.accepted(UnassociateEip)) == len(stage.cloud.accepted(AssociateEip)) == 1
+    assert len(stage.told_people()) == 1
+    stage.cloud.faults.remove(fault)
+    stage.sweep()
+    together(stage, B)
+
+
 def test_one_table_that_may_not_be_written_keeps_route_and_eip_of_the_others_together() -> None:
     """The second table's right is missing: the first goes back to A with the EIP, instead of leading nowhere from B."""
     stage = following(routes=[{"table": TABLE}, {"table": TABLE_2}])
@@ -193,6 +240,39 @@ def test_a_candidate_that_the_vpc_will_not_take_is_passed_over(code: str) -> Non
     writes = len(stage.cloud.sent(PointRoute))
     stage.sweeps(5)
     assert len(stage.cloud.sent(PointRoute)) == writes
+
+
+def test_a_candidate_that_is_refused_holds_up_no_second_table() -> None:
+    """B is refused for both tables by a code nobody knows, and the VPC takes one task at a time: C has both."""
+    stage = three(routes=[{"table": TABLE}, {"table": TABLE_2}])
+    stage.sweep()
+    stage.cloud.answer(PointRoute, "SomethingNew", where=lambda call: call.to.id == B)
+    stage.machine(A).hung = True
+    stage.send(stage.report())
+    stage.sweeps(2)
+    assert (stage.next_hop(TABLE), stage.next_hop(TABLE_2)) == (C, C)
+
+
+def test_what_was_refused_a_moment_ago_is_tried_last() -> None:
+    """The next run may have time for one try: it is made with another candidate, and B's turn comes again later."""
+    stage = three()
+    fault = stage.cloud.answer(PointRoute, "SomethingNew", where=lambda call: call.to.id == B)
+    stage.world.stop(A)
+    stage.sweep()
+    assert stage.next_hop() == C
+    stage.world.start(A)
+    stage.world.advance(90)
+    stage.one(person("switch", to=A, force=True))
+    assert stage.next_hop() == A
+    tried = len(stage.cloud.sent(PointRoute))
+    stage.world.stop(A)
+    stage.sweep()
+    assert [each.call.to.id for each in stage.cloud.sent(PointRoute)[tried:]] == [C]
+    stage.cloud.faults.remove(fault)
+    stage.world.advance(600)
+    stage.world.stop(C)
+    stage.sweep()
+    assert stage.next_hop() == B
 
 
 def test_two_candidates_that_are_refused_leave_the_third() -> None:

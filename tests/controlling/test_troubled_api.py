@@ -20,7 +20,6 @@ from natkeeper.ports import (
     NoteRoute,
     PointRoute,
     ReadConditions,
-    ReadEip,
     ReadInstances,
     ReadRoutes,
     StartSetup,
@@ -194,17 +193,6 @@ def test_instances_that_cannot_be_read_move_nothing(stage: Stage) -> None:
     receipt = stage.one(stage.state(A, "Stopping"))
     assert receipt.outcome == "attention"
     assert stage.cloud.sent(ROUTE_WRITES) == []
-
-
-def test_an_eip_that_cannot_be_read_is_left_alone() -> None:
-    """The route moves, the EIP is held and told."""
-    stage = Stage({"prod": group(address={"follow": EIP})})
-    stage.world.stop(A)
-    stage.cloud.fail(ReadEip, FailureKind.UNREACHABLE)
-    receipt = stage.one(stage.state(A, "Stopping"))
-    assert stage.next_hop() == B
-    assert receipt.outcome == "attention"
-    assert stage.cloud.sent(AssociateEip) == []
 
 
 def test_a_stale_read_of_the_table_does_no_harm(stage: Stage) -> None:

@@ -36,7 +36,7 @@ from natkeeper.domain.parts import around_zero, halves_of
 from natkeeper.domain.signals import Pause, Resume, Switch
 from natkeeper.domain.world import RouteView, SoFar, World
 
-TOO_LONG = 60
+TOO_LONG = 90
 """Rounds after which a run counts as one that never comes to rest."""
 BUSY = (EntryStatus.PENDING, EntryStatus.MODIFYING, EntryStatus.DELETING)
 

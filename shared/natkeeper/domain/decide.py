@@ -36,6 +36,7 @@ from natkeeper.domain.marks import note, note_lost, remember, with_marks, withou
 from natkeeper.domain.memory import Unreadable, decode, is_ours
 from natkeeper.domain.observed import HopKind, Instance, NextHop, PowerState, RouteEntry, Unseen
 from natkeeper.domain.ownership import another_moved, left_behind
+from natkeeper.domain.refusals import THE_EIP
 from natkeeper.domain.signals import Pause, Resume
 from natkeeper.domain.world import RouteView, World, belongs, memory_in
 
@@ -102,7 +103,7 @@ def _whole(here: RouteContext, entry: RouteEntry) -> Step:
         return Leave(here.route, f"the route goes to {_named(hop)}, which someone else set: natkeeper leaves it")
     stranded = here.world.eip_refused(hop)
     if stranded is not None:
-        return _leave_dead(here, entry, hop, Unhealthy(stranded))
+        return _unless_alike(here, _leave_dead(here, entry, hop, Unhealthy(stranded)), hop, stranded)
     if _needs_check(here, hop):
         return Verify(here.route, hop, f"seeing whether the internet is reached through {hop}")
     health = here.world.health(hop, here.policy)
@@ -251,6 +252,13 @@ def _leave_dead(here: RouteContext, entry: RouteEntry, hop: NextHop, health: Unh
     if alike:
         return Hold(here.route, f"every way to the internet fails alike, so the internet is what is broken: {choice}")
     return Hold(here.route, f"{hop} {health.reason}, and nothing better is there: {choice}")
+
+
+def _unless_alike(here: RouteContext, step: Step, hop: NextHop, stranded: str) -> Step:
+    """Stay where the EIP cannot be bound to what a move would lead to either: it is tried at one gateway then."""
+    if isinstance(step, Move) and (THE_EIP, step.to.id) in here.world.so_far.refused_lately:
+        return Hold(here.route, f"{hop} {stranded}, and {step.to} could not have it a few minutes ago either")
+    return step
 
 
 def _leave_draining(here: RouteContext, entry: RouteEntry, hop: NextHop, health: Draining) -> Step:

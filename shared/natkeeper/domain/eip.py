@@ -30,20 +30,40 @@ from natkeeper.domain.decision import (
 from natkeeper.domain.health import Draining, Healthy, Unhealthy
 from natkeeper.domain.ids import InstanceId
 from natkeeper.domain.marks import without_checks
-from natkeeper.domain.observed import Eip, EipStatus, EntryStatus, HopKind, NextHop, Unseen
+from natkeeper.domain.observed import Eip, EipStatus, EntryStatus, HopKind, Instance, NextHop, Unseen
 from natkeeper.domain.refusals import Deed
 from natkeeper.domain.signals import Pause
 from natkeeper.domain.world import RouteView, belongs
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
     from datetime import datetime
 
     from natkeeper.domain.config import Group
+    from natkeeper.domain.ids import EipId
     from natkeeper.domain.world import World
 
 
+TAKES = timedelta(seconds=6)
+"""How long an EIP is at least on its way after a write. An EIP that cannot be read is not asked about sooner."""
 FINISH_FOR = timedelta(seconds=120)
 """How long after a move the EIP is still brought along although the group is paused."""
+
+
+def shown_by(
+    gateways: Collection[Instance | Unseen | None], eip: EipId, unread: Unseen, *, on_its_way: bool
+) -> Eip | Unseen:
+    """Say where an EIP that cannot be read is, by what the gateways show: DescribeInstances names the EIP of each.
+
+    What none of them has counts as free. The platform refuses to bind one that somebody bound elsewhere, so nothing is
+    taken from a stranger (rule 5). `on_its_way`: natkeeper wrote to it a moment ago.
+    """
+    for gateway in gateways:
+        if isinstance(gateway, Instance) and gateway.eip == eip:
+            return Eip(eip, gateway.public_ip or eip, EipStatus.IN_USE, gateway.id, unread.reason)
+    hidden = any(isinstance(gateway, Unseen) for gateway in gateways)
+    status = EipStatus.UNASSOCIATING if on_its_way else EipStatus.AVAILABLE
+    return unread if hidden else Eip(eip, eip, status, unread=unread.reason)
 
 
 def decide_eip(world: World, policy: Group, steps: tuple[Step, ...], now: datetime) -> EipStep:
@@ -72,6 +92,8 @@ def decide_eip(world: World, policy: Group, steps: tuple[Step, ...], now: dateti
         return _unless_put_off(give, world, Deed.GIVE, owner)
     if eip.holder is None or eip.holder not in (*policy.gateways, *world.former):
         return EipHold(f"the EIP is bound to {eip.holder}, which someone else set: natkeeper leaves it")
+    if _goes_behind(owner, eip.holder, world, policy, steps):
+        return EipSettled()
     take = EipUnassociate(
         eip.id, eip.holder, f"the EIP {eip.address} leaves {eip.holder}, which does not own the route"
     )
@@ -100,8 +122,33 @@ def keeper(world: World, policy: Group) -> NextHop | None:
     return NextHop.gateway(holder) if leads or changes else None
 
 
+def _goes_behind(owner: InstanceId, holder: InstanceId, world: World, policy: Group, steps: tuple[Step, ...]) -> bool:
+    """Return True if the EIP follows only after a route was accepted.
+
+    It goes beside the write from a gateway that lost the internet, ahead of it from one that is dead, and before it
+    where the fallback carries the route meanwhile. A gateway that runs and got it ahead of a route keeps it until the
+    route leads elsewhere, and so does every one that runs while route writes fail: it would only walk to and fro.
+    """
+    hop, refused = NextHop.gateway(holder), world.so_far.refused_lately
+    if _has_a_route(owner, world) or isinstance(without_checks(world, hop).health(hop, policy), Unhealthy):
+        return False
+    left = (step.came_from for step in steps if isinstance(step, (Move, Bridge)))
+    if any(each is not None and each.kind is HopKind.NAT_GATEWAY for each in left):
+        return False
+    return not _has_a_route(holder, world) or any((route.table, "") in refused for route in world.routes)
+
+
+def _has_a_route(gateway: InstanceId, world: World) -> bool:
+    """Return True if a route leads to `gateway`, or was accepted to lead there."""
+    views = (view for view in world.routes.values() if isinstance(view, RouteView))
+    carriers = (*(view.carries for view in views), *world.so_far.moved.values())
+    return any(hop is not None and hop.id == gateway for hop in carriers)
+
+
 def _try_first(eip: Eip, world: World, steps: tuple[Step, ...]) -> EipStep:
     """Before a route leaves the working gateway that has the EIP, see whether the EIP may follow."""
+    if eip.unread:  # what the gateways show of it is enough to leave a dead one
+        return EipHold(f"the EIP cannot be seen: {eip.unread}")
     going = (step.to for step in steps if isinstance(step, (Move, Create, Bridge)))
     to = next((hop for hop in going if hop.kind is HopKind.INSTANCE and hop.id != eip.holder), None)
     if to is None or to.id in world.so_far.bindable:

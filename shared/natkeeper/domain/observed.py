@@ -167,12 +167,16 @@ class EipStatus(str, Enum):
 
 @dataclass(frozen=True, slots=True)
 class Eip:
-    """An elastic IP address; `holder` is the instance it is bound to, is coming to, or is leaving."""
+    """An elastic IP address; `holder` is the instance it is bound to, is coming to, or is leaving.
+
+    `unread`: why it could not be read, where all that is known of it is what instances show.
+    """
 
     id: EipId
     address: str
     status: EipStatus
     holder: InstanceId | None = None
+    unread: str = ""
 
 
 @dataclass(frozen=True, slots=True)

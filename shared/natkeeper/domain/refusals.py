@@ -10,6 +10,10 @@ if TYPE_CHECKING:
     from natkeeper.domain.ids import TableId
 
 
+THE_EIP = "the EIP"
+"""What writes to the EIP are about, where those of routes are about a table."""
+
+
 class FailureKind(str, Enum):
     """What a failed call means to the caller. Retryable kinds were retried by the driver until the deadline."""
 

@@ -12,6 +12,7 @@ from natkeeper.domain.health import Draining, Healthy, Unhealthy, did_not_work
 from natkeeper.domain.ids import InstanceId
 from natkeeper.domain.marks import without_checks, without_mark
 from natkeeper.domain.observed import Instance, NextHop, PowerState
+from natkeeper.domain.refusals import THE_EIP
 from natkeeper.domain.world import hops_of
 
 if TYPE_CHECKING:
@@ -128,12 +129,16 @@ def _fallbacks(here: RouteContext, leaving: NextHop | None) -> Iterator[NextHop]
 def _fit(here: RouteContext, leaving: NextHop | None) -> Iterator[NextHop]:
     """List the gateways that may take the route: proven ones first, then those that nothing proves or disproves.
 
-    Last of all come those of which nothing shows a public address.
+    Last of all come those of which nothing shows a public address, and those that the platform refused a moment ago: a
+    run that has time for one try makes it with another one.
     """
     fit = [hop for hop in _gateways(here, leaving) if here.ineligible(hop) is None]
     if here.world.woken and not certainly_dead(here, leaving):
         fit = [hop for hop in fit if not _warms_up(here, hop)]
-    return iter(sorted(fit, key=lambda hop: (here.world.hides_address(hop, here.policy), here.world.unproven(hop))))
+    refused, table = here.world.so_far.refused_lately, here.route.table
+    address, proof = here.world.hides_address, here.world.unproven
+    late = {name for where, name in refused if where in (table, THE_EIP)}
+    return iter(sorted(fit, key=lambda hop: (hop.id in late, address(hop, here.policy), proof(hop))))
 
 
 def _warms_up(here: RouteContext, hop: NextHop) -> bool:

@@ -10,6 +10,7 @@ from natkeeper.domain.decision import Decision, Hold
 from natkeeper.domain.egress import EgressLost
 from natkeeper.domain.episodes import EpisodeKind
 from natkeeper.domain.probe_report import watched
+from natkeeper.domain.refusals import THE_EIP, Deed
 from natkeeper.domain.troubles import troubles_of
 from natkeeper.failover.apply import subject, writes_of
 from natkeeper.failover.handing_on import hand_on
@@ -62,8 +63,21 @@ def finish(
         from natkeeper.domain import unguarded  # most VPCs have none
 
         account.problems += unguarded.words(ledger.unguarded)
+    _remember_refused(world, seen, ledger, clock())
     account.problems += seen.trouble.values()
     yield from _episodes(assignment, world, decision, seen, account, ledger, clock, deadline)
+
+
+def _remember_refused(world: World, seen: Seen, ledger: Ledger, now: datetime) -> None:
+    """Keep which next hop the platform refused for which table, and for the EIP: later runs try others first."""
+    for refusal in world.so_far.refusals:
+        routes = refusal.deed in (Deed.POINT, Deed.CREATE)
+        if routes and refusal.table is not None and refusal.hop is not None:
+            ledger.refused[refusal.table, "" if refusal.passing else refusal.hop] = now
+    for target in seen.attempts.tried:
+        refused = [r for r in world.so_far.against(Deed.GIVE, hop=target.hop) if not r.passing]
+        if target.deed is Deed.GIVE and refused:
+            ledger.refused[THE_EIP, target.hop] = now
 
 
 def _left(decision: Decision, world: World, policy: Group, seen: Seen, account: GroupSummary) -> bool:

@@ -24,7 +24,7 @@ from natkeeper.domain.ids import InstanceId
 from natkeeper.domain.memory import Memory, encode
 from natkeeper.domain.observed import Eip, HopKind, Instance, NextHop, RouteEntry, Unseen
 from natkeeper.domain.parts import around_zero
-from natkeeper.domain.refusals import Deed
+from natkeeper.domain.refusals import THE_EIP, Deed
 from natkeeper.domain.signals import Pause, Resume
 from natkeeper.domain.world import RouteView
 from natkeeper.failover.attempts import MOST, ONCE, PAUSES_S, Attempts, WriteTarget, target_of
@@ -155,7 +155,7 @@ def subject(call: Call[None]) -> str:
         case DeleteRoute(entry=entry):
             return entry
         case _:
-            return "the EIP"
+            return THE_EIP
 
 
 def shown(world: World, call: Call[None]) -> RouteEntry | Eip | Unseen | None:

@@ -43,7 +43,8 @@ class WriteTarget:
 
 @dataclass(slots=True)
 class Attempts:
-    """The tries of one run. `minor`: of writes that change no decision. `codes`: answers that name nothing.
+    """The tries of one run. `minor`: of writes that change no decision. `codes`: answers that name nothing. `busy`:
+    targets whose latest answer was that something is at work.
 
     `accepted`: targets of which one write was accepted and others follow. They get a try more, because the platform may
     want some seconds between two of them (terraform-provider-alicloud waits for five).
@@ -52,6 +53,7 @@ class Attempts:
     tried: dict[WriteTarget, int] = field(default_factory=dict)
     minor: dict[str, int] = field(default_factory=dict)
     codes: dict[WriteTarget, str] = field(default_factory=dict)
+    busy: set[WriteTarget] = field(default_factory=set)
     accepted: set[WriteTarget] = field(default_factory=set)
 
     def judge(self, target: WriteTarget, failure: Failure) -> Refusal | None:
@@ -68,9 +70,11 @@ class Attempts:
         if failure.kind is FailureKind.DENIED:
             return replace(held, hop=None)
         if failure.kind in _API:
-            return replace(held, passing=True, over=False)
+            return replace(held, passing=True, over=self.tried[target] >= MOST)
         if failure.kind in _CERTAIN and failure.names is not FailureSubject.NOTHING:
             return self._certain(target, failure, held)
+        if failure.kind is FailureKind.BUSY:
+            self.busy.add(target)
         if self.tried[target] < self._most(target, failure):
             return None
         if failure.names is FailureSubject.HOP:
@@ -111,10 +115,12 @@ class Attempts:
         """Return how many tries this hop has: later ones fewer, and one where the first met the same of the API."""
         if target in self.accepted:
             return MOST + 1
-        earlier = [tries for other, tries in self.tried.items() if self._alike(other, target)]
+        earlier = [other for other in self.tried if self._alike(other, target)]
         if not earlier:
             return MOST
-        return FEWER if failure.names is FailureSubject.HOP or failure.kind is not FailureKind.BUSY else 1
+        if failure.names is FailureSubject.HOP or failure.kind is not FailureKind.BUSY:
+            return FEWER
+        return 1 if self.busy.intersection(earlier) else MOST  # one refused, one busy: this is no answer about both
 
     @staticmethod
     def _alike(other: WriteTarget, target: WriteTarget) -> bool:

@@ -11,6 +11,7 @@ from natkeeper.domain.bridge import view_of
 from natkeeper.domain.config import Follow, Group, Route
 from natkeeper.domain.decision import Bridge, Create, Move
 from natkeeper.domain.egress import Egress, EgressLost
+from natkeeper.domain.eip import TAKES, shown_by
 from natkeeper.domain.health import Sight
 from natkeeper.domain.ids import InstanceId
 from natkeeper.domain.memory import Memory, decode
@@ -26,6 +27,7 @@ from natkeeper.domain.observed import (
 )
 from natkeeper.domain.ownership import former_gateways
 from natkeeper.domain.parts import parts_of
+from natkeeper.domain.refusals import THE_EIP
 from natkeeper.domain.world import RouteView, SoFar, World
 from natkeeper.failover.attempts import Attempts
 from natkeeper.failover.proof import figures_of, incomplete_of, proof_of
@@ -273,13 +275,24 @@ def _world(policy: Group, found: Mapping[str, Any], seen: Seen, so_far: SoFar, n
         at=now,
         gateways=gateways,
         routes={route: _view(route, tables[route.table], now) for route in policy.routes},
-        eip=cast("Eip | Unseen | None", _or_unseen(found.get("eip"))),
+        eip=_eip(policy, cast("Eip | Unseen | None", _or_unseen(found.get("eip"))), gateways, seen, now),
         fallback=seen.fallback,
         fallback_egress=fallback_egress,
         internet=seen.internet,
         so_far=so_far,
         former=frozenset(seen.former),
     )
+
+
+def _eip(
+    policy: Group, eip: Eip | Unseen | None, gateways: Mapping[InstanceId, Sight], seen: Seen, now: datetime
+) -> Eip | Unseen | None:
+    if not isinstance(eip, Unseen) or not isinstance(policy.address, Follow):
+        return eip
+    written = seen.written.get(THE_EIP)
+    on_its_way = written is not None and now - written[1] < TAKES
+    instances = [sight.instance for sight in gateways.values()]
+    return shown_by(instances, policy.address.follow, eip, on_its_way=on_its_way)
 
 
 def _sight(

@@ -110,7 +110,7 @@ def guard(
     account, seen, so_far, report = (
         GroupSummary(clock()),
         Seen(gone=set(map(InstanceId, assignment.deleted)), one_by_one=assignment.links > 0),
-        SoFar(wish=assignment.wish, watched_since=ledger.since),
+        SoFar(assignment.wish, watched_since=ledger.since, refused_lately=ledger.refused_lately(clock())),
         assignment.report,
     )
     question, checked = Question(internet=assignment.report is not None), False

@@ -34,6 +34,8 @@ _SLOW = frozenset((EpisodeKind.DEGRADED,))
 new group is, until its first setup has ended."""
 LOST_AFTER = timedelta(seconds=30)
 """When an invocation that was made and has not arrived is taken for lost: it queues behind others for some seconds."""
+REFUSED_FOR = timedelta(minutes=10)
+"""How long what the platform refused is tried last: whatever keeps it from taking an instance passes."""
 KINDS = {kind.letter: kind for kind in EpisodeKind}
 
 
@@ -79,7 +81,8 @@ class Ledger:
     `rest`: what was handed on, of all groups; `did` and `acts`: what runs did that handed it on, told by the one that
     finishes. `woken`: cold standbys that natkeeper started, and when. `guarded`: the routes of every group;
     `unguarded`: entries through this group's gateways that are none of them, as `surveyed` last; `may_not_survey`: for
-    want of a right. `last_fit`: when the latest setup run began that showed a gateway to be fit.
+    want of a right. `last_fit`: when the latest setup run began that showed a gateway to be fit. `refused`: what
+    so_far.refused_lately names, and when.
     """
 
     lasting: dict[EpisodeKind, Lasting] = field(default_factory=dict)
@@ -94,8 +97,13 @@ class Ledger:
     surveyed: datetime | None = None
     may_not_survey: bool = False
     last_fit: dict[str, datetime] = field(default_factory=dict)
+    refused: dict[tuple[str, str], datetime] = field(default_factory=dict)
     did: list[str] = field(default_factory=list)
     acts: list[Act] = field(default_factory=list)
+
+    def refused_lately(self, now: datetime) -> frozenset[tuple[str, str]]:
+        """Return what was refused so short a time ago that another next hop is tried first."""
+        return frozenset(pair for pair, at in self.refused.items() if timedelta(0) <= now - at < REFUSED_FOR)
 
     def told(self, kinds: frozenset[EpisodeKind], now: datetime) -> None:
         """Remember that people were told of the episodes of these kinds."""
