@@ -19,9 +19,10 @@ A_TIME = "a time such as 90s, 5m, 2h or a number of seconds, 365d at most"
 A_NETWORK = "an IPv4 network such as 10.0.0.0/8, host bits zero"
 A_TARGET = "URLs such as http://host/path, or host:port"
 GROUP_KEYS = (
-    "gateways, routes, address, fallback, failback, hold_down, sources, networks, forwards, way_in, relay, proxy, "
-    "probe, setup, alarms, standby"
+    "gateways, routes, address, fallback, failback, hold_down, planned, sources, networks, forwards, way_in, relay, "
+    "proxy, probe, setup, alarms, standby"
 )
+A_WINDOW = "two different times of the day such as 02:00-05:00 or 22:00-01:30"
 A_TEMPLATE = "the name of an OOS template: letters, digits, - and _; not beginning with ALIYUN, ACS, ALI…"
 
 TOP = "region, groups, notify, language, timezone, runbook, metrics, heartbeat"
@@ -221,6 +222,27 @@ def forward(**settings: Any) -> list[dict[str, Any]]:
         (
             {"probe": {"table": "vtb-other"}},
             "probe.table: got 'vtb-other'; allowed: the table of one of this group's routes",
+        ),
+        ({"planned": {}}, "planned.window: got nothing; allowed: a value; this key is required"),
+        (
+            {"planned": {"window": "05:00-05:00"}},
+            f"planned.window: got '05:00-05:00'; allowed: {A_WINDOW}",
+        ),
+        (
+            {"planned": {"window": "02:00-05:00", "days": []}},
+            "planned.days: got []; allowed: at least one of mon, tue, wed, thu, fri, sat, sun",
+        ),
+        (
+            {"planned": {"window": "02:00-05:00", "days": ["sun", "sun"]}},
+            "planned.days: got 'sun'; allowed: each value once",
+        ),
+        (
+            {"planned": {"window": "02:00-05:00", "days": ["Sunday"]}},
+            "planned.days[0]: got 'Sunday'; allowed: a list of mon, tue, wed, thu, fri, sat and sun",
+        ),
+        (
+            {"planned": {"window": "02:00-05:00", "timezone": "+8"}},
+            "planned.timezone: got '+8'; allowed: an IANA time zone such as Asia/Shanghai",
         ),
         ({"setup": {"mode": False}}, "setup.mode: got False; allowed: `apply`, `check` or `off`"),
         (

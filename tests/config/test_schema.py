@@ -43,6 +43,8 @@ def parses(data: Any) -> bool:
             {"notify": "natkeeper-notify", "language": "zh", "timezone": "Asia/Shanghai", "runbook": "https://x.test/y"}
         ),
         whole(failback="manual", hold_down=30, fallback="ngw-abc", address={"follow": "eip-abc"}),
+        whole(planned={"window": "22:00-01:30", "days": ["sat", "sun"], "timezone": "Europe/Berlin"}),
+        whole(planned={"window": "00:00-24:00"}),
         whole(address="own", failback="30m", sources=["10.0.0.0/8"], forwards=[{"port": 80, "to": "10.0.0.5:80"}]),
         whole(probe={"function": "p", "interval": "800ms", "failures": 2}, setup={"mode": "check", "every": "5m"}),
         whole(routes=[{"table": "vtb-one", "destination": "10.8.0.0/16", "prefer": "i-gwa"}]),
@@ -66,6 +68,10 @@ def test_what_the_parser_takes_the_schema_takes(data: dict[str, Any]) -> None:
         whole(hold_down=-1), whole(forwards=[{"port": 0, "to": "10.0.0.5:80"}]), whole(forwards=[{"port": 80}]),
         whole(forwards=[{"port": 80, "to": "x"}]), whole(probe={"failures": 1}), whole(probe={"failures": 21}),
         whole(probe={"targets": []}), whole(probe={"function": "a b"}), whole(setup={"mode": "maybe"}),
+        whole(planned={}), whole(planned={"window": "2-5"}), whole(planned={"window": "02:00-25:00"}),
+        whole(planned={"window": "02:00-05:00", "days": []}), whole(planned={"window": "02:00-05:00", "days": ["Mo"]}),
+        whole(planned={"window": "02:00-05:00", "days": ["mon", "mon"]}),
+        whole(planned={"window": "02:00-05:00", "timezone": "+8"}), whole(planned="02:00-05:00"),
         whole(setup={"via": "ssh"}), whole(setup={"role": "a b"}), whole(sources=["x"]), whole(name="x"),
     ],
 )  # fmt: skip

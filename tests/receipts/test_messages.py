@@ -170,6 +170,8 @@ def test_a_trouble_is_named_by_what_the_routes_and_gateways_show(
         "started",
         "unguarded",
         "incomplete",
+        "expiring",
+        "postponed",
     ],
 )
 @pytest.mark.parametrize("language", wording.LANGUAGES)

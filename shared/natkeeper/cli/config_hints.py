@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from natkeeper import __version__
+from natkeeper.domain.window import zone_of
 
 if TYPE_CHECKING:
     from natkeeper.domain.config import Config
@@ -35,6 +36,8 @@ def advice(config: Config) -> list[str]:
             )
         if group.setup.mode == "off":
             found.append(f"{group.name}: setup.mode is off, so nobody looks whether a standby would work")
+        if group.planned is not None and zone_of(group.planned) is None:
+            found.append(f"{group.name}: nobody here knows the time zone {group.planned.timezone} of planned.window")
         ids = [*group.gateways, *(route.table for route in group.routes)]
         if any(_EXAMPLE in one for one in ids):
             found.append(f"{group.name}: some ids are still those of the example")

@@ -15,7 +15,7 @@ from typing import Any, Literal, Union, get_args, get_origin
 import msgspec
 
 from natkeeper.domain import config as c
-from natkeeper.domain.config_values import Failback, Seconds
+from natkeeper.domain.config_values import WINDOW, ZONE, Failback, Seconds
 
 Json = dict[str, Any]
 FILE = "templates/natkeeper.schema.json"
@@ -51,6 +51,11 @@ _LIMITS: dict[str, dict[str, Json]] = {
         "targets": {"minItems": 1},
         "failures": {"minimum": 2, "maximum": 20},
         "table": _id("vtb-"),
+    },
+    "Planned": {
+        "window": {"pattern": f"^(?:{WINDOW.pattern})$"},
+        "days": {"minItems": 1, "uniqueItems": True},
+        "timezone": {"pattern": f"^(?:{ZONE.pattern})$"},
     },
     "Alarms": {
         "connections": {"minimum": 1, "maximum": 100},

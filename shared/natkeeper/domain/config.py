@@ -18,6 +18,7 @@ import msgspec
 from natkeeper.domain.config_errors import ConfigError, ConfigProblem, bad, explain, known_as, name_of, show, shown
 from natkeeper.domain.config_values import (
     Failback,
+    Planned,
     Seconds,
     Strict,
     network,
@@ -103,6 +104,8 @@ class Group(Strict, frozen=True, kw_only=True):
     """Moving home is one more interruption for groups without an EIP that follows, so a person decides by default."""
     hold_down: Seconds = Seconds(300.0)
     """How long after a move no further planned move is made. Leaving a dead gateway never waits."""
+    planned: Planned | None = None
+    """When planned moves that have time are made; None: whenever they are due."""
     sources: tuple[str, ...] = ()
     """The CIDRs that gateways masquerade; empty means the VPC's own private ranges (RFC 1918)."""
     networks: tuple[str, ...] = ()
@@ -254,6 +257,7 @@ def parse_config(data: object) -> Config:
         allowed = "a mapping of at least one group name to its settings"
         raise ConfigError([*problems, ConfigProblem("groups", shown(data, "groups"), allowed)])
     groups = [group for name, value in raw.items() if (group := _group(name, value, problems)) is not None]
+    groups = [_with_zone(group, data.get("timezone")) for group in groups]
     problems += _contradictions(groups)
     if problems:
         raise ConfigError(problems)
@@ -261,6 +265,13 @@ def parse_config(data: object) -> Config:
     return Config(
         region=str(region), groups=tuple(groups), notify=notify, metrics=metrics, heartbeat=heartbeat, **about
     )
+
+
+def _with_zone(group: Group, zone: object) -> Group:
+    """Let a window without a time zone of its own be by the clock of the messages."""
+    if group.planned is None or group.planned.timezone is not None or not isinstance(zone, str):
+        return group
+    return msgspec.structs.replace(group, planned=msgspec.structs.replace(group.planned, timezone=zone))
 
 
 def _metrics(value: object, problems: list[ConfigProblem]) -> Seconds | None:
@@ -357,6 +368,7 @@ _CHOICES = {
     "foreign_rules": "`remove` or `report`",
     "protocol": "`tcp` or `udp`; in forwards also `both`",
     "services": "`keep` or `report`",
+    "days": "a list of mon, tue, wed, thu, fri, sat and sun",
 }
 _STRUCTS: dict[str, type[msgspec.Struct]] = {
     "": Group,
@@ -370,6 +382,7 @@ _STRUCTS: dict[str, type[msgspec.Struct]] = {
     "probe": Probe,
     "setup": Setup,
     "alarms": Alarms,
+    "planned": Planned,
 }
 _KEYS = {
     last: tuple(field for field in struct.__struct_encode_fields__ if field != "name")

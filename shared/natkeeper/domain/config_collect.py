@@ -22,6 +22,7 @@ _STAND_INS: tuple[tuple[str, Any], ...] = (
     (r"forwards\[\d+\]\.port", 1),
     (r"forwards\[\d+\]\.to", "10.0.0.1:1"),
     (r"address\.follow", "eip-standin"),
+    (r"planned\.window", "00:00-24:00"),
 )
 _COMPARES = {"gateways": "prefer", "routes": "probe.table"}
 

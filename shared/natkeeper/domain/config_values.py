@@ -1,9 +1,10 @@
-"""What do the parts of the configuration have in common?  Lengths of time, ids, networks, and how they are refused."""
+"""What do the parts of the configuration have in common?  Times, windows, ids, networks, and how they are refused."""
 
 from __future__ import annotations
 
 import ipaddress
 import re
+from typing import Literal
 
 import msgspec
 
@@ -26,6 +27,12 @@ class Failback(Seconds):
     """How long the home gateway must have been healthy before its route returns; `manual` is never, infinity."""
 
     __slots__ = ()
+
+
+WINDOW = re.compile(r"((?:[01][0-9]|2[0-3]):[0-5][0-9])-((?:[01][0-9]|2[0-3]):[0-5][0-9]|24:00)")
+ZONE = re.compile(r"[A-Za-z_]+(?:/[A-Za-z0-9_+-]+){0,2}")
+Day = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
+WEEK: tuple[Day, ...] = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 
 def require_id(field: str, value: str, prefix: str) -> None:
@@ -61,3 +68,26 @@ def is_address(value: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+class Planned(Strict, frozen=True, kw_only=True):
+    """When moves that have time are made: returns, and drains whose end is further away.
+
+    `window` goes over midnight where its end is no later than its beginning; `days` are those on which it begins.
+    """
+
+    window: str
+    days: tuple[Day, ...] = WEEK
+    timezone: str | None = None
+    """An IANA name; left out, that of the messages."""
+
+    def __post_init__(self) -> None:
+        """Refuse what is no window, and days that name none or one twice."""
+        match = WINDOW.fullmatch(self.window)
+        if match is None or match[1] == match[2]:
+            raise bad("window", self.window, "two different times of the day such as 02:00-05:00 or 22:00-01:30")
+        if not self.days:
+            raise bad("days", [], f"at least one of {', '.join(WEEK)}")
+        require_distinct("days", self.days)
+        if self.timezone is not None and not ZONE.fullmatch(self.timezone):
+            raise bad("timezone", self.timezone, "an IANA time zone such as Asia/Shanghai")

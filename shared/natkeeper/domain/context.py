@@ -43,6 +43,18 @@ class RouteContext:
         """Say whether a person's switch is still to be carried out while the route is on `hop`."""
         return self.switch is not None and not self.moved and (hop is None or self.switch.to != hop.id)
 
+    def waits_for_window(self, latest: datetime | None = None) -> str:
+        """Say that a planned move waits for the group's window; empty if it is made now.
+
+        That is so where there is no window or it is open, and where it opens only after `latest`.
+        """
+        if self.policy.planned is None:
+            return ""
+        from natkeeper.domain import window  # only groups with a window need time zones
+
+        opens = window.opens(self.policy.planned, self.now)
+        return "" if opens is None or (latest is not None and opens > latest) else window.at_the_window(opens)
+
     def ineligible(self, hop: NextHop) -> str | None:
         """Return why `hop` must not become the next hop of this route, or None when it may."""
         return self.world.ineligible(hop, self.policy, self.route.table)

@@ -266,6 +266,11 @@ def _leave_draining(here: RouteContext, entry: RouteEntry, hop: NextHop, health:
     last_moment = health.until is None or health.until - here.now <= LAST_MOMENT
     choice = selection.better(here, hop, health, last_moment=last_moment)
     if isinstance(choice, NextHop):
+        until = health.until
+        window = "" if until is None else here.waits_for_window(until - LAST_MOMENT)
+        if window:
+            waits = f"{hop} {health.reason} at {until:%Y-%m-%d %H:%M} UTC: the move to {choice} {window}"
+            return note(here, entry, hop) or Keep(here.route, f"{hop} carries it; {waits}", hop, waits)
         return _move(here, entry, choice, f"{hop} {health.reason}")
     return Hold(here.route, f"{hop} {health.reason}, and nothing better is there: {choice}")
 
@@ -288,6 +293,9 @@ def _replaced(here: RouteContext, entry: RouteEntry, hop: NextHop) -> Step:
         choice = selection.standby(here, None)
     if isinstance(choice, str):
         return Hold(here.route, f"{replaced}, and nothing better is there: {choice}")
+    if isinstance(health, Healthy) and (window := here.waits_for_window()):
+        waits = f"{replaced}: the move to {choice} {window}"
+        return Keep(here.route, waits, hop, waits)
     return _move(here, entry, choice, replaced)
 
 
@@ -296,9 +304,12 @@ def _replaced(here: RouteContext, entry: RouteEntry, hop: NextHop) -> Step:
 
 def _planned(here: RouteContext, entry: RouteEntry, hop: NextHop) -> Step:
     """Look after a route on a healthy next hop: return home when that is due, keep the memory true."""
-    back, another = _return(here, hop), another_moved(here)
+    back, another, waits = _return(here, hop), another_moved(here), ""
     if isinstance(back, NextHop) and not another:
-        return _move(here, entry, back, f"{back} has been healthy again for long enough")
+        window = here.waits_for_window()
+        if not window:
+            return _move(here, entry, back, f"{back} has been healthy again for long enough")
+        back = waits = f"the return to {back} {window}"
     noted = note(here, entry, hop)
     if noted is not None:
         return noted
@@ -310,7 +321,7 @@ def _planned(here: RouteContext, entry: RouteEntry, hop: NextHop) -> Step:
         )
     unreadable = isinstance(decode(entry.description), Unreadable)
     asides = [back, "what the entry remembers cannot be read" if unreadable else ""]
-    return Keep(here.route, "; ".join([f"{hop} carries it", *filter(None, asides)]), hop)
+    return Keep(here.route, "; ".join([f"{hop} carries it", *filter(None, asides)]), hop, waits)
 
 
 def _return(here: RouteContext, hop: NextHop) -> NextHop | str:

@@ -16,11 +16,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Keep:
-    """All is as it should be, or as a person wants it."""
+    """All is as it should be, or as a person wants it. `waits`: which planned move waits for its window."""
 
     route: Route
     reason: str
     hop: NextHop | None = None
+    waits: str = ""
 
 
 @dataclass(frozen=True, slots=True)

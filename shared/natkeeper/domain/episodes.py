@@ -35,6 +35,10 @@ class EpisodeKind(str, Enum):
     """An entry through one of the gateways is in nobody's configuration."""
     INCOMPLETE = "incomplete"
     """A part of a gateway's setup does not work, which makes it no less fit to carry a route."""
+    EXPIRING = "expiring"
+    """A gateway stops within a week, because it, or the account, is not paid for."""
+    POSTPONED = "postponed"
+    """A planned move waits for the group's window."""
 
     @property
     def letter(self) -> str:
@@ -53,6 +57,8 @@ _LETTERS = {
     EpisodeKind.STARTED: "s",
     EpisodeKind.UNGUARDED: "n",
     EpisodeKind.INCOMPLETE: "i",
+    EpisodeKind.EXPIRING: "x",
+    EpisodeKind.POSTPONED: "l",
 }
 BEGINS_AFTER = {
     EpisodeKind.DARK: timedelta(minutes=1),
@@ -65,6 +71,8 @@ BEGINS_AFTER = {
     EpisodeKind.STARTED: timedelta(0),
     EpisodeKind.UNGUARDED: timedelta(0),
     EpisodeKind.INCOMPLETE: timedelta(0),
+    EpisodeKind.EXPIRING: timedelta(0),
+    EpisodeKind.POSTPONED: timedelta(0),
 }
 """How long a trouble has to last before it is an episode: what mends itself sooner is nobody's news."""
 _DAILY = frozenset(
@@ -75,9 +83,13 @@ _DAILY = frozenset(
         EpisodeKind.STARTED,
         EpisodeKind.UNGUARDED,
         EpisodeKind.INCOMPLETE,
+        EpisodeKind.EXPIRING,
     )
 )
+NOTICES = frozenset((EpisodeKind.STARTED, EpisodeKind.UNGUARDED, EpisodeKind.EXPIRING, EpisodeKind.POSTPONED))
+"""What people want to know and what explains nothing that a run may meet with besides."""
 HALF_HOUR, DAILY, PAUSED = timedelta(minutes=30), timedelta(days=1), timedelta(hours=6)
+ONCE = timedelta(days=3650)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +115,8 @@ class Trouble:
     @property
     def every(self) -> timedelta:
         """Return how often people are told while it lasts."""
+        if self.kind is EpisodeKind.POSTPONED:
+            return ONCE
         if self.paused:
             return PAUSED
         return DAILY if self.kind in _DAILY else HALF_HOUR

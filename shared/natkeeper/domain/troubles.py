@@ -7,18 +7,29 @@ it neither begins nor ends a `degraded`. Pure: same world, same troubles.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from natkeeper.domain.config import Follow
-from natkeeper.domain.decision import Await, Decision, EipAwait, EipHold, Hold
+from natkeeper.domain.decision import Await, Decision, EipAwait, EipHold, Hold, Keep
 from natkeeper.domain.egress import EgressLost, EgressSeen, EvidenceKind
 from natkeeper.domain.episodes import BEGINS_AFTER, EpisodeKind, Trouble
 from natkeeper.domain.evidence import carrying, of_hop, probed
-from natkeeper.domain.health import Unhealthy, Unknown
+from natkeeper.domain.health import Unhealthy, Unknown, unpaid
 from natkeeper.domain.ids import InstanceId
 from natkeeper.domain.marks import with_marks
-from natkeeper.domain.observed import Eip, EipStatus, EntryStatus, HopKind, Instance, NextHop, PowerState, Unseen
+from natkeeper.domain.observed import (
+    Condition,
+    Eip,
+    EipStatus,
+    EntryStatus,
+    HopKind,
+    Instance,
+    NextHop,
+    PowerState,
+    Unseen,
+)
 from natkeeper.domain.selection import cold_standbys, left_words, standbys
 from natkeeper.domain.world import RouteView, World, belongs, hops_of, leads_elsewhere
 
@@ -28,6 +39,9 @@ if TYPE_CHECKING:
 
     from natkeeper.domain.config import Group, Route
     from natkeeper.domain.health import Sight
+
+TOLD_AHEAD = timedelta(days=7)
+"""How long before a gateway stops for want of payment people are told."""
 
 
 _NOBODY: Mapping[str, datetime] = MappingProxyType({})
@@ -65,11 +79,15 @@ def troubles_of(
     well = set() if blind is not None else {EpisodeKind.BLIND}
     if light:
         well.add(EpisodeKind.DARK)
-    started = _started(world, policy)
-    if started is not None:
-        found.append(started)
-    else:
-        well.add(EpisodeKind.STARTED)
+    for kind, notice, known in (
+        (EpisodeKind.STARTED, _started(world, policy), True),
+        (EpisodeKind.POSTPONED, _postponed(decision, policy), blind is None),
+        (EpisodeKind.EXPIRING, _expiring(world, policy, now), _conditions_known(world)),
+    ):
+        if notice is not None:
+            found.append(notice)
+        elif known:
+            well.add(kind)
     if reports and blind is None:
         for kind, trouble in (
             (EpisodeKind.DEGRADED, None if dark is not None else _degraded(world, policy, last_fit, now)),
@@ -317,6 +335,38 @@ def _incomplete(world: World, policy: Group) -> Trouble | None:
     tables = tuple(dict.fromkeys(route.table for route in policy.routes))
     todo = f"mend it, then: natkeeper setup {policy.name}"
     return Trouble(EpisodeKind.INCOMPLETE, tables, "; ".join(found), todo=todo)
+
+
+# ---- what people are told ahead of time ------------------------------------------------------------------
+
+
+def _postponed(decision: Decision, policy: Group) -> Trouble | None:
+    """Find planned moves that wait for the group's window."""
+    waits = {step.route.table: step.waits for step in decision.steps if isinstance(step, Keep) and step.waits}
+    if not waits:
+        return None
+    todo = f"nothing; to move now: natkeeper switch {policy.name}"
+    return Trouble(EpisodeKind.POSTPONED, tuple(waits), "; ".join(dict.fromkeys(waits.values())), todo=todo)
+
+
+def _expiring(world: World, policy: Group, now: datetime) -> Trouble | None:
+    """Find gateways that stop for want of payment within a week: most are renewed, so nothing moves yet."""
+    found: dict[str, str] = {}
+    for gateway, sight in world.gateways.items():
+        event = unpaid(sight.condition)
+        if event is not None and event.not_before is not None and event.not_before - now <= TOLD_AHEAD:
+            found[gateway] = f"{gateway} expires on {event.not_before:%Y-%m-%d %H:%M} UTC ({event.type})"
+    if not found:
+        return None
+    tables = tuple(dict.fromkeys(route.table for route in policy.routes))
+    todo = f"renew {', '.join(found)}, or pay the account's bill: its routes move in the last hour before that"
+    return Trouble(EpisodeKind.EXPIRING, tables, "; ".join(found.values()), todo=todo)
+
+
+def _conditions_known(world: World) -> bool:
+    """Return True if the announced events of every gateway that exists were read."""
+    there = (sight for sight in world.gateways.values() if sight.instance is not None)
+    return all(isinstance(sight.condition, Condition) for sight in there)
 
 
 def _runs(sight: Sight) -> bool:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from natkeeper.domain.decision import Decision, Hold
 from natkeeper.domain.egress import EgressLost
-from natkeeper.domain.episodes import EpisodeKind
+from natkeeper.domain.episodes import NOTICES, EpisodeKind
 from natkeeper.domain.probe_report import watched
 from natkeeper.domain.refusals import THE_EIP, Deed
 from natkeeper.domain.troubles import troubles_of
@@ -182,7 +182,9 @@ def _episodes(
     fresh = clock() - world.at < NOTE_UNTIL  # a check or a look at the VPC's other tables may have taken seconds
     may_write = not seen.refused and clock() < deadline and in_time and fresh
     account.episodes = yield from settle(known, judged, world, policy, clock(), sweep=sweep, may_write=may_write)
-    account.troubled = bool(known.lasting)
+    expiring = (trouble for trouble in judged.troubles if trouble.kind is EpisodeKind.EXPIRING)
+    account.problems += [f"{trouble.cause}; {trouble.todo}" for trouble in expiring]
+    account.troubled = bool(known.lasting.keys() - NOTICES)
     account.blind = any(trouble.kind is EpisodeKind.BLIND for trouble in judged.troubles)
 
 

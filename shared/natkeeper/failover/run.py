@@ -130,7 +130,7 @@ class Told:
 
     def _old(self, receipt: Receipt) -> bool:
         sentence, at = self.sentences.get(receipt.group, ("", receipt.at))
-        if receipt.troubled or receipt.episodes:
+        if receipt.troubled or any(episode.due for episode in receipt.episodes):
             return False
         return receipt.outcome == "attention" and sentence == receipt.sentence and _lately(at, receipt.at)
 
@@ -156,7 +156,8 @@ class Answer:
     def ok(self) -> bool:
         """Return True if nothing that was asked remains undone, and no trouble lasts."""
         return not self.unclear and all(
-            receipt.outcome not in ("attention", "refused") and all(episode.ended for episode in receipt.episodes)
+            receipt.outcome not in ("attention", "refused")
+            and all(episode.ended or episode.trouble.kind is EpisodeKind.POSTPONED for episode in receipt.episodes)
             for receipt in self.receipts
         )
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from natkeeper.domain import evidence
@@ -26,7 +25,7 @@ from natkeeper.domain.decision import (
     Verify,
 )
 from natkeeper.domain.egress import EvidenceKind
-from natkeeper.domain.health import Draining, Healthy, Unhealthy, Unknown, unpaid
+from natkeeper.domain.health import Draining, Healthy, Unhealthy, Unknown
 from natkeeper.domain.marks import with_marks
 from natkeeper.domain.observed import NextHop
 from natkeeper.domain.selection import cold_standbys, left_words, standbys
@@ -48,8 +47,6 @@ if TYPE_CHECKING:
     from natkeeper.failover.dispatch import Assignment
     from natkeeper.failover.telling import Ledger
 
-TOLD_AHEAD = timedelta(days=7)
-"""How long before a gateway stops for want of payment that is said."""
 _CHANGES = (Move, Create, Bridge, Retire, Note, EipUnassociate, EipAssociate)
 
 
@@ -123,7 +120,6 @@ class GroupSummary:
         if unproven and not self.handed_on:
             self.problems.append(f"not verified: the run ended before a check through {', '.join(unproven)}")
         self.problems += _without_the_eip(world, assignment.group)
-        self.problems += _expiring(world, now)
         at = {"observed": self.observed, "written": self.written, "total": now}
         ms = {name: _ms(self.began, when) for name, when in at.items() if when is not None}
         ip = next((each.public_ip for each in mine if each.public_ip), None)
@@ -248,17 +244,6 @@ def _without_the_eip(world: World, policy: Group) -> Iterable[str]:
     hops = map(NextHop.gateway, policy.gateways)
     bound = (hop for hop in hops if isinstance(policy.address, Follow) and world.own_address(hop) is not None)
     return [f"{hop} is no standby: it {world.unbindable(hop, policy)}" for hop in bound]
-
-
-def _expiring(world: World, now: datetime) -> Iterable[str]:
-    """List the gateways that stop for want of payment within a week: most are renewed, so nothing moves yet."""
-    for gateway, sight in world.gateways.items():
-        event = unpaid(sight.condition)
-        if event is not None and event.not_before is not None and event.not_before - now <= TOLD_AHEAD:
-            yield (
-                f"{gateway} expires on {event.not_before:%Y-%m-%d %H:%M} UTC ({event.type}): renew it, or pay the "
-                "account's bill; its routes move in the last hour before that"
-            )
 
 
 def _saw(world: World, policy: Group) -> tuple[str, ...]:

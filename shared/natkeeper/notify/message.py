@@ -289,6 +289,8 @@ class _Teller:
             "brownout": ("attention", status),
             "started": ("attention", status),
             "unguarded": ("attention", "natkeeper init"),
+            "expiring": ("attention", status),
+            "postponed": ("nothing", status),
             "incomplete": ("attention", f"natkeeper setup {self.group}"),
         }
         key, command = known.get(kind, ("nothing", status))

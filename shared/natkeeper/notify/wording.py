@@ -56,6 +56,8 @@ HEADLINES = {
     "started": ("{group}: a cold standby runs", "{group}：冷备网关正在运行"),
     "unguarded": ("{group}: a route table is not guarded", "{group}：有路由表未受保护"),
     "incomplete": ("{group}: a part of a gateway's setup does not work", "{group}：网关的部分配置不可用"),
+    "expiring": ("{group}: a gateway expires soon", "{group}：有网关即将到期"),
+    "postponed": ("{group}: a planned move waits for its window", "{group}：计划内切换等待时间窗口"),
     "attention": ("{group}: needs you", "{group}：需要人工处理"),
     "quiet": ("{group}: all is well", "{group}：一切正常"),
     "ended": ("{group}: over: {kind}", "{group}：已结束：{kind}"),
@@ -79,6 +81,8 @@ KINDS = {
     "started": ("cold standby runs", "冷备网关正在运行"),
     "unguarded": ("route table not guarded", "路由表未受保护"),
     "incomplete": ("part of a gateway's setup does not work", "网关的部分配置不可用"),
+    "expiring": ("gateway expires soon", "网关即将到期"),
+    "postponed": ("planned move waits for its window", "计划内切换等待时间窗口"),
 }
 
 FELT = {
