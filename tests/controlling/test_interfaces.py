@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from natkeeper.domain.ids import TableId
+from natkeeper.domain.ids import InstanceId, TableId
 from natkeeper.domain.observed import HopKind, NextHop
 from natkeeper.failover.run import Told
 from natkeeper.ports import CreateRoute, FailureKind, PointRoute, ReadInstances
-from tests.fakes.stage import FALLBACK, ITSELF, TABLE, TABLE_2, A, B, Stage, group, person
+from tests.fakes.stage import FALLBACK, ITSELF, TABLE, TABLE_2, A, B, C, Stage, group, person
 
 PRIMARY = {gateway: f"eni-{gateway.removeprefix('i-')}1" for gateway in (A, B)}
 SECOND = {gateway: f"eni-{gateway.removeprefix('i-')}2" for gateway in (A, B)}
@@ -124,6 +124,84 @@ def test_the_fallback_is_no_interface() -> None:
     stage.world.stop(B)
     stage.send(stage.state(A, "Stopping"))
     assert entry_hop(stage) == NextHop(HopKind.NAT_GATEWAY, FALLBACK)
+
+
+@pytest.mark.parametrize("which", [PRIMARY, SECOND], ids=["primary", "second"])
+@pytest.mark.parametrize("in_place", [True, False])
+def test_from_the_fallback_it_returns_to_the_interface(which: dict[str, str], *, in_place: bool) -> None:
+    """What the entry was before stands in its memory: it comes back in its own kind, in a new process too."""
+    stage = by_interface(which, fallback=FALLBACK)
+    if not in_place:
+        stage.cloud.answer(PointRoute, "UnsupportedFeature.ModifyRouteEntryNextHop")
+    stage.world.stop(A)
+    stage.world.stop(B)
+    stage.send(stage.state(A, "Stopping"))
+    stage.sweeps(2)
+    assert entry_hop(stage) == NextHop(HopKind.NAT_GATEWAY, FALLBACK)
+    stage.told = Told()
+    stage.told.rest.itself = ITSELF
+    stage.world.start(B)
+    stage.sweeps(10)
+    assert entry_hop(stage) == interface(which[B])
+
+
+def test_an_entry_that_somebody_pointed_to_the_fallback_is_of_no_other_kind() -> None:
+    """What it was before is nobody's memory any more."""
+    stage = by_interface(fallback=FALLBACK)
+    stage.world.stop(A)
+    stage.world.stop(B)
+    stage.send(stage.state(A, "Stopping"))
+    stage.world.start(A)
+    stage.world.start(B)
+    stage.world.advance(60)
+    stage.world.repoint(TABLE, NextHop(HopKind.INSTANCE, A))
+    stage.send(person("switch", to=B))
+    assert entry_hop(stage) == NextHop(HopKind.INSTANCE, B)
+
+
+@pytest.mark.parametrize("fate", ["alive", "dead", "released"])
+def test_a_gateway_that_was_replaced_is_known_by_its_interface(fate: str) -> None:
+    """The configuration has B and C now, and the entry leads to an interface of A, where natkeeper led it."""
+    stage = by_interface(hold_down=0)
+    stage.send(person("switch", to=B))
+    stage.send(person("switch", to=A))
+    after = Stage({"prod": group(gateways=[C, B])})
+    stage.world.add_machine(InstanceId(C), "198.51.100.30")
+    stage.config, stage.told = after.config, Told()
+    stage.told.rest.itself = ITSELF
+    if fate == "dead":
+        stage.world.stop(A)
+    elif fate == "released":
+        stage.world.delete_machine(A)
+    receipts = stage.sweeps(3)
+    assert entry_hop(stage) == interface("eni-charlie1")
+    assert f"{A} was replaced in the configuration" in " ".join(receipt.sentence for receipt in receipts)
+
+
+def test_a_replaced_gateway_that_cannot_be_seen_is_not_foreign() -> None:
+    """Blind is neither dead nor somebody else's."""
+    stage = by_interface(hold_down=0)
+    stage.send(person("switch", to=B))
+    stage.send(person("switch", to=A))
+    stage.config = Stage({"prod": group(gateways=[C, B])}).config
+    stage.world.add_machine(InstanceId(C), "198.51.100.30")
+    stage.cloud.fail(ReadInstances, FailureKind.UNREACHABLE, where=lambda call: A in call.ids)
+    receipt = stage.sweep()
+    assert "cannot be seen" in receipt.sentence
+    assert entry_hop(stage) == interface(PRIMARY[A])
+
+
+def test_an_interface_that_somebody_chose_is_not_taken_for_a_replaced_gateway() -> None:
+    """A was replaced; meanwhile a person pointed the entry to a stranger's interface, and its memory still names A."""
+    stage = by_interface(hold_down=0)
+    stage.send(person("switch", to=B))
+    stage.send(person("switch", to=A))
+    stage.config = Stage({"prod": group(gateways=[C, B])}).config
+    stage.world.add_machine(InstanceId(C), "198.51.100.30")
+    stage.world.repoint(TABLE, interface("eni-stranger"))
+    writes = len(stage.cloud.sent(PointRoute))
+    stage.sweeps(3)
+    assert len(stage.cloud.sent(PointRoute)) == writes
 
 
 def test_a_ha_vip_is_named_and_left_alone() -> None:

@@ -90,6 +90,7 @@ def remember(here: RouteContext, to: NextHop, by: str) -> Memory:
         home=here.policy.home(here.route),
         to=to.id,
         former=_former(here),
+        place=_place(here, to),
         paused_until=here.world.paused_until(here.now),
         marks=MappingProxyType({hop.id: here.memory.marks[hop.id] for hop in hops if hop.id in here.memory.marks}),
     )
@@ -105,6 +106,16 @@ def remember(here: RouteContext, to: NextHop, by: str) -> Memory:
 def _marked(here: RouteContext, memory: Memory, hop: NextHop, lost: EgressLost) -> Memory:
     """Mark `hop`, by natkeeper's own clock at the latest: a mark from the future is not believed when it is read."""
     return memory.marked(hop.id, min(lost.at, here.now), lost.kind)
+
+
+def _place(here: RouteContext, to: NextHop) -> int | None:
+    """Say which interface of an instance the entry led to, where its next hop will not show that any more."""
+    view = here.world.routes[here.route]
+    left = view.carries if isinstance(view, RouteView) else None
+    if left is None or to.kind is not HopKind.NAT_GATEWAY or not left.via:
+        return here.memory.place if to.kind is HopKind.NAT_GATEWAY else None
+    theirs = here.world.interfaces(left)
+    return theirs.index(left.via) if left.via in theirs else 0
 
 
 def _former(here: RouteContext) -> str:

@@ -43,6 +43,7 @@ _HOP = re.compile(r"(?:i|ngw)-[a-z0-9]{3,40}")
 _TIME = re.compile(r"[0-9]{1,12}")
 _OWNER = re.compile(r"[0-9a-f]{6}")
 _ROUNDS = re.compile(r"([1-9][0-9]?)@([0-9]{1,12})")
+_PLACE = re.compile(r"[0-9]{1,2}")
 _NOW = "1795760407"
 """A time of these years has ten digits."""
 _MARKS_PER_ROUTE = 4
@@ -61,8 +62,9 @@ class Memory:
     `rounds`: rounds of moves in a row in which every way failed alike, the last of them at `round_at`. `episodes`: by
     the letter of its kind, since when a trouble lasts, and whether people were told. `owner`: which group of which
     deployment made the last move (`config.Group.owner`). `former`: the gateway that the route left and that the group
-    no longer has, while its EIP is still to follow. `woken`: cold standbys that natkeeper started, and when. Older
-    versions of natkeeper neither write nor keep these eight.
+    no longer has, while its EIP is still to follow. `woken`: cold standbys that natkeeper started, and when. `place`:
+    which of an instance's interfaces, counted from zero, the entry led to before it went to the fallback. Older
+    versions of natkeeper neither write nor keep these nine.
     """
 
     since: datetime | None = None
@@ -79,6 +81,7 @@ class Memory:
     owner: str = ""
     former: str = ""
     woken: Mapping[str, datetime] = field(default_factory=lambda: MappingProxyType({}))
+    place: int | None = None
 
     def kind_of(self, hop: str) -> EvidenceKind:
         """Return the kind of evidence that the mark of `hop` rests on."""
@@ -113,7 +116,9 @@ class Memory:
 
     def of_an_entry_to(self, hop: str) -> Memory:
         """Forget the last move if the entry leads elsewhere now: someone else pointed it there."""
-        return self if self.to in ("", hop) else replace(self, since=None, by="", home=None, to="", owner="", former="")
+        if self.to in ("", hop):
+            return self
+        return replace(self, since=None, by="", home=None, to="", owner="", former="", place=None)
 
     def cleared(self, hop: str) -> Memory:
         """Forget the mark of `hop`."""
@@ -198,6 +203,7 @@ def decode(description: str) -> Memory | Unreadable:
             owner=fields["o"] if _OWNER.fullmatch(fields.get("o", "")) else "",
             former=_gateway(fields["f"]) if "f" in fields else "",
             woken=MappingProxyType(_marks(fields.get("c", ""))),
+            place=int(fields["i"]) if _PLACE.fullmatch(fields.get("i", "")) else None,
         )
     except (ValueError, OverflowError, OSError):
         return _unreadable(description)
@@ -233,6 +239,7 @@ def _machine(memory: Memory) -> str:
         "g": memory.to,
         "o": memory.owner,
         "f": memory.former,
+        "i": "" if memory.place is None else str(memory.place),
         "p": _seconds(memory.paused_until),
         "x": ",".join(f"{hop}@{_seconds(at)}" for hop, at in sorted(memory.marks.items())),
         "k": "".join(str(memory.kind_of(hop).value) for hop in sorted(memory.marks)) if memory.kinds else "",

@@ -38,8 +38,19 @@ def former_gateways(entries: Iterable[RouteEntry], policy: Group) -> Iterator[In
         behind, memory = left_behind(entry, policy), decode(entry.description)
         if behind is not None:
             yield behind
+        elif isinstance(memory, Memory) and _by_interface(entry, memory, policy):
+            yield InstanceId(memory.to)
         if isinstance(memory, Memory) and memory.former and memory.owner == policy.owner:
             yield InstanceId(memory.former)
+
+
+def _by_interface(entry: RouteEntry, memory: Memory, policy: Group) -> bool:
+    """Return True if the entry leads to an interface, and this group led it to an instance that it no longer has."""
+    kind = None if entry.next_hop is None else entry.next_hop.kind
+    if kind is not HopKind.NETWORK_INTERFACE or not memory.to.startswith("i-"):
+        return False
+    named = bool(memory.owner or entry.name)
+    return named and memory.to not in policy.gateways and _is_owner(entry, memory, policy)
 
 
 def of_another(entry: RouteEntry, policy: Group) -> bool:

@@ -270,6 +270,11 @@ class World:
         health = None if sight is None else assess(sight, needs_own_address=False, now=self.at)
         return isinstance(health, (Healthy, Draining))
 
+    def interfaces(self, hop: NextHop) -> tuple[str, ...]:
+        """Return the network interfaces of the gateway `hop`, the primary one first, as far as they are known."""
+        sight = self.gateways.get(InstanceId(hop.id))
+        return sight.instance.interfaces if sight is not None and isinstance(sight.instance, Instance) else ()
+
     @property
     def woken(self) -> Mapping[str, datetime]:
         """The cold standbys that natkeeper started, and when, as this process and the entries remember it."""

@@ -20,7 +20,6 @@ from natkeeper.domain.decision import (
     Retire,
     Step,
 )
-from natkeeper.domain.ids import InstanceId
 from natkeeper.domain.memory import Memory, encode
 from natkeeper.domain.observed import Eip, HopKind, Instance, NextHop, RouteEntry, Unseen
 from natkeeper.domain.parts import around_zero
@@ -174,18 +173,15 @@ def shown(world: World, call: Call[None]) -> RouteEntry | Eip | Unseen | None:
 
 def _in_its_kind(to: NextHop, route: Route, world: World) -> NextHop:
     """Return `to` as the route's entry names next hops: by the interface in the same place where it leads by one."""
-    view = world.routes[route]
-    left = next((e.next_hop for e in view.entries if e.next_hop), None) if isinstance(view, RouteView) else None
-    if left is None or not left.via or to.kind is not HopKind.INSTANCE:
+    view, ours = world.routes[route], world.interfaces(to)
+    if to.kind is not HopKind.INSTANCE or not ours or not isinstance(view, RouteView):
         return to
-    theirs, ours = _interfaces(left, world), _interfaces(to, world)
-    place = theirs.index(left.via) if left.via in theirs else 0
-    return NextHop(HopKind.NETWORK_INTERFACE, ours[place if place < len(ours) else 0]) if ours else to
-
-
-def _interfaces(hop: NextHop, world: World) -> tuple[str, ...]:
-    sight = world.gateways.get(InstanceId(hop.id))
-    return sight.instance.interfaces if sight is not None and isinstance(sight.instance, Instance) else ()
+    left = next((entry.next_hop for entry in view.entries if entry.next_hop), None)
+    place = view.remembered.place
+    if left is not None and left.via:
+        theirs = world.interfaces(left)
+        place = theirs.index(left.via) if left.via in theirs else 0
+    return to if place is None else NextHop(HopKind.NETWORK_INTERFACE, ours[place if place < len(ours) else 0])
 
 
 def _calls(step: Step, policy: Group, vpc: str, world: World) -> Iterator[Call[None]]:

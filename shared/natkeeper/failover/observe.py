@@ -137,6 +137,8 @@ def observe(policy: Group, question: Question, seen: Seen, so_far: SoFar, clock:
     _learn(seen, found)
     found["instances"] = yield from _not_gone_yet(policy.gateways, found["instances"], seen)
     found["instances"] = yield from _with_former(policy, found, seen)
+    if seen.former:  # only now it is known which interfaces are theirs
+        _resolve_interfaces(policy, found, seen)
     return _world(policy, found, seen, so_far, clock())
 
 
@@ -148,7 +150,7 @@ def _resolve_interfaces(policy: Group, found: dict[str, Any], seen: Seen) -> Non
     """
     listed = found["instances"]
     if not isinstance(listed, Failure):
-        seen.owners |= owners_of(listed.values())
+        seen.owners |= owners_of(each for each in listed.values() if not isinstance(each, Unseen))
     for asked in [asked for asked in found if asked.startswith("routes ") and not isinstance(found[asked], Failure)]:
         found[asked] = tuple(_resolved(entry, policy, listed, seen) for entry in found[asked])
         hops = [entry.next_hop for entry in found[asked]]
@@ -157,14 +159,16 @@ def _resolve_interfaces(policy: Group, found: dict[str, Any], seen: Seen) -> Non
 
 
 def _resolved(
-    entry: RouteEntry, policy: Group, listed: Mapping[InstanceId, Instance] | Failure, seen: Seen
+    entry: RouteEntry, policy: Group, listed: Mapping[InstanceId, Instance | Unseen] | Failure, seen: Seen
 ) -> RouteEntry:
     hop = entry.next_hop
     if hop is None or hop.kind is not HopKind.NETWORK_INTERFACE or hop.id in seen.owners:
         return resolved(entry, seen.owners)
     memory = decode(entry.description)
     to = memory.to if isinstance(memory, Memory) else ""
-    gone = to in policy.gateways and not isinstance(listed, Failure) and to not in listed
+    if isinstance(listed, Failure) or to not in (*policy.gateways, *seen.former):
+        return entry
+    gone = isinstance(listed.get(InstanceId(to), Unseen("gone")), Unseen)
     return resolved(entry, {hop.id: InstanceId(to)}) if gone else entry
 
 
