@@ -56,6 +56,28 @@ def test_packets_of_an_entry_to_an_interface_arrive_at_its_instance(world: Cloud
     assert world.substrate.done == [("route", "0.0.0.0/0", "Instance", world.b)]
 
 
+def test_a_second_interface_leads_to_the_same_instance(world: CloudWorld) -> None:
+    """It is listed after the primary one, with an address of its own, and goes with the instance."""
+    primary, second = world.cloud.ecs.instance(world.b).eni_id, world.cloud.ecs.attach_interface(world.b)
+    (shown,) = world.call("ecs", "DescribeInstances", InstanceIds=f'["{world.b}"]')["Instances"]["Instance"]
+    listed = shown["NetworkInterfaces"]["NetworkInterface"]
+    assert [(each["NetworkInterfaceId"], each["Type"]) for each in listed] == [
+        (primary, "Primary"),
+        (second, "Secondary"),
+    ]
+    assert len({each["PrimaryIpAddress"] for each in listed}) == 2
+    found = world.call("ecs", "DescribeNetworkInterfaces", InstanceId=world.b, Type="Secondary")
+    (only,) = found["NetworkInterfaceSets"]["NetworkInterfaceSet"]
+    assert (only["NetworkInterfaceId"], only["PrivateIpAddress"]) == (second, listed[1]["PrimaryIpAddress"])
+    modify(world, NewNextHopType="NetworkInterface", NewNextHopId=second)
+    world.clock.advance(world.cloud.latencies.of("vpc.modify_route_entry.task"))
+    assert world.substrate.done == [("route", "0.0.0.0/0", "Instance", world.b)]
+    world.cloud.ecs.vanish(world.b)
+    assert world.call("ecs", "DescribeNetworkInterfaces", InstanceId=world.b)["NetworkInterfaceSets"] == {
+        "NetworkInterfaceSet": []
+    }
+
+
 def test_name_and_description_change_at_once_and_move_nothing(world: CloudWorld) -> None:
     """Metadata alone is no task."""
     modify(world, Description="kept state")

@@ -91,6 +91,16 @@ class Machines:
             cloud.substrate.power_on(instance.id)
         return instance.id
 
+    @locked
+    def attach_interface(self, instance_id: str) -> str:
+        """A person attaches a further network interface in the instance's vSwitch; the id of it."""
+        instance, ids = self.instance(instance_id), self._cloud.ids
+        network = self._cloud.vpc.vswitch(instance.vswitch_id)
+        eni, address = ids.new("eni"), self._free_ip(instance.vswitch_id, network.cidr)
+        mac, now = random.Random(eni).randbytes(3).hex(":"), self._cloud.clock.now()
+        self._state.interfaces.put(eni, Interface(eni, instance_id, f"00:16:3e:{mac}", now, secondary_ip=address))
+        return eni
+
     def instance(self, instance_id: str) -> Instance:
         """An instance as it is now; ApiError when there is none."""
         found = self._state.instances.get(instance_id)
@@ -117,6 +127,9 @@ class Machines:
         """The instance that a network interface is attached to; None when there is no such interface."""
         interface = self._state.interfaces.get(interface_id)
         return None if interface is None else interface.instance_id
+
+    def _interfaces_of(self, instance_id: str) -> list[str]:
+        return [each.id for each in self._state.interfaces.values() if each.instance_id == instance_id]
 
     def check_settled(self, instance_id: str) -> None:
         """An EIP can be bound or released only while its instance is Running or Stopped."""
@@ -176,7 +189,7 @@ class Machines:
         instance = self.instance(instance_id)
         if instance.status is not InstanceStatus.STOPPED and not force:
             raise exceptions.wrong_status()
-        if self._cloud.vpc.is_next_hop(instance_id) or self._cloud.vpc.is_next_hop(instance.eni_id):
+        if any(map(self._cloud.vpc.is_next_hop, (instance_id, *self._interfaces_of(instance_id)))):
             raise exceptions.used_by_route()
         if instance.status is not InstanceStatus.STOPPED:
             self._go_down(instance_id, hard=True)
@@ -192,7 +205,8 @@ class Machines:
             self._cloud.substrate.unbind_address(instance_id, instance.public_ip)
         self._cloud.substrate.destroy_instance(instance_id)
         self._state.instances.remove(instance_id)
-        self._state.interfaces.remove(instance.eni_id)
+        for interface in self._interfaces_of(instance_id):
+            self._state.interfaces.remove(interface)
         if instance_id in self._state.tags:
             self._state.tags.remove(instance_id)
         self._publish_state(instance_id, "Deleted")
@@ -303,7 +317,9 @@ class Machines:
         return group
 
     def _free_ip(self, vswitch: str, cidr: str) -> str:
-        taken = {other.private_ip for other in self._state.instances.values() if other.vswitch_id == vswitch}
+        there = {other.id: other.private_ip for other in self._state.instances.values() if other.vswitch_id == vswitch}
+        more = {each.secondary_ip for each in self._state.interfaces.values() if each.instance_id in there}
+        taken = {*there.values(), *more}
         network = ipaddress.ip_network(cidr)
         for offset in range(_FIRST_HOST, network.num_addresses - 6):
             if (address := str(network[offset])) not in taken:

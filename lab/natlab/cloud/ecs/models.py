@@ -56,7 +56,7 @@ class Instance:
 
 @dataclass(frozen=True)
 class Interface:
-    """The one network interface of an instance."""
+    """A network interface of an instance; the primary one has the instance's own private address."""
 
     id: str
     instance_id: str
@@ -65,6 +65,12 @@ class Interface:
     source_dest_check: bool = False
     name: str = ""
     description: str = ""
+    secondary_ip: str = ""
+
+    @property
+    def kind(self) -> str:
+        """Its type, as the API names it."""
+        return "Secondary" if self.secondary_ip else "Primary"
 
 
 @dataclass(frozen=True)

@@ -204,10 +204,11 @@ class EcsHandlers:
             for interface in self._state.interfaces.as_of(call.as_of).values()
             if (not ids or interface.id in ids)
             and values.text("InstanceId") in ("", interface.instance_id)
-            and values.text("PrimaryIpAddress") in ("", instances[interface.instance_id].private_ip)
+            and values.text("PrimaryIpAddress")
+            in ("", interface.secondary_ip or instances[interface.instance_id].private_ip)
             and values.text("VSwitchId") in ("", instances[interface.instance_id].vswitch_id)
             and values.text("VpcId") in ("", instances[interface.instance_id].vpc_id)
-            and values.text("Type") in ("", "Primary")
+            and values.text("Type") in ("", interface.kind)
             and values.text("Status") in ("", "InUse")
         ]
         page, about = _either_paging(call, found)

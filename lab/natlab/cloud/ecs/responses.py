@@ -54,7 +54,8 @@ class EcsRenderer:
         return {"Tag": [{"TagKey": key, "TagValue": value} for key, value in tags.items()]}
 
     def instance(self, instance: Instance, eip: Eip | None) -> JsonObject:
-        interface = self.state.interfaces.as_of(self.as_of)[instance.eni_id]
+        known = self.state.interfaces.as_of(self.as_of).values()
+        interfaces = sorted((each for each in known if each.instance_id == instance.id), key=lambda each: each.kind)
         return {
             **self._common(instance, eip),
             "EipAddress": {**_eip(eip), "IsSupportUnassociate": eip is not None},
@@ -76,12 +77,14 @@ class EcsRenderer:
             "NetworkInterfaces": {
                 "NetworkInterface": [
                     {
-                        "NetworkInterfaceId": instance.eni_id,
+                        "NetworkInterfaceId": interface.id,
                         "MacAddress": interface.mac,
-                        "PrimaryIpAddress": instance.private_ip,
-                        "Type": "Primary",
-                        "PrivateIpSets": {"PrivateIpSet": [{"PrivateIpAddress": instance.private_ip, "Primary": True}]},
+                        "PrimaryIpAddress": address,
+                        "Type": interface.kind,
+                        "PrivateIpSets": {"PrivateIpSet": [{"PrivateIpAddress": address, "Primary": True}]},
                     }
+                    for interface in interfaces
+                    for address in [interface.secondary_ip or instance.private_ip]
                 ]
             },
             "Tags": self.tags(instance.id),
@@ -159,25 +162,28 @@ class EcsRenderer:
         }
 
     def interface(self, interface: Interface, instance: Instance, eip: Eip | None) -> JsonObject:
+        address = interface.secondary_ip or instance.private_ip
         public = {
             "AllocationId": eip.id if eip else "",
             "PublicIpAddress": eip.address if eip else instance.public_ip,
         }
+        if interface.secondary_ip:
+            public = {"AllocationId": "", "PublicIpAddress": ""}
         return {
             "NetworkInterfaceId": interface.id,
             "NetworkInterfaceName": interface.name,
             "Description": interface.description,
-            "Type": "Primary",
+            "Type": interface.kind,
             "Status": "InUse",
             "InstanceId": instance.id,
             "Attachment": {"InstanceId": instance.id, "DeviceIndex": 0, "NetworkCardIndex": 0},
             "AssociatedPublicIp": public,
             "MacAddress": interface.mac,
-            "PrivateIpAddress": instance.private_ip,
+            "PrivateIpAddress": address,
             "PrivateIpSets": {
                 "PrivateIpSet": [
                     {
-                        "PrivateIpAddress": instance.private_ip,
+                        "PrivateIpAddress": address,
                         "Primary": True,
                         "AssociatedPublicIp": public,
                     }
