@@ -339,3 +339,15 @@ def test_a_standby_that_never_was_fit_has_its_five_minutes() -> None:
     stage.machine(B).rules = False
     stage.sweeps(15)
     assert minutes_told(stage, "degraded") == [6]
+
+
+def test_all_tables_behind_a_stranger_are_checked_at_once() -> None:
+    """A sweep of many tables takes no longer than one check."""
+    routes = [{"table": TABLE}, {"table": "vtb-two", "probe": "natkeeper-probe-2"}]
+    stage = Stage({"prod": group(routes=routes)})
+    stage.world.add_machine("i-stranger", "198.51.100.99", rules=False)
+    for table in (TABLE, "vtb-two"):
+        stage.world.repoint(table, hop("i-stranger"))
+    stage.send(stage.report())
+    stage.sweeps(3)
+    assert told(stage, "dark")[-1]["about"] == [TABLE, "vtb-two"]

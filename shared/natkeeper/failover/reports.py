@@ -79,12 +79,13 @@ def _with_beyond(world: World, route: Route, found: Egress | Unseen) -> World:
 
 
 def check_beyond(world: World, policy: Group) -> Run[World]:
-    """Have the probes check routes that lead to someone else's next hop: nothing else shows whether they end dark."""
-    for route, view in world.routes.items():
-        probe = policy.probe_of(route)
-        if probe is None or route in world.so_far.beyond or not leads_elsewhere(view, policy):
-            continue
-        answer = yield from ask(CheckThroughProbe(probe))
+    """Have the probes check routes that lead to someone else's next hop, all at once."""
+    elsewhere = (
+        r for r, view in world.routes.items() if r not in world.so_far.beyond and leads_elsewhere(view, policy)
+    )
+    probes = {route: probe for route in elsewhere if (probe := policy.probe_of(route)) is not None}
+    answers = (yield tuple(map(CheckThroughProbe, probes.values()))) if probes else ()
+    for route, answer in zip(probes, answers, strict=True):
         found = Unseen(f"the probe could not be asked: {answer}") if isinstance(answer, Failure) else answer
         world = _with_beyond(world, route, found)
     return world
