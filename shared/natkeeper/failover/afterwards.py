@@ -15,7 +15,7 @@ from natkeeper.domain.troubles import troubles_of
 from natkeeper.failover.apply import subject, writes_of
 from natkeeper.failover.handing_on import hand_on
 from natkeeper.failover.observe import Seen
-from natkeeper.failover.pacing import CHECK_BEFORE, LONG_WORK, NOTE_UNTIL, RESUME_UNTIL, TOO_LATE
+from natkeeper.failover.pacing import LONG_LOOK, LONG_WORK, NOTE_UNTIL, RESUME_UNTIL, TOO_LATE
 from natkeeper.failover.proof import to_prove
 from natkeeper.failover.reports import check_beyond, resume
 from natkeeper.failover.rollout import proven_scripts
@@ -53,7 +53,7 @@ def finish(
             account.handed_on = yield from hand_on(assignment, world, account, ledger.rest, clock())
         yield from _afterwards(assignment, world, seen, account, ledger, clock, deadline)
         account.join(ledger)
-    early = assignment.read_only or clock() - account.began < CHECK_BEFORE  # the look at all tables takes as long
+    early = assignment.read_only or clock() - account.began < LONG_LOOK  # the look at all tables takes as long
     if assignment.sweep and assignment.turn and account.written is None and early and clock() < deadline:
         from natkeeper.failover.vpc_survey import survey  # only a sweep has time for it
 
@@ -160,7 +160,7 @@ def _episodes(
         from natkeeper.failover.overdue import without_the_late  # only a sweep reads reports
 
         world = without_the_late(world, policy, seen.setups, account.set_up, clock())
-    early = account.written is not None or clock() - account.began < CHECK_BEFORE
+    early = account.written is not None or clock() - account.began < LONG_LOOK
     last = not (assignment.read_only or account.handed_on)
     if account.was_dark and early and last and clock() < deadline:
         world = yield from check_beyond(world, policy)

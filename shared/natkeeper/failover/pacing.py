@@ -39,9 +39,11 @@ EIP_TAKES = timedelta(seconds=20)
 """How long a run waits for a write of its own; route tasks take some seconds, an EIP 7 to 8 s and more at times."""
 EIP_LEFT, LATELY = timedelta(seconds=12), timedelta(seconds=60)
 """How long a run waits for an EIP that another run has set in motion, and for how long after that one's move."""
-CHECK_BEFORE = timedelta(seconds=6)
-"""Until when a run without an accepted write begins a check, which may take `CheckThroughProbe.patience_s`; then come
-people, whom it may take 2 s to tell."""
+CHECK_BEFORE = timedelta(seconds=7.5)
+"""Until when a run without an accepted write begins a check, which may take `CheckThroughProbe.patience_s`."""
+LONG_LOOK = timedelta(seconds=6)
+"""Until when it begins a look that may take as long and that could wait: then come people, whom it may take 2 s to
+tell."""
 CHECK_UNTIL = timedelta(seconds=8.5)
 """Until when a check by Cloud Assistant is asked for its end: then come the tables, which may take 3 s to read, and
 people, whom it may take 2 s to tell."""
