@@ -10,8 +10,8 @@ import pytest
 from natkeeper.domain.episodes import EpisodeKind
 from natkeeper.domain.observed import PowerState, SystemEvent
 from natkeeper.failover.run import Told
-from natkeeper.ports import FailureKind, ReadInstances, StartGateway
-from tests.fakes.stage import ITSELF, A, B, C, Stage, group, hop, person
+from natkeeper.ports import CreateRoute, FailureKind, ReadInstances, StartGateway
+from tests.fakes.stage import ITSELF, TABLE, A, B, C, Stage, group, hop, person
 
 FALLBACK = "ngw-last"
 
@@ -58,6 +58,15 @@ def test_a_cold_standby_is_started_in_the_run_that_sees_the_death_and_takes_the_
     boot(stage)
     assert stage.next_hop() == B
     stage.whole()
+
+
+def test_another_task_in_the_way_of_a_gateway_that_runs_starts_no_standby() -> None:
+    """The entry was deleted, and the VPC is busy: what says nothing of the gateway is no reason to start another."""
+    stage = cold()
+    stage.cloud.fail(CreateRoute, FailureKind.BUSY, times=20)
+    stage.world.remove_route(TABLE)
+    stage.send(stage.route_touched("DeleteRouteEntry"))
+    assert starts(stage) == []
 
 
 def test_the_receipt_says_what_was_started_and_why() -> None:

@@ -57,6 +57,29 @@ def test_a_death_moves_the_entry_to_the_same_interface_of_the_standby(which: dic
     assert stage.sweep().outcome == "quiet"
 
 
+def test_an_interface_that_went_with_its_gateway_is_known_to_the_process_that_saw_it() -> None:
+    """natkeeper has never written the entry: the list of instances named the interface's gateway before it was gone."""
+    stage = by_interface()
+    stage.sweep()
+    stage.world.delete_machine(A)
+    stage.send(stage.state(A, "Deleted"))
+    hop = entry_hop(stage)
+    assert hop is not None
+    assert hop.id in (B, PRIMARY[B])
+
+
+def test_an_interface_that_went_elsewhere_is_not_its_former_gateways() -> None:
+    """The gateway is listed without it, so whose it is nobody knows: the entry is left alone."""
+    stage = by_interface(SECOND)
+    stage.sweep()
+    stage.machine(A).second_ip = None
+    stage.world.stop(A)
+    assert stage.one(stage.state(A, "Stopping")).did == ()
+    hop = entry_hop(stage)
+    assert hop is not None
+    assert hop.id == SECOND[A]
+
+
 def test_a_standby_with_fewer_interfaces_takes_it_by_its_primary_one() -> None:
     """Better than not at all."""
     stage = by_interface(SECOND)

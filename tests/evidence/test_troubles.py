@@ -74,6 +74,12 @@ def test_a_mark_that_nobody_has_looked_into_is_neither_dark_nor_well() -> None:
     assert EpisodeKind.DARK not in kinds(found) | found.well
 
 
+def test_a_gateway_that_is_gone_is_dark_whatever_is_remembered_of_it() -> None:
+    """A mark of before makes certain death no less certain."""
+    found = judged(world(memory=marked((A, ago(5))), a=None, b=None))
+    assert "does not exist" in dark(found).cause
+
+
 def test_darkness_ends_by_evidence_and_not_by_silence() -> None:
     """Healthy by ECS ends nothing; a look from a private host's place does."""
     assert EpisodeKind.DARK not in judged(world(), was_dark=True).well

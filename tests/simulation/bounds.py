@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from natkeeper.domain.config import Follow
 from natkeeper.domain.ids import TableId
-from natkeeper.domain.observed import EipStatus, EntryStatus
+from natkeeper.domain.observed import EipStatus, EntryStatus, PowerState
 from natkeeper.ports import CreateRoute, Failure, FailureKind, NoteRoute, PointRoute, Result, UnassociateEip
 from tests.simulation.town import DEFAULT, HALVES
 
@@ -20,9 +20,11 @@ IDLE_S = 15.0
 """How long a run may last that has had no write accepted."""
 ON_IT_S = 30.0
 """From the first signal or sweep after the last disturbance to the route's being on a next hop that works."""
-EIP_S = 20.0
-"""How long a route and its EIP may be apart: the EIP's own time and five seconds."""
+EIP_S = 5.0
+"""How long a route and its EIP may be apart besides the EIP's own time, from the first run that could bring it."""
 LATELY_S = 30.0
+WOKEN_S = 120.0
+"""How long nothing may work before a cold standby is started."""
 
 
 class Bounds:
@@ -35,6 +37,11 @@ class Bounds:
         self.woken: dict[str, float] = {}
         """When the first run began that could put a table's route right."""
         self.apart: dict[str, float] = {}
+        """Since when a table's route and its EIP have been apart."""
+        self.bringing: dict[str, float] = {}
+        """Until when a run that knows of it should have brought the EIP."""
+        self.asleep: dict[str, float] = {}
+        """Since when a table's group has needed a standby that is stopped."""
         self.moves: dict[str, deque[float]] = {}
         self.stalled_until = -1.0
         self.parts: set[tuple[str, str, str]] = set()
@@ -44,6 +51,8 @@ class Bounds:
         """What is owed is owed from now on."""
         self.woken.clear()
         self.apart.clear()
+        self.bringing.clear()
+        self.asleep.clear()
 
     def stalls(self, seconds: float) -> None:
         """A run is stopped where it is: what is owed is owed from when it goes on, or was ended."""
@@ -57,6 +66,8 @@ class Bounds:
             visible = source == "probe" or not self._works_by_ecs(TableId(table))
             if visible and lost <= self.town.second:
                 self.woken.setdefault(table, self.town.second)
+        for table in self.apart:
+            self.bringing.setdefault(table, self._brought_by(table))
 
     def _works_by_ecs(self, table: TableId) -> bool:
         hop = self.town.hop_of(table)
@@ -119,6 +130,8 @@ class Bounds:
     def accepted(self, run: Any, call: Any) -> None:
         """A write was carried out; while all witnesses fail alike there is one round of moves an hour."""
         self.wrote.add(run.name)
+        if isinstance(call, (PointRoute, CreateRoute)) and isinstance(self.rules.group_of[call.table].address, Follow):
+            self.bringing[call.table] = self._brought_by(call.table)
         if isinstance(call, CreateRoute):
             self.parts.add((run.name, call.table, call.to.id))
         if not isinstance(call, PointRoute) or self.town.second >= self.region.probe_broken_until:
@@ -148,7 +161,8 @@ class Bounds:
         for group in self.rules.config.groups:
             for route in group.routes:
                 self._on_it(route, group)
-                self._together(route, group)
+                if group.standby == "cold":
+                    self._woken(route, group)
 
     def _on_it(self, route: Route, group: Group) -> None:
         since = self.woken.get(route.table)
@@ -165,20 +179,57 @@ class Bounds:
             late = self.town.second - since
             self.rules.violate("thirty seconds", f"{route.table} is on {entry.hop} {late:.0f} s after a run began")
 
-    def _together(self, route: Route, group: Group) -> None:
-        """A route and its EIP are apart no longer than the EIP's own time and five seconds."""
-        if not isinstance(group.address, Follow) or self.rules.truth.paused(group):
-            self.apart.pop(route.table, None)
+    def _woken(self, route: Route, group: Group) -> None:
+        """Where ECS shows that nothing of a group works, a standby is started that is stopped and was not yet."""
+        truth, machines = self.rules.truth, self.town.machines
+        hop = self.town.hop_of(route.table)
+        seen = hop is None or (hop.id in truth.hop_of and truth.dead(hop, group))
+        asleep = any(
+            machines[each].status is PowerState.STOPPED and not machines[each].locks and each not in self.town.woken
+            for each in group.gateways
+            if each in machines
+        )
+        hidden = any(self.town.holes.get(each, -1.0) > self.town.second for each in group.gateways)
+        held = truth.paused(group) or truth.foreign(group, route) or not self.town.internet or hidden
+        works = any(truth.visible(each, group) for each in truth.hops(group) if each != hop)
+        if not (seen and asleep) or held or works or self.town.stuck.get(route.table, -1.0) > self.town.second:
+            self.asleep.pop(route.table, None)
             return
-        address, entry = self.town.addresses[group.address.follow], self.town.entry(route.table, DEFAULT)
+        since = self.asleep.setdefault(route.table, self.town.second)
+        if self.town.second - since >= WOKEN_S:
+            self.rules.violate(
+                "cold", f"nothing of {route.table} works for {self.town.second - since:.0f} s, and nothing starts"
+            )
+
+    def together(self, route: Route, group: Group) -> None:
+        """Take notice of whether a route and its EIP are apart, and judge for how long."""
+        if not isinstance(group.address, Follow):
+            return
+        table = route.table
+        since = self.apart.get(table, self.town.second)
+        if self.town.second > self.bringing.get(table, self.town.second):
+            self.rules.violate("together", f"{table} and its EIP are apart for {self.town.second - since:.1f} s")
+        noise = self.rules.story.noise  # an EIP that cannot be seen is not waited for
+        known = table in self.rules.fixable_since and not (noise.fails or noise.slow)
+        if known and self._apart(route, group):
+            self.apart[table] = since
+        else:
+            self.apart.pop(table, None)
+            self.bringing.pop(table, None)
+
+    def _apart(self, route: Route, group: Group) -> bool:
+        """Say whether a gateway that works has the route, and not the EIP that the platform would bring there."""
+        address, entry = self.town.addresses[group.address.follow], self.town.entry(route.table, DEFAULT)  # type: ignore[union-attr]
         hop = None if entry is None else entry.hop
-        working = hop is not None and hop.id in group.gateways and self.rules.truth.works(hop, group)
-        there = hop is not None and address.holder == hop.id and address.status is EipStatus.IN_USE
-        free = hop is not None and (address.holder is None or address.holder in group.gateways)
-        may = hop is not None and free and self.region.brings(address.id, address.holder, hop.id)
-        if there or not working or not may or route.table not in self.rules.fixable_since:
-            self.apart.pop(route.table, None)
-            return
-        since = self.apart.setdefault(route.table, self.town.second)
-        if self.town.second - since > 60 + EIP_S:
-            self.rules.violate("together", f"{route.table} and its EIP are apart for {self.town.second - since:.0f} s")
+        if hop is None or hop.id not in group.gateways or not self.rules.truth.works(hop, group):
+            return False
+        if address.holder == hop.id and address.status is EipStatus.IN_USE:
+            return False
+        free = address.holder is None or address.holder in group.gateways
+        return free and self.region.brings(address.id, address.holder, hop.id)
+
+    def _brought_by(self, table: str) -> float:
+        """Say by when an EIP should be with the route: what it is in the midst of ends first."""
+        usual, address = self.town.timings, self.rules.group_of[table].address
+        moving = self.town.addresses[address.follow].status in (EipStatus.ASSOCIATING, EipStatus.UNASSOCIATING)
+        return float(self.town.second + usual.unassociate + usual.associate * (1 + moving) + EIP_S)

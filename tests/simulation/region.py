@@ -31,11 +31,13 @@ from natkeeper.ports import (
     ReadRoutes,
     ReadSetups,
     Result,
+    StartGateway,
     StartGatewayCheck,
     StartSetup,
     UnassociateEip,
 )
 from tests.fakes.cloud import FakeCloud, of_table
+from tests.simulation.interfaces import shown
 from tests.simulation.refusing import OF_A_RIGHT, ScriptedRefusal
 from tests.simulation.town import SimulatedWorld
 
@@ -45,7 +47,7 @@ WRITES = (*ROUTE_WRITES, *EIP_WRITES)
 STALE_READS = (ReadRoutes, ReadInstances, ReadConditions, ReadEip, ReadNatGateway)
 
 OF_API: dict[str, tuple[type[Any], ...]] = {
-    "ecs": (ReadInstances, ReadConditions, StartGatewayCheck, ReadGatewayCheck),
+    "ecs": (ReadInstances, ReadConditions, StartGateway, StartGatewayCheck, ReadGatewayCheck),
     "vpc": (ReadRoutes, ReadEip, ReadNatGateway, *WRITES),
     "vpc writes": ROUTE_WRITES,
     "eip": (ReadEip, *EIP_WRITES),
@@ -169,7 +171,7 @@ class Region(FakeCloud):
             refused = self.refused(call)
             if refused is not None:
                 return refused
-            result = self.carry_out(call)
+            result = shown(self.carry_out(call))
             if not how:
                 return result
         return Failure(KIND[how], how, "Simulated") if how else None
@@ -189,6 +191,11 @@ class Region(FakeCloud):
         if isinstance(call, ReadGatewayCheck) and self._checks[call.invocation].gateway not in self.town.machines:
             return Failure(FailureKind.GONE, "the instance is gone")
         result = self._carry_out(call)
+        if isinstance(call, StartGateway) and not isinstance(result, Failure):
+            self.town.woken.add(call.gateway)
+            self.town.played["woken"] += 1
+        if isinstance(call, PointRoute) and call.to.via and not isinstance(result, Failure):
+            self.town.played["interface"] += 1
         if isinstance(call, (PointRoute, CreateRoute, NoteRoute)) and not isinstance(result, Failure):
             self.town.touched("CreateRouteEntry" if isinstance(call, CreateRoute) else "ModifyRouteEntry", call.table)
         return result

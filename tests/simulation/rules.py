@@ -58,8 +58,6 @@ class Rules(SentRules):
     def __init__(self, story: Story, town: SimulatedWorld, region: Region, config: Config) -> None:
         super().__init__(story, town, region, config)
         self.bad_since: dict[str, float] = {}
-        self.last_bad: dict[str, float] = {}
-        self.last_lost: dict[str, float] = {}
         self.offline = False
         self.internet_until = -1e9
         """When the internet itself was last away."""
@@ -137,6 +135,7 @@ class Rules(SentRules):
             waited = now - self.fixable_since.pop(table)
             if not lost:
                 self.waits.append(waited)
+        self.more.together(route, group)
         stuck = self.town.stuck.get(table, -1.0) > now or self.town.slow_until > now
         halves = [e for e in town.tables[table] if e.destination in HALVES and is_ours(e.description)]
         stuck = stuck or not self.region.retires(table)
@@ -270,6 +269,8 @@ class Rules(SentRules):
             return  # the witness lies
         if here.id in self.bad_since or self.last_bad.get(here.id, -1e9) >= known or self._stale_lately():
             return
+        if run.began <= self.reconfigured_at and self.story.runs > 1:
+            return  # a run of the configuration before, to which the gateway of the new one was replaced
         if self._refused_its_eip(here, group):
             return  # the route is there, and the EIP cannot follow
         lost_now = self.town.hop_of(call.table) == here and self.town.egress(call.table) is None

@@ -21,6 +21,7 @@ from natkeeper.domain.observed import NextHop
 from natkeeper.failover.run import Answer, Told, attend
 from natkeeper.ports import Batch, CheckFromFunction, Failure, FailureKind, Result, Wait
 from tests.fakes.stage import ITSELF
+from tests.simulation.interfaces import of_instance, understood
 from tests.simulation.region import Region, draws
 from tests.simulation.rules import Rules
 from tests.simulation.story import Noise
@@ -116,8 +117,9 @@ class SimulatedRun:
                 late = Failure(FailureKind.UNREACHABLE, "there was no time left to ask")
                 town.quietly(0.0, partial(self._answered, number, turn, late))
             else:
-                self.function.rules.sent(self, call)
-                self._attempt(number, turn, call, sent, 0)
+                known = of_instance(call)
+                self.function.rules.sent(self, known)
+                self._attempt(number, turn, known, sent, 0)
 
     def _attempt(self, number: int, turn: int, call: Any, sent: datetime, tries: int) -> None:
         """Send one attempt of a call of batch `number`."""
@@ -174,7 +176,7 @@ class SimulatedRun:
         if isinstance(result, (EgressSeen, EgressLost)):
             result = replace(result, at=result.at + self.skew)  # a check has the time of the process that asked for it
         if when is not None and not isinstance(result, Failure):
-            self.known[arrival.call] = (when, result)
+            self.known[arrival.call] = (when, understood(result))
             if isinstance(result, EgressSeen):
                 self.saw.append(when)
         self._answered(arrival.number, arrival.turn, result)

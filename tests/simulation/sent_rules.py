@@ -8,7 +8,7 @@ from typing import Any
 from natkeeper.domain.config import Config, Follow, Group
 from natkeeper.domain.ids import InstanceId
 from natkeeper.domain.memory import Memory, is_ours
-from natkeeper.domain.observed import HopKind
+from natkeeper.domain.observed import HopKind, NextHop
 from natkeeper.domain.world import belongs
 from natkeeper.ports import (
     AssociateEip,
@@ -20,6 +20,7 @@ from natkeeper.ports import (
     ReadInstances,
     ReadNatGateway,
     ReadRoutes,
+    StartGateway,
     StartSetup,
     UnassociateEip,
 )
@@ -33,6 +34,8 @@ from tests.simulation.truth import Truth, memory_of, paused
 FRESH_S = 8.0
 """How old what a run has read may be when it sends a write."""
 FINISH_S = 125.0
+BLIND_S = 60.0
+"""How long what was bad may be taken for bad."""
 
 
 class Violation(AssertionError):
@@ -49,6 +52,8 @@ class SentRules:
         self.reconfigured_at = town.now
         self.former: set[str] = set()
         """Gateways that an earlier configuration had."""
+        self.last_bad: dict[str, float] = {}
+        self.last_lost: dict[str, float] = {}
 
     def violate(self, rule: str, text: str) -> None:
         """Raise Violation."""
@@ -73,6 +78,9 @@ class SentRules:
             if self._known_pause(run, group) and run.action.get("action") != "setup":
                 self._break("pause", f"{run.name} starts a setup in a paused group")
             return
+        if isinstance(call, StartGateway):
+            self._start_sent(run, call)
+            return
         if not isinstance(call, WRITES):
             return
         if run.action.get("action") in ("status", "sweep") and run.action.get("action") == "status":
@@ -93,6 +101,25 @@ class SentRules:
         if not isinstance(call, DeleteRoute):
             self._point_sent(run, group, call, entries)
 
+    def _start_sent(self, run: RunView, call: StartGateway) -> None:
+        """Cold standbys alone are started, once each while nobody stops them, and never in a paused group."""
+        group = self._group_of_gateways(run, (call.gateway,))
+        if group.standby != "cold":
+            self._break("only ours", f"{run.name} starts {call.gateway}")
+        if self._known_pause(run, group) or run.action.get("action") == "status":
+            self._break("pause", f"{run.name} starts {call.gateway} in a paused group, or only to tell")
+        if self.story.quiet:
+            self._break("quiet world", f"{run.name} starts {call.gateway}")
+        works = [each for each in group.gateways if self.truth.works(NextHop.gateway(each), group)]
+        bad = {each: max(self.last_bad.get(each, -1e9), self.last_lost.get(each, -1e9)) for each in works}
+        if any(self.town.second - at > BLIND_S for at in bad.values()) and not self._witness():
+            self._break("cold", f"{run.name} starts {call.gateway}, while {works} work")
+
+    def _witness(self) -> bool:
+        """Whether something speaks against gateways that work."""
+        broken = self.town.second < self.region.probe_broken_until + BLIND_S
+        return broken or not self.town.internet or self.region.troubled_lately or self.region.forgetful
+
     def _point_sent(
         self, run: RunView, group: Group, call: PointRoute | NoteRoute | CreateRoute, entries: dict[str, Any]
     ) -> None:
@@ -111,6 +138,14 @@ class SentRules:
             remembers = isinstance(call, NoteRoute) and is_ours(there.description)
             if not remembers and not self._by_force(run):
                 self._break("rule 5", f"{run.name} changes {there.next_hop}, which is not ours")
+        here = None if there is None else there.next_hop
+        if (
+            isinstance(call, PointRoute)
+            and here is not None
+            and call.to.kind is here.kind
+            and bool(here.via) != bool(call.to.via)
+        ):
+            self._break("its kind", f"{run.name} points {here.via or here} to {call.to.via or call.to}")
         if not isinstance(call, NoteRoute):
             run.pointed[call.table] = call.to
             before = run.began <= self.reconfigured_at and call.to.id in self.former

@@ -12,12 +12,13 @@ from typing import Any
 
 from natkeeper.domain.config import Config
 from natkeeper.domain.ids import InstanceId
-from natkeeper.domain.observed import EipStatus, HopKind, NextHop
+from natkeeper.domain.observed import EipStatus, HopKind, NextHop, PowerState
 from natkeeper.ports import HandOver, ReadConditions, ReadEip, ReadInstances, ReadNatGateway, ReadRoutes
 from tests.fakes.stage import ITSELF
 from tests.fakes.things import START, Address
 from tests.simulation.acts import Acts
 from tests.simulation.deploying import configured
+from tests.simulation.interfaces import by_interface
 from tests.simulation.probe import Eye
 from tests.simulation.region import Region
 from tests.simulation.rules import Rules
@@ -93,6 +94,9 @@ class Simulation:
             self.town, self.region, self.config, self.rules, story.noise,
             limit=story.runs, retries=story.retries, seed=story.seed,
         )  # fmt: skip
+        self.rules.truth.knows = lambda interface: any(
+            interface in ledger.owners for ledger in self.function.told.ledgers.values()
+        )
         self.eyes = {
             function: Eye(self.town, group, function, self._report)
             for group in self.config.groups
@@ -128,11 +132,13 @@ class Simulation:
         for group in self.config.groups:
             follows = None if isinstance(group.address, str) else group.address.follow
             for number, gateway in enumerate(group.gateways):
-                town.add_machine(gateway, None if follows else f"198.51.100.{10 + len(town.machines)}")
+                machine = town.add_machine(gateway, None if follows else f"198.51.100.{10 + len(town.machines)}")
+                machine.status = PowerState.STOPPED if gateway in self.shape.stopped else PowerState.RUNNING
                 if follows and number == 0:
                     town.addresses[follows] = Address(follows, "198.51.100.100", EipStatus.IN_USE, gateway)
             for route in group.routes:
-                town.add_route(route.table, NextHop.gateway(group.home(route)))
+                hop = NextHop.gateway(group.home(route))
+                town.add_route(route.table, by_interface(hop) if self.shape.by_interface else hop)
             if group.fallback:
                 town.nat[group.fallback] = True
             self.region.probes |= group.probes

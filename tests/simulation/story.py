@@ -53,6 +53,10 @@ class Shape:
 
     groups: dict[str, dict[str, Any]]
     in_place: bool = True
+    by_interface: bool = False
+    """Whether its routes lead to the network interfaces of gateways."""
+    stopped: tuple[str, ...] = ()
+    """Gateways that are stopped when the story begins."""
 
 
 SHAPES: dict[str, Shape] = {
@@ -72,6 +76,12 @@ SHAPES: dict[str, Shape] = {
     "two tables": Shape({"prod": group(gateways=[A, B, C], routes=[{"table": TABLE}, {"table": TABLE_2}])}),
     "zones": Shape(
         {"prod": group(routes=[{"table": TABLE}, {"table": TABLE_2, "prefer": B}], failback="5m", hold_down="1m")}
+    ),
+    "cold": Shape({"prod": group(gateways=[A, B, C], standby="cold")}, stopped=(B, C)),
+    "cold, fallback": Shape({"prod": group(standby="cold", fallback=FALLBACK, hold_down="2m")}, stopped=(B,)),
+    "interfaces": Shape({"prod": group(gateways=[A, B, C], failback="5m", hold_down="1m")}, by_interface=True),
+    "interfaces over halves": Shape(
+        {"prod": group(fallback=FALLBACK, hold_down="2m")}, in_place=False, by_interface=True
     ),
     "no probe": Shape({"prod": group(probe=None)}),
     "two groups": Shape(

@@ -292,6 +292,27 @@ FOUND = {
         (Happening(113, "entry is stuck", ("vtb-one", 4000.0)), Happening(153, "hangs", ("i-alpha",))),
         retries=0,
     ),
+    "a cold standby was started because another task had the VPC, with a gateway that works": Story(
+        97230185,
+        "cold, fallback",
+        4.2,
+        (Happening(191.12, "api busy", (6.0,)), Happening(191.12, "route deleted", ("vtb-one",))),
+        retries=0,
+    ),
+    "the beginning of what lasts lay in the future, by a clock that was set back, and was noted every minute": Story(
+        97231232,
+        "cold, fallback",
+        11.2,
+        (
+            Happening(59, "killed", (12, True)),
+            Happening(59, "stops", ("i-alpha", True)),
+            Happening(222, "clock steps", (-3600.0,)),
+        ),
+        retries=0,
+    ),
+    "an entry led to the interface of a gateway that was deleted before natkeeper had ever written it": Story(
+        97240257, "interfaces", 8.4, (Happening(202.2, "is deleted", ("i-alpha",)),), runs=2, retries=0
+    ),
 }
 
 

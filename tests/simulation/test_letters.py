@@ -39,6 +39,8 @@ EFFECTS: dict[str, Story] = {
         Happening(80, "probe lies", (300.0,)),
         Happening(90, "stops", (A, False)),
     ),
+    "woken": of("cold", Happening(70, "stops", (A, True))),
+    "interface": of("interfaces", Happening(70, "stops", (A, True))),
     "hand-on": of("two tables", Happening(65, "tasks take", (12.0, 120.0)), Happening(70, "stops", (A, True))),
 }
 

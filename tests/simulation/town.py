@@ -47,6 +47,8 @@ class SimulatedWorld(FakeWorld):
         """Until when someone else's task has a table's default route."""
         self.slow_until = -1.0
         """Until when route tasks take longer than usual."""
+        self.woken: set[str] = set()
+        """Cold standbys that natkeeper has started."""
         self.skew_s = 0.0
         """By how much natkeeper's wall clock is ahead of the platform's."""
         self.played: Counter[str] = Counter()

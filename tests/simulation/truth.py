@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from functools import lru_cache
 
@@ -37,6 +37,8 @@ class Truth:
 
     def __init__(self, town: SimulatedWorld, region: Region, config: Config) -> None:
         self.town, self.region = town, region
+        self.knows: Callable[[str], bool] = lambda _interface: True
+        """Whether the process knows whose an interface is, or was."""
         self.hop_of = {g: NextHop.gateway(g) for group in config.groups for g in group.gateways}
         self.hop_of.update({g.fallback: NextHop.nat_gateway(g.fallback) for g in config.groups if g.fallback})  # type: ignore[misc]
 
@@ -87,7 +89,7 @@ class Truth:
             address = town.addresses[group.address.follow]
             if address.holder is not None and address.holder not in group.gateways:
                 return False
-        dead = current is None or self._dead(current, group)
+        dead = current is None or self.dead(current, group)
         return any(
             self._candidate(hop, group, current, dead=dead) and self._taken(hop, group, route)
             for hop in self.hops(group)
@@ -107,7 +109,7 @@ class Truth:
             return True
         return self.region.brings(address.id, address.holder, hop.id)
 
-    def _dead(self, hop: NextHop, group: Group) -> bool:
+    def dead(self, hop: NextHop, group: Group) -> bool:
         """Whether ECS itself shows that `hop` is dead, and not only that it will go."""
         machine = self.town.machines.get(InstanceId(hop.id))
         if hop.kind is HopKind.NAT_GATEWAY or machine is None or machine.status is not PowerState.RUNNING:
@@ -158,4 +160,12 @@ class Truth:
                 return True
             if entry.destination == DEFAULT and (entry.hop is None or not belongs(entry.hop, group)):
                 return True
+            if entry.hop is not None and entry.hop.via and self._nobodys(entry, entry.hop):
+                return True
         return False
+
+    def _nobodys(self, entry: FakeEntry, hop: NextHop) -> bool:
+        """Whether an entry leads to an interface of which nobody can say whose it was."""
+        memory = memory_of(entry.description)
+        written = isinstance(memory, Memory) and memory.to == hop.id
+        return InstanceId(hop.id) not in self.town.machines and not written and not self.knows(hop.via)

@@ -6,6 +6,7 @@ started is remembered until it is stopped again and no route needs it. Pure: sam
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -107,7 +108,11 @@ def _need(here: RouteContext, view: RouteView) -> str | None:
 
 
 def _nobody(here: RouteContext, hop: NextHop | None, why: str) -> str | None:
-    choice = selection.best(here, hop)
+    # What says nothing of a gateway that runs is no reason to start another one: it would get the same answer.
+    so_far = here.world.so_far
+    about_hops = tuple(each for each in so_far.refusals if each.hop is not None and not each.passing)
+    tried = replace(here, world=replace(here.world, so_far=replace(so_far, refusals=about_hops)))
+    choice = selection.best(tried, hop)
     if isinstance(choice, NextHop) and choice.kind is HopKind.INSTANCE:
         return None
     return f"{why}, and no other gateway is fit"

@@ -18,7 +18,7 @@ from natkeeper.domain.episodes import BEGINS_AFTER, EpisodeKind, Trouble
 from natkeeper.domain.evidence import carrying, of_hop, probed
 from natkeeper.domain.health import Unhealthy, Unknown, unpaid
 from natkeeper.domain.ids import InstanceId
-from natkeeper.domain.marks import with_marks
+from natkeeper.domain.marks import with_marks, without_mark
 from natkeeper.domain.observed import (
     Condition,
     Eip,
@@ -162,7 +162,7 @@ def _dark_route(world: World, policy: Group, view: RouteView) -> str | None:
     if hop is None or not (belongs(hop, policy) or hop.id in world.former):
         return None
     health = world.health(hop, policy)
-    if isinstance(health, Unhealthy) and _certain(world, hop):
+    if isinstance(health, Unhealthy) and _certain(world, hop, policy):
         return f"{hop} carries the route and {health.reason}"
     eip = world.eip
     if isinstance(policy.address, Follow) and isinstance(eip, Eip) and _has_no_address(world, hop):
@@ -189,9 +189,11 @@ def _has_no_address(world: World, hop: NextHop) -> bool:
     return sight is not None and isinstance(sight.instance, Instance) and sight.instance.public_ip is None
 
 
-def _certain(world: World, hop: NextHop) -> bool:
+def _certain(world: World, hop: NextHop, policy: Group) -> bool:
     """Return True unless all that speaks against `hop` is a mark that nobody has looked into."""
-    return world.lost(hop) is not None or world.open_mark(hop) is None
+    if world.lost(hop) is not None or world.open_mark(hop) is None:
+        return True
+    return isinstance(without_mark(world, hop).health(hop, policy), Unhealthy)
 
 
 def _known_to_work(world: World, policy: Group, route: Route, *, was_dark: bool) -> bool:

@@ -145,12 +145,16 @@ def observe(policy: Group, question: Question, seen: Seen, so_far: SoFar, clock:
 def _resolve_interfaces(policy: Group, found: dict[str, Any], seen: Seen) -> None:
     """Let entries that lead to the network interface of a gateway lead to the gateway.
 
-    The interface of an instance that is gone is known from what natkeeper wrote in the entry. Where nobody can say
-    whose an interface is, because instances cannot be read, the table counts as not read: blind is not foreign.
+    The interface of an instance that is gone is known from earlier lists, or from what natkeeper wrote in the entry.
+    Where nobody can say whose an interface is, because instances cannot be read, the table counts as not read: blind is
+    not foreign.
     """
     listed = found["instances"]
     if not isinstance(listed, Failure):
-        seen.owners |= owners_of(each for each in listed.values() if not isinstance(each, Unseen))
+        known = {gateway: each for gateway, each in listed.items() if not isinstance(each, Unseen)}
+        for interface in [each for each, owner in seen.owners.items() if owner in known]:
+            del seen.owners[interface]  # it may lead elsewhere by now
+        seen.owners |= owners_of(known.values())
     for asked in [asked for asked in found if asked.startswith("routes ") and not isinstance(found[asked], Failure)]:
         found[asked] = tuple(_resolved(entry, policy, listed, seen) for entry in found[asked])
         hops = [entry.next_hop for entry in found[asked]]

@@ -109,7 +109,7 @@ def guard(
     policy = assignment.group
     account, seen, so_far, report = (
         GroupSummary(clock()),
-        Seen(gone=set(map(InstanceId, assignment.deleted)), one_by_one=assignment.links > 0),
+        Seen(gone=set(map(InstanceId, assignment.deleted)), one_by_one=assignment.links > 0, owners=ledger.owners),
         SoFar(assignment.wish, watched_since=ledger.since, refused_lately=ledger.refused_lately(clock())),
         assignment.report,
     )

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
     from natkeeper.domain.config import Group, Route
-    from natkeeper.domain.ids import GroupName
+    from natkeeper.domain.ids import GroupName, InstanceId
     from natkeeper.domain.troubles import Judged
     from natkeeper.receipt import Act
 
@@ -79,7 +79,8 @@ class Ledger:
     `judged`: the kinds that it has looked for before; `unwritable`: tables whose entries refused a note; `proven`:
     setup scripts that some gateway, of whichever group, has proven. `since`: when this process first looked.
     `rest`: what was handed on, of all groups; `did` and `acts`: what runs did that handed it on, told by the one that
-    finishes. `woken`: cold standbys that natkeeper started, and when. `guarded`: the routes of every group;
+    finishes. `woken`: cold standbys that natkeeper started, and when. `owners`: the gateway of each network interface,
+    be it gone by now. `guarded`: the routes of every group;
     `unguarded`: entries through this group's gateways that are none of them, as `surveyed` last; `may_not_survey`: for
     want of a right. `last_fit`: when the latest setup run began that showed a gateway to be fit. `refused`: what
     so_far.refused_lately names, and when.
@@ -92,6 +93,7 @@ class Ledger:
     since: datetime | None = None
     rest: Rest = field(default_factory=Rest)
     woken: dict[str, datetime] = field(default_factory=dict)
+    owners: dict[str, InstanceId] = field(default_factory=dict)
     guarded: tuple[Route, ...] = ()
     unguarded: tuple[RouteEntry, ...] = ()
     surveyed: datetime | None = None
@@ -161,6 +163,7 @@ def _learn(ledger: Ledger, judged: Judged, remembered: Mapping[str, tuple[dateti
             ledger.lasting[trouble.kind] = Lasting(trouble, since, at, found=found)
         else:
             known.trouble, known.ended = trouble, None
+            known.since = min(known.since, now)  # a clock that was set back: no entry is believed about the future
     for letter, (since, was_told) in remembered.items():
         kind = KINDS.get(letter)
         if kind in judged.well and kind not in ledger.lasting and was_told:
