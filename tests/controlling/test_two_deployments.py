@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from natkeeper.domain.config import parse_config
-from tests.fakes.stage import NOTIFY, TABLE, A, B, Stage, group, timer
+from natkeeper.ports import NoteRoute
+from tests.fakes.stage import NOTIFY, TABLE, A, B, C, Stage, group, timer
 
 
 def play(hours: float, *, name: str = "prod", cold_every: int = 0) -> tuple[Stage, Stage, list[str]]:
@@ -98,3 +99,42 @@ def hop_of(name: str) -> Any:
     from tests.fakes.stage import hop
 
     return hop(name)
+
+
+def test_two_deployments_write_down_a_trouble_once() -> None:
+    """Each has seen it begin at another moment; the entry keeps the earliest, and is not written in turns."""
+    one, two, _ = play(0)
+    one.world.stop(B)
+    for stage in (one, two):
+        stage.send(stage.state(B, "Stopping"))
+        one.world.advance(5)
+    for _ in range(8):
+        one.world.advance(30)
+        one.sweep()
+        one.world.advance(30)
+        two.sweep()
+    before = len(one.cloud.sent(NoteRoute))
+    for _ in range(5):
+        one.world.advance(30)
+        one.sweep()
+        one.world.advance(30)
+        two.sweep()
+    assert len(one.cloud.sent(NoteRoute)) == before
+
+
+def test_a_gateway_of_the_other_deployment_was_not_replaced() -> None:
+    """It led the route there while this process watched, so the configuration that has the gateway is in force."""
+    one = Stage({"prod": group(failback="5m", hold_down="1m")})
+    two = Stage({"prod": group(gateways=[C, B], probe=None)})
+    one.world.add_machine(C, "198.51.100.12")
+    two.world, two.cloud = one.world, one.cloud
+    for stage in (one, two):
+        stage.sweep()
+    one.world.stop(A)
+    one.send(one.state(A, "Stopping"))
+    one.world.advance(60)
+    one.world.start(A)
+    one.sweeps(10)
+    assert one.next_hop() == A
+    two.sweeps(3)
+    assert one.next_hop() == A

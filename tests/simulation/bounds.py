@@ -80,7 +80,7 @@ class Bounds:
     def ended(self, run: Any) -> None:
         """A run that had no write accepted is over within fifteen seconds."""
         lasted = (self.town.now - run.began).total_seconds()
-        alone = self.rules.story.runs == 1  # as deployed; several wait for each other
+        alone = self.rules.story.alone  # as deployed; several wait for each other
         if alone and lasted > IDLE_S and run.name not in self.wrote and not run.stalled:
             self.rules.violate("idle run", f"{run.name} lasted {lasted:.1f} s without an accepted write")
 
@@ -88,7 +88,7 @@ class Bounds:
 
     def arrives(self, run: Any, call: Any) -> None:
         """Make before break: an EIP stays on a gateway that works while the route leads through it."""
-        if not isinstance(call, UnassociateEip) or self.rules.story.runs > 1 or run.action:
+        if not isinstance(call, UnassociateEip) or not self.rules.story.alone or run.action:
             return
         group = next(
             g for g in self.rules.config.groups if isinstance(g.address, Follow) and g.address.follow == call.eip
@@ -145,7 +145,7 @@ class Bounds:
         moves.append(self.town.second)
         while moves[0] < self.town.second - 3600:
             moves.popleft()
-        if len(moves) > 2 * len(self.rules.truth.hops(group)):
+        if len(moves) > len(self.rules.truth.hops(group)):
             self.rules.violate("rounds", f"{run.name} moves {call.table} for the {len(moves)}th time in an hour")
 
     # ---- time ----------------------------------------------------------------------------------------------
@@ -155,7 +155,7 @@ class Bounds:
         noise = self.rules.story.noise
         slow = noise.fails or noise.slow or not self.rules.in_place  # over halves each candidate takes its half minute
         stalled = self.town.second < self.stalled_until
-        if slow or stalled or self.region.troubled_lately or self.rules.story.runs > 1:
+        if slow or stalled or self.region.troubled_lately or not self.rules.story.alone:
             self.disturbed()
             return
         for group in self.rules.config.groups:

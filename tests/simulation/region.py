@@ -69,6 +69,10 @@ KIND = {
 }
 
 
+NO_ANSWER = "Simulated"
+"""The code of what an API in trouble answers, or does not."""
+
+
 @dataclass(frozen=True, slots=True)
 class ApiTrouble:
     """What is wrong with an API until `until`: `how` it fails, or by how much it is slow."""
@@ -174,7 +178,7 @@ class Region(FakeCloud):
             result = shown(self.carry_out(call))
             if not how:
                 return result
-        return Failure(KIND[how], how, "Simulated") if how else None
+        return Failure(KIND[how], how, NO_ANSWER) if how else None
 
     def carry_out(self, call: Any) -> Result:
         """Carry a call out now."""

@@ -34,7 +34,7 @@ from natkeeper.ports import (
 )
 from tests.simulation.bounds import Bounds
 from tests.simulation.people import People
-from tests.simulation.region import ROUTE_WRITES, WRITES, Region
+from tests.simulation.region import NO_ANSWER, ROUTE_WRITES, WRITES, Region
 from tests.simulation.run_view import RunView
 from tests.simulation.sent_rules import FRESH_S, SentRules
 from tests.simulation.story import SHAPES, Story
@@ -182,7 +182,8 @@ class Rules(SentRules):
         if not isinstance(call, WRITES):
             return
         self.more.answered(run, call, result, how, heard=heard)
-        done = how != "lost out" and (how == "lost back" or not isinstance(result, Failure))
+        lost_back = how == "lost back" and isinstance(result, Failure) and result.code == NO_ANSWER
+        done = how != "lost out" and (lost_back or not isinstance(result, Failure))
         if not done:
             return
         if isinstance(call, ROUTE_WRITES):
@@ -209,6 +210,7 @@ class Rules(SentRules):
         if not changed or here == call.to:
             return
         self.moves += 1
+        self.town.played["another"] += run.config is not self.config and len(self.deployments) > 1
         self.town.played["replaced"] += here is not None and here.id in self.former
         group = self.group_of[call.table]
         run.moved_at[group.name] = self.town.now
@@ -263,14 +265,12 @@ class Rules(SentRules):
         read = self._known_entries(run, call.table).get(call.destination)
         repointed = self.town.repointed.get(call.table)
         just = repointed is not None and self.town.now - repointed < timedelta(seconds=FRESH_S)
-        if (self.story.runs > 1 or just) and (read is None or read.next_hop != here):
+        if (not self.story.alone or just) and (read is None or read.next_hop != here):
             return  # another run or someone else was faster; the platform has no compare-and-set
         if self.town.second < self.region.probe_broken_until + REPORT_S:
             return  # the witness lies
         if here.id in self.bad_since or self.last_bad.get(here.id, -1e9) >= known or self._stale_lately():
             return
-        if run.began <= self.reconfigured_at and self.story.runs > 1:
-            return  # a run of the configuration before, to which the gateway of the new one was replaced
         if self._refused_its_eip(here, group):
             return  # the route is there, and the EIP cannot follow
         lost_now = self.town.hop_of(call.table) == here and self.town.egress(call.table) is None
@@ -287,10 +287,11 @@ class Rules(SentRules):
         )
         if any(isinstance(answer, EgressLost) for answer in lost):
             return
-        if run.source == "probe" and self.region.forgetful and self.story.runs > 1:
+        if run.source == "probe" and self.region.forgetful and not self.story.alone:
             return  # another run has just moved it here, and no entry says so: the report cannot tell
         if run.source == "probe" and repointed is not None and self.town.now - repointed < timedelta(seconds=REPORT_S):
             return  # someone pointed it here while the probe looked: the report cannot tell
+        group = next(each for each in run.config.groups if each.name == group.name)
         home = next(group.home(route) for route in group.routes if route.table == call.table)
         if isinstance(memory, Memory) and memory.since is not None and memory.by == "auto":
             rested = (self.town.wall - memory.since).total_seconds() >= group.hold_down - 1
@@ -323,10 +324,13 @@ class Rules(SentRules):
         if id(call) in run.noted:
             return  # another attempt of a call whose answer was lost
         run.noted.add(id(call))
+        broken = self.town.second < self.region.probe_broken_until + REPORT_S
+        if len(self.deployments) > 1 and (broken or self.config is not self.deployments[0]):
+            return  # two deployments, of which one believes a broken witness, or has other gateways by now
         self.notes += 1
         most = sum(2 * len(group.gateways) * len(group.routes) for group in self.config.groups) + 2
         most += int((self.town.second - self.notes_since) / 300)  # second tries of what fails
-        if self.notes > most:
+        if self.notes > most * len(self.deployments):
             self._break("quiet world", f"{run.name} notes for the {self.notes}th time while nothing changes")
 
     def _stale_lately(self) -> bool:
@@ -347,7 +351,7 @@ class Rules(SentRules):
             if receipt.verified and not seen:
                 self._break("rule 7", f"{run.name} says verified without having seen it")
             moved = any(deed.startswith("moved ") for deed in receipt.did)
-            group = next(group for group in self.config.groups if group.name == receipt.group)
+            group = next(group for group in run.config.groups if group.name == receipt.group)
             if not moved or receipt.outcome != "changed" or receipt.verified is not None:
                 continue
             weaker = any(each["found"] == "unproven" for each in receipt.evidence)  # its kind is named

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any, Protocol
 
+from natkeeper.domain.config import Config
 from natkeeper.domain.observed import NextHop
 from natkeeper.ports import Result
 
@@ -17,6 +18,7 @@ class RunView(Protocol):
     """
 
     name: str
+    config: Config
     source: str
     action: dict[str, Any]
     began: datetime

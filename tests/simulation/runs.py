@@ -42,6 +42,7 @@ class SimulatedRun:
     def __init__(self, function: SimulatedFunction, payload: bytes, number: str, tries: int, source: str) -> None:
         self.function, self.payload, self.tries, self.source = function, payload, tries, source
         self.name = number
+        self.config = function.config
         town = function.town
         self.began: datetime = town.now
         self.chance = random.Random(f"{function.seed} {source} {town.second:.3f}")
@@ -236,7 +237,9 @@ class SimulatedFunction:
         limit: int,
         retries: int,
         seed: int,
+        name: str = ITSELF,
     ) -> None:
+        self.name = name
         self.town, self.region, self.config, self.rules, self.noise = town, region, config, rules, noise
         self.limit, self.retries, self.seed = limit, retries, seed
         self.told = self._cold()
@@ -250,7 +253,7 @@ class SimulatedFunction:
     def _cold(self) -> Told:
         """Return what a process that has just begun knows: its own name."""
         told = Told()
-        told.rest.itself = ITSELF
+        told.rest.itself = self.name
         return told
 
     def configure(self, config: Config) -> None:
@@ -266,7 +269,7 @@ class SimulatedFunction:
             self.town.quietly(wait_s, lambda: self.invoke(payload, source, **again))  # type: ignore[arg-type]
             return
         self.runs += 1
-        run = SimulatedRun(self, payload, f"run-{self.runs}", tries, source)
+        run = SimulatedRun(self, payload, f"{'' if self.name == ITSELF else 'other-'}run-{self.runs}", tries, source)
         if self.next_kill:
             run.kill_at, run.kill_before = self.next_kill.pop(0)
         if self.next_stall:

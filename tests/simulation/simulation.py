@@ -8,13 +8,13 @@ import random
 from collections import Counter
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 from natkeeper.domain.config import Config
 from natkeeper.domain.ids import InstanceId
 from natkeeper.domain.observed import EipStatus, HopKind, NextHop, PowerState
 from natkeeper.ports import HandOver, ReadConditions, ReadEip, ReadInstances, ReadNatGateway, ReadRoutes
-from tests.fakes.stage import ITSELF
 from tests.fakes.things import START, Address
 from tests.simulation.acts import Acts
 from tests.simulation.deploying import configured
@@ -24,7 +24,7 @@ from tests.simulation.region import Region
 from tests.simulation.rules import Rules
 from tests.simulation.runs import SimulatedFunction
 from tests.simulation.sent_rules import Violation
-from tests.simulation.story import SHAPES, STRANGE_TABLE, STRANGER, Story, clock
+from tests.simulation.story import OTHER, SHAPES, STRANGE_TABLE, STRANGER, Story, clock
 from tests.simulation.town import SimulatedWorld
 
 SWEEP_S = 60.0
@@ -94,6 +94,16 @@ class Simulation:
             self.town, self.region, self.config, self.rules, story.noise,
             limit=story.runs, retries=story.retries, seed=story.seed,
         )  # fmt: skip
+        self.functions = [self.function]
+        if self.shape.other is not None:
+            config = configured(self.shape.other)
+            self.functions.append(
+                SimulatedFunction(
+                    self.town, self.region, config, self.rules, story.noise,
+                    limit=story.runs, retries=story.retries, seed=story.seed + 1, name=OTHER,
+                )
+            )  # fmt: skip
+            self.rules.deployments = (self.config, config)
         self.rules.truth.knows = lambda interface: any(
             interface in ledger.owners for ledger in self.function.told.ledgers.values()
         )
@@ -107,7 +117,9 @@ class Simulation:
         self.town.tell = self._publish
         self.town.changed = self._changed
         if tell:
-            self.function.tell = self.rules.tell = self.say
+            self.rules.tell = self.say
+            for function in self.functions:
+                function.tell = self.say
         self._skip_timer = 0
         self._numbers = itertools.count(1)
         self._acts = Acts(self)
@@ -166,9 +178,10 @@ class Simulation:
         if self._skip_timer:
             self._skip_timer -= 1
         else:
-            self.function.invoke(
-                json.dumps({"triggerTime": "t", "triggerName": "sweep", "payload": ""}).encode(), "timer"
-            )
+            sweep = json.dumps({"triggerTime": "t", "triggerName": "sweep", "payload": ""}).encode()
+            self.function.invoke(sweep, "timer")
+            for other in self.functions[1:]:
+                self.town.quietly(SWEEP_S / 2, partial(other.invoke, sweep, "timer"))
         for eye in self.eyes.values():
             eye.watch()
         self.town.quietly(SWEEP_S, self._timer)
@@ -210,16 +223,18 @@ class Simulation:
         state = (
             event["data"].get("state", "") if isinstance(event, dict) and isinstance(event.get("data"), dict) else ""
         )
-        self.town.quietly(wait, lambda: self.function.invoke(payload, f"event {about} {state}".rstrip()))
+        for function in self.functions:
+            self.town.quietly(wait, partial(function.invoke, payload, f"event {about} {state}".rstrip()))
 
     def _report(self, record: dict[str, Any]) -> None:
         self.say("the probe reports that egress is lost")
         self.town.quietly(0.2, lambda: self.function.invoke(json.dumps(record).encode(), "probe"))
 
     def _handed(self, call: HandOver) -> None:
-        if call.function == ITSELF:
-            self.town.played["hand-on"] += 1
-            self.town.quietly(call.delay_s, lambda: self.function.invoke(call.payload, "hand-on"))
+        for function in self.functions:
+            if call.function == function.name:
+                self.town.played["hand-on"] += 1
+                self.town.quietly(call.delay_s, partial(function.invoke, call.payload, "hand-on"))
         if call.function == self.config.notify:
             self.rules.people.hear(call.payload)
         if call.function in self.eyes:

@@ -14,6 +14,7 @@ from tests.fakes.stage import EIP, FALLBACK, PROBE, TABLE, TABLE_2, A, B, C, gro
 from tests.simulation.refusing import OF_A_HOP, OF_A_RIGHT, OF_A_TABLE, OF_AN_EIP, OF_WORDS
 from tests.simulation.region import TRICKLING
 
+OTHER = "natkeeper-of-another-deployment"
 STRANGER = "i-stranger"
 STRANGE_TABLE = "vtb-strange"
 X, Y = "i-xray", "i-yankee"
@@ -53,6 +54,8 @@ class Shape:
 
     groups: dict[str, dict[str, Any]]
     in_place: bool = True
+    other: dict[str, dict[str, Any]] | None = None
+    """The configuration of another deployment that guards the same routes."""
     by_interface: bool = False
     """Whether its routes lead to the network interfaces of gateways."""
     stopped: tuple[str, ...] = ()
@@ -83,6 +86,10 @@ SHAPES: dict[str, Shape] = {
     "interfaces over halves": Shape(
         {"prod": group(fallback=FALLBACK, hold_down="2m")}, in_place=False, by_interface=True
     ),
+    "two deployments": Shape(
+        {"prod": group(failback="5m", hold_down="1m")},
+        other={"prod": group(gateways=[B, A], failback="5m", hold_down="1m", probe=None)},
+    ),
     "no probe": Shape({"prod": group(probe=None)}),
     "two groups": Shape(
         {
@@ -104,6 +111,11 @@ class Story:
     noise: Noise = field(default=CALM)
     runs: int = 1
     retries: int = 2
+
+    @property
+    def alone(self) -> bool:
+        """Return True if no two runs of natkeeper are under way at once."""
+        return self.runs == 1 and SHAPES[self.shape].other is None
 
     @property
     def quiet(self) -> bool:

@@ -313,6 +313,16 @@ FOUND = {
     "an entry led to the interface of a gateway that was deleted before natkeeper had ever written it": Story(
         97240257, "interfaces", 8.4, (Happening(202.2, "is deleted", ("i-alpha",)),), runs=2, retries=0
     ),
+    "two deployments wrote in turns when a trouble began": Story(
+        97400396, "two deployments", 8.8, (Happening(85, "loses its rules", ("i-alpha",)),), retries=0
+    ),
+    "a deployment without a probe forgot in the entry what the other one, with a probe, had seen": Story(
+        97421910,
+        "two deployments",
+        10.3,
+        (Happening(88, "probe is broken", (60.0,)), Happening(103, "loses its rules", ("i-bravo",))),
+        retries=0,
+    ),
 }
 
 

@@ -41,6 +41,7 @@ EFFECTS: dict[str, Story] = {
     ),
     "woken": of("cold", Happening(70, "stops", (A, True))),
     "interface": of("interfaces", Happening(70, "stops", (A, True))),
+    "another": of("two deployments", Happening(69, "killed", (0, True)), Happening(70, "stops", (A, True))),
     "hand-on": of("two tables", Happening(65, "tasks take", (12.0, 120.0)), Happening(70, "stops", (A, True))),
 }
 

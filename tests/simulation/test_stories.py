@@ -15,7 +15,7 @@ SHARES = 20
 STORIES = 50
 
 
-@pytest.mark.xfail(reason="about four stories in a thousand still break a rule (docs/reliability.md)", strict=False)
+@pytest.mark.xfail(reason="about one story in two thousand may break a rule (docs/reliability.md)", strict=False)
 @pytest.mark.parametrize("share", range(SHARES))
 def test_no_schedule_of_failures_breaks_a_rule(share: int) -> None:
     """Whatever fails, and whenever: the rules of the design hold at every step, and routes are mended in time."""

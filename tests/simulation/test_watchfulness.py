@@ -93,7 +93,7 @@ def the_eip_stays_behind(patch: pytest.MonkeyPatch) -> None:
 
 PLANTED: dict[Plant, tuple[int, tuple[str, ...]]] = {
     everything_is_ours: (15, ("rule 5", "only ours")),
-    blind_is_dead: (290, ("quiet world", "rule 3", "rule 6")),
+    blind_is_dead: (290, ("quiet world", "rule 3", "rule 6", "make before break")),
     anything_will_do: (0, ("rule 2", "bounded time", "one move")),
     pauses_are_forgotten: (20, ("pause",)),
     nothing_is_verified: (0, ("rule 7", "bounded time", "silence")),

@@ -95,7 +95,7 @@ def _whole(here: RouteContext, entry: RouteEntry) -> Step:
     hop = entry.next_hop
     if here.wants_other_than(hop):
         return _switch(here, entry)
-    if hop is not None and left_behind(entry, here.policy) in here.world.former:
+    if hop is not None and left_behind(entry, here.policy) in here.world.former and not another_moved(here):
         return _replaced(here, entry, hop)
     if hop is not None and hop.kind is HopKind.HA_VIP:
         return Leave(here.route, f"the route goes to the HaVip {hop}, {_HA_VIP}")

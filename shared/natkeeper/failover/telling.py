@@ -147,7 +147,7 @@ def settle(
         ledger.woken = dict(still_woken(world, policy, now))
     _learn(ledger, judged, remembered, now)
     if sweep and may_write and world.paused_until(now) is None:
-        remembered = yield from _write(ledger, world, policy, now)
+        remembered = yield from _write(ledger, judged, world, policy, now)
     return tuple(_episodes(ledger, policy, None if not sweep else remembered, now))
 
 
@@ -163,7 +163,8 @@ def _learn(ledger: Ledger, judged: Judged, remembered: Mapping[str, tuple[dateti
             ledger.lasting[trouble.kind] = Lasting(trouble, since, at, found=found)
         else:
             known.trouble, known.ended = trouble, None
-            known.since = min(known.since, now)  # a clock that was set back: no entry is believed about the future
+            # The earliest beginning counts: another deployment may have written its own, and a clock be set back.
+            known.since = min(known.since, remembered.get(trouble.kind.letter, (now, False))[0], now)
     for letter, (since, was_told) in remembered.items():
         kind = KINDS.get(letter)
         if kind in judged.well and kind not in ledger.lasting and was_told:
@@ -221,8 +222,13 @@ def _remembered(world: World) -> dict[str, tuple[datetime, bool]]:
     return found
 
 
-def _write(ledger: Ledger, world: World, policy: Group, now: datetime) -> Run[Mapping[str, tuple[datetime, bool]]]:
-    """Write down what lasts, in one entry that may be written; return what the entries then remember."""
+def _write(
+    ledger: Ledger, judged: Judged, world: World, policy: Group, now: datetime
+) -> Run[Mapping[str, tuple[datetime, bool]]]:
+    """Write down what lasts, in one entry that may be written; return what the entries then remember.
+
+    What another process wrote, and this one cannot judge now, stays.
+    """
     before, vpc = _remembered(world), vpc_of(world)
     wanted = {
         kind.letter: (lasting.since.replace(microsecond=0), _has_begun(lasting, now, kept=kind.letter in before))
@@ -232,7 +238,9 @@ def _write(ledger: Ledger, world: World, policy: Group, now: datetime) -> Run[Ma
     for kind in _SLOW & ledger.lasting.keys():  # its beginning is written down first, so that it can be told in time
         if kind.letter in wanted:
             wanted[kind.letter] = wanted[kind.letter][0], _due_by_now(ledger.lasting[kind], now)
+    wanted = {letter: (at, told or before.get(letter, (at, False))[1]) for letter, (at, told) in wanted.items()}
     wanted = {letter: mark for letter, mark in wanted.items() if mark[1] or KINDS[letter] in _SLOW}
+    wanted |= {a: mark for a, mark in before.items() if a not in wanted and a in KINDS and KINDS[a] not in judged.well}
     if not vpc:
         return before
     remembered: dict[str, tuple[datetime, bool]] = {}
