@@ -189,7 +189,9 @@ def test_a_target_that_trickles_its_header_keeps_no_thread_and_no_socket(trickli
     """Its bytes come in time for every read; the look's own time ends it all the same."""
     sockets = len(open_files())
     for _ in range(20):
-        assert seen(f"http://{trickling}/", within=0.05) == EgressLost(AT, f"http://{trickling}/: no answer in time")
+        found = seen(f"http://{trickling}/", within=0.05)
+        assert isinstance(found, EgressLost)
+        assert found.reason.endswith("no answer in time")  # a busy machine may not even have begun with the target
     assert ends(lambda: not looking())
     # The server's own ends close once ours are.
     assert ends(lambda: len(open_files()) <= sockets + 1)
