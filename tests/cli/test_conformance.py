@@ -25,7 +25,7 @@ from tests.contract.watching import ContractWatch
 
 DECIDED = [name for name in SWITCHES if name not in NOT_HERE]
 DEVIATIONS = [(name, way) for name in DECIDED for way in SWITCHES[name][1:]]
-SLOW = {"ecs.instance.stop": 1.5, "vpc.create_route_entry.task": 0.4}
+SLOW = {"ecs.instance.stop": 1.5, "vpc.create_route_entry.task": 0.4, "event.actiontrail.publish": 0.2}
 """An instance has to be Stopping, and an entry Pending, for long enough to be seen."""
 TRIED = ("203.0.113.0/25", "203.0.113.128/25")
 
@@ -42,6 +42,8 @@ def contract_watch(contract_watch: ContractWatch | None) -> Iterator[ContractWat
 def trial(place: Workspace, monkeypatch: pytest.MonkeyPatch) -> Workspace:
     """A trial deployment: a fallback, and a standby with an EIP."""
     monkeypatch.setattr("natkeeper.cli.conformance.place.POLL_S", 0.05)
+    monkeypatch.setattr("natkeeper.cli.conformance.events.ASK_EVERY_S", 0.2)
+    monkeypatch.setattr("natkeeper.cli.conformance.events.ARRIVED_WITHIN_S", 20.0)
     cloud = place.cloud
     cloud.latencies = Latencies(scale=0.01, overrides=SLOW)
     vswitch = cloud.vpc.create_vswitch(place.vpc, "10.0.9.0/24")
@@ -124,6 +126,7 @@ def test_the_differences_of_a_whole_platform_are_found_and_compared(
     for reading in readings():
         assert f"(`{reading.name}`) | {reading.assumed} |" in page
     assert "| vpc.modify_route_entry.task |" in page
+    assert "An hour of the functions costs 0.012 USD by the list" in page
     for secret in (trial.a, trial.b, trial.table, trial.vpc):
         assert secret not in page + Path("conformance.json").read_text(encoding="utf-8"), "it is fit for a report"
 
@@ -135,6 +138,7 @@ def test_what_was_measured_goes_by_the_names_of_the_local_cloud(trial: Workspace
     assert set(measured) == {
         "vpc.create_route_entry.task", "vpc.modify_route_entry.task", "vpc.delete_route_entry.task",
         "ecs.instance.stop", "ecs.instance.start", "vpc.unassociate_eip.task", "vpc.associate_eip.task",
+        "event.ecs.publish", "event.actiontrail.publish",
     }  # fmt: skip
     played = platform(findings="conformance.json")
     assert (played.latencies, played.readings["eip-off-stopping"]) == (measured, "taken")

@@ -15,7 +15,7 @@ from natkeeper.cli.survey.functions import Deployed, SurveyedTrigger
 from natkeeper.cli.survey.network import Card, InboundRule, ManagedNat, SurveyedInstance, SurveyedTable, VSwitch
 from natkeeper.domain.config import Config, Group, parse_config
 from natkeeper.domain.ids import EipId, EntryId, InstanceId, TableId
-from natkeeper.domain.observed import Eip, EipStatus, HopKind, NextHop, RouteEntry
+from natkeeper.domain.observed import Condition, Eip, EipStatus, HopKind, NextHop, RouteEntry
 
 A, B, TABLE, EIP, NAT = "i-alpha", "i-bravo", "vtb-one1", "eip-one1", "ngw-one1"
 
@@ -117,6 +117,10 @@ CASES: dict[str, Case] = {
     "a first gateway is no cold standby": (
         COLD, "is Stopped", {"machines": {A: machine(A, "h", status="Stopped"), B: machine(B, "i")}},
         of(machine(B, "i", status="Stopped")),
+    ),
+    "a remark of ECS": (
+        PLAIN, "ECS says Warning", {"conditions": {B: Condition(InstanceId(B), "Warning")}},
+        {"conditions": {B: Condition(InstanceId(B), "NotApplicable")}},
     ),
     "one runs": (PLAIN, "1 of 2 runs", of(machine(B, "i", status="Stopped")), {}),
     "all spot": (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -19,17 +20,18 @@ def function(cloud: Cloud, **given: Any) -> None:
     )
 
 
-@pytest.mark.parametrize("wrong", ["role", "vSwitch", "VPC", "destination", ""])
+@pytest.mark.parametrize("wrong", ["role", "vSwitch", "VPC", "security group", "destination", ""])
 def test_a_function_may_have_to_name_what_there_is(wrong: str) -> None:
-    """Role, network and destination; by default nobody looks before they are used."""
+    """Role, network, security group and destination; by default nobody looks before they are used."""
     for way in ("unchecked", "checked"):
         world = made(fc_references=way)
         world.cloud.ram.create_role("There", "fc.aliyuncs.com")
         account = f"acs:ram::{world.cloud.account_id}:role"
         vswitch, vpc = ("vsw-x" if wrong == "vSwitch" else world.vswitch), ("vpc-x" if wrong == "VPC" else world.vpc)
+        group = "sg-x" if wrong == "security group" else world.cloud.ecs.group_in(world.vpc)
         given = {
             "role": f"{account}/{'missing' if wrong == 'role' else 'there'}",
-            "vpcConfig": {"vpcId": vpc, "vSwitchIds": [vswitch], "securityGroupId": "sg-1"},
+            "vpcConfig": {"vpcId": vpc, "vSwitchIds": [vswitch], "securityGroupId": group},
         }
         onto = world.cloud.fc.arn("g" if wrong == "destination" else "f")
 
@@ -63,3 +65,50 @@ def test_an_audit_event_may_leave_out_the_call_s_parameters(way: str, *, carried
     data = world.event_data("vpc:ActionTrail:ApiCall")[-1]
     assert ("requestParameters" in data) is carried
     assert data["referencedResources"] == {"ACS::VPC::RouteTable": [world.table], "ACS::ECS::Instance": [world.b]}
+
+
+def rule(cloud: Cloud, name: str, pattern: dict[str, list[str]]) -> Any:
+    """Create a rule on the bus `default`; the code of the answer."""
+    asked = {"EventBusName": "default", "RuleName": name, "FilterPattern": json.dumps(pattern)}
+    return cloud.call("eventbridge", "CreateRule", {**asked, "Status": "ENABLE"})["Code"]
+
+
+@pytest.mark.parametrize("most", ["10", "50"])
+def test_the_bus_takes_so_many_rules(most: str) -> None:
+    """The next one is refused."""
+    cloud = made(bus_rules=most).cloud
+    for number in range(int(most)):
+        assert rule(cloud, f"r{number}", {}) == "Success"
+    with pytest.raises(ApiError, match="EventRuleCountExceedLimit"):
+        rule(cloud, "one-more", {})
+
+
+@pytest.mark.parametrize("way", ["any-number", "five"])
+def test_a_field_of_a_pattern_takes_so_many_expressions(way: str) -> None:
+    """Five pass either way; six are refused in a trigger by one of them."""
+    for count in (5, 6):
+        cloud = made(pattern_expressions=way).cloud
+        function(cloud)
+        pattern = json.dumps({"source": ["acs.ecs"], "type": [f"ecs:{number}" for number in range(count)]})
+        source = {"eventSourceType": "Default", "eventSourceConfig": {"eventSourceParameters": {}}}
+        config = {"triggerEnable": True, "asyncInvocationType": True, "eventRuleFilterPattern": pattern}
+        body = {
+            "triggerName": "t",
+            "triggerType": "eventbridge",
+            "triggerConfig": json.dumps({**config, "eventSourceConfig": source, "eventSinkConfig": {}}),
+        }
+        if way == "five" and count > 5:
+            with pytest.raises(ApiError, match="expressions"):
+                cloud.fc.create_trigger("f", body)
+        else:
+            cloud.fc.create_trigger("f", body)
+
+
+@pytest.mark.parametrize("way, kind", [("of-the-product", "vpc"), ("of-actiontrail", "actiontrail")])
+def test_an_audit_event_may_be_of_actiontrail(way: str, kind: str) -> None:
+    """By its type and its source."""
+    world = made(trail_types=way)
+    modify(world, **to(world.b))
+    world.clock.advance(120)
+    told = [event for event in world.events if "ActionTrail" in str(event["type"])]
+    assert [(event["type"], event["source"]) for event in told] == [(f"{kind}:ActionTrail:ApiCall", f"acs.{kind}")]

@@ -151,11 +151,17 @@ def test_a_client_token_is_ascii_and_at_most_64_long(world: CloudWorld, action: 
         )
 
 
-def test_a_token_belongs_to_one_request(world: CloudWorld) -> None:
-    """The same request again is the same entry; another one with the token is refused."""
+@pytest.mark.parametrize("way", ["one-request", "first-answer"])
+def test_a_token_belongs_to_one_request(way: str) -> None:
+    """The same request again is the same entry; another one with the token is refused, or answered as the first."""
+    world = made(client_tokens=way)
     first = create(world, "192.0.2.0/24", ClientToken="t-1")
     world.clock.advance(10)
     assert create(world, "192.0.2.0/24", ClientToken="t-1")["RouteEntryId"] == first["RouteEntryId"]
+    if way == "first-answer":
+        assert create(world, "198.51.100.0/24", ClientToken="t-1")["RouteEntryId"] == first["RouteEntryId"]
+        assert "198.51.100.0/24" not in [entry["DestinationCidrBlock"] for entry in entries(world)]
+        return
     with pytest.raises(ApiError, match="IdempotentParameterMismatch"):
         create(world, "198.51.100.0/24", ClientToken="t-1")
 
@@ -320,33 +326,3 @@ def test_a_list_of_invocations_may_hold_only_running_ones(way: str, listed: int)
     )
     world.clock.advance(120)
     assert len(world.call("ecs", "DescribeInvocations")["Invocations"]["Invocation"]) == listed
-
-
-# ---- states of a managed NAT gateway -------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("status", ["Creating", "Modifying", "Deleting", "Converting"])
-def test_a_managed_gateway_has_states(world: CloudWorld, status: str) -> None:
-    """They are shown, and filtered by."""
-    gateway = world.cloud.vpc.create_nat_gateway(world.vpc, world.vswitch)
-    world.cloud.vpc.set_nat_gateway(gateway, status, "FinancialLocked")
-    (shown,) = world.call("vpc", "DescribeNatGateways", Status=status)["NatGateways"]["NatGateway"]
-    assert (shown["Status"], shown["BusinessStatus"]) == (status, "FinancialLocked")
-    assert world.call("vpc", "DescribeNatGateways", Status="Available")["NatGateways"]["NatGateway"] == []
-
-
-@pytest.mark.parametrize(
-    "kind, status", [("SystemFailure.Reboot", "Executing"), ("SystemMaintenance.Reboot", "Scheduled")]
-)
-def test_a_simulated_failure_is_not_announced(world: CloudWorld, kind: str, status: str) -> None:
-    """It is Executing at once; a simulated maintenance is Scheduled until its time."""
-    world.call(
-        "ecs", "CreateSimulatedSystemEvents",
-        EventType=kind, NotBefore="2026-01-01T03:00:00Z", **{"InstanceId.1": world.a},
-    )  # fmt: skip
-    assert isinstance(world.cloud.clock, VirtualClock)
-    world.cloud.clock.advance(0.1)
-    found = world.call("ecs", "DescribeInstancesFullStatus", **{"InstanceId.1": world.a})
-    (shown,) = found["InstanceFullStatusSet"]["InstanceFullStatusType"]
-    (event,) = shown["ScheduledSystemEventSet"]["ScheduledSystemEventType"]
-    assert event["EventCycleStatus"]["Name"] == status

@@ -204,7 +204,8 @@ def test_a_platform_that_checks_what_functions_name_takes_the_deployment(tmp_pat
         vswitch = cloud.vpc.create_vswitch(vpc, "10.0.0.0/24")
         for role in ("natkeeper-failover", "natkeeper-probe", "natkeeper-notify"):
             cloud.ram.create_role(role, "fc.aliyuncs.com")
-        what, who = template(cloud, tmp_path, vpc=vpc, vswitch=vswitch), account(cloud)
+        group = cloud.ecs.group_in(vpc)
+        what, who = template(cloud, tmp_path, vpc=vpc, vswitch=vswitch, securityGroup=group), account(cloud)
         deploy(what, cloud.endpoint, who)
         assert "natkeeper-failover" in cloud.fc.queue.configs["natkeeper-probe"].on_failure
         del cloud.ram.roles["natkeeper-probe"]

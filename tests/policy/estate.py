@@ -166,7 +166,11 @@ def _functions(built: Estate) -> None:
     handlers = {"natkeeper-probe": check, "natkeeper-notify": tell, "natkeeper-failover": tell}
     cloud.fc.dispatcher.runtime = CallableRuntime(built.time, dict(handlers))
     account = f"acs:ram::{cloud.account_id}:role"
-    network = {"vpcId": built.ids["vpc"], "vSwitchIds": [built.ids["vswitch"]], "securityGroupId": "sg-1"}
+    network = {
+        "vpcId": built.ids["vpc"],
+        "vSwitchIds": [built.ids["vswitch"]],
+        "securityGroupId": cloud.ecs.group_in(built.ids["vpc"]),
+    }
     for name in handlers:
         role = {"natkeeper-probe": f"{account}/natkeeper-probe", "natkeeper-failover": f"{account}/natkeeper-failover"}
         cloud.fc.create_function(
@@ -256,11 +260,13 @@ def goes_on_in_a_later_run(place: Estate) -> None:
 def starts_a_cold_standby(place: Estate) -> None:
     """Its only running gateway stops: the other one is started, and takes the route when it runs."""
     place.stop("e")
+    vanished = place.cloud.readings.is_("route-stopped-hop", "vanishes")
+    started = place.ids["e" if vanished else "f"]  # without its entry nobody knows what the next hop was: home is tried
     receipt = place.run({"action": "sweep", "group": "cold"})
-    assert f"started {place.ids['f']}" in str(receipt.get("did")), receipt
+    assert f"started {started}" in str(receipt.get("did")), receipt
     place.let_pass(60)
     receipt = place.run({"action": "sweep", "group": "cold"})
-    assert place.hop("cold") == place.ids["f"], receipt
+    assert place.hop("cold") == started, receipt
 
 
 def names_what_nobody_guards(place: Estate) -> None:

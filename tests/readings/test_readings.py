@@ -6,6 +6,7 @@ import itertools
 import json
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,13 +19,19 @@ from natlab.cloud.cloud import Cloud
 from natlab.cloud.kernel.errors import ApiError
 from natlab.cloud.kernel.latencies import Latencies
 from natlab.cloud.kernel.readings import SWITCHES, UnknownReading
+from natlab.scenarios.catalogue import scenario
 from natlab.scenarios.readings import Platform, chosen, deviations, pairwise, platform
+from natlab.scenarios.steps import until_at
+from natlab.scenarios.topology import TABLE as TABLE_OF_A_SCENARIO
+from natlab.scenarios.topology import A
+from natlab.scenarios.verdicts import ends_at
 from tests.policy.estate import (
     estate,
     falls_back_to_the_managed_gateway,
     replaces_what_cannot_be_changed_in_place,
     sets_gateways_up_by_cloud_assistant,
 )
+from tests.readings.catalogue import reasons
 from tests.readings.playing import FLOWS, not_replaceable, problem, refused_beforehand
 
 TABLE = {"RegionId": "cn-hangzhou"}
@@ -228,16 +235,30 @@ def test_a_new_nat_gateway_may_add_a_route(way: str, count: int) -> None:
 # ---- natkeeper under them --------------------------------------------------------------------------------
 
 ROWS = pairwise()
-DOZEN = [(row, FLOWS[number % len(FLOWS)]) for number, row in enumerate(ROWS[:12])]
+PLAYED = (
+    "stop", "crash", "both-down", "follow", "manual", "return",
+    "api-outage", "spot", "reboot", "foreign", "zones", "maintenance",
+)  # fmt: skip
 
 
-NAMES = [f"{number}-{flow.__name__}" for number, (_, flow) in enumerate(DOZEN)]
+@pytest.mark.parametrize("ways, name", list(zip(ROWS, PLAYED, strict=False)), ids=PLAYED)
+def test_a_dozen_scenarios_end_well_each_on_another_platform(ways: dict[str, str], name: str) -> None:
+    """From the deployment to the packet. `make readings` plays all, and the flows, on every row and deviation."""
+    whole = {"oos-output": "whole"}  # the report of a first setup is longer than OOS may keep
+    assert reasons(scenario(name), ways | whole) == ()
 
 
-@pytest.mark.parametrize("ways, flow", DOZEN, ids=NAMES)
-def test_a_dozen_pairs_end_well_or_are_refused_beforehand(ways: dict[str, str], flow: Any) -> None:
-    """`make readings` plays every flow under every row, and under each deviation alone."""
+@pytest.mark.parametrize("ways, flow", list(zip(ROWS[12:], FLOWS, strict=False)))
+def test_flows_end_well_or_are_refused_beforehand(ways: dict[str, str], flow: Any) -> None:
+    """On the rows of which no scenario is played here."""
     assert problem(flow, ways) == ""
+
+
+def test_a_play_on_virtual_time_can_end_badly() -> None:
+    """A verdict that is not met is told, and so is what was waited for in vain."""
+    manual = scenario("manual")
+    wrong = replace(manual, script=(*manual.script, until_at(A, 5.0)), verdict=(ends_at(A),))
+    assert [reason.partition(" ")[0] for reason in reasons(wrong, {})] == ["waited", TABLE_OF_A_SCENARIO]
 
 
 @pytest.mark.parametrize("description", SWITCHES["route-description"])
@@ -276,6 +297,19 @@ def test_a_refused_name_does_not_take_the_memory_along() -> None:
         (falls_back_to_the_managed_gateway, {"route-in-place-to-nat": "refused", "route-half": "black-listed"}),
     ],
 )
-def test_what_a_whole_run_of_the_array_has_found_stays_mended(flow: Any, ways: dict[str, str]) -> None:
+def test_a_flow_that_a_whole_run_of_the_array_has_found_stays_mended(flow: Any, ways: dict[str, str]) -> None:
     """A list of invocations that holds only running ones, and a fallback that is reached over eight entries."""
     assert problem(flow, ways) == ""
+
+
+@pytest.mark.parametrize(
+    "name, ways",
+    [
+        ("full", {"invocations": "running-only"}),
+        ("return", {"route-description": "nothing"}),
+        ("both-down", {"route-in-place-to-nat": "refused"}),
+    ],
+)
+def test_a_scenario_that_a_whole_run_of_the_array_has_found_stays_mended(name: str, ways: dict[str, str]) -> None:
+    """The report of a setup that failed, a return without memory, a fallback over a bridge."""
+    assert reasons(scenario(name), ways) == ()

@@ -200,3 +200,13 @@ def test_a_note_is_not_taken_for_the_reason_of_the_last_move(stage: Stage) -> No
     (route,) = view["routes"]
     assert "why" not in route
     assert route["note"].endswith("UTC by a person: replacing: the disk")
+
+
+@pytest.mark.parametrize("word", ["Ok", "Warning", "Initializing", "NotApplicable"])
+def test_what_ecs_remarks_about_a_healthy_gateway_is_told(stage: Stage, word: str) -> None:
+    """It moves nothing; words that mean no remark are not told."""
+    stage.machine(B).health = word
+    receipt = stage.sweep()
+    remarked = f" (ECS says {word})" if word in ("Warning", "Initializing") else ""
+    assert f"{B} is healthy{remarked}" in receipt.saw
+    assert receipt.outcome == "quiet"

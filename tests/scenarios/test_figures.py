@@ -55,6 +55,20 @@ def test_the_run_that_wrote_is_the_one_that_acted() -> None:
     assert [receipt["sentence"] for receipt in found.receipts] == ["moved it to b", "noted"]
 
 
+@pytest.mark.parametrize("said", [True, False])
+def test_a_run_that_goes_on_may_be_the_one_that_verifies(*, said: bool) -> None:
+    """Where replacing an entry takes longer than a run."""
+    began = run(receipts=[{**RECEIPT, "verified": None}])
+    later = run(104.0, 104.1, receipts=[{"outcome": "changed", "sentence": "the rest of it", "verified": said}])
+    assert figures(evidence(runs=(began, later))).verified is said
+
+
+def test_of_runs_at_one_moment_the_one_with_news_acted() -> None:
+    """On a virtual clock a run that only looks takes no time."""
+    quiet = run(101.25, 101.25, receipts=[{"outcome": "quiet", "sentence": "", "verified": None}])
+    assert figures(evidence(runs=(quiet, run()))).verified is True
+
+
 def test_a_refused_write_has_been_decided_all_the_same() -> None:
     """The second attempt of the same run is the one that moves the route."""
     found = figures(evidence(writes=(move(101.25, error="TaskConflict"), move(101.6)), hops=(Hop(102.6, TABLE, B),)))

@@ -89,7 +89,11 @@ class Cloud:
         self.bus.most_rules = int(self.readings["bus-rules"])
         self.subscribers.append(self.bus.publish)
         places = Places(
-            self.objects.get, self.sls.problem, self.vpc.vpc_of_vswitch, lambda name: name.lower() in self.ram.roles
+            self.objects.get,
+            self.sls.problem,
+            self.vpc.vpc_of_vswitch,
+            self.ecs.vpc_of_group,
+            lambda name: name.lower() in self.ram.roles,
         )
         self.fc = FunctionCompute(self, self.lock, self.bus, runtime or ProcessRuntime(), places)
         self.services += [

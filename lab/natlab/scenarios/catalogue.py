@@ -182,11 +182,11 @@ SCENARIOS: Final[tuple[Scenario, ...]] = (
         (
             breaks(f"a person stops {A}, and {B} as well", lambda play: (steps.stop(A)(play), steps.stop(B)(play))),
             steps.until_at(NAT),
-            steps.until_told("moved"),
+            steps.until_told("0.0.0.0/0 in", "is Stop"),  # moved, or carried over a bridge
             steps.until_state(A, "Stopped"),
             then(f"a person starts {A}", steps.start(A)),
             steps.until_at(A, 90.0, sweeping=True),
-            steps.until_told("moved", "healthy again"),
+            steps.until_told("0.0.0.0/0 in", "healthy again"),
         ),
         (passes(NAT, A), verdicts.ends_at(A), verified, _AFTER_A_DEATH),
         Topology(fallback=True),

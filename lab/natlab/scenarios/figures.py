@@ -45,7 +45,7 @@ def figures(evidence: ScenarioEvidence) -> ScenarioFigures:
         detected_s=None if telling is None else _since(evidence, telling.started),
         decided_s=None if write is None else _since(evidence, write.at),
         routed_s=None if acted is None or write is None else _routed(evidence, acted, write),
-        verified=None if acted is None else _verified(acted),
+        verified=None if acted is None else _verified_since(evidence, acted),
         next_hop=_next_hop(evidence),
         receipts=tuple(receipt for run in evidence.runs for receipt in run.news),
     )
@@ -75,13 +75,11 @@ def first_move(evidence: ScenarioEvidence) -> SeenWrite | None:
 
 
 def acting_run(evidence: ScenarioEvidence, write: SeenWrite | None) -> FunctionRun | None:
-    """The run that was under way when the write reached the API; only one runs at a time."""
+    """The run that was under way when the write reached the API: of several at that moment, one with news."""
     if write is None:
         return None
-    for run in evidence.runs:
-        if run.started <= write.at and (run.finished is None or write.at <= run.finished):
-            return run
-    return None
+    then = [r for r in evidence.runs if r.started <= write.at and (r.finished is None or write.at <= r.finished)]
+    return next((run for run in then if run.news), then[0] if then else None)
 
 
 def _routed(evidence: ScenarioEvidence, acted: FunctionRun, first: SeenWrite) -> float | None:
@@ -95,6 +93,12 @@ def _routed(evidence: ScenarioEvidence, acted: FunctionRun, first: SeenWrite) ->
             return None
         moved.append(at)
     return _since(evidence, max(moved)) if moved else None
+
+
+def _verified_since(evidence: ScenarioEvidence, acted: FunctionRun) -> bool | None:
+    """What the run that moved says of egress; or a later one, to which it handed on what was left."""
+    runs = evidence.runs[evidence.runs.index(acted) :]
+    return next((said for said in map(_verified, runs) if said is not None), None)
 
 
 def _verified(run: FunctionRun) -> bool | None:

@@ -79,6 +79,7 @@ def install(
     *,
     amend: Callable[[deploy.Template], deploy.Template] = lambda template: template,
     notify: str = "",
+    sleeper: Callable[[float], None] = time.sleep,
 ) -> deploy.Deployer:
     """Deploy s.yaml, the roles and the OOS template, as an operator would; returns the operator's account.
 
@@ -98,12 +99,13 @@ def install(
             "group": GROUP,
             "vpc": world.vpc,
             "vswitch": world.vswitches[table],
+            "securityGroup": cloud.ecs.group_in(world.vpc),
         },
         environment={"NATKEEPER_ENDPOINT": cloud.endpoint},
         code=code,
     )
     template = deploy.load(ROOT / "s.yaml", wanted, account_id=cloud.account_id, environ={"NATKEEPER_NOTIFY": notify})
-    deploy.deploy(amend(template), cloud.endpoint, account)
+    deploy.deploy(amend(template), cloud.endpoint, account, sleeper=sleeper)
     return account
 
 

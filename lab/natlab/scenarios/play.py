@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import contextlib
 import random
-import time
 from collections import ChainMap
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -18,10 +17,10 @@ from pathlib import Path
 from typing import Any
 
 from natlab.cloud.cloud import Cloud
-from natlab.cloud.fc.runtime.processes import ProcessRuntime
 from natlab.cloud.kernel.latencies import TABLE, Latencies
 from natlab.deploy import Template
 from natlab.scenarios import functions
+from natlab.scenarios.course import Course
 from natlab.scenarios.evidence import HostConnection, ScenarioEvidence
 from natlab.scenarios.figures import ScenarioFigures, figures
 from natlab.scenarios.network import FAILOVER, NOTIFIES, PROBE, ScenarioNetwork, build, configuration
@@ -76,6 +75,7 @@ class Setting:
     phase: Callable[[str], None] = lambda _: None
     named: Callable[[Mapping[str, str]], None] = lambda _: None
     ground: Callable[[], Testbed] = SimulatedGround
+    course: Callable[[], Course] = Course
     beside: Callable[[Play], contextlib.AbstractContextManager[object]] = lambda _: contextlib.nullcontext()
 
 
@@ -121,18 +121,21 @@ def stage(scenario: Scenario, setting: Setting) -> Iterator[Play]:
     """Build a scenario's world, deploy into it, set the gateways up, and leave nothing behind."""
     setting.phase(BUILDING)
     with contextlib.ExitStack() as ending:
+        course = setting.course()
         ground = setting.ground()
         ending.callback(ground.close)
         observed = RecordingDataPlane(ground.substrate)
         haste = hasty(setting)
         cloud = Cloud(
+            clock=course.clock,
             region=REGION,
             substrate=observed,
             latencies=latencies_of(setting, haste),
-            runtime=ProcessRuntime(shared=setting.unpacked),
+            runtime=course.runtime(setting.unpacked),
             readings=setting.platform.readings,
         )
         ending.callback(cloud.close)
+        course.begin(cloud)
         cloud.fc.tunnel = ground.tunnel
         ending.enter_context(cloud.serve())
         world = build(cloud, scenario.topology)
@@ -146,8 +149,8 @@ def stage(scenario: Scenario, setting: Setting) -> Iterator[Play]:
         webhook = setting.webhook(record.told)
         ending.callback(webhook.close)
         notify = webhook.url if NOTIFIES in scenario.policy else ""
-        account = functions.install(cloud, world, code, amend=setting.amend, notify=notify)
-        made = Play(cloud, ground, world, record, _traffic(ground, world, record), account, haste)
+        account = functions.install(cloud, world, code, amend=setting.amend, notify=notify, sleeper=course.sleep)
+        made = Play(cloud, ground, world, record, _traffic(course, ground, world, record), account, haste, course)
         setting.phase(SETTING_UP)
         _set_up(made)
         with cloud.lock:
@@ -169,7 +172,7 @@ def hasty(setting: Setting) -> dict[str, float]:
 
 def perform(ready: Play, scenario: Scenario, setting: Setting) -> Result:
     """Play a scenario's script on a stage where its world is up and well."""
-    ready.traffic = _traffic(ready.ground, ready.world, ready.record)
+    ready.traffic = _traffic(ready.course, ready.ground, ready.world, ready.record)
     ready.marks, ready.fault_at = {}, 0.0
     with contextlib.ExitStack() as ending:
         ending.callback(ready.traffic.stop)
@@ -188,7 +191,7 @@ def _set_up(stage: Play) -> None:
         stage.ground.run(stage.id(STRANGER), RECIPE)
     stage.poke(FAILOVER, "sweep")
     stage.until("the first sweep had set up all gateways", stage.set_up, READY_WITHIN_S)
-    began = time.time()
+    began = stage.now()
     stage.poke(FAILOVER, "sweep")
     stage.until("a sweep found nothing more to do", lambda: quiet_since(stage, began), READY_WITHIN_S)
 
@@ -204,18 +207,20 @@ def watch(stage: Play) -> None:
 def quiet_since(stage: Play, began: float) -> bool:
     """Whether a run that began since then found nothing to do and nothing wrong."""
     runs = [run for run in stage.record.runs() if run.started >= began and run.receipts]
-    return any(not run.news and not run.receipts[0].get("problems") for run in runs)
+    return any(not run.news and not run.receipts[0].get("problems") for run in runs) or any(
+        map(stage.course.fine, runs)
+    )
 
 
 def _perform(stage: Play, scenario: Scenario) -> tuple[str, ...]:
     """Play the script; returns what it waited for in vain."""
     stage.traffic.start()
-    time.sleep(CALM_S + random.random())  # a fault does not wait for a certain moment between two looks of the probe
-    stage.fault_at = time.time()
+    stage.sleep(CALM_S + random.random())  # a fault does not wait for a certain moment between two looks of the probe
+    stage.fault_at = stage.now()
     try:
         for step in scenario.script:
             if step.fault:
-                stage.fault_at = time.time()
+                stage.fault_at = stage.now()
             if step.say:
                 stage.record.say("fault" if step.fault else "step", "", step.say)
             step.do(stage)
@@ -223,7 +228,7 @@ def _perform(stage: Play, scenario: Scenario) -> tuple[str, ...]:
         stage.record.say("note", "", str(vain))
         return (str(vain),)
     finally:
-        time.sleep(CALM_S)
+        stage.sleep(CALM_S)
         stage.traffic.stop()
     return ()
 
@@ -237,7 +242,7 @@ def _evidence(stage: Play, in_vain: tuple[str, ...]) -> ScenarioEvidence:
         }
         return ScenarioEvidence(
             fault_at=since,
-            ended_at=time.time(),
+            ended_at=stage.now(),
             ids=dict(stage.world.ids),
             attempts=attempts,
             runs=tuple(run for run in record.runs() if run.started >= since),
@@ -252,9 +257,9 @@ def _evidence(stage: Play, in_vain: tuple[str, ...]) -> ScenarioEvidence:
         )
 
 
-def _traffic(ground: Testbed, world: ScenarioNetwork, record: Record) -> Traffic:
+def _traffic(course: Course, ground: Testbed, world: ScenarioNetwork, record: Record) -> Traffic:
     hosts = {table: _host(ground, vswitch) for table, vswitch in world.vswitches.items()}
-    return Traffic(hosts, lambda table, attempt: _noticed(record, world, table, attempt))
+    return course.traffic(hosts, lambda table, attempt: _noticed(record, world, table, attempt))
 
 
 def _host(ground: Testbed, vswitch: str) -> Callable[[], Any]:

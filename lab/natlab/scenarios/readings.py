@@ -69,7 +69,7 @@ def deviations(switches: Mapping[str, Sequence[str]] = SWITCHES) -> Iterator[dic
 
 def pairwise(switches: Mapping[str, Sequence[str]] = SWITCHES) -> list[dict[str, str]]:
     """Return rows in which any two readings meet in each pair of their ways, greedily few."""
-    names = list(switches)
+    names = sorted(switches, key=lambda name: -len(switches[name]))  # those with most ways first: fewer rows
     left = {
         ((one, this), (other, that))
         for one, other in itertools.combinations(names, 2)
@@ -85,7 +85,7 @@ def pairwise(switches: Mapping[str, Sequence[str]] = SWITCHES) -> list[dict[str,
             if name not in row:
                 row[name] = max(switches[name], key=lambda way, name=name: _gain(row, name, way, place, left))  # type: ignore[misc]
         left -= set(_pairs(row, names))
-        rows.append({name: row[name] for name in names})
+        rows.append({name: row[name] for name in switches})
     return rows
 
 

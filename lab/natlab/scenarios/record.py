@@ -6,9 +6,9 @@ Everything arrives under the cloud's lock; listeners (a timeline) must be quick.
 from __future__ import annotations
 
 import json
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from typing import Any
 
 from natlab.cloud.cloud import Cloud
@@ -17,6 +17,7 @@ from natlab.cloud.kernel.events import Event
 from natlab.cloud.kernel.gate import CallRecord
 from natlab.scenarios.evidence import FunctionRun, Hop, SeenWrite
 from natlab.scenarios.network import FAILOVER, ScenarioNetwork
+from natlab.scenarios.testbed import WEB_SERVER
 
 _ROLE_OF_OURS = "natkeeper-"
 NO_PATTERN = "no pattern matches"
@@ -41,6 +42,10 @@ class Record:
         self._cloud = cloud
         self.world = world
         self.hops: list[Hop] = []
+        self._entries: dict[str, dict[IPv4Network | IPv6Network, str]] = {
+            world.ids[table]: {ip_network("0.0.0.0/0"): world.ids[home]}
+            for table, home in world.topology.tables.items()
+        }
         self.writes: list[SeenWrite] = []
         self.messages: list[str] = []
         self.listeners: list[Callable[[TimelineEntry], None]] = []
@@ -50,7 +55,7 @@ class Record:
 
     def say(self, kind: str, who: str, what: str, at: float | None = None) -> None:
         """Tell the listeners."""
-        moment = TimelineEntry(time.time() if at is None else at, kind, who, what)
+        moment = TimelineEntry(self._cloud.clock.now() if at is None else at, kind, who, what)
         for listener in self.listeners:
             listener(moment)
 
@@ -63,13 +68,25 @@ class Record:
         """Hear what the cloud does to machines and cables (`ground.Observed`)."""
         name = self.world.name_of
         if what.startswith("route "):
-            self.hops.append(Hop(time.time(), name(subject), name(target) if target else ""))
+            self._led(subject, what.removeprefix("route "), target)
             where = f"{what.removeprefix('route ')} of {name(subject)} leads to {name(target)}"
             self.say("route", "network", where if target else f"{name(subject)} has no {what}")
         elif what in ("on", "off"):
             self.say("power", name(subject), f"has {'power' if what == 'on' else 'no power'}")
         else:
             self.say("address", "network", f"{target} {'is on' if what == 'bind' else 'leaves'} {name(subject)}")
+
+    def _led(self, table: str, destination: str, target: str) -> None:
+        """Note where packets to the internet go now, if that changed: a more specific entry may have carried them."""
+        entries = self._entries.setdefault(table, {})
+        network, before = ip_network(destination), _leads(entries)
+        if target:
+            entries[network] = target
+        else:
+            entries.pop(network, None)
+        after = _leads(entries)
+        if after != before:
+            self.hops.append(Hop(self._cloud.clock.now(), self.world.name_of(table), self.world.name_of(after)))
 
     def told(self, title: str, text: str) -> None:
         """Hear what people are told."""
@@ -108,6 +125,12 @@ class Record:
         self.writes.append(SeenWrite(call.at, call.action, name(table), name(to) if to else "", call.error))
         detail = f" {name(table)} to {name(to)}" if to else ""
         self.say("write", call.product, call.action + detail + refused, call.at)
+
+
+def _leads(entries: Mapping[IPv4Network | IPv6Network, str]) -> str:
+    """Where packets to the web server go: by the most specific entry; empty for nowhere."""
+    there = ip_address(WEB_SERVER)
+    return max(((net.prefixlen, hop) for net, hop in entries.items() if there in net), default=(0, ""))[1]
 
 
 def run_of(invocation: Invocation) -> FunctionRun:

@@ -78,7 +78,7 @@ class ReadyWorld:
     def _start(self, gateway: str) -> None:
         ready, ecs = self.ready, self.ready.cloud.ecs
         ready.until("a gateway was up or down", lambda: ecs.status_of(gateway) in ("Running", "Stopped"), 60.0)
-        ready.until("a failed host was back", lambda: not ecs.instance(gateway).impaired, 60.0)
+        ready.until("a failed host was back", lambda: not ecs.instance(gateway).health, 60.0)
         if ecs.status_of(gateway) == "Stopped":
             ready.cloud.call("ecs", "StartInstance", {"InstanceId": gateway})
         alive = ready.ground.substrate.agent_alive

@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from natlab.cloud.cloud import Cloud
 from natlab.deploy import Deployer
-from natlab.scenarios import functions
+from natlab.scenarios.course import Course
 from natlab.scenarios.network import ScenarioNetwork
 from natlab.scenarios.record import Record
 from natlab.scenarios.testbed import Testbed
 from natlab.scenarios.topology import EIP
 from natlab.scenarios.traffic import Traffic
-
-_POLL_S = 0.03
 
 
 class InVain(Exception):
@@ -36,6 +33,7 @@ class Play:
     account: Deployer
     haste: dict[str, float] = field(default_factory=dict)
     """What the local cloud waits instead of the table's seconds; empty while a script is played."""
+    course: Course = field(default_factory=Course)
     patience: float = 1.0
     fault_at: float = 0.0
     marks: dict[str, float] = field(default_factory=dict)
@@ -44,17 +42,25 @@ class Play:
         """The id of what the scenario calls so."""
         return self.world.ids[name]
 
+    def now(self) -> float:
+        """Seconds since the epoch, by the cloud's clock."""
+        return self.cloud.clock.now()
+
+    def sleep(self, seconds: float) -> None:
+        """Let time pass."""
+        self.course.sleep(seconds)
+
     def mark(self, name: str) -> None:
         """Give this moment a name."""
-        self.marks[name] = time.time()
+        self.marks[name] = self.now()
 
     def until(self, what: str, condition: Callable[[], bool], within_s: float) -> None:
         """Wait for a condition, `within_s` times the patience of the setting. Raises InVain with `what`."""
-        deadline = time.monotonic() + within_s * self.patience
+        deadline = self.now() + within_s * self.patience
         while not condition():
-            if time.monotonic() > deadline:
+            if self.now() > deadline:
                 raise InVain(f"waited {within_s * self.patience:g} s in vain until {what}")
-            time.sleep(_POLL_S)
+            self.sleep(self.course.poll_s)
 
     def hop(self, table: str) -> str:
         """Where the default route of a table leads now, as the table says; empty while it is being changed."""
@@ -73,7 +79,7 @@ class Play:
 
     def ask(self, request: Mapping[str, Any]) -> dict[str, Any]:
         """Invoke the failover function as a person."""
-        answer = json.loads(functions.ask(self.cloud, self.account, json.dumps(request).encode()))
+        answer = json.loads(self.course.ask(self.cloud, self.account, json.dumps(request).encode()))
         return dict(answer)
 
     def set_up(self, runs: int = 1) -> bool:

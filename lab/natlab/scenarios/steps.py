@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from typing import Any
 
-from natlab.cloud.kernel.faults import CallFault, FaultKind
+from natlab.cloud.kernel.faults import CallFault
 from natlab.scenarios.network import FAILOVER, FORWARDED
 from natlab.scenarios.scenario import Step
 from natlab.scenarios.stage import InVain, Play
@@ -63,7 +62,7 @@ def ask(**request: Any) -> Callable[[Play], object]:
 
 def api_silent(play: Play) -> None:
     """Nothing of ECS and VPC answers any more."""
-    play.cloud.faults.add(CallFault(FaultKind.TIMEOUT, product="ecs|vpc", seconds=30.0))
+    play.cloud.faults.add(CallFault(play.course.silence, product="ecs|vpc", seconds=30.0))
 
 
 def api_back(play: Play) -> None:
@@ -74,7 +73,7 @@ def api_back(play: Play) -> None:
 
 def pause(seconds: float) -> Step:
     """Let time pass."""
-    return Step("", lambda _: time.sleep(seconds))
+    return Step("", lambda play: play.sleep(seconds))
 
 
 def until_at(hop: str, within_s: float = SOON_S, *, sweeping: bool = False) -> Step:
@@ -84,12 +83,12 @@ def until_at(hop: str, within_s: float = SOON_S, *, sweeping: bool = False) -> S
     """
 
     def do(play: Play) -> None:
-        tables, last = list(play.world.vswitches), time.monotonic()
+        tables, last = list(play.world.vswitches), play.now()
 
         def arrived() -> bool:
             nonlocal last
-            if sweeping and time.monotonic() - last > MINUTE_S:
-                last = time.monotonic()
+            if sweeping and play.now() - last > MINUTE_S:
+                last = play.now()
                 play.poke(FAILOVER, "sweep")
             return all(play.hop(each) == hop and play.traffic.works(each) for each in tables)
 
@@ -102,12 +101,12 @@ def until_told(*words: str, within_s: float = SOON_S, sweeping: bool = False) ->
     """Wait until a run has ended whose receipt has these words in its sentence. `sweeping`: see `until_at`."""
 
     def do(play: Play) -> None:
-        last = time.monotonic() - MINUTE_S / 2
+        last = play.now() - MINUTE_S / 2
 
         def seen() -> bool:
             nonlocal last
-            if sweeping and time.monotonic() - last > MINUTE_S / 2:
-                last = time.monotonic()
+            if sweeping and play.now() - last > MINUTE_S / 2:
+                last = play.now()
                 play.poke(FAILOVER, "sweep")
             return any(all(word in str(receipt.get("sentence")) for word in words) for receipt in play.news())
 
@@ -120,12 +119,12 @@ def until_problem(words: str, within_s: float = SOON_S) -> Step:
     """Wait until a receipt, a quiet one too, has these words among its problems; sweeps come every few seconds."""
 
     def do(play: Play) -> None:
-        last = time.monotonic()
+        last = play.now()
 
         def seen() -> bool:
             nonlocal last
-            if time.monotonic() - last > MINUTE_S / 2:
-                last = time.monotonic()
+            if play.now() - last > MINUTE_S / 2:
+                last = play.now()
                 play.poke(FAILOVER, "sweep")
             runs = (run for run in play.record.runs() if run.started >= play.fault_at)
             receipts = (receipt for run in runs for receipt in run.receipts)
@@ -140,12 +139,12 @@ def until_people_told(*words: str, within_s: float = SOON_S, sweeping: bool = Fa
     """Wait until people were told something with these words. `sweeping`: see `until_at`."""
 
     def do(play: Play) -> None:
-        last = time.monotonic() - MINUTE_S / 2
+        last = play.now() - MINUTE_S / 2
 
         def heard() -> bool:
             nonlocal last
-            if sweeping and time.monotonic() - last > MINUTE_S / 2:
-                last = time.monotonic()
+            if sweeping and play.now() - last > MINUTE_S / 2:
+                last = play.now()
                 play.poke(FAILOVER, "sweep")
             return any(all(word in message for word in words) for message in play.record.messages)
 

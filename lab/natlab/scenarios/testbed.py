@@ -127,7 +127,7 @@ class Testbed(Protocol):
     def close(self) -> None: ...
 
 
-class _Counted(SimulatedDataPlane):
+class CountingDataPlane(SimulatedDataPlane):
     """Counts the looks that come through the tunnel."""
 
     def __init__(self) -> None:
@@ -142,8 +142,8 @@ class _Counted(SimulatedDataPlane):
 class SimulatedGround:
     """Ground that is a model: nothing of it needs root, and every packet's way is computed."""
 
-    def __init__(self) -> None:
-        self._machines = _Counted()
+    def __init__(self, machines: CountingDataPlane | None = None) -> None:
+        self._machines = machines or CountingDataPlane()
         self._internet = TunnelServer(self._machines)
         self.substrate: DataPlane = self._machines
         self.tunnel = self._internet.address

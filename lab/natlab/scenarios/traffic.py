@@ -44,9 +44,12 @@ class Traffic:
                 self._try(table, connect)
             due = max(due + EVERY_S, time.monotonic() - EVERY_S)
 
+    def _now(self) -> float:
+        return time.monotonic() + self._ahead
+
     def _try(self, table: str, connect: Callable[[], Try]) -> None:
         answer = connect()
-        at = time.monotonic() + self._ahead
+        at = self._now()
         attempts = self.attempts[table]
         attempt = HostConnection(at, answer.public_ip, answer.lost)
         before = attempts[-1].public_ip if attempts else None

@@ -110,9 +110,12 @@ def read_setups(
 
 
 def latest_report(attempt: Attempt, gateway: InstanceId, since: datetime) -> SetupReport | None:
-    """Find the newest report that any command printed on `gateway` after `since` (DescribeInvocations with output)."""
+    """Find the newest report that a command which failed printed on `gateway` after `since` (DescribeInvocations).
+
+    The state is named: without one, only invocations under way may be listed.
+    """
     request = models.DescribeInvocationsRequest(
-        region_id=attempt.region, instance_id=gateway, include_output=True, max_results=10
+        region_id=attempt.region, instance_id=gateway, include_output=True, max_results=10, invoke_status="Failed"
     )
     answer = attempt.clients.client(Client).describe_invocations_with_options(request, attempt.options())
     listed = there(there(there(answer.body, "body").invocations, "Invocations").invocation, "Invocation")

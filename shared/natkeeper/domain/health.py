@@ -50,6 +50,8 @@ _OF_DISKS = frozenset(
     ("SystemMaintenance.CleanInactiveDisks", "SystemMaintenance.IsolateErrorDisk", "SystemMaintenance.ReInitErrorDisk")
 )
 """Maintenance of a disk beside which the instance goes on (their kin that begin with `RebootAnd` stop it)."""
+_TOLD_ONLY = ("Warning", "Initializing")
+"""HealthStatus of an instance that may work: told, and no reason to move."""
 _UNPAID = ("InstanceExpiration.", "AccountUnbalanced.")
 """Stops and releases of what is not paid for: announced days ahead, and most are renewed in time."""
 LAST_HOUR = timedelta(hours=1)
@@ -180,6 +182,12 @@ def _failure(condition: Condition | None) -> str | None:
         if event.type.startswith(_FAILURES) and event.status == "Executing":
             return f"has failed: {event.type}"
     return None
+
+
+def remark(condition: Condition | Unseen | None) -> str:
+    """Return what ECS remarks about an instance that works all the same, or nothing."""
+    told = isinstance(condition, Condition) and condition.health in _TOLD_ONLY
+    return f"ECS says {condition.health}" if told and isinstance(condition, Condition) else ""
 
 
 def unpaid(condition: Condition | Unseen | None) -> SystemEvent | None:

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 from natkeeper import bundle_root
 from natkeeper.alibaba.clock import SteadyClock
 from natkeeper.domain.config import Config, parse_config
+from natkeeper.failover.envelopes import Envelopes
 from natkeeper.failover.probes import Probes
 from natkeeper.failover.run import TELL_AGAIN, Answer, Told, attend
 from natkeeper.ports import Batch, CheckFromFunction, Failure, Performer, Result, Wait, drive
@@ -53,6 +54,7 @@ _BEGAN = time.time(), time.monotonic()
 _ENDING = threading.Event()
 _CONTEXT: deque[Any] = deque([None], maxlen=1)
 """The context of the invocation under way: where an older runtime keeps the credentials."""
+_RECEIVED = Envelopes()
 _RAISED: deque[datetime] = deque(maxlen=1)
 """When a failure was last raised for people to hear of."""
 
@@ -96,6 +98,9 @@ def handler(event: bytes, context: Any) -> str:  # noqa: ANN401  FC's context cl
         _end_process()  # thawed before its end had come
     began = _CLOCK.start()
     _CONTEXT.append(context)
+    received = _RECEIVED.answer(event, began)
+    if received is not None:
+        return received
     run = str(getattr(context, "request_id", "") or f"run-{began:%Y%m%d%H%M%S%f}")
     try:
         config = load_config()

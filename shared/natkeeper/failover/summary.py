@@ -25,7 +25,7 @@ from natkeeper.domain.decision import (
     Verify,
 )
 from natkeeper.domain.egress import EvidenceKind
-from natkeeper.domain.health import Draining, Healthy, Unhealthy, Unknown
+from natkeeper.domain.health import Draining, Healthy, Unhealthy, Unknown, remark
 from natkeeper.domain.marks import with_marks
 from natkeeper.domain.observed import NextHop
 from natkeeper.domain.selection import cold_standbys, left_words, standbys
@@ -250,7 +250,13 @@ def _saw(world: World, policy: Group) -> tuple[str, ...]:
     gateways = [NextHop.gateway(gateway) for gateway in policy.gateways]
     hops = gateways + ([NextHop.nat_gateway(policy.fallback)] if policy.fallback else [])
     routes = (f"{route} goes to {hop}" for route, hop in _hops(world).items())
-    return (*(f"{hop} {_in_words(world.health(hop, policy))}" for hop in hops), *routes)
+    return (*(f"{hop} {_in_words(world.health(hop, policy))}{_remarked(world, hop)}" for hop in hops), *routes)
+
+
+def _remarked(world: World, hop: NextHop) -> str:
+    sight = next((sight for name, sight in world.gateways.items() if name == hop.id), None)
+    said = remark(sight.condition) if sight is not None else ""
+    return f" ({said})" if said else ""
 
 
 def _in_words(health: Health) -> str:

@@ -189,7 +189,7 @@ class Assistant:
             self._tokens[action, token] = (dict(values.given), answer)
             return answer
         given, answer = before
-        if given != values.given:
+        if given != values.given and self._cloud.readings.is_("client-tokens", "one-request"):
             raise ApiError(
                 "IdempotentParameterMismatch",
                 "The specified parameter has changed while using an already used clientToken.",

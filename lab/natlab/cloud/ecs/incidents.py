@@ -22,6 +22,11 @@ class Ecs(Machines):
         self._cloud.substrate.power_off(instance_id, hard=True)
 
     @locked
+    def find_health(self, instance_id: str, health: str) -> None:
+        """ECS finds something about an instance, such as Warning; it runs as before, and no event comes."""
+        self._state.instances.put(instance_id, replace(self.instance(instance_id), health=health))
+
+    @locked
     def power_loss(self, instance_id: str) -> None:
         """The host goes dark at once; ECS notices after a while: Stopped, with its StateChange event."""
         self.instance(instance_id)
@@ -111,7 +116,7 @@ class Ecs(Machines):
         """
         instance = self.instance(instance_id)
         now = self._cloud.clock.now()
-        self._state.instances.put(instance_id, replace(instance, impaired=True))
+        self._state.instances.put(instance_id, replace(instance, health="Impaired"))
         self._cloud.substrate.power_off(instance_id, hard=True)
         event = SystemEvent(
             id=self._cloud.ids.new("e"),

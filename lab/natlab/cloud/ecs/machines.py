@@ -227,7 +227,7 @@ class Machines:
 
     def _come_up(self, instance_id: str) -> None:
         now = self._cloud.clock.now()
-        self._state.instances.put(instance_id, replace(self.instance(instance_id), started=now, impaired=False))
+        self._state.instances.put(instance_id, replace(self.instance(instance_id), started=now, health=""))
         self._become(instance_id, InstanceStatus.RUNNING)
         self._cloud.substrate.power_on(instance_id)
 
@@ -306,6 +306,17 @@ class Machines:
                 self._set_event(replace(event, status=EventStatus.AVOIDED))
 
     # -------------------------------------------------------------------- what an instance needs around it
+
+    @locked
+    def group_in(self, vpc_id: str) -> str:
+        """The id of the default security group of a VPC, which is made at first need."""
+        return self._group_of(vpc_id).id
+
+    @locked
+    def vpc_of_group(self, group_id: str) -> str:
+        """The VPC of a security group; empty where there is no such group."""
+        group = self._state.groups.get(group_id)
+        return group.vpc_id if group else ""
 
     def _group_of(self, vpc_id: str) -> SecurityGroup:
         for group in self._state.groups.values():

@@ -51,7 +51,8 @@ class Instance:
     public_ip: str = ""
     spot: bool = False
     locks: tuple[str, ...] = ()
-    impaired: bool = False
+    health: str = ""
+    """A HealthStatus that was found, such as Impaired; empty: the one that goes with state and events."""
 
 
 @dataclass(frozen=True)

@@ -45,7 +45,12 @@ class EcsHandlers:
         self._ecs = ecs
 
     def _render(self, call: RpcCall) -> EcsRenderer:
-        return EcsRenderer(self._state, self._cloud.region, self._cloud.account_id, call.as_of)
+        return EcsRenderer(
+            self._state, self._cloud.region, self._cloud.account_id, call.as_of, by_state=self._by_state()
+        )
+
+    def _by_state(self) -> bool:
+        return self._cloud.readings.is_("health-status", "of-the-state")
 
     def _eip(self, call: RpcCall, instance: Instance) -> Eip | None:
         return self._cloud.vpc.addresses.eip_of(instance.id, call.as_of)
@@ -112,7 +117,7 @@ class EcsHandlers:
                 continue
             if kinds and not any(event.kind in kinds for event in events):
                 continue
-            if values.text("HealthStatus") not in ("", health_of(instance, events)):
+            if values.text("HealthStatus") not in ("", health_of(instance, events, by_state=self._by_state())):
                 continue
             if values.text("Status") in ("", instance.status.value):
                 found.append(instance)

@@ -36,14 +36,26 @@ _EVENT_CODES = {
     EventStatus.FAILED: 29,
     EventStatus.INQUIRING: 32,
 }
-_HEALTH_CODES = {"Ok": 0, "Maintaining": 128, "Impaired": 192}
+_HEALTH_CODES = {
+    "Ok": 0, "Warning": 32, "Initializing": 64, "InsufficientData": 80, "NotApplicable": 96,
+    "Maintaining": 128, "Impaired": 192,
+}  # fmt: skip
+_HEALTH_BY_STATE = {
+    InstanceStatus.PENDING: "Initializing",
+    InstanceStatus.STARTING: "Initializing",
+    InstanceStatus.STOPPING: "NotApplicable",
+    InstanceStatus.STOPPED: "NotApplicable",
+}
 _BANDWIDTH_MBPS = 100
 
 
 class EcsRenderer:
-    """Renders records as they were at `as_of` (None: as they are)."""
+    """Renders records as they were at `as_of` (None: as they are). `by_state`: see `health_of`."""
 
-    def __init__(self, state: EcsState, region: str, account_id: str, as_of: float | None) -> None:
+    def __init__(
+        self, state: EcsState, region: str, account_id: str, as_of: float | None, *, by_state: bool = False
+    ) -> None:
+        self.by_state = by_state
         self.state = state
         self.region = region
         self.owner = account_id
@@ -140,7 +152,7 @@ class EcsRenderer:
             for event in self.state.events.as_of(self.as_of).values()
             if event.instance_id == instance.id and event.status in OPEN_EVENTS
         ]
-        health = health_of(instance, open_events)
+        health = health_of(instance, open_events, by_state=self.by_state)
         return {
             "InstanceId": instance.id,
             "Status": {"Code": _STATUS_CODES[instance.status], "Name": instance.status.value},
@@ -246,13 +258,13 @@ class EcsRenderer:
         }
 
 
-def health_of(instance: Instance, open_events: list[SystemEvent]) -> str:
-    """The HealthStatus that goes with an instance's state and its events."""
-    if instance.impaired:
-        return "Impaired"
+def health_of(instance: Instance, open_events: list[SystemEvent], *, by_state: bool) -> str:
+    """The HealthStatus that goes with what was found of an instance and its events; `by_state`: and with its state."""
+    if instance.health:
+        return instance.health
     if any(event.status is EventStatus.EXECUTING for event in open_events):
         return "Maintaining"
-    return "Ok"
+    return _HEALTH_BY_STATE.get(instance.status, "Ok") if by_state else "Ok"
 
 
 def _eip(eip: Eip | None) -> JsonObject:

@@ -73,18 +73,20 @@ class EventBridge(RpcService):
         targets = tuple(_target(each) for each in _objects(call.values.json("EventTargets") or [], "EventTargets"))
         _check_count(targets)
         text = call.values.text("FilterPattern")
-        self.bus.put_rule(
-            Rule(
-                name=name,
-                bus=DEFAULT_BUS,
-                text=text,
-                pattern=_pattern(text),
-                created=self._cloud.clock.now(),
-                targets=targets,
-                enabled=_status(call, default=True),
-                description=call.values.text("Description"),
-            )
+        rule = Rule(
+            name=name,
+            bus=DEFAULT_BUS,
+            text=text,
+            pattern=_pattern(text),
+            created=self._cloud.clock.now(),
+            targets=targets,
+            enabled=_status(call, default=True),
+            description=call.values.text("Description"),
         )
+        try:
+            self.bus.put_rule(rule)
+        except ApiError as full:
+            raise _refused(full.code, full.message) from full
         return responses.success({"RuleARN": self._arn(name)})
 
     def _update_rule(self, call: RpcCall) -> JsonObject:

@@ -21,6 +21,7 @@ SWITCHES: Final[Mapping[str, tuple[str, ...]]] = {
     "route-filters": ("known", "ignored", "refused"),
     "route-task-gap": ("none", "5s"),
     "nat-creation": ("adds-no-route", "adds-a-route"),
+    "nat-changing": ("carries", "drops"),
     "eip-off-stopping": ("refused", "taken"),
     # Function Compute
     "async-type": ("true-is-async", "true-is-sync"),
@@ -36,7 +37,9 @@ SWITCHES: Final[Mapping[str, tuple[str, ...]]] = {
     "event-subject": ("arn", "id", "absent"),
     "bus-rules": ("50", "10"),
     "pattern-expressions": ("any-number", "five"),
-    # Cloud Assistant and OOS
+    # ECS, Cloud Assistant and OOS
+    "health-status": ("of-events", "of-the-state"),
+    "client-tokens": ("one-request", "first-answer"),
     "invocations": ("all", "running-only"),
     "oos-output": ("whole", "cut"),
 }

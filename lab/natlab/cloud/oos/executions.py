@@ -48,7 +48,7 @@ class ExecutionApi:
         token = values.text("ClientToken")
         if token in self._tokens:
             given, execution_id = self._tokens[token]
-            if given != values.given:
+            if given != values.given and self._cloud.readings.is_("client-tokens", "one-request"):
                 raise ApiError("IdempotentParameterMismatch", "The ClientToken was used with other parameters.")
             return self._started(execution_id)
         if values.text("Mode", "Automatic") != "Automatic" or values.text("LoopMode", "Automatic") != "Automatic":

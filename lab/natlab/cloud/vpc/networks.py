@@ -140,8 +140,6 @@ class Networks:
         """A NAT gateway, by default with an EIP and a SNAT entry for the whole VPC."""
         network = ipaddress.ip_network(self._state.vswitches[vswitch_id].cidr)
         gateway = self.addresses.put_nat_gateway(vpc_id, vswitch_id, str(network[-6]), name)
-        if self._cloud.readings.is_("nat-creation", "adds-a-route"):
-            self._add_default(vpc_id, gateway.id)
         if eip:
             bound = self._state.eips[self.allocate_eip(gateway.id)]
             if snat:
@@ -157,8 +155,13 @@ class Networks:
 
     @locked
     def set_nat_gateway(self, gateway_id: str, status: str = "Available", business: str = "Normal") -> None:
-        """Put a NAT gateway into a state; what it passes on does not change (unconfirmed)."""
+        """Put a NAT gateway into a state; by one reading it passes nothing on while it is changed."""
         gateway = self._state.nat_gateways[gateway_id]
+        bound = self.addresses.eip_of(gateway_id)
+        if bound is not None and self._cloud.readings.is_("nat-changing", "drops"):
+            changing = status in ("Modifying", "Converting")
+            substrate = self._cloud.substrate
+            (substrate.unbind_address if changing else substrate.bind_address)(gateway_id, bound.address)
         self._state.nat_gateways.put(gateway_id, replace(gateway, status=status, business=business))
 
     def reset(self) -> None:
@@ -166,13 +169,6 @@ class Networks:
         self._state.clear()
         self.addresses.reset()
         self.routing.refused_in_place.clear()
-
-    def _add_default(self, vpc_id: str, gateway: str) -> None:
-        """By one reading, a new NAT Gateway gets the default route of the VPC's own table, where there is none."""
-        table = next(each.id for each in self._state.tables.values() if each.vpc_id == vpc_id and each.kind == "System")
-        if self._state.entry(table, "0.0.0.0/0") is None:
-            hop = NextHop("NatGateway", gateway)
-            self.routing.put(table, "0.0.0.0/0", hop, "", "", RouteStatus.AVAILABLE)
 
     def _put_table(self, vpc_id: str, name: str, kind: str) -> RouteTable:
         table = RouteTable(self._cloud.ids.new("vtb"), name, vpc_id, kind, self._cloud.clock.now())

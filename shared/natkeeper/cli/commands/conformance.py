@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 
 import click
 
+from natkeeper.cli.commands.cost import an_hour
 from natkeeper.cli.context import FUNCTION, CommandContext
 from natkeeper.cli.errors import Exit, Interrupted, Wrong
-from natkeeper.cli.options import complete_groups, shared
+from natkeeper.cli.options import asker, complete_groups, shared
 
 if TYPE_CHECKING:
     from natkeeper.cli.conformance.document import Document
@@ -44,10 +45,10 @@ def conformance(
 ) -> Exit:
     """Find out on a trial deployment of GROUP which way the platform is, where nobody could confirm it.
 
-    It creates two route entries to addresses that nobody uses, writes to them, and STOPS the standby for some minutes
-    while the gateway that carries the route goes on; everything is put back on every exit, and by the next trial or
-    --restore where this one was killed. Refused in a VPC with other instances than those of templates/ros/demo.yaml,
-    unless it is named with --vpc.
+    It creates two route entries to addresses that nobody uses, writes to them, simulates a maintenance of the standby,
+    and STOPS it for some minutes while the gateway that carries the route goes on; everything is put back on every
+    exit, and by the next trial or --restore where this one was killed. Refused in a VPC with other instances than those
+    of templates/ros/demo.yaml, unless it is named with --vpc.
 
     The findings are for `natlab demo --as conformance.json`, and for a report of what this release assumes wrongly.
     """
@@ -78,7 +79,7 @@ def conformance(
     place, journal = prepare(seat.reach, policy, vpc)
     if not yes:
         _ask(seat, policy, place.standby)
-    trial = Trial(place, journal, function, say)
+    trial = Trial(place, journal, function, say, asker(seat, function, None, direct=False))
     journal.write(file)
     _run(trial, file, group)
     return _tell(seat, trial, Path(output))
@@ -133,7 +134,7 @@ def _tell(seat: CommandContext, trial: Trial, output: Path) -> Exit:
     found = document.as_json({**ids, place.eip: "the EIP", place.group.fallback or "": "the NAT Gateway"})
     output.write_text(json.dumps(found, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
     written, beside = load(output), output.with_suffix(".md")
-    beside.write_text(page(written, readings()), encoding="utf-8")
+    beside.write_text(page(written, readings(), an_hour("usd")), encoding="utf-8")
     seat.screen.say(f"The findings are in {output}, a page about them in {beside}.")
     return _show(seat, written)
 
@@ -161,7 +162,7 @@ def _show(seat: CommandContext, document: Document) -> Exit:
             for each in known
         }
         seat.screen.data({"ok": not wrong, "readings": rows, "latencies": dict(document.latencies)})
-    seat.screen.say(page(document, known))
+    seat.screen.say(page(document, known, an_hour("usd")))
     for each in wrong:
         way = document.found[each.name].way
         seat.screen.say(f"refuted: {each.name} is {way}, and this release assumes {each.assumed}", "yellow")
@@ -173,8 +174,8 @@ def _ask(seat: CommandContext, group: Group, standby: str) -> None:
     if seat.as_json or not sys.stdin.isatty():
         raise Wrong("a trial asks before it touches anything, and there is nobody to ask", "say --yes")
     click.echo(
-        f"This creates two entries in the first route table of {group.name}, and STOPS {standby} for some minutes; "
-        "meanwhile the group has one standby less. Everything is put back.",
+        f"This creates two entries in the first route table of {group.name}, simulates a maintenance of {standby}, and "
+        "STOPS it for some minutes; meanwhile the group has one standby less. Everything is put back.",
         err=True,
     )
     if click.prompt("Write the name of the group to go on", err=True) != group.name:

@@ -126,6 +126,12 @@ def units(size: Size, prices: Mapping[str, float], *, kept: bool = False) -> flo
     return HOURS * SECONDS_AN_HOUR / MINUTE_S * a_minute
 
 
+def an_hour(currency: str) -> float:
+    """Return what an hour of the failover function and one probe costs, by the list."""
+    prices = listed(currency)
+    return (_function(FAILOVER, prices) + _function(PROBE, prices)) / HOURS
+
+
 def _function(size: Size, prices: Mapping[str, float], *, kept: bool = False) -> float:
     return max(units(size, prices, kept=kept) * prices["fc.cu"], HOURS * prices["fc.minimum"])
 

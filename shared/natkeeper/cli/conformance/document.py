@@ -14,6 +14,10 @@ from natkeeper.cli.conformance.readings import Reading
 from natkeeper.cli.errors import Wrong
 
 FORMAT = 1
+STACK = (
+    "What the instances and EIPs of the trial deployment cost, ROS says before they are created: "
+    '`aliyun ros GetTemplateEstimateCost --TemplateBody "$(cat templates/ros/demo.yaml)"`.'
+)
 CONFIRMED, REFUTED, UNDECIDED = "confirmed", "refuted", "not decided"
 
 
@@ -73,8 +77,8 @@ def refuted(document: Document, known: tuple[Reading, ...]) -> list[Reading]:
     return [each for each in known if verdict(each, document.found.get(each.name)) == REFUTED]
 
 
-def page(document: Document, known: tuple[Reading, ...]) -> str:
-    """Write the page, in Markdown: fit for a bug report."""
+def page(document: Document, known: tuple[Reading, ...], hour: float) -> str:
+    """Write the page, in Markdown: fit for a bug report. `hour` is what the functions cost in one, in USD."""
     lines = [
         "# natkeeper conformance",
         "",
@@ -94,5 +98,12 @@ def page(document: Document, known: tuple[Reading, ...]) -> str:
         lines.append(f"- `{each.name}`: " + "; ".join(filter(None, [found.why, f"`{said}`" if said else ""])))
     lines += ["", "## Measured", "", "| What | Seconds |", "|---|---|"]
     lines += [f"| {name} | {seconds:g} |" for name, seconds in sorted(document.latencies.items())]
-    lines += ["", "Durations are from the answer of the call until a read shows the end of it."]
+    lines += [
+        "",
+        "Durations are from the answer of the call until a read shows the end of it; of events, from their time.",
+    ]
+    lines += [
+        "",
+        f"An hour of the functions costs {hour:.3f} USD by the list (`natkeeper cost --prices`). {STACK}",
+    ]
     return "\n".join(lines) + "\n"

@@ -25,6 +25,8 @@ class TrialJournal:
     active: str
     standby: str
     eip: str
+    not_before: str = ""
+    """When the maintenance is due that is simulated: what its event is found by, to cancel it."""
 
     def write(self, file: Path) -> None:
         """Write the file, before anything is touched. Raises OSError where that cannot be."""

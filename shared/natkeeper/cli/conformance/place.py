@@ -72,14 +72,15 @@ class Place:
 
     # ---- route entries -----------------------------------------------------------------------------------
 
-    def create(self, destination: str, *, hop: str = "", dry_run: bool = False) -> str:
-        """CreateRouteEntry; the code of its refusal."""
+    def create(self, destination: str, *, hop: str = "", token: str = "", dry_run: bool = False) -> str:
+        """CreateRouteEntry, with a ClientToken if there is one; the code of its refusal."""
         request = vpc.CreateRouteEntryRequest(
             region_id=self.reach.region,
             route_table_id=self.table,
             destination_cidr_block=destination,
             next_hop_type="Instance",
             next_hop_id=hop or self.standby,
+            client_token=token or None,  # type: ignore[arg-type]  # left out of the request
             dry_run=dry_run or None,  # type: ignore[arg-type]  # left out of the request
         )
         return self.code(lambda a: a.clients.client(Vpc).create_route_entry_with_options(request, a.options()))
@@ -163,6 +164,21 @@ class Place:
         """Read the standby's state."""
         found = self.reach.do("reading the standby", lambda a: network.machines(a, ids=[self.standby]))
         return found[0].status if found else ""
+
+    def health(self) -> str:
+        """Read the standby's HealthStatus."""
+        request = ecs.DescribeInstancesFullStatusRequest(region_id=self.reach.region, instance_id=[self.standby])
+        words: list[str] = []
+
+        def read(attempt: Attempt) -> None:
+            client = attempt.clients.client(Ecs)
+            body = client.describe_instances_full_status_with_options(request, attempt.options()).body
+            found = body.instance_full_status_set.instance_full_status_type or ()
+            words[:] = [str(each.health_status.name) for each in found]
+
+        if refused := self.code(read):
+            raise CommandError(f"the health of {self.standby} cannot be read: {refused}")
+        return words[0] if words else ""
 
     def stop(self) -> str:
         """Stop the standby, keeping its addresses; the code of a refusal."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from typing import Any
 
 from natkeeper.alibaba.errors import kind_of
@@ -28,7 +29,8 @@ LADDER: tuple[tuple[str, str], ...] = (
 
 def creations(place: Place) -> dict[str, TrialResult]:
     """Create both entries: the words of their status, and whether a pause is wanted between two creations."""
-    refused = place.until_taken(lambda: place.create(TRIED[0]))
+    token = f"natkeeper-{uuid.uuid4()}"
+    refused = place.until_taken(lambda: place.create(TRIED[0], token=token))
     if refused:
         raise CommandError(f"no entry for {TRIED[0]} can be created in {place.table}: {refused}")
     states = place.settle(TRIED[0], "vpc.create_route_entry.task")
@@ -37,11 +39,26 @@ def creations(place: Place) -> dict[str, TrialResult]:
     ways = {words[state] for state in states if state in words}
     way = ways.pop() if len(ways) == 1 else None
     status = TrialResult(way, "" if way else f"the states were {', '.join(states)}", {"states": states})
-    return {"route-status-words": status, "route-task-gap": _gap(place)}
+    tokens = _tokens(place, token)
+    return {"route-status-words": status, "client-tokens": tokens, "route-task-gap": _gap(place)}
+
+
+def _tokens(place: Place, token: str) -> TrialResult:
+    """Ask for the second entry with the ClientToken of the first."""
+    refused = place.until_taken(lambda: place.create(TRIED[1], token=token))
+    if not refused:
+        place.settle(TRIED[1])
+        if place.entry(TRIED[1]) is not None:
+            why = "a second entry was created by the ClientToken of the first"
+            return TrialResult(None, why, {"CreateRouteEntry": "carried out"})
+    ways = {"": "first-answer", "IdempotentParameterMismatch": "one-request"}
+    return TrialResult.by_code(refused, ways, call="CreateRouteEntry with the ClientToken of another call")
 
 
 def _gap(place: Place) -> TrialResult:
     """Create the second entry as soon as the first is there; a conflict that stays is a pause that is wanted."""
+    if place.entry(TRIED[1]) is not None:
+        return TrialResult(None, "the second entry was there before its time")
     began, first = place.monotonic(), ""
     while refused := place.create(TRIED[1]):
         first, waited = first or refused, place.monotonic() - began
@@ -155,6 +172,9 @@ def stopped(place: Place) -> dict[str, TrialResult]:
         place.until_taken(lambda: place.modify(hop=place.active))
     place.settle()
     asked = place.until_taken(lambda: place.modify(hop=place.standby, dry_run=True), _REFUSED_STATE)
+    health = place.health()
     ways = {DRY_RUN_PASSED: "taken"} | dict.fromkeys(_REFUSED_STATE, "refused")
     call = "ModifyRouteEntry to a stopped instance with DryRun"
-    return {"route-stopped-hop": hop, "route-to-stopped": TrialResult.by_code(asked, ways, call=call)}
+    word = TrialResult("of-events" if health == "Ok" else "of-the-state", seen={"HealthStatus when Stopped": health})
+    to_stopped = TrialResult.by_code(asked, ways, call=call)
+    return {"route-stopped-hop": hop, "health-status": word, "route-to-stopped": to_stopped}

@@ -4,21 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from natkeeper.cli.conformance import deployment, routes, standby
+from natkeeper.alibaba.fields import text_of
+from natkeeper.cli.conformance import deployment, events, routes, standby
 from natkeeper.cli.conformance.found import TrialResult
 from natkeeper.cli.conformance.journal import TrialJournal
 from natkeeper.cli.conformance.place import POLL_S, TRIED, Place
-from natkeeper.cli.drill.faults import start_instance
+from natkeeper.cli.drill.faults import NOTICE, cancel_notice, start_instance
 from natkeeper.cli.errors import CommandError, Denied, Refused
 from natkeeper.cli.survey import network
 from natkeeper.domain.memory import is_ours
 
 if TYPE_CHECKING:
     from natkeeper.cli.client import RegionClients
+    from natkeeper.cli.invoke import Asker
     from natkeeper.domain.config import Group
 
 Part = Callable[[], dict[str, TrialResult]]
@@ -26,16 +29,13 @@ HALF = "0.0.0.0/1"
 DEMO = "natkeeper-demo"
 """How the names of instances begin that templates/ros/demo.yaml makes."""
 BACK_WITHIN_S = 900.0
-_EVENTS = "delivered events are kept nowhere that natkeeper reads; look at one in the console (event tracing)"
 NOT_HERE = {
+    "nat-changing": "a NAT Gateway would have to be changed, which its owner pays for and private hosts may feel",
     "nat-creation": "a NAT Gateway costs money from its creation on; make one in an empty VPC and read its route table",
     "warm-credentials": "it takes longer than an hour: compare the access key id of two invocations of one instance",
     "role-rights": "it needs a function with a role without rights, which would have to be deployed",
     "fc-references": "it needs a function that names what does not exist, which would have to be deployed",
     "fc-instances": "Quota Center says it (product Function Compute), and natkeeper's roles do not read that",
-    "trail-types": _EVENTS,
-    "trail-request": _EVENTS,
-    "event-subject": _EVENTS,
     "bus-rules": "it needs more rules than an account should have for a trial",
     "oos-output": "it needs a template of its own in OOS",
 }
@@ -73,22 +73,27 @@ def prepare(reach: RegionClients, group: Group, vpc_named: str) -> tuple[Place, 
         raise Refused(what, f"use a trial deployment (templates/ros/demo.yaml), or name it: --vpc {machine.vpc}")
     place = Place(reach, group, route.table, active.id, machine.id, machine.eip)
     mine = tuple(destination for destination in (*TRIED, HALF) if destination not in there)
-    return place, TrialJournal(reach.region, group.name, route.table, mine, active.id, machine.id, machine.eip)
+    return place, TrialJournal(
+        reach.region, group.name, route.table, mine, active.id, machine.id, machine.eip, text_of(reach.clock() + NOTICE)
+    )
 
 
 @dataclass
 class Trial:
-    """Tries one place. `function` is the failover function; `left` says what is not put back, in sentences."""
+    """Tries one place. `function` is the failover function, and `asker` asks it; `left` says what is not put back."""
 
     place: Place
     journal: TrialJournal
     function: str
     say: Callable[[str], None]
+    asker: Asker | None = None
     found: dict[str, TrialResult] = field(default_factory=dict)
     left: list[str] = field(default_factory=list)
+    began: datetime = field(init=False)
 
     def run(self) -> None:
         """Try part after part; one that cannot be done leaves its readings undecided. Raises Denied."""
+        self.began = self.place.reach.clock()
         for names, what, part in self._parts():
             self.say(what)
             try:
@@ -105,12 +110,24 @@ class Trial:
         yield ("answers", "scaling-config"), "reading a function", lambda: deployment.answers(place, self.function)
         yield ("pattern-expressions",), "matching an event", lambda: deployment.patterns(place)
         yield ("invocations",), "running a command that does nothing", lambda: standby.invocations(place)
-        yield ("route-status-words", "route-task-gap"), "creating two entries", lambda: routes.creations(place)
+        yield (
+            ("route-status-words", "client-tokens", "route-task-gap"),
+            "creating two entries",
+            lambda: routes.creations(place),
+        )
         yield ("route-filters",), "reading with a filter", lambda: routes.filters(place)
         yield ("route-name", "route-description"), "writing names and descriptions", lambda: routes.words(place)
         yield ("route-half", "route-in-place-to-nat"), "changing the next hop", lambda: routes.moves(place)
+        yield (), "simulating a maintenance", lambda: events.announce(place, self.journal.not_before)
         yield ("eip-off-stopping",), f"stopping {place.standby}", self._stop
-        yield ("route-stopped-hop", "route-to-stopped"), "looking at a stopped next hop", self._stopped
+        yield ("route-stopped-hop", "health-status", "route-to-stopped"), "looking at a stopped next hop", self._stopped
+        names = "event-subject", "trail-types", "trail-request"
+        yield names, "waiting for events of all this", self._received
+
+    def _received(self) -> dict[str, TrialResult]:
+        if self.asker is None:
+            raise CommandError("the failover function was not named")
+        return events.received(self.place, self.asker, self.began)
 
     def _stop(self) -> dict[str, TrialResult]:
         routes.aim_at_standby(self.place)
@@ -128,7 +145,12 @@ class Trial:
 
     def put_back(self, file: Path) -> None:
         """Start the standby, give it its EIP, delete the entries; what cannot be done is in `left`."""
-        steps = ((self._start, "stopped"), (self._bind, "without its EIP"), (self._delete, "with entries of the trial"))
+        steps = (
+            (self._cancel, "due for a simulated maintenance"),
+            (self._start, "stopped"),
+            (self._bind, "without its EIP"),
+            (self._delete, "with entries of the trial"),
+        )
         self.left = []
         for step, broken in steps:
             try:
@@ -138,6 +160,11 @@ class Trial:
                 self.left.append(f"{where} may be {broken}: {trouble.what}")
         if not self.left:
             file.unlink(missing_ok=True)
+
+    def _cancel(self) -> None:
+        refused = cancel_notice(self.place.reach, self.place.standby, self.journal.not_before)
+        if refused is not None:
+            raise CommandError(str(refused))
 
     def _start(self) -> None:
         place, began, asked_at = self.place, self.place.monotonic(), 0.0

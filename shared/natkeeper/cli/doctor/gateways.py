@@ -10,7 +10,7 @@ from natkeeper.cli.doctor.findings import Finding, advice, ok, unseen, wrong
 from natkeeper.cli.survey.network import InboundRule, SurveyedInstance, SurveyedTable, VSwitch
 from natkeeper.domain.capacity import unlike
 from natkeeper.domain.config import Follow
-from natkeeper.domain.health import Draining, Healthy, Sight, assess
+from natkeeper.domain.health import Draining, Healthy, Sight, assess, remark
 from natkeeper.domain.ids import InstanceId, InterfaceId
 from natkeeper.domain.observed import Instance, PowerState
 from natkeeper.failover.gateway_setup import setup_parameters
@@ -97,11 +97,15 @@ def _state(group: Group, ground: GroupFacts, machine: SurveyedInstance) -> Findi
     )
     conditions = {} if isinstance(ground.conditions, Failure) else ground.conditions
     own = not isinstance(group.address, Follow)
-    health = assess(Sight(instance, conditions.get(InstanceId(machine.id))), needs_own_address=own)
+    condition = conditions.get(InstanceId(machine.id))
+    health = assess(Sight(instance, condition), needs_own_address=own)
     match health:
         case Healthy() if own and instance.public_ip is None:
             said = f"shows no public address; one of its {len(instance.interfaces)} interfaces may have one"
             do = "natkeeper looks through it before it believes either, and takes it last; bind the EIP to the instance"
+            return advice(group.name, machine.id, said, do)
+        case Healthy() if said := remark(condition):
+            do = f"look at the events of {machine.id} in the ECS console; routes stay on it while it works"
             return advice(group.name, machine.id, said, do)
         case Healthy():
             address = f", seen as {machine.public_ip}" if machine.public_ip else ""
