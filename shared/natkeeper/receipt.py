@@ -50,6 +50,7 @@ ActKind = Literal[
 ]
 
 
+_MOVES = ("moved", "created", "bridged")
 _OF_MEMORY = ("unready", "recovered", "noted")
 """Acts that only write down what was learnt of a standby: a standby that stays unfit is an episode."""
 
@@ -103,12 +104,16 @@ class Receipt:
 
     @property
     def news(self) -> bool:
-        """Return True if people want to be told: of a change, an episode that is due, or a trouble of no known kind."""
+        """Return True if people want to be told: of a change, an episode that is due, or a trouble of no known kind.
+
+        A move is told whatever else the run has to say.
+        """
         if any(episode.due for episode in self.episodes):
             return True
         if self.outcome == "changed":
             return not self.acts or bool(self.repaired) or any(act.kind not in _OF_MEMORY for act in self.acts)
-        return self.outcome == "attention" and not self.troubled
+        moved = any(act.kind in _MOVES for act in self.acts)
+        return self.outcome == "attention" and (moved or not self.troubled)
 
     def as_json(self) -> dict[str, Any]:
         """Give the object of format 1; empty parts are left out, `verified` never is."""
