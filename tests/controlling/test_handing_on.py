@@ -8,9 +8,14 @@ from typing import Any
 import pytest
 
 from natkeeper.domain.signals import IN_A_ROW
-from natkeeper.failover.handing_on import DELAY_S
-from natkeeper.ports import FailureKind, HandOver, PointRoute
+from natkeeper.failover.dispatch import Assignment
+from natkeeper.failover.handing_on import DELAY_S, hand_on
+from natkeeper.failover.summary import GroupSummary
+from natkeeper.failover.telling import Rest
+from natkeeper.ports import Failure, FailureKind, HandOver, PointRoute
 from natkeeper.receipt import Receipt
+from tests.deciding.worlds import NOON, ago, world
+from tests.deciding.worlds import group as policy
 from tests.fakes.stage import ITSELF, A, B, Stage, group, person, timer
 from tests.fakes.things import Timings
 
@@ -209,3 +214,14 @@ def test_a_failing_hand_over_is_tried_again_by_a_later_run() -> None:
     stage.cloud.mend()
     stage.send(timer())
     assert len(stage.handed_on()) == 1
+
+
+def test_a_hand_over_that_another_run_took_up_before_its_answer_is_no_fault() -> None:
+    """Two runs at once: one is told that its invocation failed, and the other has arrived with it."""
+    rest = Rest(itself=ITSELF)
+    run = hand_on(Assignment(policy(), "an event"), world(), GroupSummary(ago(1)), rest, NOON)
+    next(run)
+    assert rest.arrived(["prod"]) == ("prod",)  # type: ignore[list-item]
+    with pytest.raises(StopIteration) as ended:
+        run.send([Failure(FailureKind.UNREACHABLE, "no answer")])
+    assert ended.value.value is False

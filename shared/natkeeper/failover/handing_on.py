@@ -61,7 +61,7 @@ def hand_on(assignment: Assignment, world: World, account: GroupSummary, rest: R
     rest.pending[vpc] = now, {name}  # another group of this very run may ask in the same moment
     answer = yield from ask(HandOver(rest.itself, payload, DELAY_S))
     if isinstance(answer, Failure):
-        del rest.pending[vpc]
+        rest.pending.pop(vpc, None)  # another run may have taken it up meanwhile
         account.problems.append(f"what is left cannot be handed on to the next run: {answer}")
         if answer.kind in (FailureKind.DENIED, FailureKind.GONE, FailureKind.REFUSED):
             rest.denied = True
