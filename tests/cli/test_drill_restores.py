@@ -210,9 +210,10 @@ def test_a_second_ctrl_c_says_what_is_still_broken_and_restore_mends_it(slow: Wo
     drill.send_signal(signal.SIGINT)
     out, err = drill.communicate(timeout=30)
     assert drill.returncode == 130, (out, err)
-    assert f"still broken: {slow.a} is Stopping and was Running before the drill" in err
+    assert f"still broken: nat-a ({slow.a}) is Stopping and was Running before the drill" in err
     assert "natkeeper drill prod --restore" in err
-    assert natkeeper("drill", "prod", "--restore").code == 0
+    mended = natkeeper("drill", "prod", "--restore")
+    assert (mended.code, f"nat-a ({slow.a}) is" in mended.err) == (0, True), mended
     assert state(slow) == (slow.a, "Running")
 
 

@@ -81,7 +81,7 @@ def test_what_would_be_an_outage_is_refused(live: Workspace, natkeeper: Command)
     live.wait_for_status(live.b, "Stopped")
     ended = natkeeper("drill", "prod", "--kind", "stop", "--yes")
     assert ended.code == 5
-    assert f"there is no healthy standby, so this would be an outage: {live.b} is Stopped" in ended.err
+    assert f"there is no healthy standby, so this would be an outage: nat-b ({live.b}) is Stopped" in ended.err
     natkeeper("pause", "prod", "--for", "1h", "--why", "x")
     ended = natkeeper("drill", "prod", "--yes")
     assert (ended.code, "is not quiet" in ended.err) == (5, True)
@@ -105,6 +105,23 @@ def test_a_drill_asks_first(live: Workspace, natkeeper: Command, monkeypatch: py
     ended = natkeeper("drill", "prod", "--kind", "stop")
     assert (ended.code, "nothing was done" in ended.err) == (2, True)
     assert f"STOPS nat-a ({live.a})" in ended.err
+    assert "StopInstance" not in actions(live)
+
+
+def test_ctrl_c_at_the_question_did_nothing(
+    live: Workspace, natkeeper: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And says so: there is no run that goes on."""
+
+    def pressed() -> str:
+        raise KeyboardInterrupt
+
+    answers = io.StringIO()
+    monkeypatch.setattr(answers, "isatty", lambda: True)
+    monkeypatch.setattr(answers, "readline", lambda *_: pressed())
+    monkeypatch.setattr("sys.stdin", answers)
+    ended = natkeeper("drill", "prod", "--kind", "stop")
+    assert (ended.code, ended.err.splitlines()[-1]) == (130, "natkeeper: interrupted; nothing was done")
     assert "StopInstance" not in actions(live)
 
 

@@ -43,7 +43,7 @@ def test_an_unwell_gateway_is_refused_until_it_is_forced(place: Workspace, natke
     place.wait_for_status(place.b, "Stopped")
     refused = natkeeper("switch", "prod", "--to", place.b, "--direct")
     assert (refused.code, place.hop) == (5, place.a)
-    assert f"nat-b ({place.b}) is Stopped; send force to insist" in refused.out
+    assert f"nat-b ({place.b}) is Stopped; --force switches all the same" in refused.out
     natkeeper("switch", "prod", "--to", place.b, "--force", "--direct")
     assert place.hop == place.b
 

@@ -162,6 +162,15 @@ def test_what_others_wrote_is_printed_as_it_is(*, terminal: bool) -> None:
     assert "of :ram: [red]" in "\n".join(printed(lambda c: board(noisy, c), 120, terminal=terminal))
 
 
+def test_a_call_that_only_asked_whether_it_may_has_not_failed() -> None:
+    """`natkeeper doctor` makes one, and ActionTrail lists it with an error code."""
+    asked = replace(EVENTS[0], error="DryRunOperation: Request validation has been passed with DryRun flag set.")
+    text = "\n".join(printed(lambda c: lines_of([asked], c, {}), 120, terminal=True))
+    assert "ModifyRouteEntry  tried only" in text
+    assert "failed" not in text
+    assert "DryRun" not in text
+
+
 @pytest.mark.parametrize("encoding", ["gbk", "ascii", "latin-1", "utf-8"])
 @pytest.mark.parametrize("line", ["status --direct", "doctor --all", "plan --direct", "--help", "cost"])
 def test_no_encoding_ends_a_command(place: Workspace, encoding: str, line: str) -> None:
@@ -180,6 +189,20 @@ def test_no_encoding_ends_a_command(place: Workspace, encoding: str, line: str) 
     assert ended.returncode in (0, 1)
     if encoding == "ascii" and line.startswith("status"):
         assert f"> nat-a  {place.a}".encode() in ended.stdout
+
+
+@pytest.mark.parametrize("width", [60, 80, 120])
+@pytest.mark.parametrize("name", ["", *COMMANDS])
+def test_help_fits_into_the_terminal(
+    natkeeper: Command, monkeypatch: pytest.MonkeyPatch, name: str, width: int
+) -> None:
+    """Broken between words; a sentence that goes on in the first column is not read as a table."""
+    monkeypatch.setenv("COLUMNS", str(width))
+    lines = natkeeper(*filter(None, [name]), "--help").out.splitlines()
+    assert max(map(len, lines)) <= width, lines
+    if not name:
+        codes = lines[lines.index("Exit codes:") + 1 :]
+        assert all(line.startswith("  ") for line in codes)
 
 
 @pytest.mark.parametrize("name", ["", *COMMANDS])

@@ -114,7 +114,7 @@ WEB = {"host": "a.example.com", "to": "10.0.1.5:80"}
         ({"http": [WEB], "stream": [{"port": 80, "to": "10.0.1.5:80"}]}, "proxy.stream: got '80/tcp'"),
         (
             {"http": [WEB], "streams": []},
-            "proxy.streams: got an unknown key; allowed: did you mean stream? Keys are: http, stream",
+            "proxy.streams: got an unknown key (did you mean stream?); allowed: http, stream",
         ),
     ],
 )

@@ -63,7 +63,7 @@ def test_a_group_of_nothing_but_mistakes_ends() -> None:
     [
         (
             {"regoin": "cn-hangzhou", "groups": {"prod": GOOD}},
-            "regoin: got an unknown key; allowed: did you mean region?",
+            "regoin: got an unknown key (did you mean region?)",
         ),
         ({"regoin": "cn-hangzhou", "groups": {"prod": GOOD}}, "region: got nothing; allowed: a region id"),
         ({"region": None, "groups": {"prod": GOOD}}, "region: got an empty value"),
@@ -108,6 +108,12 @@ def test_full_width_signs_are_named(tmp_path: Path, old: str, new: str, says: st
     told = refused(tmp_path / "natkeeper.yaml", TEXT.replace(old, new).encode())
     assert says in told
     assert told.count("full-width") == 1
+
+
+def test_a_tab_is_named(tmp_path: Path) -> None:
+    """YAML's own words for it are of a token that cannot start."""
+    told = refused(tmp_path / "natkeeper.yaml", TEXT.replace("  prod:", "\tprod:").encode())
+    assert "line 3: is indented with a tab; write spaces" in told
 
 
 def test_full_width_signs_in_a_comment_are_fine(tmp_path: Path) -> None:

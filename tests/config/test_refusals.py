@@ -79,10 +79,7 @@ def forward(**settings: Any) -> list[dict[str, Any]]:
         ({"routes": [{"table": "main"}]}, f"routes[0].table: got 'main'; allowed: an id such as vtb-bp1… {AN_ID}"),
         (
             {"routes": [{"tabel": "vtb-main"}]},
-            (
-                "routes[0].tabel: got an unknown key; allowed: did you mean table? "
-                "Keys are: table, destination, prefer, probe"
-            ),
+            ("routes[0].tabel: got an unknown key (did you mean table?); allowed: table, destination, prefer, probe"),
         ),
         (
             {"routes": [{"table": "vtb-main", "destination": "10.0.0.1/8"}]},
@@ -141,7 +138,7 @@ def forward(**settings: Any) -> list[dict[str, Any]]:
         ({"fallback": ["ngw-one"]}, "fallback: got ['ngw-one']; allowed: a text"),
         ({"failback": "soon"}, f"failback: got 'soon'; allowed: `manual`, or {A_TIME}"),
         ({"failback": True}, f"failback: got True; allowed: `manual`, or {A_TIME}"),
-        ({"failback": None}, f"failback: got None; allowed: `manual`, or {A_TIME}"),
+        ({"failback": None}, f"failback: got an empty value; allowed: `manual`, or {A_TIME}"),
         ({"failback": -1}, f"failback: got -1; allowed: `manual`, or {A_TIME}"),
         ({"failback": float("inf")}, f"failback: got inf; allowed: `manual`, or {A_TIME}"),
         ({"failback": float("nan")}, f"failback: got nan; allowed: `manual`, or {A_TIME}"),
@@ -257,20 +254,20 @@ def forward(**settings: Any) -> list[dict[str, Any]]:
         ({"setup": {"role": "a role"}}, "setup.role: got 'a role'; allowed: the name of a RAM role"),
         (
             {"setup": {"evry": "5m"}},
-            f"setup.evry: got an unknown key; allowed: did you mean every? Keys are: {SETUP_KEYS}",
+            f"setup.evry: got an unknown key (did you mean every?); allowed: {SETUP_KEYS}",
         ),
         (
             {"forwards": forward(proto="tcp")},
             (
-                "forwards[0].proto: got an unknown key; allowed: did you mean protocol? "
-                "Keys are: port, to, protocol, from, address, hide_source"
+                "forwards[0].proto: got an unknown key (did you mean protocol?); "
+                "allowed: port, to, protocol, from, address, hide_source"
             ),
         ),
-        ({"setup": None}, "setup: got None; allowed: a mapping"),
+        ({"setup": None}, "setup: got an empty value; allowed: a mapping"),
         ({"name": "prod"}, "name: got 'prod'; allowed: nothing: a group is named by its key under `groups`"),
         (
             {"gateway": []},
-            f"gateway: got an unknown key; allowed: did you mean gateways? Keys are: {GROUP_KEYS}",
+            f"gateway: got an unknown key (did you mean gateways?); allowed: {GROUP_KEYS}",
         ),
         (
             {"probe": {"a\nb - at `c": 1}},
@@ -298,7 +295,7 @@ def test_a_forward_leads_to_an_address_and_port(to: str) -> None:
 @pytest.mark.parametrize(
     "data, lines",
     [
-        (None, ["(top): got None; allowed: a mapping with `region` and `groups`"]),
+        (None, ["(top): got an empty value; allowed: a mapping with `region` and `groups`"]),
         (["region"], ["(top): got ['region']; allowed: a mapping with `region` and `groups`"]),
         (
             {},
@@ -321,7 +318,7 @@ def test_a_forward_leads_to_an_address_and_port(to: str) -> None:
         ({**WELL, "notify": "a b"}, ["notify: got 'a b'; allowed: the name of an FC function"]),
         ({**WELL, "notify": 5}, ["notify: got 5; allowed: the name of an FC function"]),
         ({**WELL, "": {}}, [f"'': got an unknown key; allowed: {TOP}"]),
-        ({**WELL, "gruops": {}}, [f"gruops: got an unknown key; allowed: did you mean groups? Keys are: {TOP}"]),
+        ({**WELL, "gruops": {}}, [f"gruops: got an unknown key (did you mean groups?); allowed: {TOP}"]),
         (dict[Any, Any](WELL) | {5: {}}, [f"5: got an unknown key; allowed: {TOP}"]),
         (
             {**WELL, "groups": {"prod": ["i-gwa"]}},

@@ -70,7 +70,7 @@ def test_a_switch_to_a_bad_gateway_is_refused_and_says_why(stage: Stage) -> None
     answer = stage.send(person("switch", to=B))
     assert not answer.ok
     assert answer.receipts[0].outcome == "refused"
-    assert "send force" in answer.receipts[0].sentence
+    assert "--force" in answer.receipts[0].sentence
     assert stage.cloud.sent(WRITES) == []
 
 

@@ -114,7 +114,7 @@ def test_a_switch_to_a_stranger_is_refused_with_what_is_known() -> None:
 )
 def test_a_switch_to_what_is_not_eligible_needs_force(b: str | Sight, why: str) -> None:
     """Refused with the reason; with force it is done and the reason stands in the record."""
-    assert step(world(wish=switch(B), b=b)) == Refuse(ROUTE, f"i-gwb {why}; send force to insist")
+    assert step(world(wish=switch(B), b=b)) == Refuse(ROUTE, f"i-gwb {why}; --force switches all the same")
     found = step(world(wish=switch(B, force=True), b=b))
     assert to(found) == B
     assert found.reason == f"a person asked for i-gwb, although it {why}"
@@ -188,7 +188,7 @@ def test_the_fallback_of_a_group_without_one_is_foreign() -> None:
 def test_a_foreign_next_hop_is_taken_over_only_with_force() -> None:
     """Refused first, with the way to insist."""
     assert step(world(on=STRANGER, wish=switch(A))) == Refuse(
-        ROUTE, "the route goes to i-firewall, which someone else set; force takes it over"
+        ROUTE, "the route goes to i-firewall, which someone else set; --force takes it over"
     )
     assert to(step(world(on=STRANGER, wish=switch(A, force=True)))) == A
     assert to(step(world(on=entry(None), wish=switch(force=True)))) == A
@@ -251,7 +251,7 @@ def test_a_pause_ends_by_itself() -> None:
 def test_a_switch_during_a_pause_is_refused_without_force() -> None:
     """The person who paused may not be the one who switches."""
     found = step(world(memory=PAUSED, wish=switch(B)))
-    assert found == Refuse(ROUTE, f"{UNTIL}; resume first, or send force")
+    assert found == Refuse(ROUTE, f"{UNTIL}; resume first, or switch with --force")
 
 
 def test_a_forced_switch_during_a_pause_is_done_verified_and_stays_paused() -> None:

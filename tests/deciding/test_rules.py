@@ -185,7 +185,7 @@ def _rank(world: World, policy: Group, to: NextHop) -> int:
 @given(worlds())
 @example(ASKED)
 def test_a_persons_plain_wish_never_leads_to_what_is_not_eligible(both: tuple[World, Group]) -> None:
-    """Rule 2 binds people too, unless they send force."""
+    """Rule 2 binds people too, unless they force it."""
     world, policy = both
     seen = with_marks(world, NOON)
     for step in decide(world, policy, NOON).steps:

@@ -105,7 +105,7 @@ def test_setup_off_means_off(tmp_path: Path) -> None:
         ("region: [", "line 1, column 10: not YAML"),
         ("region: cn-hangzhou\n\tgroups: {}\n", "line 2, column 1: not YAML"),
         ("1: 2\n", "a key has to be a text, not 1"),
-        ("", r"\(top\): got None; allowed: a mapping"),
+        ("", r"\(top\): got an empty value; allowed: a mapping"),
         (
             GOOD.replace("i-bp1aaaa", "eip-bp1"),
             r"groups\.prod\.gateways: got 'eip-bp1'; allowed: an id such as i-",

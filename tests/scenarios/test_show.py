@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
+from rich.console import Console
+from rich.text import Text
 
 from natkeeper.packaging import InstallFailed
 from natlab.cli import main
 from natlab.demo import show
+from natlab.demo.timeline import row
 from natlab.scenarios.catalogue import SHOWN
 from natlab.scenarios.readings import Platform
 
@@ -119,6 +123,20 @@ def test_the_first_failover_is_a_timeline() -> None:
     assert "reads DescribeInstances, DescribeRouteEntryList" in timeline[3]
     assert "moved 0.0.0.0/0 from gateway-a to gateway-b" in timeline[-1]
     assert any("░" * 46 in line or "." * 46 in line for line in lines)
+
+
+@pytest.mark.parametrize("width", [60, 80, 120])
+def test_a_long_moment_goes_on_below_itself(width: int) -> None:
+    """On a terminal of any width: the first columns are for the time and who did it. Piped, it is one line."""
+    said = " ".join(f"word{number}" for number in range(40))
+    for terminal in (True, False):
+        console = Console(width=width, file=io.StringIO(), force_terminal=terminal, color_system=None)
+        row(console, ("11:20:45", 8), "natkeeper-failover", Text(said), "")
+        assert isinstance(console.file, io.StringIO)
+        first, *others = console.file.getvalue().splitlines()
+        assert first.startswith("11:20:45 ")
+        assert bool(others) is terminal
+        assert all(line.startswith(" " * 28) and len(line) <= width for line in others)
 
 
 def test_all_scenarios_are_one_table_after_the_timeline() -> None:

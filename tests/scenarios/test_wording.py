@@ -14,6 +14,14 @@ def test_ids_become_names() -> None:
     assert wording.named("i-bp1oe0mwkh6q9r7jily2x", names) == "i-bp1oe0mwkh6q9r7jily2x"
 
 
+def test_a_name_does_not_stand_beside_itself() -> None:
+    """Messages name a gateway by its name and its id."""
+    names = {"i-bp1oe0mwkh6q9r7jily2": "gateway-a"}
+    told = "are told: [INFO] prod: moved to gateway-a (i-bp1oe0mwkh6q9r7jily2)"
+    assert wording.named(told, names) == "are told: [INFO] prod: moved to gateway-a"
+    assert wording.named("table (10.0.0.0/8)", names) == "table (10.0.0.0/8)"
+
+
 def test_no_length_of_time_is_a_dash() -> None:
     """None is not zero."""
     assert (wording.seconds(None), wording.seconds(0.0), wording.seconds(1.254)) == ("-", "0.00 s", "1.25 s")

@@ -90,17 +90,7 @@ class Timeline:
         return f"{at - (self._zero or at):+8.3f} s"
 
     def _line(self, offset: str, who: str, what: str, style: str) -> None:
-        if not self.console.is_terminal:
-            self.console.print(
-                f"{offset:>10}  {who:{_WHO_WIDTH}} {what}", markup=False, highlight=False, soft_wrap=True
-            )
-            return
-        row = Table.grid(padding=(0, 1))
-        row.add_column(width=10, justify="right", style="dim")
-        row.add_column(width=_WHO_WIDTH, style=style)
-        row.add_column(ratio=1, style=style)
-        row.add_row(offset, who, Text(what))
-        self.console.print(row)
+        row(self.console, (offset, 10), who, Text(what), style)
 
     def strips(self, strips: Mapping[str, Any], outage_s: float) -> None:
         """Show the connections of the private hosts as a picture."""
@@ -120,3 +110,18 @@ class Timeline:
             self.console.print(f"\n  Each mark is one {what} of a private host{where}, one every 50 ms:")
             self.console.print(Text("  ") + picture)
             self.console.print(Text("  " + wording.scale(len(signs), stretch, _BEFORE_MS), style="dim"))
+
+
+def row(console: Console, when: tuple[str, int], who: str, what: Text, style: str) -> None:
+    """Print a line of a timeline: `when` with its width, who, what. Piped, it is one line, however long."""
+    moment, width = when
+    if not console.is_terminal:
+        line = f"{moment:>{width}}  {who:{_WHO_WIDTH}} {what.plain}"
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
+        return
+    grid = Table.grid(padding=(0, 1))
+    grid.add_column(width=width, justify="right", style="dim")
+    grid.add_column(width=_WHO_WIDTH, style=style)
+    grid.add_column(ratio=1, style=style)
+    grid.add_row(moment, who, what)
+    console.print(grid)

@@ -7,12 +7,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 EVERY_MS = 50
+_TWICE = re.compile(r"\b([\w-]+) \(\1\)")
 _ID = re.compile(r"\b(?:i|vtb|vsw|ngw|eip|eni|rte)-[a-z0-9]{16,}")
 
 
 def named(text: str, names: Mapping[str, str]) -> str:
-    """Replace ids by the scenario's names."""
-    return _ID.sub(lambda found: names.get(found[0], found[0]), text)
+    """Replace ids by the scenario's names; `name (id)`, as messages have it, becomes the name."""
+    return _TWICE.sub(r"\1", _ID.sub(lambda found: names.get(found[0], found[0]), text))
 
 
 def seconds(value: float | None) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import sys
 import tempfile
 import threading
@@ -19,6 +18,7 @@ from rich.text import Text
 
 from natlab.demo import wording
 from natlab.demo.room import machine
+from natlab.demo.timeline import row
 from natlab.demo.waiting import Waiting
 from natlab.demo.workers import remove
 from natlab.play.breakage import KINDS, Breaker, CannotBreak
@@ -33,7 +33,6 @@ from natlab.scenarios.stage import Play
 _SHOWN = ("fault", "step", "power", "event", "write", "route", "address", "receipt", "told", "connection")
 _STYLES = {"fault": "bold red", "power": "red", "event": "magenta", "write": "bold blue", "route": "bold green",
            "address": "green", "receipt": "bold", "told": "bold", "step": "bold yellow"}  # fmt: skip
-_TWICE = re.compile(r"\b([\w-]+) \(\1\)")
 KEPT_ATTEMPTS = 5000
 """Connections of a private host that are remembered: four minutes."""
 _TIDY_S = 30.0
@@ -86,9 +85,9 @@ class Playground:
             VARIABLE: str(directory),
         }
         with page(exports) as url, serve(directory, lambda request: self._answer(bench, request)):
-            play.traffic.start()
-            self._live = True
             self._welcome(exports, url)
+            self._live = True
+            play.traffic.start()
             while not over.wait(_TIDY_S):
                 for attempts in play.traffic.attempts.values():
                     del attempts[:-KEPT_ATTEMPTS]
@@ -156,9 +155,8 @@ class Playground:
 
     def _line(self, at: float, who: str, what: str, style: str) -> None:
         clock = time.strftime("%H:%M:%S", time.localtime(at))
-        said = _TWICE.sub(r"\1", wording.named(what, self._names))  # messages name a gateway by its name and its id
-        text = Text.assemble((f"{clock}  ", "dim"), (f"{who:18} ", style), (said, style))
-        self.console.print(text, soft_wrap=not self.console.is_terminal)
+        said = wording.named(what, self._names)
+        row(self.console, (clock, 8), who, Text(said), style)
 
 
 def sweep_leftovers() -> None:

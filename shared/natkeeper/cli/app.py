@@ -46,7 +46,6 @@ COMMANDS = {
     "completion": "completion",
 }
 """Every command, in the order of use, and its module in cli/commands."""
-EPILOG = "\b\nExit codes:\n" + "\n".join(f"  {code.value:>3}  {meaning}" for code, meaning in MEANING.items())
 
 
 class Commands(CommandList):
@@ -64,10 +63,9 @@ class Commands(CommandList):
         return found
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002  click's
-        """Write the epilog at the margin: it is a table."""
-        formatter.write_paragraph()
-        for line in EPILOG.removeprefix("\b\n").splitlines():
-            formatter.write(f"{line}\n")
+        """List the exit codes."""
+        with formatter.section("Exit codes"):
+            formatter.write_dl([(f"{code.value:>3}", meaning) for code, meaning in MEANING.items()])
 
 
 @click.group(
@@ -116,7 +114,7 @@ def run(arguments: list[str] | None = None) -> int:
 
 
 def _failed(seat: CommandContext, what: str, do: str, code: Exit, *, as_json: bool = False) -> int:
-    Screen(seat.as_json or as_json).trouble(what, do, code)
+    Screen(seat.as_json or as_json, seat.screen.names).trouble(what, do, code)
     return code
 
 

@@ -15,7 +15,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from natkeeper.domain.config_errors import ConfigError, ConfigProblem, bad, explain, known_as, name_of, show, shown
+from natkeeper.domain.config_errors import ConfigError, ConfigProblem, bad, explain, show, shown, unknown_key
 from natkeeper.domain.config_values import (
     Failback,
     Planned,
@@ -238,7 +238,7 @@ def parse_config(data: object) -> Config:
         raise ConfigError([ConfigProblem("(top)", show(data), "a mapping with `region` and `groups`")])
     problems: list[ConfigProblem] = []
     unknown = [key for key in data if key not in _TOP]
-    problems += [ConfigProblem(name_of(key), "an unknown key", known_as(key, _TOP)) for key in unknown]
+    problems += [unknown_key("", key, _TOP) for key in unknown]
     region = data.get("region")
     if not isinstance(region, str) or not REGION.fullmatch(region):
         problems.append(ConfigProblem("region", shown(data, "region"), "a region id such as cn-hangzhou"))

@@ -62,9 +62,7 @@ def explain(
     last = re.sub(r"\[\d+\]", "", path).rpartition(".")[2]
     unknown = re.fullmatch(r"Object contains unknown field `(.*)`", text, re.DOTALL)
     if unknown:
-        return ConfigProblem(
-            f"{prefix}{path}.{name_of(unknown[1])}", "an unknown key", known_as(unknown[1], keys[last])
-        )
+        return unknown_key(f"{prefix}{path}.", unknown[1], keys[last])
     missing = re.fullmatch(r"Object missing required field `(.*)`", text)
     if missing:
         return ConfigProblem(f"{prefix}{path}.{missing[1]}", "nothing", "a value; this key is required")
@@ -73,6 +71,8 @@ def explain(
 
 def show(value: object) -> str:
     """Quote a value for a message, short enough to read; control characters come out escaped."""
+    if value is None:
+        return "an empty value"
     try:
         text = repr(value)
     except (ValueError, RecursionError):  # a whole number of thousands of digits, a list nested as deeply
@@ -81,18 +81,17 @@ def show(value: object) -> str:
 
 
 def shown(data: Mapping[str, object], key: str) -> str:
-    """Quote what stands at a key; a key that is not there has nothing, and one without a value is empty."""
-    if key not in data:
-        return "nothing"
-    return "an empty value" if data[key] is None else show(data[key])
+    """Quote what stands at a key; where there is no such key, that is nothing."""
+    return show(data[key]) if key in data else "nothing"
 
 
-def known_as(key: object, known: Sequence[str]) -> str:
-    """Name the keys that there are, the one that was probably meant first."""
+def unknown_key(place: str, key: object, known: Sequence[str]) -> ConfigProblem:
+    """Refuse a key: name the one that was probably meant, and those that there are."""
     from difflib import get_close_matches
 
     near = get_close_matches(str(key), known, 1)
-    return (f"did you mean {near[0]}? Keys are: " if near else "") + ", ".join(known)
+    meant = f" (did you mean {near[0]}?)" if near else ""
+    return ConfigProblem(place + name_of(key), f"an unknown key{meant}", ", ".join(known))
 
 
 def name_of(key: object) -> str:

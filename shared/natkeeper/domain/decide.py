@@ -176,7 +176,7 @@ def _overrides_pause(here: RouteContext, view: RouteView) -> bool:
 def _paused(here: RouteContext, view: RouteView, until: datetime) -> Step:
     said = f"paused until {until:%Y-%m-%d %H:%M} UTC"
     if here.wants_other_than(view.carries):
-        return Refuse(here.route, f"{said}; resume first, or send force")
+        return Refuse(here.route, f"{said}; resume first, or switch with --force")
     return Keep(here.route, said)
 
 
@@ -187,7 +187,7 @@ def _switch(here: RouteContext, entry: RouteEntry | None) -> Step:
     hop = None if entry is None else entry.next_hop
     ours = entry is None or (hop is not None and belongs(hop, here.policy)) or left_behind(entry, here.policy)
     if not ours and not wish.force:
-        return Refuse(here.route, f"the route goes to {_named(hop)}, which someone else set; force takes it over")
+        return Refuse(here.route, f"the route goes to {_named(hop)}, which someone else set; --force takes it over")
     if wish.to is None:
         choice = selection.standby(here, hop)
         if isinstance(choice, str):
@@ -199,7 +199,7 @@ def _switch(here: RouteContext, entry: RouteEntry | None) -> Step:
         return Refuse(here.route, f"{to} is not of this group; switch to one of {', '.join(known)}")
     problem = here.ineligible(to)
     if problem is not None and not wish.force:
-        return Refuse(here.route, f"{to} {problem}; send force to insist")
+        return Refuse(here.route, f"{to} {problem}; --force switches all the same")
     insisted = f", although it {problem}" if problem else ""
     return _move(here, entry, to, f"a person asked for {to}{insisted}", by="person")
 

@@ -27,7 +27,9 @@ class ConfigurationRefused(Exception):
 
 
 _MERGE = "tag:yaml.org,2002:merge"
-_FULL_WIDTH = dict(zip("\uff1a\uff0c\uff3b\uff3d\uff5b\uff5d\u201c\u201d\u3000\uff0d", ':,[]{}"" -', strict=True))
+_FULL_WIDTH = dict(
+    zip("\uff1a\uff0c\uff3b\uff3d\uff5b\uff5d\u201c\u201d\u2018\u2019\u3000\uff0d", ":,[]{}\"\"'' -", strict=True)
+)
 """Signs that a Chinese input method writes, and that mean nothing in YAML."""
 _QUOTED = re.compile(r"\"[^\"]*\"|'[^']*'|(?:^|\s)#.*")
 
@@ -85,7 +87,7 @@ def read_configuration(path: Path) -> tuple[Config, dict[str, Any]]:
     try:
         data = yaml.load(text, Loader=_PlainLoader)  # noqa: S506  a SafeLoader
     except yaml.YAMLError as error:
-        raise ConfigurationRefused(path, [*_full_width(text), _place(error)]) from error
+        raise ConfigurationRefused(path, [*_full_width(text), *_tabs(text), _place(error)]) from error
     try:
         return parse_config(data), data
     except ConfigError as error:
@@ -121,6 +123,12 @@ def _full_width(text: str) -> list[str]:
         for sign in dict.fromkeys(_QUOTED.sub("", line))
         if sign in _FULL_WIDTH
     ]
+
+
+def _tabs(text: str) -> list[str]:
+    """List the lines that a tab indents, which YAML does not take."""
+    lines = enumerate(text.splitlines(), 1)
+    return [f"line {number}: is indented with a tab; write spaces" for number, line in lines if re.match(r" *\t", line)]
 
 
 def _place(error: yaml.YAMLError) -> str:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from natkeeper.cli import questions
 from natkeeper.cli.context import CommandContext
 from natkeeper.cli.errors import CommandError, Exit, Wrong
 from natkeeper.cli.options import shared
@@ -151,7 +152,7 @@ def _chosen(known: list[Any], wanted: str | None) -> Any:  # noqa: ANN401  a Vpc
         raise Wrong(f"there are {len(known)} VPCs in this region", f"choose one with --vpc: {'; '.join(names)}")
     for number, text in enumerate(names, 1):
         click.echo(f"  {number}  {text}", err=True)
-    answer = click.prompt("Which VPC", type=click.IntRange(1, len(known)), err=True)
+    answer = questions.prompt("Which VPC", click.IntRange(1, len(known)))
     return known[int(answer) - 1]
 
 

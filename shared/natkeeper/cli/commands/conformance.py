@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from natkeeper.cli import questions
 from natkeeper.cli.commands.cost import an_hour
 from natkeeper.cli.context import FUNCTION, CommandContext
 from natkeeper.cli.errors import Exit, Interrupted, Wrong
@@ -78,7 +78,7 @@ def conformance(
         return Exit.OK
     place, journal = prepare(seat.reach, policy, vpc)
     if not yes:
-        _ask(seat, policy, place.standby)
+        questions.name_of_group(seat, _means(policy, place.standby), policy.name)
     trial = Trial(place, journal, function, say, asker(seat, function, None, direct=False))
     journal.write(file)
     _run(trial, file, group)
@@ -169,14 +169,9 @@ def _show(seat: CommandContext, document: Document) -> Exit:
     return Exit.ATTENTION if wrong else Exit.OK
 
 
-def _ask(seat: CommandContext, group: Group, standby: str) -> None:
-    """Have a person say yes, by writing the group's name."""
-    if seat.as_json or not sys.stdin.isatty():
-        raise Wrong("a trial asks before it touches anything, and there is nobody to ask", "say --yes")
-    click.echo(
+def _means(group: Group, standby: str) -> str:
+    """Say what a trial is going to do."""
+    return (
         f"This creates two entries in the first route table of {group.name}, simulates a maintenance of {standby}, and "
-        "STOPS it for some minutes; meanwhile the group has one standby less. Everything is put back.",
-        err=True,
+        "STOPS it for some minutes; meanwhile the group has one standby less. Everything is put back."
     )
-    if click.prompt("Write the name of the group to go on", err=True) != group.name:
-        raise Wrong("that was not the name of the group; nothing was done")

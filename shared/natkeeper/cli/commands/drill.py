@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from natkeeper.cli import questions
 from natkeeper.cli.context import CommandContext
 from natkeeper.cli.errors import Exit, Refused, Wrong
 from natkeeper.cli.options import asks, complete_groups, shared
@@ -58,6 +58,7 @@ def drill(
     """
     from natkeeper.cli.drill.journal import file_of, find, folder
     from natkeeper.cli.drill.rehearsal import Rehearsal
+    from natkeeper.cli.drill.restore import command
     from natkeeper.drill import figures, render
 
     if restore:
@@ -66,12 +67,12 @@ def drill(
         raise Wrong("a drill is of one group", f"name it: natkeeper drill GROUP, and groups are: {seat.group_names}")
     policy, kept = seat.group(group), folder(seat.environ, seat.url)
     if find(kept, seat.region_id, group, policy.gateways):
-        raise Refused(f"an earlier drill of {group} was not put back", f"natkeeper drill {group} --restore")
+        raise Refused(f"an earlier drill of {group} was not put back", f"do it with `{command(group)}`")
     rehearsal = Rehearsal(seat.reach, asker, policy, kind, within, seat.screen.progress)
     gateway = rehearsal.check()
     rehearsal.file = file_of(kept, seat.region_id, group, gateway)
     if not yes:
-        _ask(seat, group, kind, gateway)
+        questions.name_of_group(seat, _means(kind, group, gateway), group)
     observed = rehearsal.run(gateway)
     found = figures(observed)
     path = Path(output or f"drill-{group}-{kind}.html")
@@ -106,7 +107,10 @@ def _restore(seat: CommandContext, asker: Asker, groups: list[Group], *, yes: bo
                 seat.screen.data({"ok": True, "left": []})
             return Exit.OK
         if not yes:
-            _confirm(seat, f"no drill is written down here; start {', '.join(each.gateway for each in todo)}?")
+            stopped = ", ".join(each.gateway for each in todo)
+            questions.yes(seat, f"no drill is written down here; start {stopped}?")
+    else:
+        _read_names(seat, [journal.gateway for journal in todo])
     left: list[str] = []
     with Interrupts() as interrupts:
         for journal in todo:
@@ -144,25 +148,23 @@ def _stopped(seat: CommandContext, groups: list[Group]) -> list[Journal]:
     ]
 
 
-def _confirm(seat: CommandContext, question: str) -> None:
-    if seat.as_json or not sys.stdin.isatty():
-        raise Wrong(f"{question} There is nobody to ask", "say --yes")
-    if not click.confirm(seat.screen.named(question), err=True):
-        raise Wrong("nothing was done")
+def _read_names(seat: CommandContext, gateways: list[str]) -> None:
+    """Learn what gateways are called, if that can be read now: sentences name them by name and id."""
+    from natkeeper.cli.survey import network
+    from natkeeper.ports import Failure
+
+    machines = seat.reach.try_(lambda attempt: network.machines(attempt, ids=gateways))
+    seat.screen.names |= {} if isinstance(machines, Failure) else network.names(machines)
 
 
-def _ask(seat: CommandContext, group: str, kind: str, gateway: str) -> None:
-    """Have a person say yes, by writing the group's name."""
-    if seat.as_json or not sys.stdin.isatty():
-        raise Wrong("a drill asks before it breaks anything, and there is nobody to ask", "say --yes")
+def _means(kind: str, group: str, gateway: str) -> str:
+    """Say what a drill is going to do."""
     means = {
         "switch": "moves its route to the standby and back",
         "maintenance": f"sends {gateway} a simulated maintenance notice, and moves the route back afterwards",
         "stop": f"STOPS {gateway}: every connection through it breaks; it is started again afterwards",
     }
-    click.echo(seat.screen.named(f"This {means[kind]}. Private hosts of group {group} will feel it."), err=True)
-    if click.prompt("Write the name of the group to go on", err=True) != group:
-        raise Wrong("that was not the name of the group; nothing was done")
+    return f"This {means[kind]}. Private hosts of group {group} will feel it."
 
 
 def _show(seat: CommandContext, found: DrillFigures) -> None:

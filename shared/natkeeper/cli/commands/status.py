@@ -164,7 +164,10 @@ def history(seat: CommandContext, *, group: str | None, since: str, everybody: b
     names = {} if isinstance(machines, Failure) else network.names(machines)
     if not events:
         who = "Nobody" if everybody else "natkeeper"
-        seat.screen.say(f"{who} wrote nothing to these routes in the last {since}, as far as ActionTrail knows yet.")
+        seat.screen.say(
+            f"{who} wrote nothing to these routes in the last {since}, as far as ActionTrail knows; it is some minutes "
+            "late. `natkeeper status` shows the last move."
+        )
     else:
         for line in lines_of(events, seat.screen.console, names):
             seat.screen.show(line)

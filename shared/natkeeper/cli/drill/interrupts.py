@@ -6,6 +6,7 @@ command says what is still broken. No further one does anything, so that this ca
 
 from __future__ import annotations
 
+import os
 import signal
 import threading
 from types import FrameType, TracebackType
@@ -14,6 +15,7 @@ from typing import Any, TypeVar
 from typing_extensions import Self
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, *([signal.SIGHUP] if hasattr(signal, "SIGHUP") else []))
+_STDERR = 2
 T = TypeVar("T", bound="Interrupts")
 
 
@@ -52,9 +54,11 @@ class Interrupts:
         """No interruption from here on."""
         self._armed = False
 
-    def _handle(self, _number: int, _frame: FrameType | None) -> None:
+    def _handle(self, number: int, _frame: FrameType | None) -> None:
         self.count += 1
         self._due = True
+        if number == signal.SIGINT and os.isatty(_STDERR):
+            os.write(_STDERR, b"\n")  # the terminal wrote ^C at the beginning of the line
         if self._armed:
             self._raise()
 

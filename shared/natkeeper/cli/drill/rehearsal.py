@@ -76,7 +76,9 @@ class Rehearsal:
         others = [gateway for gateway in view["gateways"] if gateway["id"] != hop]
         if not any(fit_for_duty(gateway) for gateway in others):
             why = "; ".join(f"{one['id']} {one.get('reason') or one.get('unfit')}" for one in others) or "one gateway"
-            raise Refused(f"there is no healthy standby, so this would be an outage: {why}", "natkeeper doctor")
+            raise Refused(
+                f"there is no healthy standby, so this would be an outage: {why}", "`natkeeper doctor` says more"
+            )
         if self.kind == "stop":
             self._check_stop(hop)
         self.before = tuple(

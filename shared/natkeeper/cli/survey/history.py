@@ -30,6 +30,8 @@ Json = dict[str, Any]
 ROUTE_CALLS = ("ModifyRouteEntry", "CreateRouteEntry", "DeleteRouteEntry")
 EIP_CALLS = ("AssociateEipAddress", "UnassociateEipAddress")
 PER_PAGE = 50
+_DRY_RUN = "DryRunOperation"
+"""The error of a call that only asks whether it may: `natkeeper doctor` makes one."""
 MOST_PAGES = 40
 
 
@@ -140,8 +142,10 @@ def lines_of(events: Sequence[Written], console: Console, names: Mapping[str, st
     """Lay the writes out for a person: when and what, and below it whereto, by whom and why."""
     for one in events:
         when = one.at.replace("T", " ").replace("Z", " UTC")
-        facts = [when, one.group, one.what.partition(" ")[0], *(["[red]failed[/]"] if one.error else [])]
+        tried = one.error.startswith(_DRY_RUN)
+        ended = ["tried only"] if tried else ["[red]failed[/]"] if one.error else []
+        facts = [when, one.group, one.what.partition(" ")[0], *ended]
         about = [f"{one.what.partition(' ')[2]} to {one.to}" if one.to else one.what.partition(" ")[2]]
         about.append(f"by {one.by}{f': {one.why}' if one.why else ''}")
-        about += [one.error] if one.error else []
+        about += [one.error] if one.error and not tried else []
         yield item(console, 0, facts, [with_names(each, names) for each in about])

@@ -1,0 +1,42 @@
+"""Questions to the person at the terminal. Ctrl-C at a question ends the command, and says that nothing was done."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from natkeeper.cli.errors import Interrupted, Wrong
+
+if TYPE_CHECKING:
+    from natkeeper.cli.context import CommandContext
+
+
+def prompt(question: str, kind: Any = None) -> Any:  # noqa: ANN401  as click's own
+    """Return the answer to a question, of a type of click's. Raises Interrupted at Ctrl-C."""
+    try:
+        return click.prompt(question, type=kind, err=True)
+    except click.Abort:
+        click.echo(err=True)  # the line has ^C on it
+        raise Interrupted("interrupted; nothing was done") from None
+
+
+def name_of_group(seat: CommandContext, means: str, group: str) -> None:
+    """Say what is going to happen and have a person write the group's name. Raises Wrong, or Interrupted."""
+    _somebody(seat, "this asks before it breaks anything, and there is nobody to ask")
+    seat.screen.remark(means)
+    if prompt("Write the name of the group to go on") != group:
+        raise Wrong("that was not the name of the group; nothing was done")
+
+
+def yes(seat: CommandContext, question: str) -> None:
+    """Have a person say yes. Raises Wrong, or Interrupted."""
+    _somebody(seat, f"{question} There is nobody to ask")
+    if not prompt(f"{seat.screen.named(question)} [y/N]", click.BOOL):
+        raise Wrong("nothing was done")
+
+
+def _somebody(seat: CommandContext, otherwise: str) -> None:
+    if seat.as_json or not sys.stdin.isatty():
+        raise Wrong(otherwise, "say --yes")

@@ -1,0 +1,123 @@
+"""What a receipt shows of its group, and what a person should do about it: in one language and time zone.
+
+The advice is made from the view, and not from the sentences of a run: a gateway that is stopped is to be started,
+whatever the message is about, and nobody is told "nothing" while no standby is ready.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from natkeeper.notify import wording
+from natkeeper.notify.reading import list_of, local, moment_of
+from natkeeper.notify.wording import text
+
+Json = Mapping[str, Any]
+
+_TIME = re.compile(r"(\d{4}-\d\d-\d\d \d\d:\d\d(?::\d\d)?) UTC")
+_BY_ITSELF = ("is Starting", "is Pending")
+"""Reasons that end without anybody: the gateway is set up as soon as it runs."""
+
+
+class SeenGroup:
+    """The group of a receipt as its view shows it; what is missing or odd is not there."""
+
+    def __init__(self, receipt: Json, language: str, timezone: str) -> None:
+        self.language, self.timezone = language, timezone
+        self.name = str(receipt.get("group", "?"))
+        found = receipt.get("view")
+        view: Json = found if isinstance(found, Mapping) else {}
+        self.gateways = [each for each in list_of(view.get("gateways")) if isinstance(each, Mapping)]
+        self.routes = [each for each in list_of(view.get("routes")) if isinstance(each, Mapping)]
+        fallback = view.get("fallback")
+        self.fallback = str(fallback.get("id")) if isinstance(fallback, Mapping) else ""
+        self.eip, self.paused = view.get("eip"), bool(view.get("paused_until"))
+
+    @property
+    def ready(self) -> list[str]:
+        """The gateways that could carry the route now."""
+        carrying = self._carrying()
+        fit = (each for each in self.gateways if each.get("health") == "healthy" and not each.get("unfit"))
+        return [str(each.get("id")) for each in fit if each.get("id") not in carrying]
+
+    @property
+    def elsewhere(self) -> bool:
+        """Return True if a route goes to a next hop that is not the group's."""
+        known = {str(each.get("id")) for each in self.gateways} | {self.fallback, ""}
+        return any(str(route.get("next_hop") or "") not in known for route in self.routes)
+
+    def lives(self, hop: object) -> bool:
+        """Return True if a gateway is not known to be dead."""
+        return any(each.get("id") == hop and each.get("health") in ("healthy", "draining") for each in self.gateways)
+
+    def left(self) -> str:
+        """Say which standbys are left, or why there is none; empty where the view does not show it."""
+        if not self.gateways:
+            return ""
+        if self.ready:
+            return self.say(wording.LEFT, "ready", hops=", ".join(map(self.named, self.ready)))
+        others = [each for each in self.gateways if each.get("id") not in self._carrying()]
+        if not others:
+            return self.say(wording.LEFT, "alone")
+        why = (f"{each.get('id')} {each.get('reason') or each.get('unfit') or ''}".strip() for each in others)
+        return self.say(wording.LEFT, "none", hops=self.named("; ".join(why)))
+
+    def todo(self, kind: str, came_from: str = "") -> tuple[str, str]:
+        """Say what to do, and the command that does it or shows more."""
+        home = next((str(r["home"]) for r in self.routes if r.get("home")), "")
+        commands = {
+            "status": f"natkeeper status {self.name}",
+            "back": f"natkeeper switch {self.name}{f' --to {home}' if home else ''} --force",
+            "switch": f"natkeeper switch {self.name}",
+            "resume": f"natkeeper resume {self.name}",
+            "who": f"natkeeper history {self.name} --all",
+            "setup": f"natkeeper setup {self.name}",
+            "doctor": "natkeeper doctor",
+            "init": "natkeeper init",
+        }
+        if kind == "dark":
+            kind = "paused_dark" if self.paused else "foreign" if self.elsewhere else kind
+        if kind in ("dark", "degraded", "unready", "moved", "fallback"):
+            return self._about_gateways(kind, came_from, commands["status"])
+        key, command = wording.ADVICE.get(kind, ("nothing", "status"))
+        return self.say(wording.TODO, key), commands[command]
+
+    def _about_gateways(self, kind: str, came_from: str, status: str) -> tuple[str, str]:
+        bad = [each for each in self.gateways if each.get("health") != "healthy" or each.get("unfit")]
+        wrong = [each for each in bad if str(each.get("reason")) not in _BY_ITSELF]
+        stopped = next((each for each in wrong if str(each.get("reason")).startswith("is Stop")), None)
+        if kind in ("moved", "fallback") and not bad and came_from:
+            command = f"natkeeper switch {self.name} --to {came_from}"
+            return self.say(wording.TODO, "home", hop=self.named(came_from)), command
+        first = [self.say(wording.TODO, "dark")] if kind == "dark" and bad else []
+        join = "；" if self.language == "zh" else "; "
+        if stopped is not None:
+            words = self.say(wording.TODO, "start", hop=self.named(stopped.get("id")))
+            return join.join([*first, words]), f"aliyun ecs StartInstance --InstanceId {stopped.get('id')}"
+        if wrong:
+            words = self.say(wording.TODO, "repair", hop=self.named(wrong[0].get("id")))
+            return join.join([*first, words]), f"natkeeper setup {wrong[0].get('id')}"
+        calm = kind == "moved" and (self.ready or bad)
+        return join.join(first) or self.say(wording.TODO, "nothing" if calm else "attention"), status
+
+    def say(self, table: dict[str, tuple[str, str]], key: str, **fields: object) -> str:
+        """Say words of a table in the language."""
+        return text(table, key, self.language, **fields)
+
+    def named(self, said: object) -> str:
+        """Name next hops by name and id, write times in the time zone, and known phrases in the language."""
+        words = "" if said is None else _TIME.sub(self._moment, str(said))
+        for each in self.gateways:
+            name, ident = str(each.get("name") or ""), str(each.get("id") or "")
+            if name and ident and name != ident:
+                words = words.replace(ident, f"{name} ({ident})")
+        return wording.translated(words) if self.language == "zh" else words
+
+    def _moment(self, found: re.Match[str]) -> str:
+        moment = moment_of(found[1])
+        return found[0] if moment is None else local(moment, self.timezone)
+
+    def _carrying(self) -> list[str]:
+        return [str(route.get("next_hop")) for route in self.routes]
