@@ -280,6 +280,9 @@ def test_a_browser_shows_it_in_any_window(browse: Browse, width: int, dark: bool
     assert EVIL in seen["text"]
     assert "生产环境备用网关" in seen["text"]
     assert "52000 / 65536" in seen["text"]
+    assert f"生产环境备用网关 ({B}) is not ready" in seen["text"]
+    assert f"→ 生产环境备用网关 ({B})" in seen["text"]
+    assert re.search(r"2026-11-2\d \d\d:\d\d:\d\d", seen["text"]), "the year first, in both languages"
     words = (
         ("断网", "承载路由", "次探测", "最近的切换") if lang == "zh" else ("no internet", "carries the route", "looks")
     )

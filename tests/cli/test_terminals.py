@@ -171,6 +171,14 @@ def test_a_call_that_only_asked_whether_it_may_has_not_failed() -> None:
     assert "DryRun" not in text
 
 
+def test_a_move_is_what_changes_where_packets_go() -> None:
+    """The live page lists moves: neither notes in the description nor calls that only asked."""
+    note = replace(EVENTS[0], to="")
+    asked = replace(EVENTS[0], error="DryRunOperation: passed")
+    gone = replace(EVENTS[0], to="", what=f"DeleteRouteEntry 0.0.0.0/0 {TABLE}")
+    assert [one.moved for one in (EVENTS[0], note, asked, gone)] == [True, False, False, True]
+
+
 @pytest.mark.parametrize("encoding", ["gbk", "ascii", "latin-1", "utf-8"])
 @pytest.mark.parametrize("line", ["status --direct", "doctor --all", "plan --direct", "--help", "cost"])
 def test_no_encoding_ends_a_command(place: Workspace, encoding: str, line: str) -> None:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
-import subprocess
 from collections.abc import Callable
 from html.parser import HTMLParser
 from pathlib import Path
@@ -14,12 +12,11 @@ from typing import Any
 import pytest
 
 from natkeeper.drill import Flow, Observed, figures, render
+from tests import browser
 from tests.drill.facts import FAULT, RESET, attempts, drill
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 _LOADS = re.compile(r"""<(?:link|img|iframe|object|embed)\b|\bsrc\s*=|\bhref\s*=|url\(|@import""", re.IGNORECASE)
-_ASK = """<script>
-addEventListener("load", () => {
+_ASK = """(() => {
   const box = (each) => each.getBoundingClientRect();
   const plot = [...document.querySelectorAll("svg.plot")].find((each) => box(each).width > 0);
   const names = [...plot.querySelectorAll("text.name")].map(box);
@@ -28,11 +25,11 @@ addEventListener("load", () => {
   const svg = box(plot);
   const outside = [...plot.querySelectorAll("text")].map(box)
     .filter((each) => each.left < svg.left - 1 || each.right > svg.right + 1 || each.bottom > svg.bottom + 1).length;
-  document.title = JSON.stringify({ crossing, outside, wide: document.documentElement.scrollWidth > innerWidth,
+  return { crossing, outside, wide: document.documentElement.scrollWidth > innerWidth,
+    cut: [...document.querySelectorAll(".wide, figure")].filter((each) => each.scrollWidth > each.clientWidth).length,
     height: svg.height, loaded: performance.getEntriesByType("resource").length,
-    dark: getComputedStyle(document.body).backgroundColor, dots: document.querySelectorAll("svg circle.ok").length });
-});
-</script>"""
+    dark: getComputedStyle(document.body).backgroundColor, dots: document.querySelectorAll("svg circle.ok").length };
+})()"""
 Browse = Callable[..., dict[str, Any]]
 
 
@@ -121,28 +118,26 @@ def test_what_can_become_of_flows_is_told_where_there_are_some() -> None:
 @pytest.fixture
 def browse(tmp_path: Path) -> Browse:
     """Open a report in headless Chromium, and let it say what it sees."""
-    if CHROMIUM is None:
+    if browser.PROGRAM is None:
         pytest.skip("chromium is not installed: apt-get install chromium")
 
-    def ask(observed: Observed, *options: str, width: int = 1200) -> dict[str, Any]:
+    def ask(observed: Observed, *, width: int = 1200, dark: bool = False) -> dict[str, Any]:
         page = tmp_path / "report.html"
-        page.write_text(render(observed).replace("</head>", f"{_ASK}</head>"), encoding="utf-8")
-        command = [CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={tmp_path / 'profile'}"]
-        command += [f"--window-size={width},1400", *options, "--dump-dom", page.as_uri()]
-        seen = subprocess.run(command, capture_output=True, text=True, timeout=90, check=True).stdout
-        title = re.search(r"<title>(\{.*?\})</title>", seen)
-        assert title is not None, seen[:500]
-        return dict(json.loads(title[1]))
+        page.write_text(render(observed), encoding="utf-8")
+        with browser.opened(page.as_uri(), tmp_path, width=width, dark=dark) as tab:
+            tab.until("document.readyState === 'complete' && document.querySelector('footer p') !== null")
+            tab.picture(f"report-{width}-{'dark' if dark else 'light'}")
+            return dict(tab.evaluate(_ASK))
 
     return ask
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("width", [1200, 800])
+@pytest.mark.parametrize("width", [1200, 800, 390])
 def test_browser_draws_it_without_overlaps(browse: Browse, width: int) -> None:
-    """Names of moments do not cover each other, all text is inside the picture, the page fits into the window."""
+    """Names of moments do not cover each other, all text is inside the picture, nothing is cut on a phone either."""
     seen = browse(drill(), width=width)
-    assert (seen["crossing"], seen["outside"], seen["wide"], seen["loaded"]) == (0, 0, False, 0)
+    assert (seen["crossing"], seen["outside"], seen["wide"], seen["loaded"], seen["cut"]) == (0, 0, False, 0, 0)
     assert seen["height"] > width / 4
     assert seen["dots"] > 50
 
@@ -150,8 +145,7 @@ def test_browser_draws_it_without_overlaps(browse: Browse, width: int) -> None:
 @pytest.mark.slow
 def test_dark_screens_get_dark_pages(browse: Browse) -> None:
     """By what the reader's system prefers."""
-    light = browse(drill(), "--blink-settings=preferredColorScheme=1")
-    dark = browse(drill(), "--blink-settings=preferredColorScheme=0")
+    light, dark = (browse(drill(), dark=dark) for dark in (False, True))
     assert light["dark"] != dark["dark"]
 
 

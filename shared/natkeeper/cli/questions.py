@@ -24,7 +24,7 @@ def prompt(question: str, kind: Any = None) -> Any:  # noqa: ANN401  as click's 
 
 def name_of_group(seat: CommandContext, means: str, group: str) -> None:
     """Say what is going to happen and have a person write the group's name. Raises Wrong, or Interrupted."""
-    _somebody(seat, "this asks before it breaks anything, and there is nobody to ask")
+    _person(seat, "this asks before it breaks anything, and no person is here to ask")
     seat.screen.remark(means)
     if prompt("Write the name of the group to go on") != group:
         raise Wrong("that was not the name of the group; nothing was done")
@@ -32,11 +32,11 @@ def name_of_group(seat: CommandContext, means: str, group: str) -> None:
 
 def yes(seat: CommandContext, question: str) -> None:
     """Have a person say yes. Raises Wrong, or Interrupted."""
-    _somebody(seat, f"{question} There is nobody to ask")
+    _person(seat, f"{question} No person is here to ask")
     if not prompt(f"{seat.screen.named(question)} [y/N]", click.BOOL):
         raise Wrong("nothing was done")
 
 
-def _somebody(seat: CommandContext, otherwise: str) -> None:
+def _person(seat: CommandContext, otherwise: str) -> None:
     if seat.as_json or not sys.stdin.isatty():
         raise Wrong(otherwise, "say --yes")

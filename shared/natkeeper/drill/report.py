@@ -142,9 +142,15 @@ def _ended(error: str) -> str:
 
 
 def _table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    head = "".join(f"<th>{escape(each)}</th>" for each in headings)
-    body = "".join("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in rows)
-    return f'<div class="wide"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
+    names = [escape(each) for each in headings]
+    head = "".join(f"<th>{name}</th>" for name in names)
+    # A phone has no room for columns: there each cell stands beside its heading.
+    cells = (
+        "".join(f'<td data-name="{name}">{escape(cell)}</td>' for name, cell in zip(names, row, strict=True))
+        for row in rows
+    )
+    body = "".join(f"<tr>{each}</tr>" for each in cells)
+    return f'<div class="wide"><table class="facts"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
 
 
 def _story(observed: Observed) -> str:

@@ -70,6 +70,7 @@ svg.plot { display: block; width: 100%; height: auto;
 table { border-collapse: collapse; width: 100%; font-size: 13.5px; }
 th, td { text-align: left; padding: 5px 12px; border-top: 1px solid var(--grid); vertical-align: top; }
 thead th { border-top: 0; color: var(--dim); font-weight: 600; } td { font-variant-numeric: tabular-nums; }
+.facts td:first-child { white-space: nowrap; }
 .story tr:first-child td { border-top: 0; } .story td { border-top-color: var(--bed); overflow-wrap: break-word; }
 .story td:nth-child(2) { white-space: nowrap; } .story .at { text-align: right; white-space: nowrap; width: 1%; }
 .story tr.detail td { color: var(--dim); } .story tr:not(.detail) td { font-weight: 600; }
@@ -79,8 +80,11 @@ thead th { border-top: 0; color: var(--dim); font-weight: 600; } td { font-varia
 @media (max-width: 700px) {
   main { padding: 14px 12px 28px; } .desk { display: none; } .phone { display: block; }
   .phone svg.plot { font-size: 17px; } .phone .plot .small { font-size: 15px; }
-  .story, .story tbody, .story tr, .story td { display: block; width: auto; } .story tr { padding: 5px 12px;
-    border-top: 1px solid var(--bed); } .story td { border: 0; padding: 0; }
+  table, tbody, tr, td { display: block; width: auto; } tr { padding: 5px 12px; border-top: 1px solid var(--bed); }
+  tr:first-child { border-top: 0; } td { border: 0; padding: 0; } .facts thead { display: none; }
+  .facts td { display: flex; justify-content: space-between; gap: 14px; text-align: right; padding: 1px 0; }
+  .facts td:first-child { font-weight: 600; } .facts td::before { content: attr(data-name); color: var(--dim);
+    flex: none; font-weight: 400; }
   .story td:nth-child(2) { white-space: normal; } .story .at { text-align: left; width: auto; } }
 @media print { .phone { display: none !important; } .desk { display: block !important; } }
 footer { margin-top: 22px; font-size: 12.5px; }

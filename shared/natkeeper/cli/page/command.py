@@ -55,7 +55,7 @@ def serve(seat: CommandContext, asker: Asker, request: Json, every_s: float, por
 
 
 def _moves(seat: CommandContext, groups: list[Group], since: datetime) -> list[Json]:
-    return [event.as_json() for event in events_of(seat.reach, groups, since, everybody=True)]
+    return [event.as_json() for event in events_of(seat.reach, groups, since, everybody=True) if event.moved]
 
 
 def _check(seat: CommandContext, function: str) -> Callable[[], Json]:

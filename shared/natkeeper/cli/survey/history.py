@@ -49,6 +49,16 @@ class Written:
     error: str
     request_id: str
 
+    @property
+    def tried(self) -> bool:
+        """Return True if the call only asked whether it may."""
+        return self.error.startswith(_DRY_RUN)
+
+    @property
+    def moved(self) -> bool:
+        """Return True if the call was to change where packets go, and not only a description."""
+        return not self.tried and (bool(self.to) or not self.what.startswith("Modify"))
+
     def as_json(self) -> Json:
         """Give the JSON object, without what is empty."""
         return {key: value for key, value in asdict(self).items() if value != ""}
@@ -142,10 +152,9 @@ def lines_of(events: Sequence[Written], console: Console, names: Mapping[str, st
     """Lay the writes out for a person: when and what, and below it whereto, by whom and why."""
     for one in events:
         when = one.at.replace("T", " ").replace("Z", " UTC")
-        tried = one.error.startswith(_DRY_RUN)
-        ended = ["tried only"] if tried else ["[red]failed[/]"] if one.error else []
+        ended = ["tried only"] if one.tried else ["[red]failed[/]"] if one.error else []
         facts = [when, one.group, one.what.partition(" ")[0], *ended]
         about = [f"{one.what.partition(' ')[2]} to {one.to}" if one.to else one.what.partition(" ")[2]]
         about.append(f"by {one.by}{f': {one.why}' if one.why else ''}")
-        about += [one.error] if one.error and not tried else []
+        about += [one.error] if one.error and not one.tried else []
         yield item(console, 0, facts, [with_names(each, names) for each in about])
