@@ -133,9 +133,9 @@ class GroupSummary:
         if moves and not assignment.read_only:
             unlike = dict.fromkeys(after_moves(world, assignment.group))
             sentence = "; ".join([sentence, *unlike, _left(with_marks(world, now), assignment.group)])
-        shows = assignment.read_only or assignment.show
         asked = assignment.read_only and not decision.changes
         news = [episode for episode in self.episodes if asked or (episode.due and not assignment.read_only)]
+        shows = assignment.read_only or assignment.show or news or outcome != "quiet" or self.repaired
         return Receipt(
             run=run,
             at=self.began,
@@ -157,7 +157,7 @@ class GroupSummary:
             episodes=self.episodes,
             troubled=self.troubled,
             blind=self.blind,
-            view=view(world, assignment.group, now) if shows or outcome != "quiet" or self.repaired else None,
+            view=view(world, assignment.group, now) if shows else None,
         )
 
     def _outcome(self, assignment: Assignment, decision: Decision, verified: bool | None) -> Outcome:  # noqa: FBT001

@@ -18,6 +18,7 @@ from typing import Any
 
 from natkeeper.notify import wording
 from natkeeper.notify.reading import cut, list_of, local, moment_of, words_of
+from natkeeper.notify.seen_group import SeenGroup
 from natkeeper.notify.wording import text
 
 Json = Mapping[str, Any]
@@ -126,14 +127,10 @@ class _Teller:
 
     def __init__(self, receipt: Json, style: Style) -> None:
         self.receipt, self.style = receipt, style
-        self.group = str(receipt.get("group", "?"))
-        view = receipt.get("view")
-        self.view: Json = view if isinstance(view, Mapping) else {}
-        self.gateways = [each for each in list_of(self.view.get("gateways")) if isinstance(each, Mapping)]
-        self.routes = [each for each in list_of(self.view.get("routes")) if isinstance(each, Mapping)]
+        self.seen = SeenGroup(receipt, style.language, style.timezone)
+        self.group, self.gateways, self.routes = self.seen.name, self.seen.gateways, self.seen.routes
         self.acts = [each for each in list_of(receipt.get("acts")) if isinstance(each, Mapping)]
-        fallback = self.view.get("fallback")
-        self.fallback = str(fallback.get("id")) if isinstance(fallback, Mapping) else ""
+        self._say, self._named = self.seen.say, self.seen.named
 
     # ---- which story -------------------------------------------------------------------------------------
 
@@ -145,13 +142,13 @@ class _Teller:
                     "recovered": "resolved"}.get(kind, "info")  # fmt: skip
         act = self._main_act() or {}
         headline = self._say(wording.HEADLINES, kind, group=self.group, to=self._named(act.get("to")))
-        todo, command = self._todo(kind, act)
+        todo, command = self.seen.todo(kind, str(act.get("came_from") or ""))
         lines = (
             ("what", self._named(act.get("why"))),
             ("since", self._time(self.receipt.get("at"))),
             ("felt", self._felt(kind, act)),
             ("did", self._did(kind)),
-            ("left", self._left()),
+            ("left", self.seen.left()),
             ("todo", todo),
             ("command", command),
             *_where(self.style, self._first_route()),
@@ -171,14 +168,15 @@ class _Teller:
         severity = "resolved" if over else "critical" if kind == "dark" else "warning"
         headline = self._say(wording.HEADLINES, "ended" if over else kind, group=self.group, kind=name)
         felt = "nothing" if over else kind if kind in wording.FELT else "unknown"
-        todo, command = self._todo("quiet" if over else kind, {})
+        todo, command = self.seen.todo("quiet" if over else kind)
+        english = self.style.language == "en"
         lines = (
-            ("what", str(episode.get("cause") or "")),
+            ("what", self._named(episode.get("cause"))),
             ("since", self._span(episode.get("since"), episode.get("ended"))),
             ("felt", self._say(wording.FELT, felt, hop="", came_from="")),
-            ("did", self._did(kind) if self.acts else ""),
-            ("left", words_of(episode.get("left")) or self._left()),
-            ("todo", words_of(episode.get("todo")) or todo),
+            ("did", "" if over else self._did(kind)),
+            ("left", self.seen.left() or (words_of(episode.get("left")) if english else "")),
+            ("todo", self._named(words_of(episode.get("todo"))) if english and episode.get("todo") else todo),
             ("command", command),
             *_where(self.style, self._first_route(), words_of(episode.get("about"))),
             ("runbook", f"{self.style.runbook}#{kind}"),
@@ -201,7 +199,7 @@ class _Teller:
             return "repaired" if self.receipt.get("repaired") else "changed"
         kind = str(act.get("kind"))
         if kind in ("moved", "bridged"):
-            return "fallback" if self.fallback and act.get("to") == self.fallback else "moved"
+            return "fallback" if self.seen.fallback and act.get("to") == self.seen.fallback else "moved"
         return kind if kind in wording.HEADLINES else "changed"
 
     def _trouble(self, act: Json | None) -> str:
@@ -212,7 +210,7 @@ class _Teller:
             hop = str(route.get("next_hop") or "")
             if route.get("state") == "missing":
                 return "dark"
-            if hop and hop not in health and hop != self.fallback:
+            if hop and hop not in health and hop != self.seen.fallback:
                 return "foreign"
             if health.get(hop, {}).get("health") == "unhealthy":
                 return "dark"
@@ -232,12 +230,14 @@ class _Teller:
         moved = kind in ("moved", "fallback", "created")
         known = {"unready": "degraded", "unverified": "moved_unverified", "attention": "unknown"}
         key = known.get(kind, kind if kind in ("dark", "foreign", "blind", "paused", "degraded") else "nothing")
-        if key == "degraded" and self._ready():
+        if key == "degraded" and self.seen.ready:
             key = "nothing"
         if moved:
             key = "moved_verified" if self.receipt.get("verified") is True else "moved_unverified"
-            if key == "moved_verified" and self.view.get("eip"):
+            if key == "moved_verified" and self.seen.eip:
                 key = "moved_eip"
+            elif key == "moved_verified" and self.seen.lives(act.get("came_from")):
+                key = "moved_planned"
         elsewhere = [str(route.get("next_hop")) for route in self.routes if route.get("next_hop")]
         hop = self._named(next(iter(elsewhere), ""))
         came_from = self._named(act.get("came_from")) or "?"
@@ -256,93 +256,15 @@ class _Teller:
         if self.receipt.get("verified") is True and kind in ("moved", "fallback", "created"):
             ip = self.receipt.get("egress_ip")
             said.append(self._say(wording.DID, "looked_ip" if ip else "looked", ip=ip))
-        return "; ".join(dict.fromkeys(said)) or self._say(wording.DID, "nothing")
-
-    def _left(self) -> str:
-        if not self.gateways:
-            return ""
-        ready = self._ready()
-        if ready:
-            return self._say(wording.LEFT, "ready", hops=", ".join(self._named(hop) for hop in ready))
-        carrying = self._carrying()
-        others = [each for each in self.gateways if each.get("id") not in carrying]
-        if not others:
-            return self._say(wording.LEFT, "alone")
-        why = "; ".join(f"{self._named(each.get('id'))} {self._reason(each)}".strip() for each in others)
-        return self._say(wording.LEFT, "none", hops=why)
-
-    def _todo(self, kind: str, act: Json) -> tuple[str, str]:
-        """Say what to do, and the command that does it or shows more."""
-        status = f"natkeeper status {self.group}"
-        if kind in ("dark", "degraded", "unready", "unproven", "moved", "fallback", "full"):
-            return self._about_gateways(kind, act, status)
-        home = next((str(r["home"]) for r in self.routes if r.get("home")), "")
-        take_back = f"natkeeper switch {self.group}{f' --to {home}' if home else ''} --force"
-        known = {
-            "foreign": ("foreign", take_back),
-            "blind": ("blind", "natkeeper doctor"),
-            "paused": ("paused", f"natkeeper resume {self.group}"),
-            "repaired": ("who", f"natkeeper history {self.group} --all"),
-            "unverified": ("look", status),
-            "attention": ("attention", status),
-            "probe": ("attention", "natkeeper doctor"),
-            "brownout": ("attention", status),
-            "started": ("attention", status),
-            "unguarded": ("attention", "natkeeper init"),
-            "expiring": ("attention", status),
-            "postponed": ("nothing", status),
-            "incomplete": ("attention", f"natkeeper setup {self.group}"),
-        }
-        key, command = known.get(kind, ("nothing", status))
-        return self._say(wording.TODO, key), command
-
-    def _about_gateways(self, kind: str, act: Json, status: str) -> tuple[str, str]:
-        bad = [each for each in self.gateways if each.get("health") != "healthy" or each.get("unfit")]
-        stopped = next((each for each in bad if "Stopped" in str(each.get("reason"))), None)
-        sick = next((each for each in bad if "Stop" not in str(each.get("reason"))), None)
-        old = str(act.get("came_from") or "")
-        if kind in ("moved", "fallback") and not bad and old:
-            command = f"natkeeper switch {self.group} --to {old}"
-            return self._say(wording.TODO, "home", hop=self._named(old)), command
-        first = [self._say(wording.TODO, "dark")] if kind == "dark" else []
-        join = "；" if self.style.language == "zh" else "; "
-        if stopped is not None:
-            words = self._say(wording.TODO, "start", hop=self._named(stopped.get("id")))
-            return join.join([*first, words]), f"aliyun ecs StartInstance --InstanceId {stopped.get('id')}"
-        if sick is not None:
-            words = self._say(wording.TODO, "repair", hop=self._named(sick.get("id")))
-            return join.join([*first, words]), f"natkeeper setup {sick.get('id')}"
-        return join.join(first) or self._say(wording.TODO, "nothing" if kind == "moved" else "attention"), status
+        return "; ".join(dict.fromkeys(said)) or self._say(
+            wording.DID, "cannot" if kind in wording.BEYOND else "nothing"
+        )
 
     # ---- small words -------------------------------------------------------------------------------------
-
-    def _say(self, table: dict[str, tuple[str, str]], key: str, **fields: object) -> str:
-        return text(table, key, self.style.language, **fields)
 
     def _main_act(self) -> Json | None:
         ordered = [act for kind in _ORDER for act in self.acts if act.get("kind") == kind]
         return next(iter(ordered), None)
-
-    def _carrying(self) -> list[str]:
-        return [str(route.get("next_hop")) for route in self.routes]
-
-    def _ready(self) -> list[str]:
-        carrying = self._carrying()
-        fit = (each for each in self.gateways if each.get("health") == "healthy" and not each.get("unfit"))
-        return [str(each.get("id")) for each in fit if each.get("id") not in carrying]
-
-    def _reason(self, gateway: Json) -> str:
-        reason = str(gateway.get("reason") or gateway.get("unfit") or "")
-        return wording.REASONS.get(reason, reason) if self.style.language == "zh" else reason
-
-    def _named(self, hop: object) -> str:
-        """Name next hops by name and id, wherever the view knows the name."""
-        said = "" if hop is None else str(hop)
-        for each in self.gateways:
-            name, ident = str(each.get("name") or ""), str(each.get("id") or "")
-            if name and ident and ident in said and name != ident:
-                said = said.replace(ident, f"{name} ({ident})")
-        return said
 
     def _detail(self) -> str:
         signal = self.receipt.get("signal")
@@ -366,8 +288,9 @@ class _Teller:
         if now - began < _LATE:
             return said
         minutes = int((now - began).total_seconds() // 60)
-        length = f"{minutes} min" if minutes < 120 else f"{minutes / 60:.1f} h"  # noqa: PLR2004
-        return f"{said} ({self._say(wording.WORDS, 'for', length=length)})"
+        unit, number = ("minutes", f"{minutes}") if minutes < 120 else ("hours", f"{minutes / 60:.1f}")  # noqa: PLR2004
+        length = self._say(wording.WORDS, unit, number=number)
+        return f"{said} {self._say(wording.WORDS, 'for', length=length)}"
 
 
 def _where(style: Style, route: Json, about: str = "") -> Iterator[tuple[str, str]]:
@@ -375,7 +298,8 @@ def _where(style: Style, route: Json, about: str = "") -> Iterator[tuple[str, st
     table, destination = str(route.get("table") or ""), str(route.get("destination") or "")
     account = text(wording.WORDS, "account", style.language, account=style.account) if style.account else ""
     named = about or (f"{destination} in {table}" if table else "")
-    yield "where", ", ".join(part for part in (account, style.region, named) if part)
+    parts = [part for part in (account, style.region, named) if part]
+    yield "where", wording.translated("，".join(parts)) if style.language == "zh" else ", ".join(parts)
     if style.region and table:
         yield "console", f"https://vpc.console.aliyun.com/vpc/{style.region}/route-tables/{table}"
 

@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import re
+
 LANGUAGES = ("en", "zh")
 
 SEVERITY = {
@@ -91,6 +93,8 @@ FELT = {
                   "短暂中断；公网地址不变，已建立的连接可继续"),
     "moved_verified": ("short interruption; connections through {came_from} have ended, new ones work",
                        "短暂中断；经 {came_from} 的旧连接已断开，新连接可用"),
+    "moved_planned": ("none for new connections; those through {came_from} are reset unless it relays them",
+                      "新连接不受影响；经 {came_from} 的旧连接会被重置（启用中继时除外）"),
     "moved_unverified": ("not known: nobody has seen yet whether new connections work",
                          "未知：尚未验证新连接是否可用"),
     "foreign": ("they use {hop}, which natkeeper neither checks nor replaces",
@@ -100,6 +104,14 @@ FELT = {
     "paused": ("nothing now; but if the gateway fails during the pause, nobody moves the route",
                "目前没有影响；但暂停期间网关故障时不会自动切换"),
     "degraded": ("nothing now; the next failure would be an outage", "目前没有影响；但下一次故障将导致断网"),
+    "unproven": ("perhaps nothing: nobody sees whether their packets arrive", "可能没有影响：无法确认数据包是否送达"),
+    "full": ("new connections fail once the limit is reached", "达到上限后，新连接会失败"),
+    "brownout": ("slow connections, and some that fail", "连接变慢，部分连接失败"),
+    "probe": ("nothing; but a gateway that hangs is noticed later", "没有影响；但网关挂死会更晚被发现"),
+    "started": ("nothing; the instance costs money while it runs", "没有影响；但该实例运行期间会产生费用"),
+    "unguarded": ("nothing now; hosts of that table lose the internet when its gateway fails",
+                  "目前没有影响；但该路由表的网关故障时，其主机会断网"),
+    "incomplete": ("nothing, unless they need the part that does not work", "没有影响，除非用到不可用的那部分"),
     "failed": ("nothing by itself; but while runs fail, no route is moved", "暂无直接影响；但运行失败期间不会切换路由"),
     "nothing": ("nothing", "没有影响"),
     "unknown": ("see the detail", "见详情"),
@@ -120,6 +132,7 @@ DID = {
     "setup": ("started the setup of {what}", "开始配置 {what}"),
     "started": ("started the cold standby {what}", "启动了冷备网关 {what}"),
     "nothing": ("nothing; there was nothing safe to do", "未执行任何操作（没有安全的操作可做）"),
+    "cannot": ("nothing; a person has to do this", "未执行任何操作（需要人工处理）"),
     "looked": ("it looked through the new next hop: the internet answered", "已通过新的下一跳验证：公网可达"),
     "looked_ip": ("it looked through the new next hop: the internet answered and saw {ip}",
                   "已通过新的下一跳验证：公网可达，出口地址为 {ip}"),
@@ -139,13 +152,29 @@ TODO = {
     "home": ("nothing is urgent; to go back once {hop} is well, use the command",
              "无需紧急处理；{hop} 恢复后可用以下命令切回"),
     "nothing": ("nothing", "无需处理"),
+    "paused_dark": ("end the pause: natkeeper moves nothing before", "结束暂停：在此之前 natkeeper 不做任何切换"),
+    "unproven": ("look from a private host; if it has no internet, switch. To be sure from now on, deploy a probe",
+                 "从私网主机检查；如无法访问公网，请切换。要长期确认，请部署探针"),
+    "full": ("add a gateway and split the routes, or take a larger instance",
+             "增加网关并拆分路由，或换用更大规格的实例"),
+    "brownout": ("look at the gateway's load and bandwidth; the command moves to another one",
+                 "检查网关的负载与带宽；以下命令可切换到另一台"),
+    "probe": ("look at the log of the probe function, and at what the command finds",
+              "查看探针函数的日志，并运行以下命令检查"),
+    "started": ("stop it when another gateway carries the route and is well: natkeeper stops no instance",
+                "其他网关承载路由且正常后将其停止：natkeeper 不会停止实例"),
+    "unguarded": ("add the table to `routes` of the group, or point its entry elsewhere",
+                  "将该路由表加入该组的 `routes`，或将其条目指向别处"),
+    "incomplete": ("mend the part that is named, then set the gateway up again", "修复所述部分后，重新配置该网关"),
+    "setup": ("nothing; in about a minute the command shows what came of it",
+              "无需处理；约一分钟后可用以下命令查看结果"),
     "look": ("see whether it works, and what natkeeper sees now", "确认是否可用，并查看当前状态"),
     "foreign": ("if it is a mistake, take the route back with the command; if it is right, add it to the configuration",
                 "如为误操作，用以下命令夺回路由；如属有意，请写入配置"),
     "blind": ("if it lasts: check the permissions and the platform's status page", "若持续：检查权限与平台状态页"),
     "paused": ("end the pause when the work is done", "工作完成后结束暂停"),
     "who": ("find out who changed it: it will come back", "查明是谁修改的，否则会再次发生"),
-    "attention": ("look what natkeeper sees; the detail says what is wrong", "查看当前状态；问题见详情"),
+    "attention": ("look at what natkeeper sees; the detail says what is wrong", "查看当前状态；问题见详情"),
     "failed": ("look at the log of the function, and at what the command finds",
                "查看该函数的日志，并运行以下命令检查"),
     "test": ("nothing: messages from natkeeper arrive here", "无需处理：natkeeper 的消息会发送到这里"),
@@ -153,20 +182,61 @@ TODO = {
 
 WORDS = {
     "rest": ("and {count} more: {names}", "以及另外 {count} 个：{names}"),
-    "for": ("for {length}", "已持续 {length}"),
+    "for": ("(for {length})", "（已持续 {length}）"),
+    "minutes": ("{number} min", "{number} 分钟"),
+    "hours": ("{number} h", "{number} 小时"),
     "until": ("until {time}", "至 {time}"),
     "account": ("account {account}", "账号 {account}"),
     "nothing": ("nothing", "无"),
 }
 
-REASONS = {
-    "is Stopped": "已停止",
-    "is Stopping": "正在停止",
-    "is Starting": "正在启动",
-    "is Pending": "正在创建",
-    "does not exist": "不存在",
+ADVICE = {
+    "foreign": ("foreign", "back"),
+    "blind": ("blind", "doctor"),
+    "paused": ("paused", "resume"),
+    "paused_dark": ("paused_dark", "resume"),
+    "repaired": ("who", "who"),
+    "unverified": ("look", "status"),
+    "attention": ("attention", "status"),
+    "setup": ("setup", "status"),
+    "unproven": ("unproven", "switch"),
+    "full": ("full", "status"),
+    "probe": ("probe", "doctor"),
+    "brownout": ("brownout", "switch"),
+    "started": ("started", "status"),
+    "unguarded": ("unguarded", "init"),
+    "incomplete": ("incomplete", "setup"),
 }
-"""Reasons that natkeeper gives in English and that messages say in Chinese; others stand as they are."""
+"""For each kind of message: the key in TODO, and of the command (seen_group.py); gateways decide about the others."""
+
+BEYOND = ("degraded", "unproven", "full", "brownout", "probe", "started", "unguarded", "incomplete")
+"""Kinds that natkeeper never mends by a write."""
+
+_PHRASES = tuple(
+    (re.compile(pattern), chinese)
+    for pattern, chinese in (
+        (r"a person asked for the best standby, ", "人工请求切换到最佳备用网关 "),
+        (r"a person asked for ", "人工请求切换到 "),
+        (r"^paused until (.+?) by a person: ", r"由人工暂停至 \1："),
+        (r"^resumed by a person$", "由人工恢复"),
+        (r" carries the route and (?=is |does )", " 承载路由且 "),
+        (r" ?\bis Stopped\b", " 已停止"),
+        (r" ?\bis Stopping\b", " 正在停止"),
+        (r" ?\bis Starting\b", " 正在启动"),
+        (r" ?\bis Pending\b", " 正在创建"),
+        (r" ?\bdoes not exist\b", " 不存在"),
+        (r"\bthe route entry is missing\b", "路由条目缺失"),
+        (r"(\d[\d.]*/\d+) in (vtb-[\w-]+)", r"\2 中的 \1"),
+    )
+)
+"""What natkeeper says in English and messages in Chinese; all else stands as it is."""
+
+
+def translated(words: str) -> str:
+    """Say the phrases that are known in Chinese."""
+    for pattern, chinese in _PHRASES:
+        words = pattern.sub(chinese, words)
+    return words
 
 
 def text(table: dict[str, tuple[str, str]], key: str, language: str, **fields: object) -> str:
