@@ -88,11 +88,13 @@ class Playground:
             self._welcome(exports, url)
             self._live = True
             play.traffic.start()
-            while not over.wait(_TIDY_S):
-                for attempts in play.traffic.attempts.values():
-                    del attempts[:-KEPT_ATTEMPTS]
-        self._live = False
-        play.traffic.stop()
+            try:
+                while not over.wait(_TIDY_S):
+                    for attempts in play.traffic.attempts.values():
+                        del attempts[:-KEPT_ATTEMPTS]
+            finally:  # a signal may end it, too: what is taken down must not be told as a failure
+                self._live = False
+                play.traffic.stop()
 
     def _welcome(self, exports: Mapping[str, str], url: str) -> None:
         say = self.console.print
