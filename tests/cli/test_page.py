@@ -292,6 +292,20 @@ def test_a_browser_shows_it_in_any_window(browse: Browse, width: int, dark: bool
 
 
 @pytest.mark.slow
+def test_without_a_standby_not_all_is_well(browse: Browse) -> None:
+    """The route works, and the next failure is an outage; a standby that natkeeper would start is one."""
+    state = shown()
+    del state["groups"][1]
+    view = state["groups"][0]["view"]
+    view.pop("fallback")
+    assert "no standby" in browse(state)["text"]
+    view["gateways"][0] |= {"cold": True}
+    seen = browse(state)["text"]
+    assert "no standby" not in seen
+    assert "cold standby" in seen
+
+
+@pytest.mark.slow
 def test_a_browser_shows_a_trouble_and_an_empty_beginning(browse: Browse) -> None:
     """Before the first answer, and where there is none."""
     assert "Looking" in browse(shown(groups=[]))["text"]

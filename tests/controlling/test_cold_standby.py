@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import timedelta
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 from natkeeper.domain.episodes import EpisodeKind
 from natkeeper.domain.observed import PowerState, SystemEvent
 from natkeeper.failover.run import Told
+from natkeeper.notify.message import Style, message
 from natkeeper.ports import CreateRoute, FailureKind, ReadInstances, StartGateway
 from tests.fakes.stage import ITSELF, TABLE, A, B, C, Stage, group, hop, person
 
@@ -47,6 +49,15 @@ def boot(stage: Stage, gateway: str = B) -> None:
 def running(stage: Stage) -> list[dict[str, Any]]:
     """What people were told of cold standbys that run."""
     return [e for r in stage.told_people() for e in r.get("episodes", []) if e["kind"] == EpisodeKind.STARTED.value]
+
+
+def test_a_stopped_standby_that_would_be_started_is_no_trouble_in_a_message() -> None:
+    """It is named as what is left, and nobody is asked to start it."""
+    stage = cold()
+    receipt = json.loads(json.dumps(stage.one(person("setup", gateway=A)).as_json()))
+    _, text = message([receipt], Style())
+    assert f"Standby: {B} is stopped, and natkeeper starts it when it is needed" in text
+    assert "StartInstance" not in text
 
 
 def test_a_cold_standby_is_started_in_the_run_that_sees_the_death_and_takes_the_route_when_it_runs() -> None:

@@ -1,12 +1,13 @@
 """What a person wants to see of a group, as one JSON object: the receipt of a read-only run carries it.
 
-    {"gateways": [{"id", "name", "zone", "health", "reason", "until", "public_ip", "unfit", "evidence": {…}}],
+    {"gateways": [{"id", "name", "zone", "health", "reason", "until", "public_ip", "unfit", "cold", "evidence"}],
      "fallback": {"id", "health", "reason"},
      "routes": [{"table", "destination", "next_hop", "state", "home", "since", "by", "why", "note"}],
      "eip": {"id", "address", "state", "holder"}, "paused_until"}
 
 `evidence` is what the receipt says of a next hop under that name (domain/evidence.py). `health` is one of healthy,
-draining, unhealthy, unknown; times are RFC 3339 in UTC; what is not there is left out.
+draining, unhealthy, unknown; `cold` is true of a stopped gateway that natkeeper would start; times are RFC 3339 in UTC;
+what is not there is left out.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from natkeeper.domain.health import Draining, Health, Healthy, Unhealthy
 from natkeeper.domain.ids import NatGatewayId
 from natkeeper.domain.memory import is_ours
 from natkeeper.domain.observed import Instance, NextHop, Unseen
+from natkeeper.domain.selection import cold_standbys
 from natkeeper.domain.world import RouteView, World
 
 if TYPE_CHECKING:
@@ -73,7 +75,8 @@ def _gateway(world: World, policy: Group, hop: NextHop) -> Json:
     unfit = world.unfit(hop, policy)
     shown = evidence.of_hop(world, policy, hop).as_json()
     figures = None if sight.figures is None else asdict(sight.figures)
-    return _without_gaps({**_hop(world, policy, hop), **about, "unfit": unfit, "evidence": shown, "figures": figures})
+    seen = {**_hop(world, policy, hop), **about, "unfit": unfit, "evidence": shown, "figures": figures}
+    return _without_gaps({**seen, "cold": True if hop in cold_standbys(world, policy) else None})
 
 
 def _hop(world: World, policy: Group, hop: NextHop) -> Json:

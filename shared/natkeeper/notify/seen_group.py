@@ -59,6 +59,9 @@ class SeenGroup:
         if self.ready:
             return self.say(wording.LEFT, "ready", hops=", ".join(map(self.named, self.ready)))
         others = [each for each in self.gateways if each.get("id") not in self._carrying()]
+        cold = [self.named(each.get("id")) for each in others if each.get("cold")]
+        if cold:
+            return self.say(wording.LEFT, "cold", hops=", ".join(cold))
         if not others:
             return self.say(wording.LEFT, "alone")
         why = (f"{each.get('id')} {each.get('reason') or each.get('unfit') or ''}".strip() for each in others)
@@ -85,7 +88,8 @@ class SeenGroup:
         return self.say(wording.TODO, key), commands[command]
 
     def _about_gateways(self, kind: str, came_from: str, status: str) -> tuple[str, str]:
-        bad = [each for each in self.gateways if each.get("health") != "healthy" or each.get("unfit")]
+        running = (each for each in self.gateways if not each.get("cold"))
+        bad = [each for each in running if each.get("health") != "healthy" or each.get("unfit")]
         wrong = [each for each in bad if str(each.get("reason")) not in _BY_ITSELF]
         stopped = next((each for each in wrong if str(each.get("reason")).startswith("is Stop")), None)
         if kind in ("moved", "fallback") and not bad and came_from:

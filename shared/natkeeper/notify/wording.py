@@ -140,6 +140,7 @@ DID = {
 
 LEFT = {
     "ready": ("ready: {hops}", "就绪：{hops}"),
+    "cold": ("{hops} is stopped, and natkeeper starts it when it is needed", "{hops} 已停机，需要时由 natkeeper 启动"),
     "none": ("none is ready ({hops})", "没有可用的备用网关（{hops}）"),
     "alone": ("there is no other gateway", "没有其他网关"),
 }
