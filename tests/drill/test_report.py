@@ -105,7 +105,7 @@ def test_picture_tells_relayed_reset_and_silent_flows_apart() -> None:
 def test_flow_that_broke_before_the_move_did_not_hang_after_it() -> None:
     """It was reset by what it had before."""
     page = render(drill(flows=(Flow("busy", 0, FAULT - 2, 0.1, FAULT + 0.1, RESET),), gaps=()))
-    assert "<td>before it</td>" in page
+    assert ">before it</td>" in page
     assert "0.00 s</td>" not in page
 
 

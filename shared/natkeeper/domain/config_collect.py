@@ -61,7 +61,7 @@ def _mend(data: dict[str, Any], path: str, problem: ConfigProblem, replaced: set
     if not isinstance(holder, dict):  # an element of a list that is refused as a whole
         return _put(data, str(steps[0]), str(steps[0]), replaced)
     last = str(steps[-1])
-    meant = re.match(r"did you mean (\w+)\?", problem.allowed)
+    meant = re.fullmatch(r"an unknown key \(did you mean (\w+)\?\)", problem.value)
     if meant is not None and meant[1] not in holder:
         holder[meant[1]] = holder.pop(last)
         return True
