@@ -111,6 +111,8 @@ FELT = {
     "started": ("nothing; the instance costs money while it runs", "没有影响；但该实例运行期间会产生费用"),
     "unguarded": ("nothing now; hosts of that table lose the internet when its gateway fails",
                   "目前没有影响；但该路由表的网关故障时，其主机会断网"),
+    "expiring": ("nothing now; the gateway stops when it expires", "目前没有影响；到期后该网关会停机"),
+    "postponed": ("nothing; the move waits for its window", "没有影响；切换将在时间窗口内进行"),
     "incomplete": ("nothing, unless they need the part that does not work", "没有影响，除非用到不可用的那部分"),
     "failed": ("nothing by itself; but while runs fail, no route is moved", "暂无直接影响；但运行失败期间不会切换路由"),
     "nothing": ("nothing", "没有影响"),
@@ -166,6 +168,8 @@ TODO = {
                 "其他网关承载路由且正常后将其停止：natkeeper 不会停止实例"),
     "unguarded": ("add the table to `routes` of the group, or point its entry elsewhere",
                   "将该路由表加入该组的 `routes`，或将其条目指向别处"),
+    "expiring": ("renew it, or pay; natkeeper moves the routes away in the last hour",
+                 "续费；到期前一小时内 natkeeper 会切走路由"),
     "incomplete": ("mend the part that is named, then set the gateway up again", "修复所述部分后，重新配置该网关"),
     "setup": ("nothing; in about a minute the command shows what came of it",
               "无需处理；约一分钟后可用以下命令查看结果"),
@@ -206,11 +210,12 @@ ADVICE = {
     "brownout": ("brownout", "switch"),
     "started": ("started", "status"),
     "unguarded": ("unguarded", "init"),
+    "expiring": ("expiring", "status"),
     "incomplete": ("incomplete", "setup"),
 }
 """For each kind of message: the key in TODO, and of the command (seen_group.py); gateways decide about the others."""
 
-BEYOND = ("degraded", "unproven", "full", "brownout", "probe", "started", "unguarded", "incomplete")
+BEYOND = ("degraded", "unproven", "full", "brownout", "probe", "started", "unguarded", "expiring", "incomplete")
 """Kinds that natkeeper never mends by a write."""
 
 _PHRASES = tuple(
