@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from dataclasses import replace
 
 import pytest
 
-from natkeeper.guest import AddressMode, ForeignRules, PortForward
+from natkeeper.guest import AddressMode, ForeignRules, PortForward, SetupReport, parse_report, render
+from natkeeper.guest.script import library_command
 from natlab.simulated.flavours import FLAVOURS
 from tests.simulated.conftest import CHECK, ORDER, PRIVATE_HOST, STRANGER, MakeGuest, codes, setup
 
@@ -45,6 +47,23 @@ def test_a_bare_machine_becomes_a_gateway_and_stays_one(fresh: MakeGuest, flavou
     assert guest.forwarded_port("tcp", 8080) == ("10.0.1.5", 80)
     assert guest.state["sysctl"][LOOSE] == "0"
     assert setup(guest, CHECK)[0] == 0
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_a_long_report_is_short_enough_for_oos(fresh: MakeGuest, shell: str) -> None:
+    """It tells the first findings and how many more there are, and of changes the number; it stays one JSON object."""
+    forwards = tuple(PortForward("tcp", 9000 + number, "10.0.1.5", 80) for number in range(20))
+    order = replace(ORDER, port_forwards=forwards)
+    guest = fresh("debian12", shell)
+    guest.run(library_command().encode(), 60)
+    result = guest.run(render(order), 240)
+    assert result is not None
+    assert len(result.output) < 4000, len(result.output)
+    report = parse_report(result.output)
+    assert isinstance(report, SetupReport), report
+    assert report.ready
+    assert (report.found[0].code, report.found[-1].code) == ("interface_unbound", "more")
+    assert re.fullmatch(r"[1-9][0-9]* steps", report.changed[0])
 
 
 @pytest.mark.parametrize("shell", SHELLS)

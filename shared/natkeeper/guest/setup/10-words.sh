@@ -53,6 +53,16 @@ finish() { # finish STATUS
     status=$1 wrong=$FAILURES
     [ -z "$PROBLEMS" ] || wrong="$wrong${wrong:+,}$PROBLEMS"
     [ -z "$WORK" ] || rm -rf "$WORK"
+    # OOS may cut a report: a long one tells the first findings, and what was changed as a number.
+    if [ $((${#FOUND} + ${#CHANGED})) -ge 2600 ]; then
+        [ -z "$CHANGED" ] || CHANGED="\"$(printf %s "$CHANGED" | awk -F '","' '{ print NF }') steps\""
+        FOUND=$(printf '%s\n' "$FOUND" | awk -F '},[{]"code"' '{
+            s = $1
+            for (i = 2; i <= NF && length(s) < 1500; i++) s = s "},{\"code\"" $i
+            if (i <= NF) s = s "},{\"code\":\"more\",\"message\":\"" NF - i + 1 " more\"}"
+            print s
+        }')
+    fi
     names= facts=
     for i in $INTERFACES; do names="$names${names:+,}$(json "$i")"; done
     for pair in "os=$OS" "firewalld=$STATE" "firewalld_version=$VERSION" "backend=$BACKEND" "zone=$ZONE" "address=$OWN_IP" \
