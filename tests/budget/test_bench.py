@@ -16,9 +16,9 @@ from natkeeper.egress_check import OutcomeKind
 from natlab.bench import cold, command, loss, scale, storm, trouble
 from natlab.bench import detection as detecting
 from natlab.bench.detection import detection, in_a_row, row, seen_after, shipped, silent_for, usd_a_month
-from natlab.bench.figures import BenchPart, Figure, FigureTable, NotMeasuredError, Sample, absent, counted
 from natlab.bench.machine import Checkout
 from natlab.bench.report import as_json
+from natlab.bench.results import BenchPart, Figure, FigureTable, NotMeasuredError, Sample, absent, counted
 
 PROMISED = {"warm_overhead_ms", "cold_ms", "cold_ratio", "cold_peak_mb", "bundle_mb", "sweep500_s", "sweep500_calls",
             "event_calls", "stop_outage_s", "freeze_outage_s", "follow_survived",

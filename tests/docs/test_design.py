@@ -117,6 +117,8 @@ OLD_FILES = (
     "lab/natlab/lab",
     "lab/natlab/bench/parcels.py",
     "lab/natlab/bench/place.py",
+    "lab/natlab/bench/figures.py",
+    "lab/natlab/scenarios/figures.py",
     "lab/natlab/cloud/substrate.py",
     "lab/natlab/simulated/substrate.py",
     "lab/natlab/demo/troupe.py",

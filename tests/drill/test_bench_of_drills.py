@@ -11,8 +11,8 @@ import pytest
 
 from natkeeper.drill import Flow, Moment, Observed
 from natlab.bench import packets
-from natlab.bench.figures import Figure
 from natlab.bench.report import as_json
+from natlab.bench.results import Figure
 from natlab.scenarios.scenario import Scenario
 from natlab.scenarios.stage import InVain
 from tests.drill.facts import FAULT, RESET, attempts, drill

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from natlab.scenarios.evidence import FunctionRun, Hop, HostConnection, ScenarioEvidence, SeenWrite
-from natlab.scenarios.figures import ScenarioFigures, figures
+from natlab.scenarios.timing import ScenarioFigures, figures
 from natlab.scenarios.topology import TABLE, A, B
 
 FAULT = 100.0

@@ -16,8 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from natlab.bench.baselines import code_of, documented_sdks
-from natlab.bench.figures import Figure, Sample
 from natlab.bench.machine import Checkout
+from natlab.bench.results import Figure, Sample
 from natlab.bench.worlds import PAPER_CONFIG, PAPER_GATEWAYS, stopping
 from natlab.cloud.fc.models import Code, Function
 from natlab.cloud.fc.runtime.instances import FunctionInstance, InstanceSpec, InvocationJob, JobOutcome

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from natlab.bench import cold, commands, detection, forwarding, loss, packets, report, scale, size, storm, trouble, warm
-from natlab.bench.figures import BenchPart, Figure, FigureTable
 from natlab.bench.machine import Checkout, machine
+from natlab.bench.results import BenchPart, Figure, FigureTable
 from natlab.bench.scale import GROUPS
 
 if TYPE_CHECKING:

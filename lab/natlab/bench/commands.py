@@ -15,7 +15,7 @@ from tempfile import TemporaryDirectory
 
 import yaml
 
-from natlab.bench.figures import Figure, NotMeasuredError, Sample
+from natlab.bench.results import Figure, NotMeasuredError, Sample
 from natlab.bench.warm import ROUND_TRIP_S, prepared
 from natlab.bench.worlds import BenchWorld
 

@@ -16,7 +16,7 @@ import yaml
 from natkeeper.domain.config import parse_config
 from natkeeper.egress_check import OutcomeKind
 from natkeeper.probe.handler import WATCH_S, EgressLostError, ProbeHandler, Settings, settings_file
-from natlab.bench.figures import Figure, FigureTable, Sample, counted
+from natlab.bench.results import Figure, FigureTable, Sample, counted
 from natlab.bench.virtual import Answer, VirtualPath
 from natlab.bench.worlds import PAPER_CONFIG
 from natlab.scenarios.functions import ROOT

@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from statistics import median
 
-from natlab.bench.figures import Figure, FigureTable, Sample, absent
+from natlab.bench.results import Figure, FigureTable, Sample, absent
 from natlab.real.commands import run
 from natlab.real.dataplane import LabDataPlane
 from natlab.real.machine import Machine

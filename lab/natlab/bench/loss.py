@@ -17,7 +17,7 @@ from statistics import mean
 from natkeeper.egress_check import OutcomeKind
 from natkeeper.probe.handler import WATCH_S, EgressLostError, ProbeHandler, Settings
 from natlab.bench.detection import ALLOWED_S, in_a_row, shipped
-from natlab.bench.figures import Figure, FigureTable, Sample
+from natlab.bench.results import Figure, FigureTable, Sample
 from natlab.bench.virtual import Answer, VirtualPath
 
 KEYS = "false_reports_10pct", "false_reports_10pct_before"

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from natlab.bench.figures import Figure, Sample, absent, counted, failed
+from natlab.bench.results import Figure, Sample, absent, counted, failed
 
 if TYPE_CHECKING:
     from natkeeper.drill import Observed

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from natlab.bench.figures import Figure, FigureTable
+from natlab.bench.results import Figure, FigureTable
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -11,7 +11,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 
-from natlab.bench.figures import Figure, NotMeasuredError, Sample, counted, failed
+from natlab.bench.results import Figure, NotMeasuredError, Sample, counted, failed
 from natlab.bench.warm import WarmWatch, fail_over, settle
 from natlab.bench.worlds import FAILOVER, BenchWorld, install, world
 from natlab.cloud.fc.models import Invocation

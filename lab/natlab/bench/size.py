@@ -7,7 +7,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from natkeeper.packaging import BUNDLES, Source, build, here
-from natlab.bench.figures import Figure, counted
+from natlab.bench.results import Figure, counted
 from natlab.bench.worlds import PAPER_CONFIG
 from natlab.scenarios.functions import CACHE, bundles
 

@@ -11,7 +11,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from natlab.bench.figures import Figure, NotMeasuredError, Sample, counted
+from natlab.bench.results import Figure, NotMeasuredError, Sample, counted
 from natlab.bench.warm import prepared, settle
 from natlab.bench.worlds import FAILOVER, BenchWorld, Guarded
 

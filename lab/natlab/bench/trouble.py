@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from http.client import OK
 from typing import Any
 
-from natlab.bench.figures import Figure, NotMeasuredError, Sample, counted
+from natlab.bench.results import Figure, NotMeasuredError, Sample, counted
 from natlab.bench.warm import ROUND_TRIP_S, WarmWatch, fail_over, settle
 from natlab.bench.worlds import FAILOVER, BenchWorld, Guarded, install, world
 from natlab.cloud.kernel.faults import CallFault, FaultKind

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from http.client import OK
 from pathlib import Path
 
-from natlab.bench.figures import Figure, NotMeasuredError, Sample, counted
+from natlab.bench.results import Figure, NotMeasuredError, Sample, counted
 from natlab.bench.worlds import FAILOVER, BenchWorld, Guarded, install, put_function, world
 from natlab.cloud.ecs.models import InstanceStatus
 from natlab.cloud.fc.models import Invocation

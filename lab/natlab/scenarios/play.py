@@ -22,13 +22,13 @@ from natlab.deploy import Template
 from natlab.scenarios import functions
 from natlab.scenarios.course import Course
 from natlab.scenarios.evidence import HostConnection, ScenarioEvidence
-from natlab.scenarios.figures import ScenarioFigures, figures
 from natlab.scenarios.network import FAILOVER, NOTIFIES, PROBE, ScenarioNetwork, build, configuration
 from natlab.scenarios.readings import Platform
 from natlab.scenarios.record import Record, TimelineEntry
 from natlab.scenarios.scenario import Scenario
 from natlab.scenarios.stage import InVain, Play
 from natlab.scenarios.testbed import RecordingDataPlane, SimulatedGround, Testbed
+from natlab.scenarios.timing import ScenarioFigures, figures
 from natlab.scenarios.topology import STRANGER
 from natlab.scenarios.traffic import Traffic
 from natlab.scenarios.verdicts import judge

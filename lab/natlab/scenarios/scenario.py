@@ -10,8 +10,8 @@ from natlab.scenarios.topology import Topology
 
 if TYPE_CHECKING:
     from natlab.scenarios.evidence import ScenarioEvidence
-    from natlab.scenarios.figures import ScenarioFigures
     from natlab.scenarios.stage import Play
+    from natlab.scenarios.timing import ScenarioFigures
 
 Check = Callable[["ScenarioEvidence", "ScenarioFigures"], "str | None"]
 """Why this is not good; None when it is."""

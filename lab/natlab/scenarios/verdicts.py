@@ -7,8 +7,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from natlab.scenarios.evidence import ScenarioEvidence
-from natlab.scenarios.figures import MOVES, ScenarioFigures
 from natlab.scenarios.scenario import Check
+from natlab.scenarios.timing import MOVES, ScenarioFigures
 
 
 def judge(checks: Iterable[Check], evidence: ScenarioEvidence, figures: ScenarioFigures) -> tuple[str, ...]:

@@ -1,6 +1,6 @@
-"""How long did it take?  The figures of a scenario, computed from the evidence and nothing else.
+"""The times of a scenario, computed from its evidence alone: detection, decision, route, outage.
 
-All lengths are seconds since the fault; None where a thing did not happen.
+All times are seconds since the fault; None where a thing did not happen. natkeeper.drill.figures computes the outage.
 """
 
 from __future__ import annotations

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from natlab.scenarios.evidence import Hop
-from natlab.scenarios.figures import figures
+from natlab.scenarios.timing import figures
 from natlab.scenarios.topology import TABLE, A, B
 from tests.scenarios.facts import RECEIPT, attempts, evidence, move, run
 
