@@ -7,6 +7,7 @@ import json
 import socket
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
@@ -20,10 +21,8 @@ from tests.cloud.test_signing import old_style
 
 @pytest.fixture
 def cloud() -> Iterator[Cloud]:
-    cloud = Cloud()
-    with cloud.serve():
+    with closing(Cloud()) as cloud, cloud.serve():
         yield cloud
-    cloud.close()
 
 
 @pytest.fixture

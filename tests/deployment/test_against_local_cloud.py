@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import zipfile
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -21,10 +22,8 @@ ROOT = Path(__file__).resolve().parents[2]
 @pytest.fixture
 def cloud() -> Iterator[Cloud]:
     """A local cloud that listens."""
-    cloud = Cloud()
-    with cloud.serve():
+    with closing(Cloud()) as cloud, cloud.serve():
         yield cloud
-    cloud.close()
 
 
 @pytest.fixture

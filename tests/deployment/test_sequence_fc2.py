@@ -11,6 +11,7 @@ import base64
 import email.utils
 import json
 from collections.abc import Iterator, Mapping
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -31,7 +32,7 @@ Call = Mapping[str, Any]
 FC2 = "/2016-08-15/"
 
 
-class Component:
+class RealComponent:
     """Sends the recorded calls; `network` says which VPC and vSwitch stand for the recorded ones."""
 
     def __init__(self, cloud: Cloud, folder: Path) -> None:
@@ -98,15 +99,13 @@ def known_differences(contract_watch: ContractWatch) -> Iterator[None]:
 
 @pytest.fixture
 def cloud() -> Iterator[Cloud]:
-    cloud = Cloud()
-    with cloud.serve():
+    with closing(Cloud()) as cloud, cloud.serve():
         yield cloud
-    cloud.close()
 
 
 @pytest.fixture
-def component(cloud: Cloud, tmp_path: Path) -> Component:
-    return Component(cloud, tmp_path)
+def component(cloud: Cloud, tmp_path: Path) -> RealComponent:
+    return RealComponent(cloud, tmp_path)
 
 
 def state(cloud: Cloud) -> Any:
@@ -118,7 +117,7 @@ def state(cloud: Cloud) -> Any:
     return [replace(one, modified=0.0) for one in functions], triggers, configs, set(cloud.ram.roles)
 
 
-def test_two_deployments_make_the_recorded_calls_and_the_second_changes_nothing(component: Component) -> None:
+def test_two_deployments_make_the_recorded_calls_and_the_second_changes_nothing(component: RealComponent) -> None:
     """Each call is answered as the component was; it deletes nothing, and what it writes is what is there."""
     assert component.play("first") == []
     before = state(component.cloud)

@@ -76,7 +76,7 @@ def matrix(rows: Iterable[Row], say: Callable[[str], None]) -> Iterator[RowResul
             lab.attach_table(PRIVATE, TABLE)
             for row in some:
                 say(row.name)
-                yield Trial(lab, row).play()
+                yield RowTrial(lab, row).play()
 
 
 def run(words: str, say: Callable[[str], None], *, as_json: bool) -> bool:
@@ -90,7 +90,7 @@ def run(words: str, say: Callable[[str], None], *, as_json: bool) -> bool:
     return good
 
 
-class Trial:
+class RowTrial:
     """One row on a machine of its own."""
 
     def __init__(self, lab: LabDataPlane, row: Row) -> None:

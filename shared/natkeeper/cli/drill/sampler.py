@@ -1,6 +1,7 @@
 """What a private host feels during a drill: looks through the guarded route by the probe, one after the other.
 
-A check of the probe is two attempts at most, so one that succeeds late was lost at first; natkeeper.drill.figures counts it so.
+A check of the probe is two attempts at most, so one that succeeds late was lost at first; natkeeper.drill.figures
+counts it so.
 """
 
 from __future__ import annotations
