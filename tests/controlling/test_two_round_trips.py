@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from natkeeper.domain.ids import TableId
-from natkeeper.failover.reconcile import together
+from natkeeper.failover.together import together
 from natkeeper.ports import (
     Call,
     CheckFromFunction,

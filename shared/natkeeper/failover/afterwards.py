@@ -48,6 +48,7 @@ def finish(
 
         read_only = assignment.read_only
         world = yield from cold_start.start(world, assignment.group, account, ledger, clock, read_only=read_only)
+    # Hand on first: another instance of the function can begin with it while this one does the rest.
     if not assignment.read_only:
         if not account.handed_on and _left(decision, world, assignment.group, seen, account):
             account.handed_on = yield from hand_on(assignment, world, account, ledger.rest, clock())
@@ -103,8 +104,10 @@ def _afterwards(
 ) -> Run[None]:
     """Do what can wait until the routes are safe: the probe goes on, gateways that failed a check are repaired."""
     policy = assignment.group
+    # A run that wrote nothing has no right to last: other VPCs wait for the one running instance (rule 15).
     if clock() >= deadline or (account.written is None and clock() - account.began >= RESUME_UNTIL):
         return
+    # The watch of a probe ended with its report. Without another call nobody looks before the next minute.
     reporter = None if assignment.report is None else policy.probe_of(watched(policy, assignment.report.function))
     if assignment.report is not None and reporter is not None:
         yield from resume(reporter, assignment.report, world, policy, clock())
@@ -177,6 +180,7 @@ def _episodes(
     judged = _with_unguarded(judged, ledger, policy)
     if account.handed_on:  # a later run may still do something about it; people hear of what the chain does not mend
         judged = replace(judged, troubles=tuple(replace(trouble, at_once=False) for trouble in judged.troubles))
+    # A read-only run judges with a copy: a person who looks must not use up what a sweep has to tell.
     known = deepcopy(ledger) if assignment.read_only else ledger
     sweep = assignment.sweep and not assignment.read_only and not account.handed_on
     fresh = clock() - world.at < NOTE_UNTIL  # a check or a look at the VPC's other tables may have taken seconds

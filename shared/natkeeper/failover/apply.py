@@ -258,6 +258,7 @@ def _outcome(applied: Applied, write: Write, result: Failure | None, attempts: A
     # The platform may have carried it out before the answer was lost. The next read decides, see _recognise.
     if isinstance(step, (Move, Create, Bridge)) and result.kind not in _LEARNT:
         applied = replace(applied, unanswered=(*applied.unanswered, step))
+    # Refused for what the entry is: the next decision bridges it instead (rule 1).
     if result.kind is FailureKind.NOT_IN_PLACE and isinstance(step, Move):
         return replace(applied, so_far=replace(so_far, not_in_place=so_far.not_in_place | {step.route}))
     if isinstance(step, Bridge) and _half_refused(step, result, so_far):

@@ -149,6 +149,7 @@ def _event(signal: InstanceEvent | OfTrail, config: Config, now: datetime, draft
     if isinstance(signal, AddressTouched):
         _address_touched(signal, config, draft, EARLY_WARNING if fresh else timedelta(0))
         return
+    # ActionTrail reports a request that may still fail. It counts as ominous, and the state of the instance decides.
     instances = (signal.instance,) if isinstance(signal, InstanceEvent) else signal.instances
     ominous = signal.ominous if isinstance(signal, InstanceEvent) else True
     concerned = [group for group in config.groups if set(group.gateways) & set(instances)]
@@ -164,11 +165,13 @@ def _event(signal: InstanceEvent | OfTrail, config: Config, now: datetime, draft
         if isinstance(signal, InstanceEvent) and signal.what == "Deleted":
             assignment = replace(assignment, deleted=frozenset(named))
         draft.add(assignment)
+    # Most events of an account are about other instances. They are no error, but the answer says why nothing was done.
     if not concerned:
         draft.ignored.append(f"{', '.join(instances)}: {signal.what}, but no group has this gateway")
 
 
 def _route_touched(signal: RouteTouched, config: Config, draft: _Draft) -> None:
+    # Some requests name only an entry's id. Then any group's entry may be meant, and one read each is cheap.
     named = ", ".join(signal.tables)
     groups = [g for g in config.groups if not named or {route.table for route in g.routes} & set(signal.tables)]
     for group in groups:
@@ -180,6 +183,7 @@ def _route_touched(signal: RouteTouched, config: Config, draft: _Draft) -> None:
 def _address_touched(signal: AddressTouched, config: Config, draft: _Draft, patience: timedelta) -> None:
     """Look at groups that may lose an address: that of the following EIP, the holder's, or all with own addresses."""
     what = f"{signal.what} of {signal.eip or 'an EIP'}"
+    # An EIP that follows a route may be bound to any gateway, so only the configuration knows its group.
     following = [g for g in config.groups if isinstance(g.address, Follow) and g.address.follow == signal.eip]
     if signal.instance is None:
         groups = following or [group for group in config.groups if not isinstance(group.address, Follow)]
@@ -206,8 +210,10 @@ def _of_probe(signal: OfProbe, config: Config, draft: _Draft) -> None:
         does = {ProbeBroken: "is broken", ProbeHeard: "looks"}.get(type(signal), "reports")
         draft.ignored.append(f"a probe {does} for group {signal.group!r:.60}, which does not exist")
         return
+    # A probe that was deployed with an older release does not name itself. It counts as the group's first.
     known = signal.function if signal.function in group.probes else next(iter(group.probes), None)
     match replace(signal, function=known):
+        # A lost check is a symptom of the path, which may mend itself: look again for some seconds, then decide.
         case ProbeReport() as report:
             about = f"the probe lost the internet ({report.failures} checks in a row)"
             draft.add(Assignment(group, about, report=report, patience=EARLY_WARNING))
@@ -260,6 +266,7 @@ def _manual(signal: Manual, config: Config, now: datetime, draft: _Draft) -> Non
         draft.unclear.append(f"there is no group {name[:60]!r}; groups are: {known}")
         return
     groups = config.groups if group is None else (group,)
+    # Setup, switch, pause and resume are about one group: the parser refuses them without its name.
     match signal:
         case Status():
             for each in groups:
@@ -290,6 +297,8 @@ def _set_up(group: Group, gateway: str | None, draft: _Draft) -> None:
 
 def _merge(one: Assignment, other: Assignment) -> Assignment:
     """Join two assignments for one group: look for both reasons, write only if either may."""
+    # What asks for more wins: one run does what both ask. The turn is the exception: a setup that waits for its turn
+    # must not be started by another signal.
     return Assignment(
         group=one.group,
         about=one.about if one.about == other.about else f"{one.about}; {other.about}"[:300],

@@ -81,12 +81,15 @@ def upkeep(
     now_please = asked if off else asked | failed
     if off and not asked:
         return SetupResult()
+    # The platform's record of past runs says what is due, so a killed run loses nothing (rule 8).
     parameters = setup_parameters(policy, world)
     # Only the last run of a gateway counts: what an earlier one found was repaired, or is found again.
     latest = _latest(runs or ()).values()
     problems = tuple(_problem(run) for run in latest if _problem(run))
+    # A repair is news for some minutes only, because every sweep reads the same record again.
     fresh = [run for run in latest if clock() - run.started < TOLD_FOR]
     repaired = tuple(each for run in fresh for each in (_repair(run), *_news(run)) if each)
+    # Cloud Assistant needs a running machine. Requests and repairs do not wait for the group's turn.
     due = tuple(
         gateway
         for gateway in policy.gateways
@@ -120,6 +123,7 @@ def upkeep(
     started = yield from ask(StartSetup(setup.via, setup.template, setup.role, due, parameters, token))
     if isinstance(started, Failure):
         return SetupResult(problems=(*problems, f"setup could not be started: {started}"), repaired=repaired)
+    # A setup that was merely due is routine and no act to report, unless it goes on without a proof.
     if not now_please:
         acts = tuple(Act("setup", gateway, why=why) for gateway, why in bold.items())
         return SetupResult(tuple(bold.values()), acts, problems, repaired, frozenset(due))
@@ -206,8 +210,10 @@ def _due(
     # Still under way. A run that never reports must not block its gateway for good.
     if last.report is None:
         return age >= GIVEN_UP
+    # What failed may have failed for a reason that has passed, so try soon, but not in every sweep.
     if not isinstance(last.report, SetupReport) or not last.report.ready:
         return age >= AGAIN
+    # It configured something else than is wanted now: another configuration, or another version of the script.
     if (last.report.fingerprint, last.report.script) != _wanted(parameters):
         return True
     # The gateway failed after its last setup, so that setup proves nothing about it now.

@@ -1,8 +1,7 @@
 """The one loop: observe the world, decide, apply, observe again, until nothing is left to do or the deadline comes.
 
-`guard` is a run for one group; `together` merges the runs of several groups so that their calls are made at once.
-Both are generators over ports.py: they hold no thread, no socket and no clock, so they can be ended between any two
-calls, and the next run goes on from what the world shows.
+`guard` is a run for one group, a generator over ports.py. It holds no thread, no socket and no clock, so it can be
+ended between any two calls, and the next run goes on from what the world shows.
 """
 
 from __future__ import annotations
@@ -48,29 +47,15 @@ from natkeeper.failover.telling import Ledger, still_dark
 from natkeeper.failover.verify import PATIENCE, check_egress
 from natkeeper.ports import (
     AssociateEip,
-    Batch,
-    CheckThroughProbe,
     Clock,
-    Failure,
     FailureKind,
-    HandOver,
-    ReadGatewayCheck,
-    ReadInstances,
-    ReadRelay,
-    ReadSetups,
-    ReadVpcRoutes,
-    Result,
     Run,
-    StartGatewayCheck,
-    StartRelay,
-    StartSetup,
     UnassociateEip,
     Wait,
     ask,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
     from datetime import datetime
 
     from natkeeper.domain.config import Group, Route
@@ -79,22 +64,8 @@ if TYPE_CHECKING:
 
 BARE = Question(thorough=False)
 """What a write changes, and nothing else."""
-MANY = 3
-"""Groups that do not lose instances in the same moment, if they are more than half of all."""
 WATCH_S = 0.5
 """How long to wait before looking again for a change that a signal announced."""
-
-_SLOW = (
-    Wait,
-    CheckThroughProbe,
-    StartGatewayCheck,
-    ReadGatewayCheck,
-    StartRelay,
-    ReadRelay,
-    StartSetup,
-    ReadSetups,
-    HandOver,
-)
 
 
 def guard(
@@ -115,6 +86,7 @@ def guard(
     )
     question, checked = Question(internet=assignment.report is not None), False
     while True:
+        # Level-triggered: each round reads the world anew, so no step rests on what an earlier round believed.
         asked = clock()
         world = yield from observe(policy, question, seen, so_far, clock)
         account.observe(clock())
@@ -172,50 +144,14 @@ def guard(
     return account.close(assignment, run, world, decision, clock())
 
 
-def together(runs: Mapping[str, Run[Receipt]]) -> Run[dict[str, Receipt]]:
-    """Merge runs: each round makes the calls of every run that still goes on in one batch.
-
-    A round lasts as long as its slowest call, so checks and long work wait until no run has anything quick to ask: one
-    group's check must not stand between another group's reads and its write. The survey of a VPC's tables, which no
-    write depends on, waits for everything.
-    """
-    done: dict[str, Receipt] = {}
-    pending: dict[str, Batch] = {name: next(run) for name, run in runs.items()}
-    while pending:
-        turn = _without(pending, (*_SLOW, ReadVpcRoutes)) or _without(pending, (ReadVpcRoutes,)) or dict(pending)
-        calls = tuple(call for batch in turn.values() for call in batch)
-        results = iter(_without_holes(calls, (yield calls)))
-        for name, batch in turn.items():
-            answers = [next(results) for _ in batch]
-            try:
-                pending[name] = runs[name].send(answers)
-            except StopIteration as stop:
-                done[name] = stop.value
-                del pending[name]
-    return {name: done[name] for name in runs}
-
-
-def _without(pending: Mapping[str, Batch], kinds: tuple[type, ...]) -> dict[str, Batch]:
-    return {name: batch for name, batch in pending.items() if not any(isinstance(call, kinds) for call in batch)}
-
-
-def _without_holes(calls: Batch, results: Sequence[Result]) -> list[Result]:
-    """Take it for blindness when many groups lose instances in the same moment: no list is that right (rule 3)."""
-    asked = [(at, call) for at, call in enumerate(calls) if isinstance(call, ReadInstances)]
-    lacking = [at for at, call in asked if not isinstance(results[at], Failure) and set(call.ids) - set(results[at])]
-    if len(lacking) < MANY or 2 * len(lacking) <= len(asked):
-        return list(results)
-    blind = Failure(FailureKind.UNREACHABLE, f"instances of {len(lacking)} groups are missing from one answer")
-    return [blind if at in lacking else result for at, result in enumerate(results)]
-
-
 def _recognise(world: World, seen: Seen, account: GroupSummary, now: datetime) -> SoFar:
     """Count a move whose answer was lost as made, once the table shows that it was."""
     so_far = world.so_far
     for route, step in list(seen.unanswered.items()):
         view = world.routes[route]
         if not isinstance(view, RouteView) or step.memory.since is None:
-            continue
+            continue  # blind is not evidence; the next read may show it
+        # The next hop alone proves nothing, because a person may have set it. The time in the entry is this move's.
         entries = [*view.bridge, *([view.whole] if view.whole is not None else [])]
         there = {entry.destination for entry in entries if entry.next_hop == step.to}
         wanted = set(step.missing) if isinstance(step, Bridge) else {route.destination}
@@ -274,6 +210,7 @@ def _account_for(
     applied: Applied, writes: tuple[Write, ...], world: World, seen: Seen, account: GroupSummary, now: datetime
 ) -> None:
     """Keep what the writes of a moment have taught."""
+    # Something changes now, so poll quickly again.
     if applied.accepted:
         account.written = account.written or now
         seen.polls = 0
@@ -282,14 +219,17 @@ def _account_for(
     account.fail(applied.failed)
     seen.refused.update(applied.refused)
     seen.one_by_one = seen.one_by_one or any(failure.kind is FailureKind.BUSY for failure in applied.failed)
+    # A check proves a next hop only on the path that it took. A write changed the path, so look again. A lost check
+    # stays, or the same gateway would be tried twice in a run.
     for write in writes:
         if isinstance(write.step, (Move, Create, Bridge)):
             seen.unanswered.pop(write.step.route, None)
             left = None if isinstance(write.step, Create) else write.step.came_from
             for hop in filter(None, (write.step.to, left)):
                 if not isinstance(seen.egress.get(hop.id), EgressLost):
-                    seen.egress.pop(hop.id, None)  # a check from before the route left it: look again
+                    seen.egress.pop(hop.id, None)
     seen.unanswered.update({step.route: step for step in applied.unanswered})
+    # Reads lag behind accepted writes. Keep what was shown before, to recognise an old answer by it.
     for call in applied.accepted:
         seen.written[subject(call)] = shown(world, call), now
         usual = EIP_TAKES if isinstance(call, (AssociateEip, UnassociateEip)) else ROUTE_TAKES
@@ -300,8 +240,11 @@ def _check(
     step: Verify, world: World, policy: Group, seen: Seen, account: GroupSummary, clock: Clock, deadline: datetime
 ) -> Run[None]:
     """See whether the internet is reached through the next hop of `step`, if there is time for it."""
+    # The probe has just lost the internet there: one check is enough to confirm it. After a move the platform may still
+    # be at work, so a first failure is no proof and there is patience for another.
     reported = step.hop.id in world.so_far.to_check and not moved_lately(world, clock())
     patience = timedelta(0) if reported else PATIENCE
+    # Nothing was written yet, so a write may still have to come: leave time for it.
     if account.written is None:
         deadline, left = min(deadline, account.began + CHECK_UNTIL), account.began + CHECK_BEFORE - clock()
         if left < timedelta(0):
@@ -310,8 +253,10 @@ def _check(
         patience = min(patience, left)  # nor is there time for another one later
     way = _way(world, policy, step)
     found = yield from check_egress(policy, way, step.hop, _others(world, policy, step.hop), clock, deadline, patience)
+    # A gateway may reach the internet itself and forward nothing: the probe's report weighs more than its own check.
     found = stronger(found, seen.reported.pop(step.hop.id, None))
     seen.egress[step.hop.id] = found
+    # Kept with the entry as it was: if that changes meanwhile, the check was of another path.
     view = world.routes[way]
     if isinstance(view, RouteView) and view.whole is not None:
         seen.checked[step.hop.id] = view.whole

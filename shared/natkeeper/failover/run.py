@@ -29,8 +29,9 @@ from natkeeper.failover import probes
 from natkeeper.failover.dispatch import Assignment, plan
 from natkeeper.failover.handing_on import hand_over
 from natkeeper.failover.probes import Probes
-from natkeeper.failover.reconcile import guard, together
+from natkeeper.failover.reconcile import guard
 from natkeeper.failover.telling import Ledger, Rest
+from natkeeper.failover.together import together
 from natkeeper.ports import Failure, HandOver, ask
 from natkeeper.receipt import Receipt
 
@@ -174,12 +175,14 @@ class Answer:
 def attend(payload: bytes | str, config: Config, run: str, clock: Clock, deadline: datetime, told: Told) -> Run[Answer]:
     """Attend to `payload`. `run` is the id that receipts carry; the run ends itself by `deadline`."""
     signals = tuple(parse(payload))
+    # EventBridge delivers at least once. A storm of copies would cost a read each and use up the API's rate.
     if told.attended(payload, clock()):
         return Answer(ignored=("the bus repeats an event that was attended to a moment ago",))
     signals = tuple(map(told.with_added, signals))
     todo = plan(signals, config, clock())
     swept = {assignment.group.name for assignment in todo.assignments if assignment.sweep and not assignment.read_only}
     alone = len(config.groups) == 1
+    # What is known of the probes comes first: a group whose probe is silent needs a check in another way in this run.
     told.probes.wake(clock())
     heard: tuple[ProbeHeard | ProbeReport, ...] = (*todo.heard, *(e.report for e in todo.assignments if e.report))
     silent = tuple(each for each in told.probes.silent(config, clock()) if each.group in swept)
@@ -193,16 +196,20 @@ def attend(payload: bytes | str, config: Config, run: str, clock: Clock, deadlin
         )
         for assignment in todo.assignments
     ]
+    # An entry that another group guards is not unguarded, so each ledger knows the routes of all groups.
     for assignment in assignments:
         told.ledger(assignment.group.name).guarded = tuple(route for group in config.groups for route in group.routes)
+    # One run for each group, and all runs at once: an event about one group must not wait for the reads of another.
     runs: dict[str, Run[Receipt]] = {
         assignment.group.name: _guarded(assignment, run, clock, deadline, told.ledger(assignment.group.name))
         for assignment in assignments
     }
     receipts = tuple(map(told.repaired, (yield from together(runs)).values())) if runs else ()
+    # Only an event that left nothing undone is remembered: a copy of any other one is a reason to try again.
     of_the_bus = receipts and all(isinstance(signal, _OF_THE_BUS) for signal in signals)
     if of_the_bus and all(receipt.outcome in ("quiet", "changed") for receipt in receipts):
         told.events[payload] = clock()
+    # A person who asks for status has the answer. It tells nobody else, and uses up no news.
     reading = {assignment.group.name for assignment in todo.assignments if assignment.read_only}
     news = tuple(map(_due_only, told.news(tuple(each for each in receipts if each.group not in reading))))
     of_probes = told.probes.learn((*todo.broken, *silent), heard, config, run, clock())
@@ -211,6 +218,7 @@ def attend(payload: bytes | str, config: Config, run: str, clock: Clock, deadlin
         _with_probes(each, told.probes, config, clock()) if each.group in reading else each for each in receipts
     )
     receipts += of_probes
+    # The routes are safe by now. What could not be handed over does not count as told.
     untold: tuple[Receipt, ...] = ()
     if config.notify is not None:
         for some in _parcels(news):
@@ -226,6 +234,7 @@ def attend(payload: bytes | str, config: Config, run: str, clock: Clock, deadlin
                 )
     else:
         told.remember(news)  # the answer and the log are all there is to tell
+    # The heartbeat vouches for a whole sweep, so no event and no person's request sends it.
     ignored = todo.ignored
     if config.heartbeat and config.notify is not None and all(isinstance(signal, Timer) for signal in signals):
         ignored += yield from _beat(receipts, config.notify, clock())
