@@ -108,7 +108,7 @@ def matrix(only: str, *, as_json: bool) -> None:
 
     Natkeeper's own runs over a modelled VPC, on virtual time; docs/matrix.md has the table. Needs a checkout.
 
-    Exit status: 0 no cell was silent or late, 1 one was, 3 this is no checkout.
+    Exit status: 0 no cell was silent or late, 1 one was, 3 this is not a checkout.
     """
     import subprocess
     from pathlib import Path

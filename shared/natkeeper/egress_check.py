@@ -268,7 +268,7 @@ class EgressChecks:
 
 
 def tells_address(targets: Sequence[str]) -> bool:
-    """Say whether one of `targets` may tell the public address: a URL may."""
+    """Return True if one of `targets` may tell the public address: a URL may."""
     return any("://" in target for target in targets)
 
 

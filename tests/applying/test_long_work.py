@@ -62,7 +62,7 @@ def read(local: Local, via: str) -> tuple[SetupRun, ...]:
 
 
 def ready(run: SetupRun) -> bool:
-    """Whether the run ended with a good report."""
+    """Return True if the run ended with a good report."""
     return isinstance(run.report, SetupReport) and run.report.ready
 
 
@@ -220,7 +220,7 @@ def test_a_look_that_did_not_run_says_nothing_of_egress(local: Local) -> None:
     local.advance(10)
     failure = local.one(ReadGatewayCheck(invocation))
     assert failure.kind is FailureKind.REFUSED
-    assert "told nothing" in failure.message
+    assert "produced no report" in failure.message
 
 
 # ---- a relay before a planned move -----------------------------------------------------------------------

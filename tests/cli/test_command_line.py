@@ -55,7 +55,7 @@ def test_shared_options_stand_before_or_after_the_command(place: Workspace, natk
         (["status", "--fc2", "alone"], "write it as SERVICE/FUNCTION"),
         (["status", "--fc2", "a/b", "--direct"], "--direct asks no function"),
         (["status", "--region", "cn-beijing"], "natkeeper.yaml is about region cn-hangzhou"),
-        (["history", "--since", "tomorrow"], "--since 'tomorrow' is no length of time"),
+        (["history", "--since", "tomorrow"], "--since 'tomorrow' is not a length of time"),
     ],
 )
 def test_wrong_requests_are_refused_with_what_would_be_accepted(

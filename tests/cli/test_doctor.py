@@ -296,7 +296,7 @@ def test_eip_and_fallback_are_looked_at(place: Workspace, natkeeper: Command) ->
     place.write(address={"follow": eip}, fallback=fallback)
     found = findings(natkeeper("doctor", "--json"), "wrong")
     assert "takes no EIP" in found[f"{place.a} address"]["says"]
-    assert "which is no gateway" in found[eip]["says"]
+    assert "which is not a gateway" in found[eip]["says"]
     assert "has no EIP: as a next hop it would drop everything" in found[fallback]["says"]
 
 

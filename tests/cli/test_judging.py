@@ -152,7 +152,7 @@ CASES: dict[str, Case] = {
     "no entry": (PLAIN, "there is no such entry", {"entries": {TABLE: ()}}, {}),
     "an EIP that is gone": (FOLLOWS, "this EIP does not exist", {"eip": None}, {}),
     "an EIP on a stranger": (
-        FOLLOWS, "which is no gateway", {"eip": replace(HEALTHY.eip, holder=InstanceId("i-x"))},  # type: ignore[type-var]
+        FOLLOWS, "which is not a gateway", {"eip": replace(HEALTHY.eip, holder=InstanceId("i-x"))},  # type: ignore[type-var]
         {"eip": replace(HEALTHY.eip, holder=None, status=EipStatus.AVAILABLE)},  # type: ignore[type-var]
     ),
     "a fallback that is gone": (FALLBACK, "this NAT Gateway does not exist", {"fallback": None}, {}),

@@ -46,7 +46,7 @@ def bench() -> Iterator[ProcessBench]:
 
 
 def alive(pid: int) -> bool:
-    """Whether a process exists and is no zombie."""
+    """Return True if a process exists and is no zombie."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except OSError:
@@ -54,7 +54,7 @@ def alive(pid: int) -> bool:
 
 
 def gone(pid: int) -> bool:
-    """Whether it ends within some seconds (a signal takes its time)."""
+    """Return True if it ends within some seconds (a signal takes its time)."""
     for _ in range(500):
         if not alive(pid):
             return True

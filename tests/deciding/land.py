@@ -216,7 +216,7 @@ class Land:
     # ---- rule 1 ----------------------------------------------------------------------------------------------
 
     def carried(self, route: Route) -> bool:
-        """Whether the route's packets have a next hop at this very moment."""
+        """Return True if the route's packets have a next hop at this very moment."""
         carrying = {
             d for d, e in self.tables[route].items() if e.status in (EntryStatus.AVAILABLE, EntryStatus.MODIFYING)
         }

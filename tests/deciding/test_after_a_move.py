@@ -112,6 +112,7 @@ def test_when_even_fc_does_not_reach_the_internet_nothing_is_moved() -> None:
     found = step(world(a=lost(), internet=EgressLost(NOON, "no answer")))
     assert found == Hold(
         ROUTE,
-        "i-gwa does not reach the internet: no answer, and the internet does not answer FC either: moving is no help",
+        "i-gwa does not reach the internet: no answer, "
+        "and the internet does not answer FC either: moving does not help",
     )
     assert isinstance(step(world(a="Stopped", internet=EgressLost(NOON, "no answer"))), Move)

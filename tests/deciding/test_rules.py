@@ -58,13 +58,13 @@ REPOINTS = (Move, Create, Bridge)
 
 
 def forced(world: World, route: Route) -> bool:
-    """Whether a person insists on a switch of this route."""
+    """Return True if a person insists on a switch of this route."""
     wish = world.so_far.wish
     return isinstance(wish, Switch) and wish.force and wish.table in (None, route.table)
 
 
 def wished(world: World, route: Route) -> bool:
-    """Whether a person asks for a switch of this route."""
+    """Return True if a person asks for a switch of this route."""
     wish = world.so_far.wish
     return isinstance(wish, Switch) and wish.table in (None, route.table)
 

@@ -225,6 +225,6 @@ def test_the_failure_of_somebody_elses_function_is_ignored() -> None:
     """So is a watch for a group that does not exist."""
     stage = Stage()
     answer = stage.send(record("FunctionNotStarted", function=NOTIFY))
-    assert answer.ignored == (f"the function {NOTIFY} failed, and it is no group's probe",)
+    assert answer.ignored == (f"the function {NOTIFY} failed, and it is not the probe of a group",)
     other = record("", {"group": "other", "looks": 1, "lost": 0})
     assert stage.send(other).ignored == ("a probe looks for group 'other', which does not exist",)

@@ -67,7 +67,7 @@ class FakeMachine:
 
     @property
     def works(self) -> bool:
-        """Whether anything in the guest can happen at all."""
+        """Return True if anything in the guest can happen at all."""
         return self.status is PowerState.RUNNING and not self.hung
 
 

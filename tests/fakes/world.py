@@ -179,7 +179,7 @@ class FakeWorld:
 
     @property
     def writing(self) -> bool:
-        """Whether a route task of the VPC is under way; another one is refused with TaskConflict."""
+        """Return True if a route task of the VPC is under way; another one is refused with TaskConflict."""
         return self.now < self._writes_until
 
     def _task(self, seconds: float, done: Callable[[], None]) -> None:

@@ -87,7 +87,7 @@ MEANINGFUL = ("InstanceId", "IpAddress", "PublicIpAddress", "LockReason", "Desti
 
 
 def means_something(place: Place) -> bool:
-    """Whether an answer damaged there may be one that the API could give, so that acting on it is right."""
+    """Return True if an answer damaged there may be one that the API could give, so that acting on it is right."""
     action, path = place
     return action != "DescribeInstancesFullStatus" and path[-1] in MEANINGFUL
 

@@ -123,7 +123,7 @@ def test_values_that_are_meant_to_do_harm_do_none(stage: Stage, capsys: Any, pay
     raw=st.binary(max_size=80) | st.sampled_from([b"[" * 5000, b"\xff\xfe", b'{"action":' * 500, b"[]", b"9" * 5000])
 )
 def test_bytes_of_any_kind_are_ignored(stage: Stage, capsys: Any, raw: bytes) -> None:
-    """What is no JSON is nothing to act on."""
+    """A payload that is not JSON is not acted on."""
     stage.first = len(stage.cloud.batches)  # type: ignore[attr-defined]
     answer = handler.handler(raw, CONTEXT)
     check(stage, raw, answer + "\n" + capsys.readouterr().out)

@@ -33,7 +33,7 @@ _PATIENCE_S = 30.0
 
 
 def eventually(question: Callable[[], bool], within_s: float = _PATIENCE_S) -> bool:
-    """Whether something becomes true before patience ends."""
+    """Return True if something becomes true before patience ends."""
     deadline = time.monotonic() + within_s
     while not question():
         if time.monotonic() > deadline:
@@ -98,9 +98,9 @@ class LabStage:
         return self.lab.path(PRIVATE, WEB_SERVER, patience_s=patience_s)
 
     def reaches_through(self, gateway: str) -> bool:
-        """Whether the internet comes to see the private host with this gateway's address."""
+        """Return True if the internet comes to see the private host with this gateway's address."""
         return eventually(lambda: self.way_out(0.4) == Reached(ADDRESS[gateway]))
 
     def is_cut_off(self) -> bool:
-        """Whether the private host is without the internet, now."""
+        """Return True if the private host is without the internet, now."""
         return isinstance(self.way_out(0.4), Dropped)

@@ -56,14 +56,14 @@ class Cell:
 
     @property
     def seen(self) -> bool:
-        """Whether the packets of a probe take the way through the gateway that fails, at once."""
+        """Return True if the packets of a probe take the way through the gateway that fails, at once."""
         if self.role == STANDBY or self.probe in (NONE, DEAD):
             return False
         return self.probe == PER_TABLE or self.address == FOLLOW
 
     @property
     def nobody_can_see(self) -> bool:
-        """Whether only a probe behind the gateway could see it: its own reports are good all the time."""
+        """Return True if only a probe behind the gateway could see it: its own reports are good all the time."""
         unprobed = self.probe == NONE or (self.role == ACTIVE and not self.seen and self.probe != DEAD)
         return self.fault == BROWN_OUT and unprobed
 
@@ -115,7 +115,7 @@ def _lose_address(stage: Stage, cell: Cell) -> None:
 
 
 def well(stage: Stage, cell: Cell) -> bool:
-    """Whether nothing is left of the fault."""
+    """Return True if nothing is left of the fault."""
     machine = stage.machine(cell.gateway)
     fine = machine.works and machine.rules and not machine.claimed and machine.upstream and machine.loss == 0
     if cell.address == OWN:

@@ -37,7 +37,7 @@ class Outcome:
 
     @property
     def bad(self) -> bool:
-        """Whether nobody heard of it, or too late."""
+        """Return True if nobody heard of it, or too late."""
         if self.ended == "nobody can see this without a probe":
             return not self.cell.nobody_can_see
         if self.cell.role == STANDBY and self.ended == "told when needed":

@@ -202,7 +202,7 @@ def _changes(node: ast.AST, place: NodePlace) -> Iterator[tuple[str, Change]]:  
 
 
 def _turned_already(test: ast.expr) -> bool:
-    """Say whether another mutant of the condition is its opposite."""
+    """Return True if another mutant of the condition is its opposite."""
     match test:
         case ast.UnaryOp(op=ast.Not()):
             return True

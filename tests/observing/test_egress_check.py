@@ -178,7 +178,7 @@ def open_files() -> list[int]:
 
 
 def ends(condition: Callable[[], bool]) -> bool:
-    """Say whether a condition comes true within five seconds."""
+    """Return True if a condition comes true within five seconds."""
     until = time.monotonic() + 5
     while not condition() and time.monotonic() < until:
         time.sleep(0.01)

@@ -52,7 +52,7 @@ def connect(internet: TunnelServer, origin: Any, port: int = 80, timeout: float 
 
 
 def ended(sock: socket.socket) -> bool:
-    """Whether the other side has closed the connection, politely or not."""
+    """Return True if the other side has closed the connection, politely or not."""
     try:
         return sock.recv(100) == b""
     except ConnectionResetError:

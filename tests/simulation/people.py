@@ -71,7 +71,7 @@ class People:
             self.rules.violate("silence", f"{route.table} is dark for {lasts:.0f} s, and nobody was told")
 
     def _shows(self, group: Group, route: Route) -> bool:
-        """Whether natkeeper can know that the route leads nowhere: ECS shows it, or a probe that works."""
+        """Return True if natkeeper can know that the route leads nowhere: ECS shows it, or a probe that works."""
         if self.rules.truth.foreign(group, route) and not group.checked_by_probe(route):
             return self.town.entry(route.table, DEFAULT) is None
         hop = self.town.hop_of(route.table)

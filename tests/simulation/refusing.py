@@ -52,7 +52,7 @@ class ScriptedRefusal:
     table: str | None = None
 
     def concerns(self, call: Any) -> bool:
-        """Whether it is about this call."""
+        """Return True if it is about this call."""
         if not isinstance(call, KINDS[self.kind]) or (self.kind == "words" and not call.description):
             return False
         to = getattr(call, "to", None)

@@ -110,19 +110,19 @@ class Region(FakeCloud):
         self._trickling.append((self.town.second + seconds, calls))
 
     def trickles(self, kind: type[Any]) -> bool:
-        """Whether answers to such calls trickle now, or did a moment ago."""
+        """Return True if answers to such calls trickle now, or did a moment ago."""
         now = self.town.second
         return any(now < until + 5 and kind in calls for until, calls in self._trickling)
 
     @property
     def troubled(self) -> bool:
-        """Whether anything is wrong with the APIs now."""
+        """Return True if anything is wrong with the APIs now."""
         now = self.town.second
         return any(now < trouble.until for trouble in self.troubles) or now < self._stale_until
 
     @property
     def troubled_lately(self) -> bool:
-        """Whether anything was wrong with them within the time that a call may take."""
+        """Return True if anything was wrong with them within the time that a call may take."""
         now = self.town.second
         return any(now < trouble.until + 15 for trouble in self.troubles) or now < self._stale_until + 15
 
@@ -145,27 +145,27 @@ class Region(FakeCloud):
 
     @property
     def forgetful(self) -> bool:
-        """Whether nothing can be written down, because the platform refuses the words, or what was written is lost."""
+        """Return True if nothing can be written down: the platform refuses the words, or what was written is lost."""
         if self.town.second < self.edited_until:
             return True
         return any(self.town.second < each.until + 3600 and each.kind in ("words", "note") for each in self.refusals)
 
     def takes(self, table: str, hop: NextHop) -> bool:
-        """Whether the platform would point a route of `table` to `hop` now."""
+        """Return True if the platform would point a route of `table` to `hop` now."""
         kinds = [PointRoute("", TableId(table), "0.0.0.0/0", hop, "", "")]
         return all(self.refused(call) is None for call in kinds)
 
     def retires(self, table: str) -> bool:
-        """Whether the platform would delete entries of `table` now."""
+        """Return True if the platform would delete entries of `table` now."""
         deletions = (each for each in self.refusals if each.kind == "delete" and each.table in (None, table))
         return not any(self.town.second < each.until for each in deletions)
 
     def creates(self, table: str, hop: NextHop) -> bool:
-        """Whether the platform would create an entry to `hop` in `table` now."""
+        """Return True if the platform would create an entry to `hop` in `table` now."""
         return self.refused(CreateRoute("", TableId(table), "0.0.0.0/0", hop, "", "", "")) is None
 
     def brings(self, eip: str, holder: str | None, to: str) -> bool:
-        """Whether the platform would bring an EIP to an instance now."""
+        """Return True if the platform would bring an EIP to an instance now."""
         off = holder is None or self.refused(UnassociateEip(EipId(eip), InstanceId(holder))) is None
         return off and self.refused(AssociateEip(EipId(eip), InstanceId(to))) is None
 

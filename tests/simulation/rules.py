@@ -301,7 +301,7 @@ class Rules(SentRules):
         self._break("rule 6", f"{run.name} leaves {here}, which is healthy, for {call.to}: {call.description}")
 
     def _refused_its_eip(self, hop: NextHop, group: Group) -> bool:
-        """Whether the platform would not bring the EIP that follows to `hop` now."""
+        """Return True if the platform would not bring the EIP that follows to `hop` now."""
         if not isinstance(group.address, Follow) or hop.kind is not HopKind.INSTANCE:
             return False
         address = self.town.addresses[group.address.follow]
@@ -360,7 +360,7 @@ class Rules(SentRules):
                 self._break("rule 7", f"{run.name} moved, and saw nothing of it: {receipt.sentence}")
 
     def _excused(self, run: RunView, group: Group) -> bool:
-        """Whether a run may end without a look: trouble, a pause, no time, nobody who could look, or overtaken."""
+        """Return True if a run may end without a check: trouble, a pause, no time, no witness, or overtaken."""
         if any(self.town.hop_of(table) != to for table, to in run.pointed.items()):
             return True
         late = (self.town.now - run.began).total_seconds() > 40
@@ -370,6 +370,6 @@ class Rules(SentRules):
 
 
 def _proven(run: RunView) -> bool:
-    """Whether the run has read a setup that proved forwarding, which is evidence as well."""
+    """Return True if the run has read a setup that proved forwarding, which is evidence as well."""
     runs = [each for asked, (_, answer) in run.known.items() if isinstance(asked, ReadSetups) for each in answer]
     return any(getattr(getattr(each.report, "facts", None), "forwarding", "") == "proven" for each in runs)

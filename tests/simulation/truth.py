@@ -25,7 +25,7 @@ memory_of = lru_cache(maxsize=4096)(decode)
 
 
 def paused(entries: Iterable[FakeEntry | RouteEntry], now: datetime) -> bool:
-    """Whether a route's entries say that it is paused: the one of the latest move, and the whole before its halves."""
+    """Return True if a route's entries say that it is paused: that of the latest move, the whole before its halves."""
     texts = [e.description for e in sorted(entries, key=lambda e: e.destination != DEFAULT) if is_ours(e.description)]
     known = [memory for text in texts if isinstance(memory := memory_of(text), Memory)]
     latest = max(known, key=lambda memory: memory.since.timestamp() if memory.since else 0.0, default=None)
@@ -43,7 +43,7 @@ class Truth:
         self.hop_of.update({g.fallback: NextHop.nat_gateway(g.fallback) for g in config.groups if g.fallback})  # type: ignore[misc]
 
     def visible(self, hop: NextHop, group: Group) -> bool:
-        """Whether ECS shows nothing wrong with `hop`."""
+        """Return True if ECS shows nothing wrong with `hop`."""
         if hop.kind is HopKind.NAT_GATEWAY:
             return self.town.nat.get(NatGatewayId(hop.id), False)
         machine = self.town.machines.get(InstanceId(hop.id))
@@ -52,7 +52,7 @@ class Truth:
         return isinstance(group.address, Follow) or machine.own_ip is not None
 
     def shown(self, hop: NextHop, group: Group) -> bool:
-        """Whether ECS shows natkeeper that something is wrong with `hop`, be its conditions readable or not."""
+        """Return True if ECS shows natkeeper that something is wrong with `hop`, be its conditions readable or not."""
         machine = self.town.machines.get(InstanceId(hop.id))
         if machine is None or machine.status is not PowerState.RUNNING or machine.locks:
             return not self.visible(hop, group)
@@ -62,7 +62,7 @@ class Truth:
         return not lies and not self.visible(hop, group)
 
     def works(self, hop: NextHop, group: Group) -> bool:
-        """Whether packets would get through `hop`, were the route (and the EIP) there."""
+        """Return True if packets would get through `hop`, were the route (and the EIP) there."""
         if not self.visible(hop, group):
             return False
         if hop.kind is HopKind.NAT_GATEWAY:
@@ -71,7 +71,7 @@ class Truth:
         return machine.works and machine.rules
 
     def fixable(self, route: Route, group: Group, carries: NextHop | None) -> bool:
-        """Whether natkeeper can and may see and mend that `route` leads nowhere."""
+        """Return True if natkeeper can and may see and mend that `route` leads nowhere."""
         town = self.town
         if not town.internet or self.region.troubled or self.paused(group) or self.foreign(group, route):
             return False
@@ -96,7 +96,7 @@ class Truth:
         )
 
     def _taken(self, hop: NextHop, group: Group, route: Route) -> bool:
-        """Whether the platform would take `hop` for the route, and bring the EIP there."""
+        """Return True if the platform would take `hop` for the route, and bring the EIP there."""
         if not self.region.takes(route.table, hop):
             return False
         halves = [entry.hop for half in HALVES if (entry := self.town.entry(route.table, half)) is not None]
@@ -121,7 +121,7 @@ class Truth:
         return [self.hop_of[InstanceId(n)] for n in (*group.gateways, *((group.fallback,) if group.fallback else ()))]
 
     def _candidate(self, hop: NextHop, group: Group, current: NextHop | None, *, dead: bool) -> bool:
-        """Whether `hop` would do, and natkeeper knows nothing against it."""
+        """Return True if `hop` would do, and natkeeper knows nothing against it."""
         if not self.works(hop, group):
             return False
         if dead and hop != current:
@@ -149,12 +149,12 @@ class Truth:
         return any((now - at).total_seconds() < within for at in marks)
 
     def backs_off(self, group: Group) -> bool:
-        """Whether a round in which every way failed alike is being waited for."""
+        """Return True if a round in which every way failed alike is being waited for."""
         ends = (until(memory) for memory in self.memories(group))
         return any(end is not None and self.town.wall < end for end in ends)
 
     def foreign(self, group: Group, route: Route) -> bool:
-        """Whether someone else's entry has a say in the route."""
+        """Return True if someone else's entry has a say in the route."""
         for entry in self.town.tables[route.table]:
             if entry.destination in HALVES and not is_ours(entry.description):
                 return True

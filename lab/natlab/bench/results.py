@@ -74,7 +74,7 @@ class Figure:
 
     @property
     def met(self) -> bool | None:
-        """Whether the aim is met; None where there is none, or nothing was measured."""
+        """Return True if the aim is met; None where there is none, or nothing was measured."""
         if self.sample is None or (self.target is None and self.least is None):
             return None
         enough = self.least is None or self.sample.median >= self.least

@@ -39,7 +39,7 @@ class DataPlane(Protocol):
 
     def unbind_address(self, resource_id: str, public_ip: str) -> None: ...
     def agent_alive(self, instance_id: str) -> bool:
-        """Whether the Cloud Assistant agent on the guest has a heartbeat."""
+        """Return True if the Cloud Assistant agent on the guest has a heartbeat."""
         ...
 
     def run(self, instance_id: str, script: bytes, timeout_s: float, done: Callable[[CommandResult], None]) -> None:

@@ -201,7 +201,7 @@ class Component:
             yield DeployStep("created", "service-linked role for", service)
 
     def _asked(self, found: Sequence[str]) -> bool:
-        """Whether differences are asked about, which nobody here answers."""
+        """Return True if differences are asked about, which nobody here answers."""
         return bool(found) and not self.yes
 
     # ── function ────────────────────────────────────────────────────────────────────────────────────────────

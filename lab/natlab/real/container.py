@@ -127,7 +127,7 @@ class Container:
     # ── down ────────────────────────────────────────────────────────────────────────────────────────────────
     @property
     def alive(self) -> bool:
-        """Whether its init still runs."""
+        """Return True if its init still runs."""
         return bool(self._started) and processes.started(self.leader) == self._started
 
     def shut_down(self) -> None:

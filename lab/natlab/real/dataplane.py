@@ -132,7 +132,7 @@ class LabDataPlane:
             self._render_routes_to(instance_id)
 
         def finish() -> None:
-            with contextlib.suppress(Exception):  # a boot that failed is no matter any more
+            with contextlib.suppress(Exception):  # a boot that failed does not matter any more
                 guest.destroy()
             with self._lock, contextlib.suppress(CommandFailed, OSError):  # where the lab's own end was quicker
                 home.router.disconnect(guest.cable)
@@ -363,7 +363,7 @@ class LabDataPlane:
             for guest in guests:
                 guest.power_off()
         for guest in guests:
-            with contextlib.suppress(Exception):  # a boot that failed is no matter any more
+            with contextlib.suppress(Exception):  # a boot that failed does not matter any more
                 guest.destroy()
         with self._lock:
             self.internet.up()

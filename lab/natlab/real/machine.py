@@ -98,7 +98,7 @@ class Machine(Misfortune):
 
     @property
     def alive(self) -> bool:
-        """Whether its system is up and answers."""
+        """Return True if its system is up and answers."""
         container = self.container
         return self.power and not self.hung and container is not None and container.alive and self._pending == 0
 

@@ -67,7 +67,7 @@ Say = Callable[[str], None]
 
 
 def is_cached(suite: str = SUITE) -> bool:
-    """Whether a start needs no build."""
+    """Return True if a start needs no build."""
     return _place(suite).is_dir()
 
 

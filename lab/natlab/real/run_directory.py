@@ -68,7 +68,7 @@ class RunDirectory:
 
     @property
     def abandoned(self) -> bool:
-        """Whether the owner is gone."""
+        """Return True if the owner is gone."""
         try:
             owner = json.loads((self.path / "owner.json").read_text())
             alive = processes.started(int(owner["pid"])) == owner["started"] != ""

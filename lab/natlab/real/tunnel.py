@@ -73,7 +73,7 @@ class Tunnel:
             self._tasks.discard(done)
             writer.close()
             if not done.cancelled():
-                done.exception()  # a client that went away is no event
+                done.exception()  # a client that went away is not worth a message
 
         task.add_done_callback(over)
 

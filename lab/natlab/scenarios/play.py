@@ -205,7 +205,7 @@ def watch(stage: Play) -> None:
 
 
 def quiet_since(stage: Play, began: float) -> bool:
-    """Whether a run that began since then found nothing to do and nothing wrong."""
+    """Return True if a run that began since then found nothing to do and nothing wrong."""
     runs = [run for run in stage.record.runs() if run.started >= began and run.receipts]
     return any(not run.news and not run.receipts[0].get("problems") for run in runs) or any(
         map(stage.course.fine, runs)

@@ -140,7 +140,7 @@ def run_of(invocation: Invocation) -> FunctionRun:
         try:
             answer = json.loads(invocation.result)
         except ValueError:
-            answer = {"error": "the answer is no JSON"}
+            answer = {"error": "the answer is not JSON"}
     return FunctionRun(
         source=invocation.source,
         started=invocation.started or invocation.received,

@@ -131,7 +131,7 @@ def _setting_up(ready: Play) -> bool:
 
 
 def _still(ready: Play) -> bool:
-    """Whether no run of natkeeper is under way, or has just ended."""
+    """Return True if no run of natkeeper is under way, or has just ended."""
     runs = ready.record.runs()
     return all(run.finished is not None and time.time() - run.finished > _STILL_S for run in runs)
 

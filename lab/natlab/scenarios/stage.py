@@ -83,7 +83,7 @@ class Play:
         return dict(answer)
 
     def set_up(self, runs: int = 1) -> bool:
-        """Whether OOS has been asked that often to set gateways up, and has done it."""
+        """Return True if OOS has been asked that often to set gateways up, and has done it."""
         listed: Any = self.cloud.call("oos", "ListExecutions", {"RegionId": self.cloud.region})["Executions"]
         return len(listed) >= runs and all(execution["Status"] == "Success" for execution in listed)
 

@@ -90,7 +90,7 @@ class Testbed(Protocol):
         ...
 
     def arrives(self, public_ip: str, port: int, inside: str = "") -> bool:
-        """Whether a TCP connection to a public address arrives at a private host, and its answer finds back.
+        """Return True if a TCP connection to a public address arrives at a private host, and its answer finds back.
 
         It comes from the internet, or from the private host in the vSwitch `inside`.
         """
@@ -117,7 +117,7 @@ class Testbed(Protocol):
         ...
 
     def uploads(self, vswitch_id: str, size: int) -> bool:
-        """Whether a private host in this vSwitch can send that many bytes to the internet by one connection."""
+        """Return True if a private host in this vSwitch can send that many bytes to the internet by one connection."""
         ...
 
     def run(self, instance_id: str, script: bytes) -> None:

@@ -33,7 +33,7 @@ class Traffic:
             self._thread.join()
 
     def works(self, table: str) -> bool:
-        """Whether the last attempt behind this table succeeded."""
+        """Return True if the last attempt behind this table succeeded."""
         attempts = self.attempts[table]
         return bool(attempts) and bool(attempts[-1].public_ip)
 

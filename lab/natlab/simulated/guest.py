@@ -103,7 +103,7 @@ class Guest:
 
     @property
     def alive(self) -> bool:
-        """Whether the machine has power and its system answers."""
+        """Return True if the machine has power and its system answers."""
         return self.power and not self.hung
 
     def forwards(self, source: str) -> str:

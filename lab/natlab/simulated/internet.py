@@ -100,7 +100,7 @@ class TunnelServer:
         if open_one is not None:
             open_one.close()
         if not task.cancelled():
-            task.exception()  # a client that went away is no event
+            task.exception()  # a client that went away is not worth a message
 
     async def _connection(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         line = await asyncio.wait_for(reader.readline(), LONGEST_WAIT_S)

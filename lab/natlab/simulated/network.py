@@ -65,7 +65,7 @@ class Network:
         return table[max(matching, key=lambda network: network.prefixlen)] if matching else None
 
     def is_local(self, vswitch_id: str, destination_ip: str) -> bool:
-        """Whether a destination is in the same VPC, which no route of a user can change."""
+        """Return True if a destination is in the same VPC, which no route of a user can change."""
         destination = ipaddress.IPv4Address(destination_ip)
         vpc = self.vswitches[vswitch_id][1]
         return any(destination in network for network, other in self.vswitches.values() if other == vpc)

@@ -150,7 +150,7 @@ def stop_firewalld(state: State) -> None:
 
 
 def masquerades(settings: State) -> bool:
-    """Whether a zone masquerades anything, which makes firewalld switch forwarding on."""
+    """Return True if a zone masquerades anything, which makes firewalld switch forwarding on."""
     return bool(settings["masquerade"]) or any(rule.endswith(" masquerade") for rule in settings["rich_rules"])
 
 
@@ -161,7 +161,7 @@ def number(address: str) -> int:
 
 
 def inside(address: str, network: str) -> bool:
-    """Whether an IPv4 address is in a network given as CIDR."""
+    """Return True if an IPv4 address is in a network given as CIDR."""
     base, _, bits = network.partition("/")
     shift = 32 - int(bits or 32)
     return number(address) >> shift == number(base) >> shift

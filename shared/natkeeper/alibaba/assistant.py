@@ -78,7 +78,7 @@ def read_check(attempt: Attempt, invocation: str, clock: Clock) -> Egress | None
         return EgressLost(clock(), str(found["reason"])[:_LONGEST_REASON])
     except (ValueError, KeyError, TypeError):
         why = ", ".join(filter(None, (status, result.error_code, result.error_info)))
-        raise RefusedError(f"the check on {result.instance_id} told nothing: {why}") from None
+        raise RefusedError(f"the check on {result.instance_id} produced no report: {why}") from None
 
 
 def start_relay(attempt: Attempt, call: StartRelay, token: str) -> str:

@@ -90,7 +90,7 @@ def interfaces_of(item: models.DescribeInstancesResponseBodyInstancesInstance) -
 
 
 def _mbps(value: object) -> int:
-    """Return a bandwidth; 0 for whatever is no number, because nothing depends on it but words."""
+    """Return a bandwidth; 0 where the answer has no number, because only messages use it."""
     return value if isinstance(value, int) and value > 0 else 0
 
 

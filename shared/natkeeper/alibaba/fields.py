@@ -30,7 +30,7 @@ def said(part: object, name: str) -> str:
     if part is None:
         return ""
     if not isinstance(part, str):
-        raise UnreadableAnswerError(f"the {name} of an answer is no text")
+        raise UnreadableAnswerError(f"the {name} of an answer is not a text")
     return part
 
 

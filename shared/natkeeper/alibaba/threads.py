@@ -30,7 +30,7 @@ class Job(Protocol):
 
     @property
     def optional(self) -> bool:
-        """Whether the others need not wait for it."""
+        """Return True if the others need not wait for it."""
         ...
 
     def run(self) -> Any:

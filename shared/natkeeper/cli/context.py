@@ -62,7 +62,7 @@ class CommandContext:
 
     @property
     def has_config(self) -> bool:
-        """Say whether there is a configuration to read."""
+        """Return True if there is a configuration to read."""
         return Path(self.config_path).exists()
 
     def group(self, name: str) -> Group:

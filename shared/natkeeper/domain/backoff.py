@@ -52,7 +52,7 @@ def _is_news(here: RouteContext, leaving: NextHop, to: NextHop, began: datetime)
     if to.kind is not HopKind.INSTANCE:
         return False
     sight = here.world.gateways[InstanceId(to.id)]
-    began = began if sight.mark is None else max(began, sight.mark)  # what was tried since is no news any more
+    began = began if sight.mark is None else max(began, sight.mark)  # what was tried since is known already
     if isinstance(sight.instance, Instance) and sight.instance.started is not None and sight.instance.started > began:
         return True
     proven = isinstance(sight.proof, EgressSeen) and sight.proof.at > began

@@ -36,11 +36,11 @@ class RouteContext:
 
     @property
     def moved(self) -> bool:
-        """Whether this run has moved the route already, which is all that a person's switch asks for."""
+        """Return True if this run has moved the route already, which is all that a person's switch asks for."""
         return self.route in self.world.so_far.moved
 
     def wants_other_than(self, hop: NextHop | None) -> bool:
-        """Say whether a person's switch is still to be carried out while the route is on `hop`."""
+        """Return True if a person's switch is still to be carried out while the route is on `hop`."""
         return self.switch is not None and not self.moved and (hop is None or self.switch.to != hop.id)
 
     def waits_for_window(self, latest: datetime | None = None) -> str:

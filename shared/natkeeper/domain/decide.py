@@ -167,7 +167,7 @@ def _same_pause(one: datetime | None, other: datetime | None) -> bool:
 
 
 def _overrides_pause(here: RouteContext, view: RouteView) -> bool:
-    """Say whether a person's forced switch is to be carried out, or finished, although the group is paused."""
+    """Return True if a person's forced switch is to be carried out, or finished, although the group is paused."""
     if here.switch is None or not here.switch.force:
         return False
     return here.moved or here.wants_other_than(view.carries)
@@ -208,7 +208,7 @@ def _switch(here: RouteContext, entry: RouteEntry | None) -> Step:
 
 
 def _needs_check(here: RouteContext, hop: NextHop) -> bool:
-    """Say whether egress through `hop` is still to be seen: after a fresh move, or against a mark."""
+    """Return True if egress through `hop` is still to be seen: after a fresh move, or against a mark."""
     if here.world.egress(hop) is not None:
         return False
     hidden = here.world.hides_address(hop, here.policy)
@@ -234,7 +234,9 @@ def _leave_dead(here: RouteContext, entry: RouteEntry, hop: NextHop, health: Unh
     """Leave a next hop that is known to be bad, at once, for the best there is (rule 2)."""
     lost = here.world.lost(hop) is not None and not selection.certainly_dead(here, hop)
     if lost and isinstance(here.world.internet, EgressLost):
-        return Hold(here.route, f"{hop} {health.reason}, and the internet does not answer FC either: moving is no help")
+        return Hold(
+            here.route, f"{hop} {health.reason}, and the internet does not answer FC either: moving does not help"
+        )
     if here.switch is not None and here.switch.force and here.switch.to == hop.id and here.moved:
         return Hold(here.route, f"{hop} {health.reason}; a person insisted on it, pause the group to keep it there")
     choice = selection.best(here, hop)
@@ -276,7 +278,7 @@ def _leave_draining(here: RouteContext, entry: RouteEntry, hop: NextHop, health:
 
 
 def _all_fail_alike(here: RouteContext, hop: NextHop) -> bool:
-    """Say whether every other gateway that runs, and there is one, was seen to have lost the internet too."""
+    """Return True if every other gateway that runs, and there is one, was seen to have lost the internet too."""
     others = [sight for gateway, sight in here.world.gateways.items() if gateway != hop.id]
     running = [s for s in others if isinstance(s.instance, Instance) and s.instance.status is PowerState.RUNNING]
     return bool(running) and all(isinstance(s.egress, EgressLost) or s.fresh_mark is not None for s in running)

@@ -189,7 +189,7 @@ def _heading(world: World, policy: Group, step: Step, now: datetime) -> NextHop 
 def _there(world: World, policy: Group, step: Step, now: datetime) -> NextHop | None:
     """Find the next hop that carries a route now, if the EIP may be brought to it.
 
-    What was seen of its egress is no reason against that: without the EIP nobody reaches the internet through it. But
+    What was seen of its egress does not count against that: without the EIP nobody reaches the internet through it. But
     while the route is held because of it, where the route goes next is not known.
     """
     view = world.routes[step.route]
@@ -212,7 +212,7 @@ def _leads_nowhere(world: World, policy: Group, step: Step) -> bool:
 
 
 def _just_moved(world: World, step: Step, now: datetime) -> bool:
-    """Say whether a person's switch during a pause is still to be finished, by this run or after one that died."""
+    """Return True if a person's switch during a pause is still to be finished, by this run or after one that died."""
     view = world.routes[step.route]
     since = view.remembered.since if isinstance(view, RouteView) else None
     return step.route in world.so_far.moved or (since is not None and now - since < FINISH_FOR)

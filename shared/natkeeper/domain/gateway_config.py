@@ -177,7 +177,7 @@ class Setup(Strict, frozen=True, kw_only=True):
     `mode`: `apply` repairs drift, `check` only reports it, `off` leaves gateways alone. `via`: `oos` runs the
     template (an audit trail in the console), `assistant` runs the script by Cloud Assistant directly. `every`: how
     old a gateway's last report may be before the sweep asks for a new one. `foreign_rules`: what becomes of a rule,
-    not natkeeper's, that refuses all forwarded packets; a gateway that does not forward is no gateway, so `apply`
+    not natkeeper's, that refuses all forwarded packets; a gateway that does not forward is useless, so `apply`
     removes it by default and reports it. Rules that let forwarding work stay, no matter who added them.
     """
 

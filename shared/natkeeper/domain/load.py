@@ -68,7 +68,7 @@ class Alarms(Strict, frozen=True, kw_only=True):
     """Between two reports. A full table drops what is new, so the first one is news."""
 
     def __post_init__(self) -> None:
-        """Refuse what is no share, and no count."""
+        """Refuse values that are neither a share nor a count."""
         for name, share in (("connections", self.connections), ("ports", self.ports)):
             if not 1 <= share <= 100:  # noqa: PLR2004
                 raise bad(name, share, "a percentage, 1 to 100")

@@ -88,7 +88,7 @@ class Memory:
         return self.kinds.get(hop, EvidenceKind.BEHIND_GATEWAY)
 
     def paused(self, now: datetime) -> bool:
-        """Say whether a person has asked natkeeper to keep its hands off until later than `now`."""
+        """Return True if a person has asked natkeeper to keep its hands off until later than `now`."""
         return self.paused_until is not None and now < self.paused_until
 
     def plausible(self, at: datetime) -> Memory:
@@ -222,7 +222,7 @@ def rewritten(description: str, memory: Memory) -> str:
 
 
 def is_ours(description: str) -> bool:
-    """Say whether natkeeper wrote this description."""
+    """Return True if natkeeper wrote this description."""
     return _BRAND.search(description) is not None
 
 

@@ -94,7 +94,7 @@ class NextHop:
     """Where a route entry sends its packets.
 
     `via` is the network interface by which an entry leads to an instance, empty where it leads to the instance itself.
-    It is no part of what the next hop is: decisions are about instances, and each entry is written in its own kind.
+    It does not identify the next hop: decisions are about instances, and each entry is written in its own kind.
     """
 
     kind: HopKind

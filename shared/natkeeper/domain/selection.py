@@ -163,7 +163,7 @@ def _draining(here: RouteContext, leaving: NextHop | None) -> list[NextHop]:
 
 
 def _outlasts(here: RouteContext, hop: NextHop, drains: Draining | None) -> bool:
-    """Say whether a draining standby has long enough to go to be worth a move."""
+    """Return True if a draining standby has long enough to go to be worth a move."""
     left = here.now if drains is None or drains.until is None else drains.until
     return _lasts_until(here, hop) - left.timestamp() >= MUCH_LATER.total_seconds()
 

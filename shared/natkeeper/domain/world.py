@@ -304,7 +304,7 @@ def leads_elsewhere(view: RouteView | Unseen, policy: Group) -> bool:
 
 
 def belongs(hop: NextHop, policy: Group) -> bool:
-    """Say whether `hop` is one of the group's gateways or its fallback (rule 5: only ours)."""
+    """Return True if `hop` is one of the group's gateways or its fallback (rule 5: only ours)."""
     if hop.kind is HopKind.INSTANCE:
         return hop.id in policy.gateways
     return hop.kind is HopKind.NAT_GATEWAY and hop.id == policy.fallback

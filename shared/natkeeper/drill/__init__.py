@@ -1,7 +1,7 @@
 """What did private hosts feel?  From what was observed in a drill to figures and a report; pure functions.
 
 `Observed` (observed.py) is the one input format, also as JSON; `figures` computes, `render` draws one HTML page that
-needs nothing else. Who observes is no matter here: natlab does in its lab.
+needs nothing else. Any program may observe: natlab does in its lab.
 """
 
 from __future__ import annotations

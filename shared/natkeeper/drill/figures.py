@@ -143,7 +143,7 @@ def attempts_of(observed: Observed, way: str) -> tuple[NewConnection, ...]:
 def outage(attempts: Sequence[NewConnection], observed: Observed) -> tuple[float, float] | None:
     """When the longest outage began and ended: between two that worked, or the end. None where nothing failed.
 
-    Where every connection works at its first packet, the time between two of them is no outage.
+    Where every connection works at its first packet, the time between two of them does not count as an outage.
     """
     troubled = [each for each in attempts if each.error or each.ended - each.began > SLOW_S]
     return longest_outage(

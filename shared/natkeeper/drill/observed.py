@@ -20,7 +20,7 @@ follows. `told`: a receipt. `step`: something else that was done. `detail` is li
 
 
 class UnreadableDrill(ValueError):
-    """This is no drill of a format that is known here; the message says why."""
+    """The data is not a drill in a known format; the message says why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,7 @@ class Flow:
 
     @property
     def survived(self) -> bool:
-        """Whether it still worked at the end."""
+        """Return True if it still worked at the end."""
         return self.opened > 0 and not self.error
 
 

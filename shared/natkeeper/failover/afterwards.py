@@ -82,7 +82,7 @@ def _remember_refused(world: World, seen: Seen, ledger: Ledger, now: datetime) -
 
 
 def _left(decision: Decision, world: World, policy: Group, seen: Seen, account: GroupSummary) -> bool:
-    """Say whether something is left for a later run: after a write of its own, or where another task was in the way.
+    """Return True if something is left for a later run: after a write of its own, or where another task was in the way.
 
     What was refused is not: it would only be refused again.
     """
@@ -156,7 +156,7 @@ def _episodes(
 ) -> Run[None]:
     """Find out what lasts, write it down where that may be done, and note what people are to be told of."""
     policy = assignment.group
-    in_time = account.written is not None or clock() - account.began < TOO_LATE  # a note is no condition for telling
+    in_time = account.written is not None or clock() - account.began < TOO_LATE  # people are told without a note, too
     reports = policy.setup.mode == "off" or seen.setups is not None
     ledger.last_fit |= {name: at for name, sight in world.gateways.items() if (at := sight.ready_at) is not None}
     if seen.setups is not None:

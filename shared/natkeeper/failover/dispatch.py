@@ -230,7 +230,7 @@ def _failed(signal: FunctionFailed, config: Config, draft: _Draft) -> None:
             draft.broken.append(ProbeBroken(group.name, signal.reason, signal.function))
             draft.add(check_another_way(group))
             return
-    draft.ignored.append(f"the function {signal.function:.60} failed, and it is no group's probe")
+    draft.ignored.append(f"the function {signal.function:.60} failed, and it is not the probe of a group")
 
 
 def _go_on(names: Iterable[str], link: int, config: Config, draft: _Draft) -> None:

@@ -200,7 +200,7 @@ def _due(
     runs: tuple[SetupRun, ...],
     now: datetime,
 ) -> bool:
-    """Say whether a gateway's last setup run is too old, failed, was for other parameters, or was before its fault."""
+    """Return True if the last setup run is too old, failed, had other parameters, or was before the gateway's fault."""
     from natkeeper.guest.report import SetupReport
 
     last = _latest(runs).get(gateway)
@@ -245,13 +245,13 @@ def _problem(run: SetupRun) -> str:
         case None:
             return ""
         case UnreadableReport(reason=reason):
-            return f"the setup of {run.gateway} told nothing: {reason}"
+            return f"the setup of {run.gateway} produced no report: {reason}"
         case report:
             return "" if report.ready else f"{run.gateway} is not ready: {report.sentence}"
 
 
 def _repair(run: SetupRun) -> str:
-    """Say what a setup found on a gateway and put right, or nothing: a first setup is no repair."""
+    """Say what a setup found on a gateway and put right, or nothing: a first setup does not count as a repair."""
     from natkeeper.guest.report import SetupReport
 
     report = run.report

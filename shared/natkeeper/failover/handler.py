@@ -84,7 +84,7 @@ class Watched:
 
     @property
     def expired(self) -> bool:
-        """Whether calls were made, and each was refused for expiry."""
+        """Return True if calls were made, and each was refused for expiry."""
         return self._expired > 0 and self._otherwise == 0
 
 

@@ -114,7 +114,7 @@ class Seen:
 
     @property
     def partly(self) -> bool:
-        """Whether something that does not change within a run could not be read yet."""
+        """Return True if something that does not change within a run could not be read yet."""
         return isinstance(self.conditions, Unseen) or isinstance(self.fallback, Unseen)
 
 

@@ -1,4 +1,4 @@
-"""Setups that should have reported by now and did not: the want of evidence about a gateway, which is no evidence."""
+"""Setups that are overdue: they leave a gateway without evidence, and are not evidence against it."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def without_the_late(
     """Return the world without the proofs of gateways whose next setup should have reported by now, and did not.
 
     A setup that is changed may install something, and takes as long as that does: only one that repeats its
-    predecessor is late. Nothing moves for it: it is no evidence against the gateway, but the want of any. One that was
+    predecessor is late. Nothing moves for it, because it is not evidence against the gateway. One that was
     due while the API did not answer and that was `just_started` has its time before it.
     """
     late = {
@@ -59,7 +59,8 @@ def _unheard(
         return None
     last, after = reports[-1], [run for run in mine if run.started > reports[-1].started]
     if after and isinstance(after[-1].report, UnreadableReport):
-        return f"the setup of {gateway} of {after[-1].started:%H:%M:%S} UTC told nothing: {after[-1].report.reason}"
+        started, reason = after[-1].started, after[-1].report.reason
+        return f"the setup of {gateway} of {started:%H:%M:%S} UTC produced no report: {reason}"
     age, every = now - last.started, timedelta(seconds=policy.setup.every)
     late = now - after[0].started >= LATE if after else age >= every + timedelta(minutes=1) + LATE and not just_started
     if age < every or not late:

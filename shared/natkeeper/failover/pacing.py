@@ -128,7 +128,7 @@ def _urgent(write: Write, world: World, policy: Group) -> bool:
 
 
 def lags(world: World, write: Write, seen: Seen, now: datetime) -> bool:
-    """Say whether the world still shows exactly what it did before an accepted write: a read that lags behind."""
+    """Return True if the world still shows exactly what it did before an accepted write: a read that lags behind."""
     if subject(write.call) not in seen.written:
         return False
     before, at = seen.written[subject(write.call)]
@@ -136,5 +136,5 @@ def lags(world: World, write: Write, seen: Seen, now: datetime) -> bool:
 
 
 def unseen(world: World) -> bool:
-    """Say whether a route table could not be read at all: reading it again at once would take as long again."""
+    """Return True if a route table could not be read at all: reading it again at once would take as long again."""
     return any(isinstance(view, Unseen) for view in world.routes.values())

@@ -45,7 +45,7 @@ def proof_of(report: SetupReport, sight: Sight, policy: Group, started: datetime
 
 
 def _holds_still(sight: Sight, policy: Group, started: datetime, now: datetime) -> bool:
-    """Say whether what a setup run saw still holds: for as long as two of them should take to come round.
+    """Return True if what a setup run saw still holds: for as long as two of them should take to come round.
 
     And no longer than the machine runs: what was seen before its last start says nothing of what runs now.
     """

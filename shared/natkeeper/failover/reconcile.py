@@ -282,15 +282,16 @@ def _others(world: World, policy: Group, hop: NextHop) -> frozenset[str]:
 
 
 def _waits(decision: Decision) -> bool:
-    """Say whether the platform is at work on something."""
+    """Return True if the platform is at work on something."""
     return any(isinstance(step, Await) for step in decision.steps) or isinstance(decision.eip, EipAwait)
 
 
 def _others_first(assignment: Assignment, decision: Decision, wanted: list[Write], seen: Seen, now: datetime) -> bool:
-    """Say whether a run that writes nothing now only waits for the platform: other VPCs need not wait with it.
+    """Return True if a run that writes nothing now only waits for the platform: other VPCs need not wait with it.
 
     A write that takes no longer than most is waited for, unless they are known to take longer, and so is an EIP on its
-    way: nobody behind the route has the internet meanwhile. A check that is due is no waiting, unless writes are first.
+    way: nobody behind the route has the internet meanwhile. A check that is due does not count as waiting, unless
+    writes come first.
     """
     if assignment.alone or isinstance(decision.eip, EipAwait):
         return False
@@ -300,18 +301,18 @@ def _others_first(assignment: Assignment, decision: Decision, wanted: list[Write
 
 
 def _ask_internet(seen: Seen) -> bool:
-    """Say whether it is time to ask if the internet itself is there: a check was lost, and nobody has asked yet."""
+    """Return True if it is time to ask if the internet itself is there: a check was lost, and nobody has asked yet."""
     return seen.internet is None and any(isinstance(check, EgressLost) for check in seen.egress.values())
 
 
 def _worth_watching(
     assignment: Assignment, world: World, decision: Decision, account: GroupSummary, ledger: Ledger, now: datetime
 ) -> bool:
-    """Say whether what the signal announced may show in a moment: the state decides, but it may lag.
+    """Return True if what the signal announced may show in a moment: the state decides, but it may lag.
 
     Worth it while a gateway that carries a route and was named by an ominous signal still looks well; and, after such
     a signal or a write of our own, while what carries a route cannot be seen. So it is in any run while people have
-    not been told of that: one slow answer is no episode.
+    not been told of that: one slow answer does not make an episode.
     """
     waited = now - account.began
     known = ledger.lasting.get(EpisodeKind.BLIND)
@@ -331,7 +332,7 @@ def _worth_watching(
 
 
 def _blind(world: World, policy: Group, decision: Decision) -> bool:
-    """Say whether a route is held because something that decides about it could not be read."""
+    """Return True if a route is held because something that decides about it could not be read."""
     for step in decision.steps:
         view = world.routes[step.route]
         if isinstance(view, Unseen):

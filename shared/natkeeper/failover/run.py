@@ -72,7 +72,7 @@ class Told:
     rest: Rest = field(default_factory=Rest)
 
     def measure(self, group: str, config: Config, now: datetime) -> bool:
-        """Say whether it is time to log the metrics of `group`, and remember that they were."""
+        """Return True if it is time to log the metrics of `group`, and remember that they were."""
         if config.metrics is None:
             return False
         last = self.measured.get(group)
@@ -86,7 +86,7 @@ class Told:
         return self.ledgers.setdefault(group, Ledger(proven=self.proven, rest=self.rest))
 
     def attended(self, payload: bytes | str, now: datetime) -> bool:
-        """Say whether this very event was attended to a moment ago."""
+        """Return True if this very event was attended to a moment ago."""
         self.events = {event: at for event, at in self.events.items() if timedelta(0) <= now - at < NOTHING_NEW}
         return payload in self.events
 
@@ -95,7 +95,7 @@ class Told:
         return replace(signal, groups=self.rest.arrived(signal.groups)) if isinstance(signal, GoOn) else signal
 
     def repaired(self, receipt: Receipt) -> Receipt:
-        """Make a change of what was repaired and not told yet; what was told is no part of the receipt any more.
+        """Report repairs of which people were not told yet; drop those of which they were.
 
         Sweeps see the same setup run for minutes, and the sentence about it has its time in it.
         """
@@ -264,7 +264,7 @@ def _with_probes(receipt: Receipt, probes: Probes, config: Config, now: datetime
 
 
 def _due_only(receipt: Receipt) -> Receipt:
-    """Return the receipt that people get: an episode that they know of is no part of a message about something else."""
+    """Return the receipt that people get: a message about something else leaves out episodes that they know of."""
     return replace(receipt, episodes=tuple(episode for episode in receipt.episodes if episode.due))
 
 

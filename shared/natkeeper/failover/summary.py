@@ -115,7 +115,7 @@ class GroupSummary:
         mine = [each for each in shown if each.hop in evidence.carrying(world, assignment.group)]
         moves = {str(to): world.egress(to) for to in world.so_far.moved.values() if belongs(to, assignment.group)}
         unproven = [to for to, egress in moves.items() if egress is None]
-        if unproven:  # what was seen before the move is no proof
+        if unproven:  # a check from before the move proves nothing
             verified = None
         if unproven and not self.handed_on:
             self.problems.append(f"not verified: the run ended before a check through {', '.join(unproven)}")
@@ -243,7 +243,7 @@ def _without_the_eip(world: World, policy: Group) -> Iterable[str]:
     """List the gateways that can never have the EIP that follows: told before one is needed."""
     hops = map(NextHop.gateway, policy.gateways)
     bound = (hop for hop in hops if isinstance(policy.address, Follow) and world.own_address(hop) is not None)
-    return [f"{hop} is no standby: it {world.unbindable(hop, policy)}" for hop in bound]
+    return [f"{hop} cannot be a standby: it {world.unbindable(hop, policy)}" for hop in bound]
 
 
 def _saw(world: World, policy: Group) -> tuple[str, ...]:

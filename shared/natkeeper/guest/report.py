@@ -91,7 +91,7 @@ class SetupReport:
     """How full the gateway is (domain/load.py); None where the kernel counts no connections."""
 
     def has(self, code: str) -> bool:
-        """Whether a problem is still there, now or after a reboot."""
+        """Return True if a problem is still there, now or after a reboot."""
         return any(problem.code in {code, f"{code}_at_boot"} for problem in self.wrong)
 
     @property

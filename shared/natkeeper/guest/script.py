@@ -23,7 +23,7 @@ LONGEST_COMMAND = 18 * 1024
 """Bytes before Base64; 24 KB after it."""
 PACKED = Path(__file__).with_name("setup.packed")
 LIBRARY_TASK = "library"
-"""Of the OOS template: what it prints is no report."""
+"""Of the OOS template: what it prints is not a report."""
 _LIBRARY = "natkeeper.library"
 _WAITS = 300
 """Times 0.2 s that the setup command waits for the library."""

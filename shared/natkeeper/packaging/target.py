@@ -26,7 +26,7 @@ class BundleTarget:
     markers: tuple[tuple[str, str], ...]
 
     def wants(self, marker: str) -> bool:
-        """Say whether a requirement with this environment marker belongs in the bundle."""
+        """Return True if a requirement with this environment marker belongs in the bundle."""
         return not marker or Marker(marker).evaluate(dict(self.markers))
 
     def pip_options(self) -> list[str]:
@@ -81,7 +81,7 @@ FUNCTION_COMPUTE_2 = _on_linux("fc2", "3.10")
 
 
 def runs_here(target: BundleTarget) -> bool:
-    """Say whether this interpreter can import what was made for `target`."""
+    """Return True if this interpreter can import what was made for `target`."""
     if not target.platforms:
         return True
     libc, version = platform.libc_ver()

@@ -169,7 +169,7 @@ class PathWatch:
         return Lost(over[0].began, over[0].check, over[-1].check)
 
     def broken(self, now: float) -> bool:
-        """Say whether checks could not be made, and none was answered, for so long that people must know."""
+        """Return True if checks could not be made, and none was answered, for so long that people must know."""
         return now - self.broken_since >= BROKEN_S
 
     def wake(self, now: float) -> float:

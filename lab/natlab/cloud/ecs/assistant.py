@@ -295,7 +295,7 @@ class Assistant:
 
 
 def _tagged(tags: Sequence[tuple[str, str]], values: Values) -> bool:
-    """Whether all asked-for tags are there; an asked-for tag without a value matches any."""
+    """Return True if all asked-for tags are there; an asked-for tag without a value matches any."""
     have = dict(tags)
     return all(
         struct.get("Key", "") in have and struct.get("Value", "") in ("", have[struct["Key"]])

@@ -164,7 +164,7 @@ class Machines:
 
     @locked
     def stop(self, instance_id: str, *, force: bool = False) -> None:
-        """StopInstance: Stopping, then Stopped; already Stopped is no error."""
+        """StopInstance: Stopping, then Stopped; a machine that is already Stopped is not an error."""
         instance = self.instance(instance_id)
         if instance.status is InstanceStatus.STOPPED:
             return

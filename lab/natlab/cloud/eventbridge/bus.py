@@ -35,7 +35,7 @@ class Recipient(Protocol):
 
 
 class InvalidEventError(ValueError):
-    """What was published is no CloudEvents 1.0 object."""
+    """The published data is not a CloudEvents 1.0 object."""
 
 
 class Bus:
@@ -79,7 +79,7 @@ class Bus:
         self._rules[rule_name] = dataclasses.replace(rule, targets=(*others, target))
 
     def remove_target(self, rule_name: str, target_id: str) -> bool:
-        """Whether there was such a target. KeyError for an unknown rule."""
+        """Return True if there was such a target. KeyError for an unknown rule."""
         rule = self._rules[rule_name]
         others = tuple(each for each in rule.targets if each.target_id != target_id)
         self._rules[rule_name] = dataclasses.replace(rule, targets=others)

@@ -343,7 +343,7 @@ class FunctionCompute:
             raise exceptions.invalid(missing)
 
     def _check_destinations(self, config: AsyncConfig) -> None:
-        """By the same reading, a function that does not exist is no destination."""
+        """By the same reading, a function that does not exist cannot be a destination."""
         for arn in filter(None, (config.on_success, config.on_failure)):
             name = named_in(arn)
             if name and name not in self._functions and self._cloud.readings.is_("fc-references", "checked"):
@@ -366,7 +366,7 @@ class FunctionCompute:
             self.submit(name, record[:PAYLOAD_LIMIT], source=f"destination:{function}")
 
     def _may_invoke(self, function: str, other: str) -> bool:
-        """Whether a function's role lets it hand its outcome to another: FC invokes the destination with that role."""
+        """Return True if a function's role may invoke the destination: FC invokes it with that role."""
         known = self._functions.get(function)
         role = (known.role if known else "") or NO_ROLE
         caller = Principal(self._cloud.account_id, "", role, taken_on_by=SERVICE)

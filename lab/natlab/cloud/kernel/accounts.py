@@ -96,7 +96,7 @@ class Accounts:
         return self._keys.get(access_key_id)
 
     def expired(self, key: IssuedKey) -> bool:
-        """Whether temporary credentials have run out."""
+        """Return True if temporary credentials have run out."""
         return key.credentials.expires is not None and key.credentials.expires <= self._now()
 
     def revoke(self, access_key_id: str) -> None:
@@ -106,7 +106,7 @@ class Accounts:
     def authorize(
         self, principal: Principal, action: str, resource_arn: str, context: Mapping[str, str] = _NOTHING
     ) -> bool:
-        """Whether RAM lets the principal do that; everything is allowed until policies are enforced."""
+        """Return True if RAM lets the principal do that; everything is allowed until policies are enforced."""
         return self.refusal(principal, action, resource_arn, context) is None
 
     def refusal(

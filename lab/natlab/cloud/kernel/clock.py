@@ -34,7 +34,7 @@ class ScheduledAction:
 
     @property
     def pending(self) -> bool:
-        """Whether the action has neither run nor been cancelled."""
+        """Return True if the action has neither run nor been cancelled."""
         return self._action is not None
 
     def fire(self) -> None:

@@ -134,7 +134,7 @@ def decode(response: Response) -> dict[str, object]:
     """The JSON object in an answer; a product that answers in process must answer with one."""
     decoded: object = json.loads(response.body)
     if not isinstance(decoded, dict):
-        raise TypeError("the answer is no JSON object")
+        raise TypeError("the answer is not a JSON object")
     return decoded
 
 

@@ -40,7 +40,7 @@ class PolicyStatement:
     conditions: tuple[tuple[str, str, tuple[str, ...]], ...] = ()
 
     def covers(self, action: str, resource: str, context: Mapping[str, str]) -> bool:
-        """Whether the statement is about that action on that resource."""
+        """Return True if the statement is about that action on that resource."""
         return (
             any(matches(pattern, action, fold=True) for pattern in self.actions)
             and any(matches(pattern, resource) for pattern in self.resources)
@@ -89,7 +89,7 @@ def judge(
 
 
 def matches(pattern: str, text: str, *, fold: bool = False) -> bool:
-    """Whether `text` fits a pattern with * and ?; actions do not care about case, ARNs do."""
+    """Return True if `text` fits a pattern with * and ?; actions do not care about case, ARNs do."""
     return _compiled(pattern, fold).fullmatch(text) is not None
 
 
@@ -108,7 +108,7 @@ def _holds(operator: str, value: str, accepted: tuple[str, ...]) -> bool:
 def _statement(given: object, number: int) -> PolicyStatement:
     where = f"Statement[{number}]"
     if not isinstance(given, Mapping):
-        raise PolicyError(f"{where} is no object")
+        raise PolicyError(f"{where} is not an object")
     unknown = sorted(set(given) - {"Effect", "Action", "Resource", "Condition"})
     if unknown:
         raise PolicyError(f"{where} has {', '.join(unknown)}, which this evaluation does not know")
@@ -133,7 +133,7 @@ def _conditions(given: object, where: str) -> Iterable[tuple[str, str, tuple[str
     if given is None:
         return
     if not isinstance(given, Mapping):
-        raise PolicyError(f"{where}.Condition is no object")
+        raise PolicyError(f"{where}.Condition is not an object")
     for operator, tests in given.items():
         if operator not in OPERATORS or not isinstance(tests, Mapping):
             raise PolicyError(f"{where}.Condition: {operator} is none of {', '.join(sorted(OPERATORS))}")

@@ -115,7 +115,7 @@ class _HttpServer(ThreadingHTTPServer):
                 continue  # the client was faster
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """A client that goes away in the middle is no news."""
+        """Log nothing about a client that goes away in the middle."""
         _LOG.debug("a connection broke", exc_info=True)
 
 

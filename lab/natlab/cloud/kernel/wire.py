@@ -43,7 +43,7 @@ class Service(Protocol):
     name: str
 
     def accepts(self, request: Request) -> bool:
-        """Whether this request is for this product."""
+        """Return True if this request is for this product."""
         ...
 
     def respond(self, request: Request) -> Response:

@@ -91,7 +91,7 @@ def permissions(action: Action, properties: Mapping[str, object]) -> tuple[str, 
 
 
 def reads_only(action: Action, properties: Mapping[str, object]) -> bool:
-    """Whether a task changes nothing.  What OOS calls high-risk is unpublished: assumed all the others."""
+    """Return True if a task changes nothing.  What OOS calls high-risk is unpublished: assumed all the others."""
     if "API" in action.required:
         return str(properties.get("API", "")).startswith(("Describe", "List", "Get", "Query", "Check"))
     return action is SLEEP

@@ -112,7 +112,7 @@ def written(value: object) -> str:
 
 
 def true(value: object) -> bool:
-    """Whether a condition holds; OOS conditions are booleans or the word."""
+    """Return True if a condition holds; OOS conditions are booleans or the word."""
     return value is True or (isinstance(value, str) and value.lower() == "true")
 
 

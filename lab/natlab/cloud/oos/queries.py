@@ -48,12 +48,12 @@ def tags_of(values: Values) -> dict[str, str]:
 
 
 def has_tags(have: Mapping[str, str], values: Values) -> bool:
-    """Whether all tags that are asked for are there."""
+    """Return True if all tags that are asked for are there."""
     return all(have.get(key) == value for key, value in tags_of(values).items())
 
 
 def within(started: float, ended: float, values: Values) -> bool:
-    """Whether an execution began and ended when it was asked for; moments are compared as they are written."""
+    """Return True if an execution began and ended when it was asked for; moments are compared as they are written."""
     start, end = utc(started), utc(ended) if ended else ""
     return (
         start >= values.text("StartDateAfter")

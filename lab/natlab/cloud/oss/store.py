@@ -42,7 +42,7 @@ class ObjectStore:
         return WritableObject(credentials, TEMPORARY, name)
 
     def may_write(self, access_key_id: str, bucket: str, key: str) -> bool | None:
-        """Whether these credentials may write there; None where they are not bound to one object, so RAM decides."""
+        """Return True if these credentials may write there, None where RAM decides: they name no object."""
         only = self._only.get(access_key_id)
         return None if only is None else only == (bucket, key)
 

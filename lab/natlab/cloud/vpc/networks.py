@@ -114,7 +114,7 @@ class Networks:
         return sorted({vswitch.zone for vswitch in self._state.vswitches.values()})
 
     def is_next_hop(self, resource_id: str) -> bool:
-        """Whether a custom route points there."""
+        """Return True if a custom route points there."""
         return any(entry.next_hop.id == resource_id for entry in self._state.routes.values())
 
     def eip(self, allocation_id: str) -> Eip:

@@ -43,7 +43,7 @@ def policy(
     from natkeeper.cli.policies.ros import roles_stack
 
     if account != "*" and not account.isdecimal():
-        raise Wrong(f"--account {account} is no account id", "it is a number, such as 1234567890123456, or *")
+        raise Wrong(f"--account {account} is not an account id", "it is a number, such as 1234567890123456, or *")
     service, _, function = (fc2 or "/").partition("/")
     if fc2 is not None and not (service and function):
         raise Wrong(f"--fc2 {fc2} names no function of FC 2.0", "write it as SERVICE/FUNCTION")

@@ -60,7 +60,7 @@ def _places(seat: CommandContext, given: tuple[str, ...], tables: list[str]) -> 
     pairs = [pair.partition("=") for pair in given]
     wrong = [f"{left}{sign}{right}" for left, sign, right in pairs if not (sign and right.startswith("vsw-"))]
     if wrong:
-        raise Wrong(f"--vswitch {wrong[0]!r} is no table and vSwitch", "allowed: vtb-…=vsw-…")
+        raise Wrong(f"--vswitch {wrong[0]!r} is not a table and a vSwitch", "allowed: vtb-…=vsw-…")
     found = {left: right for left, _, right in pairs}
     for table in tables:
         if table not in found:

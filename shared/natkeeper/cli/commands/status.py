@@ -177,7 +177,7 @@ def history(seat: CommandContext, *, group: str | None, since: str, everybody: b
 def _length(text: str) -> timedelta:
     unit, number = text[-1:], text[:-1]
     if unit not in _UNITS or not number.isdecimal():
-        raise Wrong(f"--since {text!r} is no length of time", "write it as 30m, 12h or 7d")
+        raise Wrong(f"--since {text!r} is not a length of time", "write it as 30m, 12h or 7d")
     length = timedelta(**{_UNITS[unit]: int(number)}) if len(number) < 7 else _LONGEST_BACK * 2  # noqa: PLR2004
     if not timedelta(0) < length <= _LONGEST_BACK:
         raise Wrong(

@@ -50,7 +50,7 @@ def prepare(reach: RegionClients, group: Group, vpc_named: str) -> tuple[Place, 
     active = there[route.destination].next_hop if route.destination in there else None
     if active is None or active.id not in group.gateways:
         raise Refused(
-            f"{route} goes to {active or 'nowhere'}, which is no gateway of the group", "switch it back first"
+            f"{route} goes to {active or 'nowhere'}, which is not a gateway of the group", "switch it back first"
         )
     if taken := [destination for destination in TRIED if destination in there]:
         raise Refused(f"{route.table} has an entry for {taken[0]}, which the trial needs for itself", "delete it")

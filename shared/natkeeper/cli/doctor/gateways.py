@@ -183,7 +183,7 @@ def guarded_networks(ground: GroupFacts) -> list[ipaddress.IPv4Network]:
 
 
 def _open(rules: Sequence[InboundRule], network: ipaddress.IPv4Network, machine: SurveyedInstance) -> bool:
-    """Say whether everything from `network` is accepted: by a rule for ALL, or by one for each of TCP, UDP and ICMP."""
+    """Return True if all of `network` is accepted: by a rule for ALL, or by one each for TCP, UDP and ICMP."""
     about = [rule for rule in rules if _is_about(rule, network, machine)]
     for protocol in ("TCP", "UDP", "ICMP"):
         mine = [rule for rule in about if rule.protocol in ("ALL", protocol) and rule.ports in _ALL_PORTS]
@@ -252,7 +252,7 @@ def _last_setup(group: Group, about: str, last: SetupRun | None) -> Finding:
         case None:
             return ok(group.name, about, f"is under way since {when}")
         case UnreadableReport(reason=reason):
-            return wrong(group.name, about, f"of {when} told nothing: {reason}", do)
+            return wrong(group.name, about, f"of {when} produced no report: {reason}", do)
     report: SetupReport = last.report
     if not report.ready:
         return wrong(group.name, about, f"of {when}: {report.sentence}", do)

@@ -154,7 +154,7 @@ def _eip(group: Group, wanted: str, ground: GroupFacts) -> Finding:
         return wrong(group.name, wanted, "this EIP does not exist", "mend address.follow")
     if eip.holder is not None and eip.holder not in group.gateways:
         do = "free it, or name another in address.follow: natkeeper takes it from nobody but its own gateways"
-        return wrong(group.name, wanted, f"({eip.address}) is bound to {eip.holder}, which is no gateway", do)
+        return wrong(group.name, wanted, f"({eip.address}) is bound to {eip.holder}, which is not a gateway", do)
     return ok(group.name, wanted, f"({eip.address}) is {eip.status.value}, on {eip.holder or 'no instance yet'}")
 
 

@@ -72,7 +72,7 @@ class Rehearsal:
             raise Refused(f"{self.group.name} is not quiet: {receipt['sentence']}", "rehearse on a quiet day")
         hop = str(self._route_in(view).get("next_hop"))
         if hop not in self.group.gateways:
-            raise Refused(f"the route goes to {hop}, which is no gateway of the group", "switch it back first")
+            raise Refused(f"the route goes to {hop}, which is not a gateway of the group", "switch it back first")
         others = [gateway for gateway in view["gateways"] if gateway["id"] != hop]
         if not any(fit_for_duty(gateway) for gateway in others):
             why = "; ".join(f"{one['id']} {one.get('reason') or one.get('unfit')}" for one in others) or "one gateway"

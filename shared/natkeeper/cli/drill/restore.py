@@ -200,5 +200,5 @@ class Restore:
 
 
 def fit_for_duty(gateway: Mapping[str, Any]) -> bool:
-    """Say whether a gateway of a status view could carry a route."""
+    """Return True if a gateway of a status view could carry a route."""
     return gateway.get("health") == "healthy" and not gateway.get("unfit")

@@ -55,7 +55,7 @@ class Feeling:
             self._thread.join(CHECK_S)
 
     def well(self, since: float, count: int) -> bool:
-        """Say whether the last `count` checks, all begun after `since`, succeeded."""
+        """Return True if the last `count` checks, all begun after `since`, succeeded."""
         last = [each for each in self.attempts[-count:] if each.began >= since]
         return len(last) == count and not any(each.error for each in last)
 

@@ -52,7 +52,7 @@ def _about(statement: Mapping[str, Any], action: str, resource: str) -> bool:
 
 
 def _covers(pattern: str, resource: str) -> bool:
-    """Say whether a pattern covers a resource, which may itself have wildcards, part by part."""
+    """Return True if a pattern covers a resource, which may itself have wildcards, part by part."""
     if _fits(pattern, resource, fold=False):
         return True
     theirs, ours = pattern.split(":", 4), resource.split(":", 4)

@@ -37,7 +37,7 @@ class SurveyedTrigger:
 
     @property
     def enabled(self) -> bool:
-        """Say whether it fires: timers and EventBridge call it differently."""
+        """Return True if it fires: timers and EventBridge call it differently."""
         return bool(self.config.get("enable", self.config.get("triggerEnable", True)))
 
 

@@ -124,7 +124,7 @@ def _resource(event: Json, kind: str) -> str:
 
 
 def _concerns(group: Group, table: str, destination: str, eip: str) -> bool:
-    """Say whether a call named a route of the group, or one of the parts that stand in for it, or its EIP."""
+    """Return True if a call named a route of the group, or one of the parts that stand in for it, or its EIP."""
     if eip:
         return isinstance(group.address, Follow) and group.address.follow == eip
     return any(
@@ -134,7 +134,7 @@ def _concerns(group: Group, table: str, destination: str, eip: str) -> bool:
 
 
 def _by_role(identity: Mapping[str, Any]) -> bool:
-    """Say whether the caller was natkeeper's role: deletions and EIPs carry no description."""
+    """Return True if the caller was natkeeper's role: deletions and EIPs carry no description."""
     name = str(identity.get("userName") or "")
     return identity.get("type") == "assumed-role" and name.startswith("natkeeper")
 

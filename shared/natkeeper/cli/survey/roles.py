@@ -47,7 +47,7 @@ def role(reach: RegionClients, name: str, *, policies: bool = True) -> Role | Fa
 
 
 def gone(failure: Failure) -> bool:
-    """Say whether a failure means that the thing is not there."""
+    """Return True if a failure means that the thing is not there."""
     return failure.kind is FailureKind.GONE
 
 

@@ -63,6 +63,6 @@ def _rule(reach: RegionClients, row: dict[str, Any], function: str) -> EventRule
 
 
 def _is(target: dict[str, Any], function: str) -> bool:
-    """Say whether a target is the function, with or without a qualifier in its ARN."""
+    """Return True if a target is the function, with or without a qualifier in its ARN."""
     _, found, name = str(target.get("Endpoint") or "").partition("functions/")
     return bool(found) and name.partition("/")[0] == function

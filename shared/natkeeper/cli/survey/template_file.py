@@ -131,7 +131,7 @@ def _plain(config: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _within(wanted: object, found: object) -> bool:
-    """Say whether all that is wanted was found; the API may answer with more fields than were sent."""
+    """Return True if all that is wanted was found; the API may answer with more fields than were sent."""
     if isinstance(wanted, Mapping) and isinstance(found, Mapping):
         return all(_within(value, found.get(key, {} if value == {} else None)) for key, value in wanted.items())
     return wanted == found
