@@ -262,7 +262,7 @@ def cloud(port: int, region: str, pace: float, given: tuple[str, ...], findings:
     ground = SimulatedGround()
     wanted = _platform(given, findings)
     latencies = Latencies(pace, wanted.latencies)
-    local = Cloud(region=region, latencies=latencies, substrate=ground.substrate, readings=wanted.readings)
+    local = Cloud(region=region, latencies=latencies, data_plane=ground.data_plane, readings=wanted.readings)
     local.fc.tunnel = ground.tunnel
     try:
         with local.serve(port) as endpoint:

@@ -88,7 +88,7 @@ class Local:
 def local_cloud(readings: Mapping[str, str] | None = None) -> Iterator[Local]:
     """Serve a local cloud for one test; `readings` say how it is where the platform's documents leave that open."""
     time, guests, pauses = VirtualClock(), LocalGuests(), list[float]()
-    cloud = Cloud(clock=time, substrate=guests, readings=readings)
+    cloud = Cloud(clock=time, data_plane=guests, readings=readings)
     vpc = cloud.vpc.create_vpc()
     vswitch = cloud.vpc.create_vswitch(vpc, "10.0.0.0/24")
     first, second = (cloud.ecs.create_instance(vswitch, public_ip="") for _ in range(2))

@@ -68,7 +68,7 @@ class Many:
 def many(groups: int, **policy: Any) -> Iterator[Many]:
     """Serve a cloud with so many groups, all well."""
     time = VirtualClock()
-    cloud = Cloud(clock=time, substrate=Paper(), latencies=Latencies(0.01))
+    cloud = Cloud(clock=time, data_plane=Paper(), latencies=Latencies(0.01))
     region = cloud.region
     cloud.call("oos", "CreateTemplate",
                {"RegionId": region, "TemplateName": "natkeeper-gateway-setup", "Content": oos_template()})  # fmt: skip

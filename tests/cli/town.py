@@ -258,7 +258,7 @@ def _zipped(files: dict[str, str]) -> str:
 def town(home: Path) -> Iterator[Workspace]:
     """Serve a town. Tasks of the platform take a hundredth of their time."""
     guests = WorkspaceGuests()
-    cloud = Cloud(latencies=Latencies(scale=0.01), substrate=guests)
+    cloud = Cloud(latencies=Latencies(scale=0.01), data_plane=guests)
     vpc = cloud.vpc.create_vpc("10.0.0.0/8", name="Production")
     outside_a = cloud.vpc.create_vswitch(vpc, "10.0.1.0/24", zone="cn-hangzhou-h", name="public-h")
     outside_b = cloud.vpc.create_vswitch(vpc, "10.0.2.0/24", zone="cn-hangzhou-i", name="public-i")

@@ -1,4 +1,4 @@
-"""A substrate whose guests do as a test tells them."""
+"""A data plane whose guests do as a test tells them."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class GuestCloud:
     clock: VirtualClock = field(default_factory=VirtualClock)
 
     def __post_init__(self) -> None:
-        self.cloud = Cloud(clock=self.clock, substrate=self.guests)
+        self.cloud = Cloud(clock=self.clock, data_plane=self.guests)
         vpc = self.cloud.vpc.create_vpc("10.0.0.0/8")
         self.vswitch = self.cloud.vpc.create_vswitch(vpc, "10.0.0.0/24")
         self.one = self.cloud.ecs.create_instance(self.vswitch)

@@ -28,7 +28,7 @@ def test_a_crash_is_seen_by_nobody(world: CloudWorld) -> None:
     """Packets stop, the status stays Running, and no event ever comes."""
     world.cloud.ecs.crash(world.a)
     world.clock.advance(3600)
-    assert world.substrate.done == [("power_off", world.a, "hard")]
+    assert world.data_plane.done == [("power_off", world.a, "hard")]
     assert (world.cloud.ecs.status_of(world.a), world.events) == ("Running", [])
 
 
@@ -97,7 +97,7 @@ def test_maintenance_that_stops_leaves_the_instance_stopped(world: CloudWorld) -
 def test_a_system_failure_is_executing_until_the_instance_is_back(world: CloudWorld) -> None:
     """Dead at once, Impaired meanwhile, Executed and Running in the end."""
     world.cloud.ecs.system_failure(world.a)
-    assert world.substrate.done == [("power_off", world.a, "hard")]
+    assert world.data_plane.done == [("power_off", world.a, "hard")]
     assert full_status(world, world.a)["HealthStatus"]["Name"] == "Impaired"
     world.clock.advance(200)
     told = [data["eventStatus"] for data in world.event_data("ecs:Instance:SystemFailure.Reboot")]
@@ -118,7 +118,7 @@ def test_a_simulated_event_touches_nothing(world: CloudWorld) -> None:
     world.clock.advance(7200)
     told = [data["eventStatus"] for data in world.event_data("ecs:Instance:SystemMaintenance.Reboot")]
     assert told == ["Scheduled", "Canceled", "Scheduled", "Executing", "Executed"]
-    assert (world.substrate.done, world.states(world.a)) == ([], [])
+    assert (world.data_plane.done, world.states(world.a)) == ([], [])
     with pytest.raises(ApiError, match=r"InvalidEventId\.NotFound"):
         world.call("ecs", "CancelSimulatedSystemEvents", **{"EventId.1": event})
 

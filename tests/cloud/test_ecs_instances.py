@@ -30,13 +30,13 @@ def status(world: CloudWorld, instance: str) -> str:
 def test_stopping_and_starting_pass_through_their_states(world: CloudWorld) -> None:
     """Packets stop when Stopping begins and flow again when Running is reached; each state has its event."""
     world.call("ecs", "StopInstance", InstanceId=world.a)
-    assert (status(world, world.a), world.substrate.done) == ("Stopping", [("power_off", world.a, "soft")])
+    assert (status(world, world.a), world.data_plane.done) == ("Stopping", [("power_off", world.a, "soft")])
     world.clock.advance(11)
     assert status(world, world.a) == "Stopped"
     world.call("ecs", "StartInstance", InstanceId=world.a)
     assert status(world, world.a) == "Starting"
     world.clock.advance(16)
-    assert (status(world, world.a), world.substrate.done[-1]) == ("Running", ("power_on", world.a))
+    assert (status(world, world.a), world.data_plane.done[-1]) == ("Running", ("power_on", world.a))
     assert world.states(world.a) == ["Stopping", "Stopped", "Starting", "Running"]
 
 
@@ -82,7 +82,7 @@ def test_an_instance_that_is_a_next_hop_can_not_be_deleted(world: CloudWorld) ->
     world.clock.advance(10)
     assert [one["InstanceId"] for one in listed(world)] == [world.a]
     assert world.states(world.b) == ["Stopping", "Deleted"]
-    assert ("destroy", world.b) in world.substrate.done
+    assert ("destroy", world.b) in world.data_plane.done
 
 
 def test_batches_answer_for_each_instance(world: CloudWorld) -> None:

@@ -47,7 +47,7 @@ class ServedCloud:
 @pytest.fixture
 def served() -> Iterator[ServedCloud]:
     guests = ScriptedGuests(script=lambda _instance, script: CommandResult(0, b"ran " + script))
-    cloud = Cloud(latencies=Latencies(scale=0.01), substrate=guests)
+    cloud = Cloud(latencies=Latencies(scale=0.01), data_plane=guests)
     with cloud.serve() as endpoint:
         yield ServedCloud(cloud, endpoint)
     cloud.close()

@@ -24,19 +24,19 @@ def eip(world: CloudWorld, allocation: str) -> dict[str, Any]:
 def test_an_eip_binds_and_unbinds_over_time(world: CloudWorld) -> None:
     """Available, Associating, InUse, Unassociating, Available; packets follow at each end."""
     bare = world.cloud.ecs.create_instance(world.vswitch)
-    world.substrate.done.clear()
+    world.data_plane.done.clear()
     allocated = world.call("vpc", "AllocateEipAddress", Name="egress")
     allocation, address = str(allocated["AllocationId"]), str(allocated["EipAddress"])
     assert eip(world, allocation)["Status"] == "Available"
     world.call("vpc", "AssociateEipAddress", AllocationId=allocation, InstanceId=bare)
-    assert (eip(world, allocation)["Status"], world.substrate.done) == ("Associating", [])
+    assert (eip(world, allocation)["Status"], world.data_plane.done) == ("Associating", [])
     world.clock.advance(7)
     assert (eip(world, allocation)["Status"], eip(world, allocation)["InstanceId"]) == ("InUse", bare)
     world.call("vpc", "UnassociateEipAddress", AllocationId=allocation, InstanceId=bare)
     assert eip(world, allocation)["Status"] == "Unassociating"
     world.clock.advance(7)
     assert (eip(world, allocation)["Status"], eip(world, allocation)["InstanceId"]) == ("Available", "")
-    assert world.substrate.done == [("bind", bare, address), ("unbind", bare, address)]
+    assert world.data_plane.done == [("bind", bare, address), ("unbind", bare, address)]
 
 
 def test_an_eip_in_between_states_refuses_everything(world: CloudWorld) -> None:
@@ -94,7 +94,7 @@ def test_addresses_come_from_a_documentation_network_and_are_paged(world: CloudW
 def test_a_nat_gateway_passes_traffic_once_a_snat_entry_is_available(world: CloudWorld) -> None:
     """The EIP alone is not enough; the gateway is listed with its addresses and tables."""
     gateway = world.cloud.vpc.create_nat_gateway(world.vpc, world.vswitch, snat=False)
-    assert world.substrate.done == []
+    assert world.data_plane.done == []
     answer: dict[str, Any] = world.call("vpc", "DescribeNatGateways", NatGatewayId=gateway)
     (listed,) = answer["NatGateways"]["NatGateway"]
     address, table = listed["IpLists"]["IpList"][0]["IpAddress"], listed["SnatTableIds"]["SnatTableId"][0]
@@ -104,7 +104,7 @@ def test_a_nat_gateway_passes_traffic_once_a_snat_entry_is_available(world: Clou
     world.clock.advance(10)
     entries = world.call("vpc", "DescribeSnatTableEntries", NatGatewayId=gateway)
     assert entries["SnatTableEntries"]["SnatTableEntry"][0]["Status"] == "Available"
-    assert world.substrate.done == [("bind", gateway, address)]
+    assert world.data_plane.done == [("bind", gateway, address)]
 
 
 def test_snat_refuses_what_is_not_its_own(world: CloudWorld) -> None:

@@ -39,12 +39,12 @@ def test_a_route_changes_in_place_when_its_task_ends(world: CloudWorld) -> None:
     modify(world, **to(world.b), RouteEntryName="n", Description="d")
     during = default_route(world)
     assert (during["Status"], during["NextHops"]["NextHop"][0]["NextHopId"]) == ("Modifying", world.a)
-    assert world.substrate.done == []
+    assert world.data_plane.done == []
     world.clock.advance(world.cloud.latencies.of("vpc.modify_route_entry.task"))
     after = default_route(world)
     assert (after["Status"], after["RouteEntryName"], after["Description"]) == ("Available", "n", "d")
     assert after["NextHops"]["NextHop"][0]["NextHopId"] == world.b
-    assert world.substrate.done == [("route", "0.0.0.0/0", "Instance", world.b)]
+    assert world.data_plane.done == [("route", "0.0.0.0/0", "Instance", world.b)]
 
 
 def test_packets_of_an_entry_to_an_interface_arrive_at_its_instance(world: CloudWorld) -> None:
@@ -53,7 +53,7 @@ def test_packets_of_an_entry_to_an_interface_arrive_at_its_instance(world: Cloud
     modify(world, NewNextHopType="NetworkInterface", NewNextHopId=interface)
     world.clock.advance(world.cloud.latencies.of("vpc.modify_route_entry.task"))
     assert default_route(world)["NextHops"]["NextHop"][0]["NextHopId"] == interface
-    assert world.substrate.done == [("route", "0.0.0.0/0", "Instance", world.b)]
+    assert world.data_plane.done == [("route", "0.0.0.0/0", "Instance", world.b)]
 
 
 def test_a_second_interface_leads_to_the_same_instance(world: CloudWorld) -> None:
@@ -82,7 +82,7 @@ def test_name_and_description_change_at_once_and_move_nothing(world: CloudWorld)
     """Metadata alone is no task."""
     modify(world, Description="kept state")
     assert (default_route(world)["Description"], default_route(world)["Status"]) == ("kept state", "Available")
-    assert world.substrate.done == []
+    assert world.data_plane.done == []
 
 
 def test_the_route_can_be_named_by_table_and_destination(world: CloudWorld) -> None:
@@ -199,7 +199,7 @@ def test_a_route_is_created_pending_and_deleted_deleting(world: CloudWorld) -> N
     assert [entry["Status"] for entry in entries(world, RouteEntryName="half")] == ["Deleting"]
     world.clock.advance(10)
     assert entries(world, RouteEntryName="half") == []
-    assert world.substrate.done == [("route", "0.0.0.0/1", "Instance", world.b), ("unroute", "0.0.0.0/1")]
+    assert world.data_plane.done == [("route", "0.0.0.0/1", "Instance", world.b), ("unroute", "0.0.0.0/1")]
 
 
 def test_a_client_token_makes_creation_idempotent(world: CloudWorld) -> None:
@@ -314,9 +314,9 @@ def test_a_vswitch_moves_to_another_table(world: CloudWorld) -> None:
     """AssociateRouteTable takes a moment and refuses tables of other VPCs."""
     other = world.cloud.vpc.create_route_table(world.vpc)
     world.call("vpc", "AssociateRouteTable", RouteTableId=other, VSwitchId=world.vswitch)
-    assert world.substrate.done == []
+    assert world.data_plane.done == []
     world.clock.advance(5)
-    assert world.substrate.done == [("attach", world.vswitch, other)]
+    assert world.data_plane.done == [("attach", world.vswitch, other)]
     elsewhere = world.cloud.vpc.create_route_table(world.cloud.vpc.create_vpc("172.16.0.0/12"))
     with pytest.raises(ApiError, match=r"Forbidden\.NotInSameVpc"):
         world.call("vpc", "AssociateRouteTable", RouteTableId=elsewhere, VSwitchId=world.vswitch)
@@ -382,7 +382,7 @@ def test_what_does_not_fit_is_refused_with_the_products_code(
     with pytest.raises(ApiError) as refusal:
         world.call("vpc", action, **{name: value for name, value in asked.items() if value})
     assert refusal.value.code == code
-    assert world.substrate.done == []
+    assert world.data_plane.done == []
 
 
 def test_a_vpc_with_a_running_task_refuses_deletion_too(world: CloudWorld) -> None:

@@ -51,7 +51,7 @@ class CloudWorld:
 
     cloud: Cloud
     clock: VirtualClock
-    substrate: RecordingCloudPlane
+    data_plane: RecordingCloudPlane
     vpc: str
     vswitch: str
     table: str
@@ -86,16 +86,16 @@ class CloudWorld:
 
 
 def build(latencies: Latencies | None = None, readings: Mapping[str, str] | None = None) -> CloudWorld:
-    """A world whose substrate remembers only what happens from now on."""
-    clock, substrate = VirtualClock(), RecordingCloudPlane()
-    cloud = Cloud(clock, latencies, substrate, readings=readings)
+    """A world whose data plane remembers only what happens from now on."""
+    clock, data_plane = VirtualClock(), RecordingCloudPlane()
+    cloud = Cloud(clock, latencies, data_plane, readings=readings)
     vpc = cloud.vpc.create_vpc("10.0.0.0/8")
     vswitch = cloud.vpc.create_vswitch(vpc, "10.0.1.0/24")
     table = cloud.vpc.create_route_table(vpc, [vswitch])
     a = cloud.ecs.create_instance(vswitch, name="a", public_ip="")
     b = cloud.ecs.create_instance(vswitch, name="b", public_ip="")
     route = cloud.vpc.add_route(table, "0.0.0.0/0", a)
-    substrate.done.clear()
-    world = CloudWorld(cloud, clock, substrate, vpc, vswitch, table, a, b, route)
+    data_plane.done.clear()
+    world = CloudWorld(cloud, clock, data_plane, vpc, vswitch, table, a, b, route)
     cloud.subscribers.append(world.events.append)
     return world

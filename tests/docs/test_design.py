@@ -155,6 +155,7 @@ def test_no_text_names_a_module_of_the_old_layout(module: str) -> None:
 OLD_NAMES = (
     *("Errand", "Here", "Seat", "Reach", "Ground", "Town", "Kept", "Looks", "Felt"),
     *("Substrate", "NullSubstrate", "SimulatedSubstrate", "LabSubstrate"),
+    "Troupe",
     *("LookThroughProbe", "LookFromHere", "StartLook", "ReadLook", "NotLooked", "EipTake", "EipGive"),
 )
 """Classes that are called by the words of the glossary, or of the platform, now."""
@@ -165,3 +166,16 @@ def test_no_class_of_the_old_names_is_left(name: str) -> None:
     """One word for one thing: a name that comes back brings a second word with it."""
     defined = re.compile(rf"^ *class {name}\b", re.MULTILINE)
     assert [str(path.relative_to(ROOT)) for path, text in texts().items() if defined.search(text)] == []
+
+
+OLD_WORDS = re.compile(
+    r"\b_?(substrate|troupe|upkeep|errand|somebody|whoever|anybody|for ever|shouted|befalls?)\b", re.IGNORECASE
+)
+"""Words of the code that the words of the glossary replaced, and words that hide who acts."""
+
+
+def test_no_text_uses_a_word_that_was_replaced() -> None:
+    """One word for one thing: "a person", "someone else", "the caller" or the program's own name say who acts."""
+    others = {path: text for path, text in texts().items() if path != Path(__file__)}
+    found = {path.relative_to(ROOT): OLD_WORDS.findall(text) for path, text in others.items()}
+    assert {str(path): words for path, words in found.items() if words} == {}

@@ -98,7 +98,7 @@ def estate(
 ) -> Iterator[Estate]:
     """Serve an estate whose roles have exactly the printed policies, but for what `without` takes from one."""
     time, guests = VirtualClock(), WorkspaceGuests()
-    cloud = Cloud(clock=time, latencies=Latencies(scale=1.0), substrate=guests, readings=readings)
+    cloud = Cloud(clock=time, latencies=Latencies(scale=1.0), data_plane=guests, readings=readings)
     ids = _build(cloud)
     config = parse_config(_settings(cloud, ids))
     for grant in grants(config).values():

@@ -72,7 +72,7 @@ class Made:
 
 @pytest.fixture(autouse=True)
 def plays(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(show, "Troupe", Made)
+    monkeypatch.setattr(show, "Workers", Made)
     monkeypatch.setattr(show, "prepare", lambda _chosen, _console: None)
 
 

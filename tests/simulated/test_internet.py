@@ -19,7 +19,7 @@ PRIVATE = {"vswitch": "vsw-1"}
 
 
 class ScriptedNetwork(SimulatedDataPlane):
-    """A substrate whose network is whatever the test says."""
+    """A data plane whose network is whatever the test says."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -19,12 +19,12 @@ PATIENCE_S = 30.0
 @pytest.fixture
 def ground() -> Iterator[SimulatedDataPlane]:
     """One machine, switched on."""
-    substrate = SimulatedDataPlane()
-    substrate.create_vswitch("vsw-1", "10.0.0.0/24", "vpc-1")
-    substrate.create_instance("i-1", "10.0.0.11", "vsw-1")
-    substrate.power_on("i-1")
-    yield substrate
-    substrate.close()
+    data_plane = SimulatedDataPlane()
+    data_plane.create_vswitch("vsw-1", "10.0.0.0/24", "vpc-1")
+    data_plane.create_instance("i-1", "10.0.0.11", "vsw-1")
+    data_plane.power_on("i-1")
+    yield data_plane
+    data_plane.close()
 
 
 class Waiter:
@@ -44,11 +44,11 @@ class Waiter:
         return self.results[0]
 
 
-def test_it_is_a_substrate() -> None:
+def test_it_is_a_data_plane() -> None:
     """mypy checks the assignment; the test keeps it."""
     simulated = SimulatedDataPlane()
-    substrate: DataPlane = simulated
-    substrate.reset()
+    data_plane: DataPlane = simulated
+    data_plane.reset()
     simulated.close()
 
 
@@ -141,8 +141,8 @@ def test_a_look_with_curl_sees_the_public_address(fresh: MakeGuest) -> None:
 def test_nothing_is_left_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Closing removes every directory."""
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    substrate = SimulatedDataPlane()
-    substrate.create_vswitch("vsw-1", "10.0.0.0/24", "vpc-1")
-    substrate.create_instance("i-1", "10.0.0.11", "vsw-1")
-    substrate.close()
+    data_plane = SimulatedDataPlane()
+    data_plane.create_vswitch("vsw-1", "10.0.0.0/24", "vpc-1")
+    data_plane.create_instance("i-1", "10.0.0.11", "vsw-1")
+    data_plane.close()
     assert list(tmp_path.iterdir()) == []

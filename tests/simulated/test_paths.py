@@ -17,21 +17,21 @@ FIRST, SECOND, NAT = "198.51.100.1", "198.51.100.2", "198.51.100.9"
 @pytest.fixture
 def ground(pattern: Callable[[str], Guest]) -> Iterator[SimulatedDataPlane]:
     """Two gateways that the real script made, one private vSwitch, a route through the first."""
-    substrate = SimulatedDataPlane()
-    substrate.create_vswitch("vsw-gateways", "10.0.0.0/24", "vpc-1")
-    substrate.create_vswitch("vsw-private", "10.0.3.0/24", "vpc-1")
-    substrate.attach_table("vsw-gateways", "vtb-system")
-    substrate.attach_table("vsw-private", "vtb-private")
+    data_plane = SimulatedDataPlane()
+    data_plane.create_vswitch("vsw-gateways", "10.0.0.0/24", "vpc-1")
+    data_plane.create_vswitch("vsw-private", "10.0.3.0/24", "vpc-1")
+    data_plane.attach_table("vsw-gateways", "vtb-system")
+    data_plane.attach_table("vsw-private", "vtb-private")
     for number, (gateway, address) in enumerate((("i-1", FIRST), ("i-2", SECOND)), 1):
-        substrate.create_instance(gateway, f"10.0.0.1{number}", "vsw-gateways")
-        substrate.power_on(gateway)
-        substrate.bind_address(gateway, address)
+        data_plane.create_instance(gateway, f"10.0.0.1{number}", "vsw-gateways")
+        data_plane.power_on(gateway)
+        data_plane.bind_address(gateway, address)
         like = pattern("debian12").state
-        with substrate.guests[gateway].by_hand() as state:
+        with data_plane.guests[gateway].by_hand() as state:
             state.update({key: like[key] for key in ("permanent", "runtime", "sysctl", "units")})
-    substrate.set_route("vtb-private", "0.0.0.0/0", "Instance", "i-1")
-    yield substrate
-    substrate.close()
+    data_plane.set_route("vtb-private", "0.0.0.0/0", "Instance", "i-1")
+    yield data_plane
+    data_plane.close()
 
 
 def dropped(ground: SimulatedDataPlane, vswitch: str = "vsw-private") -> str:

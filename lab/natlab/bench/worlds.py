@@ -111,7 +111,7 @@ class BenchWorld:
 def world(groups: int, **latencies: float) -> Iterator[BenchWorld]:
     """Serve a cloud with `groups` groups; `latencies` are by name with _ for the dot, the others a hundredth."""
     named = {name.replace("__", "."): seconds for name, seconds in latencies.items()}
-    cloud = Cloud(substrate=Paper(), latencies=Latencies(0.01, named))
+    cloud = Cloud(data_plane=Paper(), latencies=Latencies(0.01, named))
     try:
         with cloud.serve():
             yield BenchWorld(cloud, tuple(_guarded(cloud, number) for number in range(groups)))

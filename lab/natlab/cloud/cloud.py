@@ -1,4 +1,4 @@
-"""Which products, on which clock, over which substrate?  One object is one account in one region.
+"""Which products, on which clock, over which data plane?  One object is one account in one region.
 
 There is no global state: two clouds in one process know nothing of each other.
 """
@@ -47,7 +47,7 @@ class Cloud:
         self,
         clock: Clock | None = None,
         latencies: Latencies | None = None,
-        substrate: DataPlane | None = None,
+        data_plane: DataPlane | None = None,
         region: str = "cn-hangzhou",
         account_id: str = "1000000000000001",
         seed: int = 0,
@@ -60,7 +60,7 @@ class Cloud:
         self.clock: Clock = RealClock() if clock is None else clock
         self.lock: threading.RLock = self.clock.lock if isinstance(self.clock, RealClock) else threading.RLock()
         self.latencies = Latencies() if latencies is None else latencies
-        self.substrate: DataPlane = NullDataPlane() if substrate is None else substrate
+        self.data_plane: DataPlane = NullDataPlane() if data_plane is None else data_plane
         self.readings = Readings(readings)
         self.rates = Rates(self.clock.now)
         self.ids = Ids(seed)
@@ -182,7 +182,7 @@ class Cloud:
             self._held_back.clear()
             self.gate.calls.clear()
             self.rates.reset()
-            self.substrate.reset()
+            self.data_plane.reset()
             for service in self.services:
                 if callable(reset := getattr(service, "reset", None)):
                     reset()

@@ -15,7 +15,7 @@ from natlab.demo.room import Pulse, machine
 from natlab.demo.table import LEGEND, WIDE, Board, progress
 from natlab.demo.timeline import Timeline
 from natlab.demo.waiting import Waiting
-from natlab.demo.workers import Message, Troupe
+from natlab.demo.workers import Message, Workers
 from natlab.scenarios import functions
 from natlab.scenarios.catalogue import SCENARIOS, SHOWN, scenario
 from natlab.scenarios.play import REGION
@@ -50,11 +50,11 @@ class Demo:
         prepare(chosen, self.console)
         began = time.monotonic()
         live = chosen[0] if not self.as_json and (not self.names or len(chosen) == 1) else None
-        with Pulse() as pulse, Troupe(self.pace, here.patience, lambda: pulse.crowded, self.platform) as troupe:
+        with Pulse() as pulse, Workers(self.pace, here.patience, lambda: pulse.crowded, self.platform) as workers:
             if live is not None:
-                self._live(live, board, troupe)
+                self._live(live, board, workers)
             rest = [each for each in chosen if each is not live]
-            self._play(rest, board, troupe, jobs)
+            self._play(rest, board, workers, jobs)
         board.busy = here.busy or pulse.was_crowded
         if not self.as_json:
             self._table(board, time.monotonic() - began)
@@ -72,10 +72,10 @@ class Demo:
             )
         return board.good == len(chosen)
 
-    def _live(self, shown: Scenario, board: Board, troupe: Troupe) -> None:
+    def _live(self, shown: Scenario, board: Board, workers: Workers) -> None:
         console, timeline = self.console, Timeline(self.console)
         console.print(f"[bold]{shown.name}[/]: {shown.story}\n", highlight=False)
-        for name, message in troupe.play([shown.name], 1, timeline=True):
+        for name, message in workers.play([shown.name], 1, timeline=True):
             board.hear(name, message)
             if "names" in message:
                 timeline.names.update(message["names"])
@@ -87,9 +87,9 @@ class Demo:
                 timeline.strips(message["strips"], message["result"]["outage_s"])
         console.print()
 
-    def _play(self, rest: Sequence[Scenario], board: Board, troupe: Troupe, jobs: int) -> None:
+    def _play(self, rest: Sequence[Scenario], board: Board, workers: Workers, jobs: int) -> None:
         order = [each.name for each in sorted(rest, key=lambda each: -each.takes_s)]
-        messages = troupe.play(order, jobs)
+        messages = workers.play(order, jobs)
         if self.as_json:
             self._print_json(board, messages)
         elif self.console.is_terminal and rest:

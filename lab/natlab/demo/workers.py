@@ -30,7 +30,7 @@ Message = dict[str, Any]
 
 
 @dataclass(slots=True)
-class Troupe:
+class Workers:
     """Plays scenarios; use it within `with`."""
 
     pace: float = 1.0
@@ -42,7 +42,7 @@ class Troupe:
     _playing: dict[str, subprocess.Popen[str]] = field(default_factory=dict)
     _heard: queue.SimpleQueue[tuple[str, Message]] = field(default_factory=queue.SimpleQueue)
 
-    def __enter__(self) -> Troupe:  # noqa: PYI034  Python 3.10 has no Self, and nobody inherits
+    def __enter__(self) -> Workers:  # noqa: PYI034  Python 3.10 has no Self, and nobody inherits
         _remove_leftovers()
         self._directory = Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-"))
         return self

@@ -62,7 +62,7 @@ class Cable:
 
 
 class Router:
-    """The router of one VPC. Not for several threads at once: the substrate's lock is around it."""
+    """The router of one VPC. Not for several threads at once: the data plane's lock is around it."""
 
     def __init__(self, namespace: Namespace, uplink: str) -> None:
         self.namespace = namespace

@@ -21,7 +21,7 @@ class LabGround:
 
     def __init__(self, say: Say = lambda _: None) -> None:
         self.lab = LabDataPlane(say=say)
-        self.substrate: DataPlane = self.lab
+        self.data_plane: DataPlane = self.lab
         self.tunnel = self.lab.tunnel.address
 
     def connect(self, vswitch_id: str) -> Try:

@@ -124,12 +124,12 @@ def stage(scenario: Scenario, setting: Setting) -> Iterator[Play]:
         course = setting.course()
         ground = setting.ground()
         ending.callback(ground.close)
-        observed = RecordingDataPlane(ground.substrate)
+        observed = RecordingDataPlane(ground.data_plane)
         haste = hasty(setting)
         cloud = Cloud(
             clock=course.clock,
             region=REGION,
-            substrate=observed,
+            data_plane=observed,
             latencies=latencies_of(setting, haste),
             runtime=course.runtime(setting.unpacked),
             readings=setting.platform.readings,

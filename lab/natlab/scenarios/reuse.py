@@ -81,7 +81,7 @@ class ReadyWorld:
         ready.until("a failed host was back", lambda: not ecs.instance(gateway).health, 60.0)
         if ecs.status_of(gateway) == "Stopped":
             ready.cloud.call("ecs", "StartInstance", {"InstanceId": gateway})
-        alive = ready.ground.substrate.agent_alive
+        alive = ready.ground.data_plane.agent_alive
         ready.until("a gateway was up", lambda: ecs.status_of(gateway) == "Running" and alive(gateway), 60.0)
 
     @contextlib.contextmanager

@@ -73,7 +73,7 @@ class Hands(Protocol):
 class Testbed(Protocol):
     """Machines, cables and addresses that can be broken by hand."""
 
-    substrate: DataPlane
+    data_plane: DataPlane
     tunnel: str
     """host:port through which functions reach the internet; empty where their sockets are real."""
 
@@ -145,7 +145,7 @@ class SimulatedGround:
     def __init__(self, machines: CountingDataPlane | None = None) -> None:
         self._machines = machines or CountingDataPlane()
         self._internet = TunnelServer(self._machines)
-        self.substrate: DataPlane = self._machines
+        self.data_plane: DataPlane = self._machines
         self.tunnel = self._internet.address
 
     def connect(self, vswitch_id: str) -> Try:
@@ -197,11 +197,11 @@ class SimulatedGround:
 
 
 class RecordingDataPlane:
-    """A substrate that tells `hear` what the cloud does to it: (what, subject, object), as it is done."""
+    """A data plane that tells `hear` what the cloud does to it: (what, subject, object), as it is done."""
 
-    def __init__(self, substrate: DataPlane) -> None:
+    def __init__(self, data_plane: DataPlane) -> None:
         self.hear: Callable[[str, str, str], None] = lambda _what, _subject, _object: None
-        self._below = substrate
+        self._below = data_plane
 
     def create_instance(self, instance_id: str, private_ip: str, vswitch_id: str) -> None:
         self._below.create_instance(instance_id, private_ip, vswitch_id)

@@ -27,8 +27,10 @@ _POLL_S = 0.05
 class TunnelServer:
     """The tunnel's server. Use as a context manager or `close` it; `address` is what NATLAB_TUNNEL holds."""
 
-    def __init__(self, substrate: SimulatedDataPlane, open_ports: frozenset[int] = OPEN_PORTS, most: int = 512) -> None:
-        self._substrate = substrate
+    def __init__(
+        self, data_plane: SimulatedDataPlane, open_ports: frozenset[int] = OPEN_PORTS, most: int = 512
+    ) -> None:
+        self._data_plane = data_plane
         self._open_ports = open_ports
         self._most = most
         self._tasks: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
@@ -125,7 +127,7 @@ class TunnelServer:
             await _answer(writer, path.public_ip)
 
     def _path(self, vswitch: str, destination: str) -> Way:
-        return self._substrate.path(vswitch, destination) if vswitch else self._substrate.path_from_public()
+        return self._data_plane.path(vswitch, destination) if vswitch else self._data_plane.path_from_public()
 
     async def _patiently(self, reader: asyncio.StreamReader, path: Callable[[], Way]) -> Reached | None:
         """The way, once a packet gets through as a retransmission would; None when the client gave up first.

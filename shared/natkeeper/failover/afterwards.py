@@ -122,12 +122,12 @@ def _afterwards(
     if world.paused_until(clock()) is not None and not assignment.by_person:
         return  # the person who paused the group may be at work on its gateways
     if assignment.sweep or assignment.setup_now or lost:
-        from natkeeper.failover.gateway_setup import upkeep  # only a sweep or a repair sets gateways up
+        from natkeeper.failover.gateway_setup import set_up_gateways  # only a sweep or a repair sets gateways up
 
         # A new setup script goes to one group first; the others follow once a gateway has proven it.
         ledger.proven |= proven_scripts(seen.setups or ())
         proven = None if assignment.leads else frozenset(ledger.proven)
-        kept = yield from upkeep(
+        kept = yield from set_up_gateways(
             policy,
             world,
             seen.setups,

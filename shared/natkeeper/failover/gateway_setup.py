@@ -46,7 +46,7 @@ _FEW = 3
 
 @dataclass(frozen=True, slots=True)
 class SetupResult:
-    """What upkeep did, what it could not do, and what earlier setups turned out to have repaired.
+    """What was set up, what could not be, and what earlier setups turned out to have repaired.
 
     `started`: gateways whose setup has just been started.
     """
@@ -58,7 +58,7 @@ class SetupResult:
     started: frozenset[InstanceId] = frozenset()
 
 
-def upkeep(
+def set_up_gateways(
     policy: Group,
     world: World,
     runs: tuple[SetupRun, ...] | None,

@@ -115,7 +115,7 @@ class Runs:
 
         A living agent has one just now; of a dead one only what was seen before is known here.
         """
-        if self._status_of(instance_id) == "Running" and self._cloud.substrate.agent_alive(instance_id):
+        if self._status_of(instance_id) == "Running" and self._cloud.data_plane.agent_alive(instance_id):
             self._heartbeats[instance_id] = self._cloud.clock.now()
         return self._heartbeats.get(instance_id, 0.0)
 
@@ -135,7 +135,7 @@ class Runs:
         if self._status_of(instance_id) != "Running":
             self._abort(invoke_id, run, "InstanceNotRunning", "the instance is not running")
             return
-        if self._cloud.substrate.agent_alive(instance_id):
+        if self._cloud.data_plane.agent_alive(instance_id):
             self._begin(invoke_id, run)
             return
         seen = self.heartbeat(instance_id)
@@ -168,7 +168,7 @@ class Runs:
         }
         script = filled_in(invocation.command, invocation.parameters, built_in)
         self._cloud.clock.call_later(float(invocation.timeout_s), lambda: self._timed_out(invoke_id, run.instance_id))
-        self._cloud.substrate.run(
+        self._cloud.data_plane.run(
             run.instance_id,
             script,
             float(invocation.timeout_s),

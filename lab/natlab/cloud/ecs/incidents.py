@@ -19,7 +19,7 @@ class Ecs(Machines):
     def crash(self, instance_id: str) -> None:
         """The guest is dead, and ECS does not notice: status stays Running, no event ever comes."""
         self.instance(instance_id)
-        self._cloud.substrate.power_off(instance_id, hard=True)
+        self._cloud.data_plane.power_off(instance_id, hard=True)
 
     @locked
     def find_health(self, instance_id: str, health: str) -> None:
@@ -30,7 +30,7 @@ class Ecs(Machines):
     def power_loss(self, instance_id: str) -> None:
         """The host goes dark at once; ECS notices after a while: Stopped, with its StateChange event."""
         self.instance(instance_id)
-        self._cloud.substrate.power_off(instance_id, hard=True)
+        self._cloud.data_plane.power_off(instance_id, hard=True)
         self._later(instance_id, "ecs.power_loss.noticed", lambda: self._become(instance_id, InstanceStatus.STOPPED))
 
     @locked

@@ -1,6 +1,6 @@
 """How does an instance come up, go down, and disappear?  With states over time, each with its event.
 
-The substrate is switched where a real machine would feel it: off when Stopping begins, on when Starting ends.
+The data plane is switched where a real machine would feel it: off when Stopping begins, on when Starting ends.
 Every change of status leaves on the event bus a little later.
 """
 
@@ -84,11 +84,11 @@ class Machines:
         self._state.interfaces.put(instance.eni_id, Interface(instance.eni_id, instance.id, f"00:16:3e:{mac}", now))
         if tags:
             self._state.tags.put(instance.id, dict(tags))
-        cloud.substrate.create_instance(instance.id, instance.private_ip, vswitch)
+        cloud.data_plane.create_instance(instance.id, instance.private_ip, vswitch)
         if public_ip:
-            cloud.substrate.bind_address(instance.id, public_ip)
+            cloud.data_plane.bind_address(instance.id, public_ip)
         if running:
-            cloud.substrate.power_on(instance.id)
+            cloud.data_plane.power_on(instance.id)
         return instance.id
 
     @locked
@@ -202,8 +202,8 @@ class Machines:
         self._begin(instance_id)
         self._cloud.vpc.addresses.release_from(instance_id)
         if instance.public_ip:
-            self._cloud.substrate.unbind_address(instance_id, instance.public_ip)
-        self._cloud.substrate.destroy_instance(instance_id)
+            self._cloud.data_plane.unbind_address(instance_id, instance.public_ip)
+        self._cloud.data_plane.destroy_instance(instance_id)
         self._state.instances.remove(instance_id)
         for interface in self._interfaces_of(instance_id):
             self._state.interfaces.remove(interface)
@@ -223,13 +223,13 @@ class Machines:
 
     def _go_down(self, instance_id: str, *, hard: bool) -> None:
         self._become(instance_id, InstanceStatus.STOPPING)
-        self._cloud.substrate.power_off(instance_id, hard=hard)
+        self._cloud.data_plane.power_off(instance_id, hard=hard)
 
     def _come_up(self, instance_id: str) -> None:
         now = self._cloud.clock.now()
         self._state.instances.put(instance_id, replace(self.instance(instance_id), started=now, health=""))
         self._become(instance_id, InstanceStatus.RUNNING)
-        self._cloud.substrate.power_on(instance_id)
+        self._cloud.data_plane.power_on(instance_id)
 
     def _become(self, instance_id: str, status: InstanceStatus) -> None:
         self._state.instances.put(instance_id, replace(self.instance(instance_id), status=status))

@@ -31,7 +31,7 @@ class CloudContext(Protocol):
     faults: Faults
     accounts: Accounts
     gate: Gate
-    substrate: DataPlane
+    data_plane: DataPlane
     readings: Readings
     rates: Rates
 

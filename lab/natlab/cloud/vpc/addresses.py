@@ -1,7 +1,7 @@
 """Who owns which public address?  EIPs that bind and unbind over time, NAT gateways and their SNAT entries.
 
 A NAT gateway passes traffic only with an address for which a SNAT entry is Available, so that is when its
-address is bound in the substrate; an instance's is bound when the association ends.
+address is bound in the data plane; an instance's is bound when the association ends.
 """
 
 from __future__ import annotations
@@ -154,7 +154,7 @@ class Addresses:
         """A SNAT entry begins to work."""
         entry = replace(self._state.snat_entries[entry_id], status="Available")
         self._state.snat_entries.put(entry_id, entry)
-        self._cloud.substrate.bind_address(entry.nat_gateway_id, entry.ip)
+        self._cloud.data_plane.bind_address(entry.nat_gateway_id, entry.ip)
 
     def _bound(self, allocation_id: str, target_id: str) -> None:
         eip = self._state.eips[allocation_id]
@@ -162,14 +162,14 @@ class Addresses:
             return  # the target was deleted meanwhile
         self._state.eips.put(allocation_id, replace(eip, status=EipStatus.IN_USE))
         if eip.target_type == "EcsInstance":
-            self._cloud.substrate.bind_address(eip.target_id, eip.address)
+            self._cloud.data_plane.bind_address(eip.target_id, eip.address)
 
     def _released(self, allocation_id: str) -> None:
         eip = self._state.eips[allocation_id]
         if eip.status is EipStatus.AVAILABLE:
             return  # the target was deleted meanwhile, which released it
         if eip.target_type == "EcsInstance" and eip.status is not EipStatus.ASSOCIATING:
-            self._cloud.substrate.unbind_address(eip.target_id, eip.address)
+            self._cloud.data_plane.unbind_address(eip.target_id, eip.address)
         self._state.eips.put(allocation_id, replace(eip, status=EipStatus.AVAILABLE, target_id="", target_type=""))
 
     def _eip(self, allocation_id: str) -> Eip:

@@ -54,8 +54,8 @@ class Networks:
         for other in list(self._state.tables.values()):
             if other.vpc_id == vpc_id:
                 self._put_system_route(other.id, cidr, "local")
-        self._cloud.substrate.create_vswitch(vswitch.id, cidr, vpc_id)
-        self._cloud.substrate.attach_table(vswitch.id, table.id)
+        self._cloud.data_plane.create_vswitch(vswitch.id, cidr, vpc_id)
+        self._cloud.data_plane.attach_table(vswitch.id, table.id)
         return vswitch.id
 
     @locked
@@ -71,7 +71,7 @@ class Networks:
         """Bind a vSwitch to a table of its VPC, in place of the one it had."""
         vswitch = self._state.vswitches[vswitch_id]
         self._state.vswitches.put(vswitch_id, replace(vswitch, table_id=table_id))
-        self._cloud.substrate.attach_table(vswitch_id, table_id)
+        self._cloud.data_plane.attach_table(vswitch_id, table_id)
 
     def system_table(self, vpc_id: str) -> str:
         """The id of the VPC's own table."""

@@ -1,7 +1,7 @@
 """How does a route change?  One task at a time in each VPC, with states in between, the data plane last.
 
 Route writes are tasks: a second one in the same VPC is refused until the first is over.  A change of name or
-description alone is over at once, but has to wait for another task like any write.  The substrate follows when the
+description alone is over at once, but has to wait for another task like any write.  The data plane follows when the
 task ends, together with the entry's state.
 """
 
@@ -174,13 +174,13 @@ class Routing:
     def _vanish(self, entry_id: str) -> None:
         entry = self._state.routes[entry_id]
         self._state.routes.remove(entry_id)
-        self._cloud.substrate.remove_route(entry.table_id, entry.destination)
+        self._cloud.data_plane.remove_route(entry.table_id, entry.destination)
 
     def _program(self, entry: RouteEntry) -> None:
         hop = entry.next_hop
         if hop.kind == "NetworkInterface":  # its packets arrive at the instance that it is attached to
             hop = NextHop("Instance", self._cloud.ecs.instance_of_interface(hop.id) or hop.id)
-        self._cloud.substrate.set_route(entry.table_id, entry.destination, hop.kind, hop.id)
+        self._cloud.data_plane.set_route(entry.table_id, entry.destination, hop.kind, hop.id)
 
     def _run(self, vpc_id: str, entry_id: str, latency: str, finish: Callable[[], None]) -> None:
         def end() -> None:
