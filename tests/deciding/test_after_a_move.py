@@ -74,10 +74,10 @@ def test_when_every_candidate_fails_alike_the_internet_is_what_is_broken() -> No
     """Rule 7: hold, and say so."""
     found = step(_everything_lost(marked((C, NOON), since=NOON)), THREE)
     assert isinstance(found, Hold)
-    assert found.reason.startswith("every way to the internet fails alike, so the internet is what is broken: i-gwa ")
+    assert found.reason.startswith("all paths fail the same way, so the internet itself is down: i-gwa ")
 
 
-BROKEN = "every way to the internet fails alike, so the internet is what is broken"
+BROKEN = "all paths fail the same way, so the internet itself is down"
 NO_WAY = "i-gwa does not reach the internet: no answer, and nothing better is there"
 
 

@@ -1,4 +1,4 @@
-"""Who sits here: which configuration, which account and region, whose credentials, and which way to natkeeper.
+"""The context of one command line: configuration, account and region, credentials, and how natkeeper is reached.
 
 Options are read at two places, `natkeeper --json status` and `natkeeper status --json`; the later one wins.
 """

@@ -252,7 +252,7 @@ def _leave_dead(here: RouteContext, entry: RouteEntry, hop: NextHop, health: Unh
     if noted is not None:
         return noted
     if alike:
-        return Hold(here.route, f"every way to the internet fails alike, so the internet is what is broken: {choice}")
+        return Hold(here.route, f"all paths fail the same way, so the internet itself is down: {choice}")
     return Hold(here.route, f"{hop} {health.reason}, and nothing better is there: {choice}")
 
 

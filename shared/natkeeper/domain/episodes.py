@@ -28,7 +28,7 @@ class EpisodeKind(str, Enum):
     FULL = "full"
     """A gateway runs out of connections or ports."""
     PROBE_BROKEN = "probe broken"
-    """The probe does not look any more."""
+    """The probe does not check egress any more."""
     STARTED = "started"
     """A cold standby that natkeeper started runs, and costs what it costs."""
     UNGUARDED = "unguarded"

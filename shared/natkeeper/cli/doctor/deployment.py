@@ -1,4 +1,4 @@
-"""What is to be said of the functions, their triggers, the OOS template, and the roles."""
+"""Checks on the functions, their triggers, the OOS template, and the roles."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is to be said of a group's gateways: state, addresses, security groups, interfaces, agent, setup."""
+"""Checks on a group's gateways: state, addresses, security groups, interfaces, agent, setup."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is to be said of a group's routes, its EIP and its fallback."""
+"""Checks on a group's routes, its EIP and its fallback."""
 
 from __future__ import annotations
 
