@@ -85,7 +85,7 @@ def asks(function: Any) -> Any:  # noqa: ANN401  as click's own decorators
         click.option(
             "--direct",
             is_flag=True,
-            help="Do it from here with your own credentials: for when the function is what is broken.",
+            help="Do it from this machine with your own credentials, for when the function itself is broken.",
         ),
     )(asking)
 

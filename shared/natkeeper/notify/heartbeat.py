@@ -1,6 +1,6 @@
 """A dead man's switch: an outside monitor is called after each good sweep, and alarms when the calls stop.
 
-It notices what natkeeper cannot tell: that Function Compute, the event bus, the timer or the account is what is broken.
+It notices what natkeeper cannot tell: that Function Compute, the event bus, the timer or the account is broken.
 Any service that waits for a GET works; the address is as secret as those of NATKEEPER_NOTIFY and stands among them.
 """
 
