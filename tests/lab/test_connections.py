@@ -142,7 +142,7 @@ _HARM = {
 }
 """What a person does by hand, and the codes by which a check names it."""
 _ASIDE = {"not_tuned", "tunnel_silent"}
-"""What a container does not let anybody set; and what may follow from the harm, sooner or later."""
+"""What a container keeps read-only, and what may follow from the harm sooner or later."""
 _FILLED_AGAIN = (
     "ip link del natkeeper0",
     "nft delete table ip natkeeper",
