@@ -108,7 +108,7 @@ OLD_FILES = (
     *(f"shared/natkeeper/alibaba/{name}.py" for name in ("plan", "reading", "look_script")),
     *(f"shared/natkeeper/cli/{name}.py" for name in (
         "seat", "reach", "asking", "exits", "screen", "configuring", "looking", "acting", "doctoring", "granting",
-        "drilling", "costing", "completing", "trail",
+        "drilling", "costing", "completing", "trail", "making", "moving", "board", "draft", "advice",
     )),
     "shared/natkeeper/cli/drill/feeling.py",
     *(f"shared/natkeeper/domain/{name}.py" for name in (
