@@ -71,7 +71,7 @@ def test_a_second_interface_leads_to_the_same_instance(world: CloudWorld) -> Non
     assert (only["NetworkInterfaceId"], only["PrivateIpAddress"]) == (second, listed[1]["PrimaryIpAddress"])
     modify(world, NewNextHopType="NetworkInterface", NewNextHopId=second)
     world.clock.advance(world.cloud.latencies.of("vpc.modify_route_entry.task"))
-    assert world.substrate.done == [("route", "0.0.0.0/0", "Instance", world.b)]
+    assert world.data_plane.done == [("route", "0.0.0.0/0", "Instance", world.b)]
     world.cloud.ecs.vanish(world.b)
     assert world.call("ecs", "DescribeNetworkInterfaces", InstanceId=world.b)["NetworkInterfaceSets"] == {
         "NetworkInterfaceSet": []

@@ -202,7 +202,7 @@ def test_a_gateway_that_was_replaced_is_known_by_its_interface(fate: str) -> Non
 
 
 def test_a_replaced_gateway_that_cannot_be_seen_is_not_foreign() -> None:
-    """Blind is neither dead nor somebody else's."""
+    """Blind is neither dead nor someone else's."""
     stage = by_interface(hold_down=0)
     stage.send(person("switch", to=B))
     stage.send(person("switch", to=A))

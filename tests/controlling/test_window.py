@@ -118,7 +118,7 @@ def test_the_return_from_the_fallback_waits() -> None:
 
 
 def test_a_person_s_switch_waits_for_nothing() -> None:
-    """Whoever asks means now."""
+    """A person who asks means now."""
     stage = stage_with()
     stage.one(person("switch", to=B))
     assert stage.next_hop() == B
@@ -197,6 +197,6 @@ def test_notices_mute_nothing_else() -> None:
     announce(stage, 24, "InstanceExpiration.Stop")
     stage.sweeps(2)
     before = len(stage.told_people())
-    stage.world.repoint(TABLE_2, hop("i-somebody"))
+    stage.world.repoint(TABLE_2, hop("i-someone-else"))
     stage.sweeps(20)
     assert [r["outcome"] for r in stage.told_people()[before:]] == ["attention"]

@@ -55,7 +55,7 @@ def shown_by(
 ) -> Eip | Unseen:
     """Say where an EIP that cannot be read is, by what the gateways show: DescribeInstances names the EIP of each.
 
-    What none of them has counts as free. The platform refuses to bind one that somebody bound elsewhere, so nothing is
+    What none of them has counts as free. The platform refuses to bind one that someone bound elsewhere, so nothing is
     taken from a stranger (rule 5). `on_its_way`: natkeeper wrote to it a moment ago.
     """
     for gateway in gateways:
