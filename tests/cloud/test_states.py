@@ -29,7 +29,7 @@ def test_a_managed_gateway_has_states(world: CloudWorld, status: str) -> None:
 def test_a_managed_gateway_that_is_changed_may_carry_nothing(way: str, status: str) -> None:
     """Its packets go on as soon as it is Available again."""
     machines = SimulatedDataPlane()
-    cloud = Cloud(clock=VirtualClock(), substrate=machines, readings={"nat-changing": way})
+    cloud = Cloud(clock=VirtualClock(), data_plane=machines, readings={"nat-changing": way})
     vpc = cloud.vpc.create_vpc()
     vswitch = cloud.vpc.create_vswitch(vpc, "10.0.0.0/24")
     gateway = cloud.vpc.create_nat_gateway(vpc, vswitch)

@@ -117,7 +117,7 @@ class Ecs(Machines):
         instance = self.instance(instance_id)
         now = self._cloud.clock.now()
         self._state.instances.put(instance_id, replace(instance, health="Impaired"))
-        self._cloud.substrate.power_off(instance_id, hard=True)
+        self._cloud.data_plane.power_off(instance_id, hard=True)
         event = SystemEvent(
             id=self._cloud.ids.new("e"),
             instance_id=instance_id,

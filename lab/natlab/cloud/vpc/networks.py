@@ -160,8 +160,8 @@ class Networks:
         bound = self.addresses.eip_of(gateway_id)
         if bound is not None and self._cloud.readings.is_("nat-changing", "drops"):
             changing = status in ("Modifying", "Converting")
-            substrate = self._cloud.substrate
-            (substrate.unbind_address if changing else substrate.bind_address)(gateway_id, bound.address)
+            data_plane = self._cloud.data_plane
+            (data_plane.unbind_address if changing else data_plane.bind_address)(gateway_id, bound.address)
         self._state.nat_gateways.put(gateway_id, replace(gateway, status=status, business=business))
 
     def reset(self) -> None:
