@@ -18,7 +18,7 @@ Json = Mapping[str, Any]
 
 _TIME = re.compile(r"(\d{4}-\d\d-\d\d \d\d:\d\d(?::\d\d)?) UTC")
 _BY_ITSELF = ("is Starting", "is Pending")
-"""Reasons that end without anybody: the gateway is set up as soon as it runs."""
+"""Reasons that end by themselves: the gateway is set up as soon as it runs."""
 
 
 class SeenGroup:
