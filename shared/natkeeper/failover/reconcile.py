@@ -149,8 +149,9 @@ def _recognise(world: World, seen: Seen, account: GroupSummary, now: datetime) -
     so_far = world.so_far
     for route, step in list(seen.unanswered.items()):
         view = world.routes[route]
+        # A table that cannot be read shows nothing; the next read may.
         if not isinstance(view, RouteView) or step.memory.since is None:
-            continue  # blind is not evidence; the next read may show it
+            continue
         # The next hop alone proves nothing, because a person may have set it. The time in the entry is this move's.
         entries = [*view.bridge, *([view.whole] if view.whole is not None else [])]
         there = {entry.destination for entry in entries if entry.next_hop == step.to}
