@@ -145,7 +145,7 @@ class Bounds:
         moves.append(self.town.second)
         while moves[0] < self.town.second - 3600:
             moves.popleft()
-        if len(moves) > len(self.rules.truth.hops(group)):
+        if len(moves) > 2 * len(self.rules.truth.hops(group)):
             self.rules.violate("rounds", f"{run.name} moves {call.table} for the {len(moves)}th time in an hour")
 
     # ---- time ----------------------------------------------------------------------------------------------
