@@ -1,4 +1,4 @@
-"""`natkeeper …`: the operator's seat.
+"""`natkeeper …`: the operator's command line.
 
 Nothing of this package is in a function's bundle. Commands are thin: they ask the deployed function (asking.py),
 read the account (survey/), and leave every decision to the same code that the function runs.

@@ -76,13 +76,13 @@ class Commands(CommandList):
 @click.version_option(__version__, prog_name="natkeeper")
 @shared(outermost=True)
 @click.pass_context
-def app(context: click.Context) -> None:
+def app(ctx: click.Context) -> None:
     """Keep the routes of a VPC on a healthy, self-built NAT gateway.
 
     Commands that look or act ask the deployed function, which does one thing at a time; --direct does the same from
     here. Credentials are found as the aliyun CLI finds them and are never written anywhere.
     """
-    print_help(context)
+    print_help(ctx)
 
 
 def run(arguments: list[str] | None = None) -> int:
@@ -92,16 +92,16 @@ def run(arguments: list[str] | None = None) -> int:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # a name in another alphabet must not end a command
-    seat = CommandContext()
+    context = CommandContext()
     try:
-        ended: Any = app.main(arguments, prog_name="natkeeper", standalone_mode=False, obj=seat)
+        ended: Any = app.main(arguments, prog_name="natkeeper", standalone_mode=False, obj=context)
     except CommandError as trouble:
-        return _failed(seat, trouble.what, trouble.do, trouble.code)
+        return _failed(context, trouble.what, trouble.do, trouble.code)
     except click.ClickException as wrong:
-        return _failed(seat, _usage(wrong), _hint(wrong), Exit.WRONG, as_json="--json" in arguments)
+        return _failed(context, _usage(wrong), _hint(wrong), Exit.WRONG, as_json="--json" in arguments)
     except (KeyboardInterrupt, click.Abort):
         after = "a run that was begun goes on and ends by itself; `natkeeper status` shows what became of it"
-        return _failed(seat, "interrupted", after, Exit.INTERRUPTED)
+        return _failed(context, "interrupted", after, Exit.INTERRUPTED)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the reader of the pipe has gone
         return Exit.OK
@@ -109,12 +109,12 @@ def run(arguments: list[str] | None = None) -> int:
         if os.environ.get(DEBUG):
             traceback.print_exc()
         what = f"an error of natkeeper itself: {type(error).__name__}: {error}"
-        return _failed(seat, what, f"please report it; with {DEBUG}=1 it prints the trace", Exit.BROKEN)
+        return _failed(context, what, f"please report it; with {DEBUG}=1 it prints the trace", Exit.BROKEN)
     return int(ended) if isinstance(ended, int) else Exit.OK
 
 
-def _failed(seat: CommandContext, what: str, do: str, code: Exit, *, as_json: bool = False) -> int:
-    Screen(seat.as_json or as_json, seat.screen.names).trouble(what, do, code)
+def _failed(context: CommandContext, what: str, do: str, code: Exit, *, as_json: bool = False) -> int:
+    Screen(context.as_json or as_json, context.screen.names).trouble(what, do, code)
     return code
 
 
@@ -124,5 +124,5 @@ def _usage(wrong: click.ClickException) -> str:
 
 
 def _hint(wrong: click.ClickException) -> str:
-    context = getattr(wrong, "ctx", None)
-    return f"see `{context.command_path} --help`" if context is not None else ""
+    ctx = getattr(wrong, "ctx", None)
+    return f"see `{ctx.command_path} --help`" if ctx is not None else ""

@@ -19,12 +19,12 @@ if TYPE_CHECKING:
 Decorator = Callable[[Any], Any]
 
 
-def _remember(context: click.Context, parameter: click.Parameter, value: Any) -> None:  # noqa: ANN401  click's values
-    """Keep a shared option in the seat; what the command line says after the command wins over what stands before."""
-    seat = context.ensure_object(CommandContext)
-    given = context.get_parameter_source(parameter.name or "") is not ParameterSource.DEFAULT
+def _remember(ctx: click.Context, parameter: click.Parameter, value: Any) -> None:  # noqa: ANN401  click's values
+    """Keep a shared option in the command's context; one that follows the command wins over one before it."""
+    context = ctx.ensure_object(CommandContext)
+    given = ctx.get_parameter_source(parameter.name or "") is not ParameterSource.DEFAULT
     if given and parameter.name:
-        setattr(seat, parameter.name, value)
+        setattr(context, parameter.name, value)
 
 
 def shared(*, outermost: bool = False) -> Decorator:
@@ -61,8 +61,8 @@ def asks(function: Any) -> Any:  # noqa: ANN401  as click's own decorators
 
     @wraps(function)
     def asking(*args: Any, name: str, fc2: str | None, direct: bool, **kwargs: Any) -> Any:  # noqa: ANN401
-        seat = click.get_current_context().ensure_object(CommandContext)
-        return function(*args, asker=asker(seat, name, fc2, direct=direct), **kwargs)
+        context = click.get_current_context().ensure_object(CommandContext)
+        return function(*args, asker=asker(context, name, fc2, direct=direct), **kwargs)
 
     return _all(
         click.option(
@@ -90,7 +90,7 @@ def asks(function: Any) -> Any:  # noqa: ANN401  as click's own decorators
     )(asking)
 
 
-def asker(seat: CommandContext, name: str, fc2: str | None, *, direct: bool) -> Asker:
+def asker(context: CommandContext, name: str, fc2: str | None, *, direct: bool) -> Asker:
     """Choose the way to natkeeper. Raises Wrong for a way that cannot be."""
     from natkeeper.cli.invoke import Asker, Fc2Invoker, Fc3Invoker, Invoker, LocalInvoker
 
@@ -98,46 +98,46 @@ def asker(seat: CommandContext, name: str, fc2: str | None, *, direct: bool) -> 
     if direct and fc2:
         raise Wrong("--direct asks no function, so --fc2 has no meaning with it", "leave one out")
     if direct:
-        way = LocalInvoker(seat.reach, seat.config)
+        way = LocalInvoker(context.reach, context.config)
     elif fc2:
         service, _, function = fc2.partition("/")
         if not service or not function or "/" in function:
             raise Wrong(f"--fc2 {fc2} names no function of FC 2.0", "write it as SERVICE/FUNCTION")
-        way = Fc2Invoker(seat.reach, service, function)
+        way = Fc2Invoker(context.reach, service, function)
     else:
-        way = Fc3Invoker(seat.reach, name)
-    return Asker(way, seat.screen.remark, seat.screen.learn)
+        way = Fc3Invoker(context.reach, name)
+    return Asker(way, context.screen.remark, context.screen.learn)
 
 
-def complete_groups(context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+def complete_groups(ctx: click.Context, _parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """Complete the names of groups."""
     return [
         CompletionItem(group.name, help=", ".join(group.gateways))
-        for group in _groups(context)
+        for group in _groups(ctx)
         if group.name.startswith(incomplete)
     ]
 
 
-def complete_gateways(context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+def complete_gateways(ctx: click.Context, _parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """Complete next hops: gateways and fallbacks of the group that is named already, or of all."""
-    wanted = context.params.get("group")
+    wanted = ctx.params.get("group")
     found: list[CompletionItem] = []
-    for group in _groups(context):
+    for group in _groups(ctx):
         if wanted in (None, group.name):
             hops = [*group.gateways, *([group.fallback] if group.fallback else [])]
             found += [CompletionItem(hop, help=group.name) for hop in hops if hop.startswith(incomplete)]
     return found
 
 
-def complete_targets(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+def complete_targets(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """Complete groups and gateways."""
-    return complete_groups(context, parameter, incomplete) + complete_gateways(context, parameter, incomplete)
+    return complete_groups(ctx, parameter, incomplete) + complete_gateways(ctx, parameter, incomplete)
 
 
-def complete_tables(context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+def complete_tables(ctx: click.Context, _parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """Complete route tables of the group that is named already, or of all."""
-    wanted = context.params.get("group")
-    tables = {route.table: group.name for group in _groups(context) for route in group.routes}
+    wanted = ctx.params.get("group")
+    tables = {route.table: group.name for group in _groups(ctx) for route in group.routes}
     return [
         CompletionItem(table, help=name)
         for table, name in tables.items()
@@ -145,10 +145,10 @@ def complete_tables(context: click.Context, _parameter: click.Parameter, incompl
     ]
 
 
-def _groups(context: click.Context) -> tuple[Any, ...]:
-    seat = context.find_object(CommandContext) or CommandContext()
+def _groups(ctx: click.Context) -> tuple[Any, ...]:
+    context = ctx.find_object(CommandContext) or CommandContext()
     try:
-        return seat.config.groups
+        return context.config.groups
     except (CommandError, OSError):
         return ()  # nobody can read an error while completing
 

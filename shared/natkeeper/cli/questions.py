@@ -22,21 +22,21 @@ def prompt(question: str, kind: Any = None) -> Any:  # noqa: ANN401  as click's 
         raise Interrupted("interrupted; nothing was done") from None
 
 
-def name_of_group(seat: CommandContext, means: str, group: str) -> None:
+def name_of_group(context: CommandContext, means: str, group: str) -> None:
     """Say what is going to happen and have a person write the group's name. Raises Wrong, or Interrupted."""
-    _person(seat, "this asks before it breaks anything, and no person is here to ask")
-    seat.screen.remark(means)
+    _person(context, "this asks before it breaks anything, and no person is here to ask")
+    context.screen.remark(means)
     if prompt("Write the name of the group to go on") != group:
         raise Wrong("that was not the name of the group; nothing was done")
 
 
-def yes(seat: CommandContext, question: str) -> None:
+def yes(context: CommandContext, question: str) -> None:
     """Have a person say yes. Raises Wrong, or Interrupted."""
-    _person(seat, f"{question} No person is here to ask")
-    if not prompt(f"{seat.screen.named(question)} [y/N]", click.BOOL):
+    _person(context, f"{question} No person is here to ask")
+    if not prompt(f"{context.screen.named(question)} [y/N]", click.BOOL):
         raise Wrong("nothing was done")
 
 
-def _person(seat: CommandContext, otherwise: str) -> None:
-    if seat.as_json or not sys.stdin.isatty():
+def _person(context: CommandContext, otherwise: str) -> None:
+    if context.as_json or not sys.stdin.isatty():
         raise Wrong(otherwise, "say --yes")

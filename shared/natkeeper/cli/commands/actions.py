@@ -33,7 +33,7 @@ SETTLED_WITHIN_S = 180.0
 @shared()
 @click.pass_obj
 def switch(
-    seat: CommandContext,
+    context: CommandContext,
     *,
     group: str,
     to: str | None,
@@ -48,14 +48,14 @@ def switch(
     natkeeper moves them as it would by itself: in place, with the EIP where one follows, and looks whether the internet
     is reached. It does not move them back by itself afterwards. A gateway that is unwell is refused unless --force.
     """
-    _check(seat, group)
+    _check(context, group)
     request: Json = {"action": "switch", "group": group, "force": force, "dry_run": dry_run}
     request |= {key: value for key, value in (("to", to), ("table", table)) if value is not None}
-    with seat.screen.working(f"moving {group}"):
+    with context.screen.working(f"moving {group}"):
         answer = asker.ask(request)
         if wait and not dry_run:
             answer = _settled(asker, group, answer)
-    return conclude(seat.screen, answer, would=dry_run)
+    return conclude(context.screen, answer, would=dry_run)
 
 
 @click.command()
@@ -67,13 +67,13 @@ def switch(
 @asks
 @shared()
 @click.pass_obj
-def pause(seat: CommandContext, *, group: str, length: str, why: str, asker: Asker) -> Exit:
+def pause(context: CommandContext, *, group: str, length: str, why: str, asker: Asker) -> Exit:
     """Keep natkeeper's hands off GROUP for a while, whatever happens.
 
     It goes on looking, and tells what it would have done. The pause is remembered in the route entries themselves.
     """
-    _check(seat, group)
-    return conclude(seat.screen, asker.ask({"action": "pause", "group": group, "for": length, "why": why}))
+    _check(context, group)
+    return conclude(context.screen, asker.ask({"action": "pause", "group": group, "for": length, "why": why}))
 
 
 @click.command()
@@ -81,10 +81,10 @@ def pause(seat: CommandContext, *, group: str, length: str, why: str, asker: Ask
 @asks
 @shared()
 @click.pass_obj
-def resume(seat: CommandContext, *, group: str, asker: Asker) -> Exit:
+def resume(context: CommandContext, *, group: str, asker: Asker) -> Exit:
     """End the pause of GROUP now."""
-    _check(seat, group)
-    return conclude(seat.screen, asker.ask({"action": "resume", "group": group}))
+    _check(context, group)
+    return conclude(context.screen, asker.ask({"action": "resume", "group": group}))
 
 
 @click.command()
@@ -92,21 +92,21 @@ def resume(seat: CommandContext, *, group: str, asker: Asker) -> Exit:
 @asks
 @shared()
 @click.pass_obj
-def setup(seat: CommandContext, *, target: str, asker: Asker) -> Exit:
+def setup(context: CommandContext, *, target: str, asker: Asker) -> Exit:
     """Configure a gateway, or all gateways of a group, now: firewalld, masquerading, forwarding, port forwards.
 
     The setup runs for about a minute after this command; `natkeeper status` tells what came of it.
     """
     request: Json = {"action": "setup", "group": target}
     if target.startswith("i-"):
-        group = next((group for group in seat.config.groups if target in group.gateways), None)
+        group = next((group for group in context.config.groups if target in group.gateways), None)
         if group is None:
-            known = "; ".join(f"{group.name}: {', '.join(group.gateways)}" for group in seat.config.groups)
-            raise Wrong(f"no group in {seat.config_path} has gateway {target}", f"gateways are: {known}")
+            known = "; ".join(f"{group.name}: {', '.join(group.gateways)}" for group in context.config.groups)
+            raise Wrong(f"no group in {context.config_path} has gateway {target}", f"gateways are: {known}")
         request = {"action": "setup", "group": group.name, "gateway": target}
     else:
-        _check(seat, target)
-    return conclude(seat.screen, asker.ask(request))
+        _check(context, target)
+    return conclude(context.screen, asker.ask(request))
 
 
 @click.command()
@@ -114,19 +114,19 @@ def setup(seat: CommandContext, *, target: str, asker: Asker) -> Exit:
 @asks
 @shared()
 @click.pass_obj
-def sweep(seat: CommandContext, *, group: str | None, asker: Asker) -> Exit:
+def sweep(context: CommandContext, *, group: str | None, asker: Asker) -> Exit:
     """Look at everything now, as the timer does each minute, and repair what is wrong. GROUP limits it to one."""
     if group is not None:
-        _check(seat, group)
-    with seat.screen.working("sweeping"):
+        _check(context, group)
+    with context.screen.working("sweeping"):
         answer = asker.ask({"action": "sweep"} | ({"group": group} if group else {}))
-    return conclude(seat.screen, answer)
+    return conclude(context.screen, answer)
 
 
-def _check(seat: CommandContext, group: str) -> None:
+def _check(context: CommandContext, group: str) -> None:
     """Refuse an unknown group before anything is asked; without a configuration the function knows its groups."""
-    if seat.has_config:
-        seat.group(group)
+    if context.has_config:
+        context.group(group)
 
 
 def _settled(asker: Asker, group: str, answer: Json) -> Json:

@@ -16,7 +16,7 @@ from natkeeper.cli.options import shared
 @click.option("--schema", is_flag=True, help="Print the JSON Schema of natkeeper.yaml, for editors and other programs.")
 @shared()
 @click.pass_obj
-def config(seat: CommandContext, *, effective: bool, schema: bool) -> Exit:
+def config(context: CommandContext, *, effective: bool, schema: bool) -> Exit:
     """Print the configuration as natkeeper understands it, or the schema of the file."""
     import yaml
 
@@ -27,9 +27,9 @@ def config(seat: CommandContext, *, effective: bool, schema: bool) -> Exit:
     if schema:
         click.echo(json.dumps(config_schema.schema(), indent=1))
         return Exit.OK
-    data = config_schema.effective(seat.config)
-    if seat.as_json:
-        seat.screen.data(data)
+    data = config_schema.effective(context.config)
+    if context.as_json:
+        context.screen.data(data)
     else:
         click.echo(yaml.safe_dump(data, sort_keys=False, allow_unicode=True), nl=False)
     return Exit.OK

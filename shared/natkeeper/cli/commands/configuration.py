@@ -33,7 +33,7 @@ Json = dict[str, Any]
 @shared()
 @click.pass_obj
 def init(
-    seat: CommandContext,
+    context: CommandContext,
     *,
     vpc: str | None,
     gateways: tuple[str, ...],
@@ -55,39 +55,39 @@ def init(
     if name is not None and not GROUP_NAME.fullmatch(name):
         allowed = "lower-case letters, digits and hyphens, 31 at most, a letter first, such as prod"
         raise Wrong(f"--group {name!r} is not the name of a group", f"allowed: {allowed}")
-    target = output or seat.config_path
+    target = output or context.config_path
     path = None if target == "-" else Path(target)
     if path is not None and path.exists() and not force:
         raise Wrong(f"{path} is there already", "overwrite it with --force, or write elsewhere with --output")
-    region = _region(seat)
-    with seat.screen.working("reading the VPC"):
-        known = seat.reach.do("reading the VPCs", network.vpcs)
-        found = config_draft.find(seat.reach, _chosen(known, vpc))
+    region = _region(context)
+    with context.screen.working("reading the VPC"):
+        known = context.reach.do("reading the VPCs", network.vpcs)
+        found = config_draft.find(context.reach, _chosen(known, vpc))
     drafted = config_draft.draft(found, region=region, gateways=gateways, tables=tables, name=name)
     if path is None:
         click.echo(drafted.text, nl=False)
         return Exit.OK
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(drafted.text, encoding="utf-8")
-    written, left = _lay_out(seat, path.parent, drafted.variables)
+    written, left = _lay_out(context, path.parent, drafted.variables)
     added = _add_probes(path.parent, drafted) if written else 0
-    if seat.as_json:
+    if context.as_json:
         answer = {"ok": True, "file": str(path), "group": drafted.group, "s_yaml": drafted.variables}
-        seat.screen.data({**answer, "laid_out": written, "to_set": left})
+        context.screen.data({**answer, "laid_out": written, "to_set": left})
         return Exit.OK
-    seat.screen.say(f"Wrote {path}: group {drafted.group}, {drafted.summary}.")
+    context.screen.say(f"Wrote {path}: group {drafted.group}, {drafted.summary}.")
     if written:
         more = f", with {added} more probe(s) in s.yaml" if added else ""
-        seat.screen.say(f"Wrote {', '.join(written)}{more}.")
+        context.screen.say(f"Wrote {', '.join(written)}{more}.")
     if len(drafted.probes) > added:
-        seat.screen.say("s.yaml was there already: natkeeper probes --write adds the probes that it lacks.")
+        context.screen.say("s.yaml was there already: natkeeper probes --write adds the probes that it lacks.")
     if left:
-        seat.screen.say("Read it, then set these in s.yaml:")
+        context.screen.say("Read it, then set these in s.yaml:")
     for variable, value in left.items():
-        seat.screen.say(f"  {variable}: {value}")
-    seat.screen.say("Go on with:")
+        context.screen.say(f"  {variable}: {value}")
+    context.screen.say("Go on with:")
     for command, does in _NEXT:
-        seat.screen.say(f"  {command:<40}{does}")
+        context.screen.say(f"  {command:<40}{does}")
     return Exit.OK
 
 
@@ -100,7 +100,9 @@ _NEXT = (
 )
 
 
-def _lay_out(seat: CommandContext, directory: Path, variables: Mapping[str, str]) -> tuple[list[str], dict[str, str]]:
+def _lay_out(
+    context: CommandContext, directory: Path, variables: Mapping[str, str]
+) -> tuple[list[str], dict[str, str]]:
     """Make the directory one to deploy from; return the files written, and the variables that a person has to set."""
     from natkeeper.packaging import release
 
@@ -109,7 +111,7 @@ def _lay_out(seat: CommandContext, directory: Path, variables: Mapping[str, str]
     known = {name: value for name, value in variables.items() if not value.startswith("(")}
     left = {name: value for name, value in variables.items() if name not in known}
     try:
-        known["account"] = seat.reach.account()
+        known["account"] = context.reach.account()
     except CommandError as trouble:
         left["account"] = f"(the id of your account; {trouble.what})"
     return release.lay_out(directory, known), left
@@ -128,12 +130,12 @@ def _add_probes(directory: Path, drafted: Draft) -> int:
     return len(drafted.probes)
 
 
-def _region(seat: CommandContext) -> str:
+def _region(context: CommandContext) -> str:
     """The region that was named, or that of the profile: init writes the configuration, so it asks none."""
-    region = seat.region or seat.profile_region()
+    region = context.region or context.profile_region()
     if not region:
         raise Wrong("no region is known", "name one with --region, or set one with `aliyun configure`")
-    seat.region_id = region
+    context.region_id = region
     return region
 
 
@@ -159,43 +161,43 @@ def _chosen(known: list[Any], wanted: str | None) -> Any:  # noqa: ANN401  a Vpc
 @click.command()
 @shared()
 @click.pass_obj
-def check(seat: CommandContext) -> Exit:
+def check(context: CommandContext) -> Exit:
     """Validate the configuration offline, and s.yaml beside it where there is one.
 
     It calls no API. `natkeeper doctor` goes on from here, against the account.
     """
     from natkeeper.cli.config_hints import about_template, advice
 
-    config = seat.config
-    wrong, remarks = about_template(config, Path(seat.config_path).parent / "s.yaml")
-    wrong += _probe_mismatches(seat)
+    config = context.config
+    wrong, remarks = about_template(config, Path(context.config_path).parent / "s.yaml")
+    wrong += _probe_mismatches(context)
     wrong, remarks = [*wrong, *_unusable(config)], [*advice(config), *remarks]
-    if seat.as_json:
+    if context.as_json:
         groups = [
             {"name": g.name, "gateways": list(g.gateways), "routes": [str(route) for route in g.routes]}
             for g in config.groups
         ]
-        seat.screen.data(
+        context.screen.data(
             {"ok": not wrong, "region": config.region, "groups": groups, "wrong": wrong, "advice": remarks}
         )
         return Exit.WRONG if wrong else Exit.OK
     if wrong:
         raise Wrong("; ".join(wrong))
     for group in config.groups:
-        seat.screen.say(f"{group.name}: {len(group.gateways)} gateway(s), {', '.join(map(str, group.routes))}")
+        context.screen.say(f"{group.name}: {len(group.gateways)} gateway(s), {', '.join(map(str, group.routes))}")
     for remark in remarks:
-        seat.screen.say(f"  advice: {remark}", "yellow")
-    seat.screen.say(f"{seat.config_path} is valid.", "green")
+        context.screen.say(f"  advice: {remark}", "yellow")
+    context.screen.say(f"{context.config_path} is valid.", "green")
     return Exit.OK
 
 
-def _probe_mismatches(seat: CommandContext) -> list[str]:
+def _probe_mismatches(context: CommandContext) -> list[str]:
     """Find probes that the configuration and s.yaml beside it do not agree about."""
     from natkeeper.cli.probe_resources import mismatches
     from natkeeper.cli.survey.template_file import FILE, TemplateUnreadable, declared
 
     try:
-        return mismatches(seat.config, declared(Path(seat.config_path).parent / FILE))
+        return mismatches(context.config, declared(Path(context.config_path).parent / FILE))
     except TemplateUnreadable:
         return []  # what is wrong with the file is said elsewhere, and it may be of Function Compute 2.0
 
@@ -224,7 +226,7 @@ def _unusable(config: Any) -> list[str]:  # noqa: ANN401  a Config
 @click.option("--only", multiple=True, metavar="NAME", help="failover, probe or notify; may be repeated.")
 @shared()
 @click.pass_obj
-def package(seat: CommandContext, *, out: str, cache: str, target: str, only: tuple[str, ...]) -> Exit:
+def package(context: CommandContext, *, out: str, cache: str, target: str, only: tuple[str, ...]) -> Exit:
     """Build what `s deploy` uploads: one archive for each function, with the validated configuration in it.
 
     `s deploy` does this by itself (`make bundle`); the same input gives the same bytes.
@@ -243,12 +245,12 @@ def package(seat: CommandContext, *, out: str, cache: str, target: str, only: tu
     from natkeeper.packaging.configuration import ConfigurationRefused
     from natkeeper.packaging.notification import read_addresses
 
-    config = seat.config
-    if target == "fc" and (different := _probe_mismatches(seat)):
+    config = context.config
+    if target == "fc" and (different := _probe_mismatches(context)):
         raise Wrong("; ".join(different))
-    _, data = read_configuration(Path(seat.config_path))
+    _, data = read_configuration(Path(context.config_path))
     try:
-        addresses = read_addresses(Path(seat.config_path))
+        addresses = read_addresses(Path(context.config_path))
     except ConfigurationRefused as refused:
         raise Wrong(str(refused)) from refused
     names = [spec.name for spec in BUNDLES]
@@ -262,7 +264,7 @@ def package(seat: CommandContext, *, out: str, cache: str, target: str, only: tu
             continue
         began = time.monotonic()
         try:
-            with seat.screen.working(f"building {spec.name}"):
+            with context.screen.working(f"building {spec.name}"):
                 built = build(
                     spec,
                     Source.release(),
@@ -270,7 +272,7 @@ def package(seat: CommandContext, *, out: str, cache: str, target: str, only: tu
                     wanted,
                     Path(out),
                     cache=Path(cache),
-                    say=seat.screen.remark,
+                    say=context.screen.remark,
                 )
         except (InstallFailed, BundleBroken, OSError) as error:
             raise CommandError(f"the bundle {spec.name} could not be made: {error}") from error
@@ -278,11 +280,11 @@ def package(seat: CommandContext, *, out: str, cache: str, target: str, only: tu
         made.append({"name": spec.name, "archive": str(built.archive), "bytes": size, "sha256": built.digest,
                      "fresh": built.fresh, "bytecode": built.compiled})  # fmt: skip
         took = f"built in {time.monotonic() - began:.1f} s" if built.fresh else "unchanged"
-        seat.screen.say(f"{built.archive}  {size / 1e6:.1f} MB  sha256 {built.digest[:12]}  {took}")
+        context.screen.say(f"{built.archive}  {size / 1e6:.1f} MB  sha256 {built.digest[:12]}  {took}")
         if not built.compiled:
-            seat.screen.say(
+            context.screen.say(
                 "  without bytecode: there is no matching Python here, so cold starts will be slower", "yellow"
             )
-    if seat.as_json:
-        seat.screen.data({"ok": True, "bundles": made})
+    if context.as_json:
+        context.screen.data({"ok": True, "bundles": made})
     return Exit.OK

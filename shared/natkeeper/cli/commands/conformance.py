@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 @shared()
 @click.pass_obj
 def conformance(
-    seat: CommandContext,
+    context: CommandContext,
     *,
     group: str | None,
     output: str,
@@ -57,32 +57,32 @@ def conformance(
     from natkeeper.cli.drill.journal import folder
 
     if compare is not None:
-        return _compare(seat, Path(compare))
+        return _compare(context, Path(compare))
     if group is None:
         raise Wrong(
-            "a trial is of one group", f"name it: natkeeper conformance GROUP, and groups are: {seat.group_names}"
+            "a trial is of one group", f"name it: natkeeper conformance GROUP, and groups are: {context.group_names}"
         )
-    policy = seat.group(group)
-    file = file_of(folder(seat.environ, seat.url), seat.region_id, group)
-    say = seat.screen.progress
+    policy = context.group(group)
+    file = file_of(folder(context.environ, context.url), context.region_id, group)
+    say = context.screen.progress
     before = read(file)
     if before is not None:
         say("putting back what an earlier trial left")
-        _put_back(leftover(seat.reach, policy, before, say), file, group)
+        _put_back(leftover(context.reach, policy, before, say), file, group)
     if restore:
-        seat.screen.say(
+        context.screen.say(
             "Everything is back as it was." if before else f"Nothing to put back: no trial of {group}.", "green"
         )
-        if seat.as_json:
-            seat.screen.data({"ok": True, "left": []})
+        if context.as_json:
+            context.screen.data({"ok": True, "left": []})
         return Exit.OK
-    place, journal = prepare(seat.reach, policy, vpc)
+    place, journal = prepare(context.reach, policy, vpc)
     if not yes:
-        questions.name_of_group(seat, _means(policy, place.standby), policy.name)
-    trial = Trial(place, journal, function, say, asker(seat, function, None, direct=False))
+        questions.name_of_group(context, _means(policy, place.standby), policy.name)
+    trial = Trial(place, journal, function, say, asker(context, function, None, direct=False))
     journal.write(file)
     _run(trial, file, group)
-    return _tell(seat, trial, Path(output))
+    return _tell(context, trial, Path(output))
 
 
 def _run(trial: Trial, file: Path, group: str) -> None:
@@ -123,36 +123,36 @@ def _mend(group: str) -> str:
     return f"natkeeper conformance {group} --restore"
 
 
-def _tell(seat: CommandContext, trial: Trial, output: Path) -> Exit:
+def _tell(context: CommandContext, trial: Trial, output: Path) -> Exit:
     """Write what was found, and the page about it."""
     from natkeeper.cli.conformance.document import Document, load, page
     from natkeeper.cli.conformance.readings import readings
 
     place = trial.place
-    document = Document(f"{seat.reach.clock():%Y-%m-%dT%H:%M:%SZ}", seat.region_id, trial.found, place.seconds)
+    document = Document(f"{context.reach.clock():%Y-%m-%dT%H:%M:%SZ}", context.region_id, trial.found, place.seconds)
     ids = {place.standby: "the standby", place.active: "the active gateway", place.table: "the table"}
     found = document.as_json({**ids, place.eip: "the EIP", place.group.fallback or "": "the NAT Gateway"})
     output.write_text(json.dumps(found, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
     written, beside = load(output), output.with_suffix(".md")
     beside.write_text(page(written, readings(), an_hour("usd")), encoding="utf-8")
-    seat.screen.say(f"The findings are in {output}, a page about them in {beside}.")
-    return _show(seat, written)
+    context.screen.say(f"The findings are in {output}, a page about them in {beside}.")
+    return _show(context, written)
 
 
-def _compare(seat: CommandContext, path: Path) -> Exit:
+def _compare(context: CommandContext, path: Path) -> Exit:
     from natkeeper.cli.conformance.document import load
 
-    return _show(seat, load(path))
+    return _show(context, load(path))
 
 
-def _show(seat: CommandContext, document: Document) -> Exit:
+def _show(context: CommandContext, document: Document) -> Exit:
     """Print what the findings confirm and refute; ATTENTION where an assumption is refuted."""
     from natkeeper.cli.conformance.document import page, refuted, verdict
     from natkeeper.cli.conformance.readings import readings
 
     known = readings()
     wrong = refuted(document, known)
-    if seat.as_json:
+    if context.as_json:
         rows = {
             each.name: {
                 "assumed": each.assumed,
@@ -161,11 +161,11 @@ def _show(seat: CommandContext, document: Document) -> Exit:
             }
             for each in known
         }
-        seat.screen.data({"ok": not wrong, "readings": rows, "latencies": dict(document.latencies)})
-    seat.screen.say(page(document, known, an_hour("usd")))
+        context.screen.data({"ok": not wrong, "readings": rows, "latencies": dict(document.latencies)})
+    context.screen.say(page(document, known, an_hour("usd")))
     for each in wrong:
         way = document.found[each.name].way
-        seat.screen.say(f"refuted: {each.name} is {way}, and this release assumes {each.assumed}", "yellow")
+        context.screen.say(f"refuted: {each.name} is {way}, and this release assumes {each.assumed}", "yellow")
     return Exit.ATTENTION if wrong else Exit.OK
 
 

@@ -149,7 +149,7 @@ def _how(size: Size) -> str:
               help="What each group sends through its gateway in a month.")  # fmt: skip
 @shared()
 @click.pass_obj
-def cost(seat: CommandContext, *, given: tuple[str, ...], currency: str, listing: bool, gigabytes: float) -> Exit:
+def cost(context: CommandContext, *, given: tuple[str, ...], currency: str, listing: bool, gigabytes: float) -> Exit:
     """Compare with managed NAT Gateways: what each way costs a month.
 
     Public traffic and gateways that are paid for anyway are left out: both ways need them. So are free quotas and
@@ -157,15 +157,15 @@ def cost(seat: CommandContext, *, given: tuple[str, ...], currency: str, listing
     """
     prices = listed(currency) | dict(_replaced(one) for one in given)
     if listing:
-        return _list(seat, prices)
-    every = compare(seat.config, prices, gigabytes)
+        return _list(context, prices)
+    every = compare(context.config, prices, gigabytes)
     items, possible = ([item for item in every if item.possible is wanted] for wanted in (False, True))
     sums = {side: sum(item.amount for item in items if item.side == side) for side in ("managed", "natkeeper")}
-    if seat.as_json:
+    if context.as_json:
         lines, maybe = ([_line(item, currency) for item in some] for some in (items, possible))
         totals = {side: round(amount, 2) for side, amount in sums.items()}
         data = {"ok": True, "items": lines, "possible": maybe, f"{currency}_a_month": totals, "prices": prices}
-        seat.screen.data(data)
+        context.screen.data(data)
         return Exit.OK
     from rich import box
     from rich.table import Table
@@ -181,8 +181,8 @@ def cost(seat: CommandContext, *, given: tuple[str, ...], currency: str, listing
         table.add_row("", "", "")
     for item in possible:
         table.add_row(f"{item.amount:.2f}", item.what, item.how)
-    seat.screen.show(table)
-    seat.screen.say("List prices, which change: natkeeper cost --prices; replace one with --price NAME=N.")
+    context.screen.show(table)
+    context.screen.say("List prices, which change: natkeeper cost --prices; replace one with --price NAME=N.")
     return Exit.OK
 
 
@@ -190,15 +190,15 @@ def _line(item: Item, currency: str) -> dict[str, Any]:
     return {"side": item.side, "what": item.what, "how": item.how, currency: round(item.amount, 2)}
 
 
-def _list(seat: CommandContext, prices: Mapping[str, float]) -> Exit:
-    if seat.as_json:
+def _list(context: CommandContext, prices: Mapping[str, float]) -> Exit:
+    if context.as_json:
         about: dict[str, Any] = {
             name: {"value": prices[name], "what": price.what, "source": price.source} for name, price in PRICES.items()
         }
-        seat.screen.data({"ok": True, "prices": about})
+        context.screen.data({"ok": True, "prices": about})
         return Exit.OK
     for name, price in PRICES.items():
-        seat.screen.say(f"{name:<13} {prices[name]:<8g} {price.what} ({price.source})")
+        context.screen.say(f"{name:<13} {prices[name]:<8g} {price.what} ({price.source})")
     return Exit.OK
 
 

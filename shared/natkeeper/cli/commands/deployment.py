@@ -27,83 +27,83 @@ _SET_OR_NOBODY = (
 @click.option("--before", is_flag=True, help="Stop a deployment that would take the notification addresses away.")
 @shared()
 @click.pass_obj
-def deployment(seat: CommandContext, *, before: bool) -> Exit:
+def deployment(context: CommandContext, *, before: bool) -> Exit:
     """Compare the deployed triggers with s.yaml; name what is missing or differs, and the command that completes it.
 
     `s deploy` runs both halves by itself: `--before` before anything is written, the comparison after it succeeded.
     The component skips every EventBridge trigger after the first one that did not change, and still reports success.
     Nothing is changed here.
     """
-    return _before(seat) if before else _after(seat)
+    return _before(context) if before else _after(context)
 
 
-def _before(seat: CommandContext) -> Exit:
+def _before(context: CommandContext) -> Exit:
     from natkeeper.packaging.configuration import ConfigurationRefused
     from natkeeper.packaging.notification import FILE, VARIABLE, read_addresses
 
-    notify = seat.config.notify
+    notify = context.config.notify
     try:
-        given = bool(os.environ.get(VARIABLE, "").strip() or read_addresses(Path(seat.config_path)))
+        given = bool(os.environ.get(VARIABLE, "").strip() or read_addresses(Path(context.config_path)))
     except ConfigurationRefused as refused:
         raise Wrong(str(refused)) from refused
     if notify is None or given:
-        return _told(seat, notify, None)
+        return _told(context, notify, None)
     try:
-        deployed = _addresses(seat, notify)
+        deployed = _addresses(context, notify)
     except Denied as denied:
         what = f"there is neither {VARIABLE} nor {FILE}, and {notify} may have addresses that would be lost"
         raise Wrong(f"{what}: {denied.what}", _SET_OR_NOBODY) from denied
     if deployed:
         what = f"{notify} notifies {deployed} address(es), and this deployment would leave it none: "
         raise Wrong(f"{what}{VARIABLE} is empty here, and there is no {FILE}", _SET_OR_NOBODY)
-    return _told(seat, notify, deployed)
+    return _told(context, notify, deployed)
 
 
-def _told(seat: CommandContext, notify: str | None, deployed: int | None) -> Exit:
-    if seat.as_json:
-        seat.screen.data({"ok": True, "notify": notify, "addresses_deployed": deployed})
+def _told(context: CommandContext, notify: str | None, deployed: int | None) -> Exit:
+    if context.as_json:
+        context.screen.data({"ok": True, "notify": notify, "addresses_deployed": deployed})
     return Exit.OK
 
 
-def _addresses(seat: CommandContext, notify: str) -> int:
+def _addresses(context: CommandContext, notify: str) -> int:
     """Return how many addresses the deployed function has; 0 where it is not deployed. Raises CommandError."""
     from natkeeper.cli.survey.functions import addresses
     from natkeeper.ports import Failure
 
-    function = _deployed(seat, notify)
-    found = 0 if function is None else addresses(seat.reach, function)
+    function = _deployed(context, notify)
+    found = 0 if function is None else addresses(context.reach, function)
     if isinstance(found, Failure):
         raise trouble_of(found, f"asking {notify} for the number of its addresses")
     return found
 
 
-def _after(seat: CommandContext) -> Exit:
+def _after(context: CommandContext) -> Exit:
     from natkeeper.cli.survey.template_file import FILE, TemplateUnreadable, declared
 
-    path = Path(seat.config_path).parent / FILE
+    path = Path(context.config_path).parent / FILE
     try:
         functions = declared(path)
     except TemplateUnreadable as unreadable:
         raise Wrong(str(unreadable)) from unreadable
     if not functions:
         raise Wrong(f"there is no {path} to compare with", f"run this where {FILE} is beside the configuration")
-    found = list(_problems(seat, path))
-    if seat.as_json:
-        seat.screen.data({"ok": not found, "incomplete": found})
+    found = list(_problems(context, path))
+    if context.as_json:
+        context.screen.data({"ok": not found, "incomplete": found})
         return Exit.ATTENTION if found else Exit.OK
     for one in found:
-        seat.screen.say(f"{one['function']}: {one['says']}", "red")
-        seat.screen.say(f"      → {one['do']}")
+        context.screen.say(f"{one['function']}: {one['says']}", "red")
+        context.screen.say(f"      → {one['do']}")
     if not found:
-        seat.screen.say(f"Every function and trigger is deployed as {FILE} says.", "green")
+        context.screen.say(f"Every function and trigger is deployed as {FILE} says.", "green")
     return Exit.ATTENTION if found else Exit.OK
 
 
-def _problems(seat: CommandContext, path: Path) -> Iterator[dict[str, str]]:
+def _problems(context: CommandContext, path: Path) -> Iterator[dict[str, str]]:
     from natkeeper.cli.survey.template_file import declared, incomplete
 
     for function in declared(path):
-        deployed = _deployed(seat, function.name)
+        deployed = _deployed(context, function.name)
         if deployed is None:
             says = "is not deployed"
             yield {"function": function.name, "says": says, "do": f"s {function.resource} deploy -y"}
@@ -113,12 +113,12 @@ def _problems(seat: CommandContext, path: Path) -> Iterator[dict[str, str]]:
             yield {"function": function.name, "says": lacking.says, "do": lacking.command}
 
 
-def _deployed(seat: CommandContext, name: str) -> Deployed | None:
+def _deployed(context: CommandContext, name: str) -> Deployed | None:
     """Read one function. Raises CommandError where that cannot be read."""
     from natkeeper.cli.survey import functions
     from natkeeper.ports import Failure
 
-    found: Deployed | Failure | None = seat.reach.try_(lambda attempt: functions.deployed(attempt, name))
+    found: Deployed | Failure | None = context.reach.try_(lambda attempt: functions.deployed(attempt, name))
     if isinstance(found, Failure):
         raise _trouble(found, name)
     return found

@@ -32,7 +32,7 @@ TEMPLATE_WITHIN = timedelta(seconds=20)
 @shared()
 @click.pass_obj
 def doctor(
-    seat: CommandContext, *, failover: str, fc2: str | None, function_role: str, probe_role: str, everything: bool
+    context: CommandContext, *, failover: str, fc2: str | None, function_role: str, probe_role: str, everything: bool
 ) -> Exit:
     """Validate the configuration against the account; every finding says what to do.
 
@@ -47,8 +47,8 @@ def doctor(
     from natkeeper.cli.survey.template_file import FILE, TemplateUnreadable, declared
     from natkeeper.ports import Failure
 
-    config = seat.config
-    way = asker(seat, failover, fc2, direct=False)
+    config = context.config
+    way = asker(context, failover, fc2, direct=False)
     service, _, name = (fc2 or f"/{failover}").partition("/")
     wanted = grants(config, DeployedNames(name, function_role.lower(), probe_role.lower(), service=service))
 
@@ -59,51 +59,51 @@ def doctor(
             return trouble.what
 
     try:
-        template_beside = () if fc2 else declared(Path(seat.config_path).parent / FILE)
+        template_beside = () if fc2 else declared(Path(context.config_path).parent / FILE)
     except TemplateUnreadable as unreadable:
         raise Wrong(str(unreadable)) from unreadable
-    with seat.screen.working("looking at the account"):
-        known = facts.account(seat.reach, config, name, wanted, ask, fc2=fc2 is not None, template=template_beside)
+    with context.screen.working("looking at the account"):
+        known = facts.account(context.reach, config, name, wanted, ask, fc2=fc2 is not None, template=template_beside)
     found: list[Finding] = []
     for group in config.groups:
         ground = known.grounds[group.name]
         found += routes.not_guarded(group, ground, config)
-        seat.screen.names |= {} if isinstance(ground.machines, Failure) else network.names(ground.machines.values())
+        context.screen.names |= {} if isinstance(ground.machines, Failure) else network.names(ground.machines.values())
         found += [*routes.routes(group, ground), *gateways.gateways(group, ground), *routes.addresses(group, ground)]
     found += deployment(known, name, wanted)
     areas = [*(group.name for group in config.groups), AREA]
     found.sort(key=lambda finding: areas.index(finding.area) if finding.area in areas else len(areas))
     bad = [finding for finding in found if finding.level.value in ("wrong", "unseen")]
-    if seat.as_json:
-        seat.screen.data({"ok": not bad, "findings": [finding.as_json() for finding in found]})
+    if context.as_json:
+        context.screen.data({"ok": not bad, "findings": [finding.as_json() for finding in found]})
     else:
-        _show(seat, found, everything=everything)
+        _show(context, found, everything=everything)
     return Exit.ATTENTION if bad else Exit.OK
 
 
-def _show(seat: CommandContext, found: list[Finding], *, everything: bool) -> None:
+def _show(context: CommandContext, found: list[Finding], *, everything: bool) -> None:
     from rich.markup import escape
 
     from natkeeper.cli.output import item
     from natkeeper.cli.status_table import sign
 
-    console, area = seat.screen.console, ""
+    console, area = context.screen.console, ""
     for finding in found:
         level = finding.level.value
         if level == "ok" and not everything:
             continue
         if finding.area != area:
             area = finding.area
-            seat.screen.say(f"{area}:", "bold")
+            context.screen.say(f"{area}:", "bold")
         plain = {"ok": "+", "advice": "!", "wrong": "x", "unseen": "?"}[level]
-        says = escape(seat.screen.named(f"{finding.about}: {finding.says}"))
+        says = escape(context.screen.named(f"{finding.about}: {finding.says}"))
         fact = f"[{_STYLE[level]}]{sign(console, _MARK[level], plain)}[/] {says}"
-        do = [seat.screen.named(f"{sign(console, '→', '->')} {finding.do}")] * bool(finding.do)
-        seat.screen.show(item(console, 2, [fact], do))
+        do = [context.screen.named(f"{sign(console, '→', '->')} {finding.do}")] * bool(finding.do)
+        context.screen.show(item(console, 2, [fact], do))
     counts = {level: sum(finding.level.value == level for finding in found) for level in _MARK}
     words = {"ok": "well", "advice": "could be better", "wrong": "wrong", "unseen": "not seen"}
     told = ", ".join(f"{counts[level]} {word}" for level, word in words.items() if counts[level])
-    seat.screen.say(f"{len(found)} things looked at: {told}.")
+    context.screen.say(f"{len(found)} things looked at: {told}.")
 
 
 @click.command()
@@ -113,7 +113,7 @@ def _show(seat: CommandContext, found: list[Finding], *, everything: bool) -> No
 )
 @shared()
 @click.pass_obj
-def template(seat: CommandContext, *, only_print: bool, account: str | None) -> Exit:
+def template(context: CommandContext, *, only_print: bool, account: str | None) -> Exit:
     """Create the OOS template of the gateway setup, or update it where it is not that of this version.
 
     `s deploy` does this by itself after the functions are deployed. Safe to repeat.
@@ -125,8 +125,8 @@ def template(seat: CommandContext, *, only_print: bool, account: str | None) -> 
     if only_print:
         click.echo(oos_template(), nl=False)
         return Exit.OK
-    names = dict.fromkeys(group.setup.template for group in seat.config.groups if group.setup.via == "oos")
-    reach = seat.reach
+    names = dict.fromkeys(group.setup.template for group in context.config.groups if group.setup.via == "oos")
+    reach = context.reach
     reach.credentials()
     if account is not None and (found := reach.account()) != account:
         raise Wrong(f"these credentials are of account {found}, and not of {account}", "choose others with --profile")
@@ -137,9 +137,9 @@ def template(seat: CommandContext, *, only_print: bool, account: str | None) -> 
         if isinstance(changed, Failure):
             raise trouble_of(changed, f"storing the OOS template {name}")
         done.append({"template": name, "changed": changed})
-        seat.screen.say(f"{name}: {'stored' if changed else 'is that of this version already'}")
+        context.screen.say(f"{name}: {'stored' if changed else 'is that of this version already'}")
     if not names:
-        seat.screen.say("No group is set up through OOS, so no template is needed.")
-    if seat.as_json:
-        seat.screen.data({"ok": True, "templates": done})
+        context.screen.say("No group is set up through OOS, so no template is needed.")
+    if context.as_json:
+        context.screen.data({"ok": True, "templates": done})
     return Exit.OK

@@ -37,7 +37,7 @@ KINDS = ("switch", "maintenance", "stop")
 @shared()
 @click.pass_obj
 def drill(
-    seat: CommandContext,
+    context: CommandContext,
     *,
     group: str | None,
     kind: str,
@@ -62,33 +62,33 @@ def drill(
     from natkeeper.drill import figures, render
 
     if restore:
-        return _restore(seat, asker, [seat.group(group)] if group else list(seat.config.groups), yes=yes)
+        return _restore(context, asker, [context.group(group)] if group else list(context.config.groups), yes=yes)
     if group is None:
-        raise Wrong("a drill is of one group", f"name it: natkeeper drill GROUP, and groups are: {seat.group_names}")
-    policy, kept = seat.group(group), folder(seat.environ, seat.url)
-    if find(kept, seat.region_id, group, policy.gateways):
+        raise Wrong("a drill is of one group", f"name it: natkeeper drill GROUP, and groups are: {context.group_names}")
+    policy, kept = context.group(group), folder(context.environ, context.url)
+    if find(kept, context.region_id, group, policy.gateways):
         raise Refused(f"an earlier drill of {group} was not put back", f"do it with `{command(group)}`")
-    rehearsal = Rehearsal(seat.reach, asker, policy, kind, within, seat.screen.progress)
+    rehearsal = Rehearsal(context.reach, asker, policy, kind, within, context.screen.progress)
     gateway = rehearsal.check()
-    rehearsal.file = file_of(kept, seat.region_id, group, gateway)
+    rehearsal.file = file_of(kept, context.region_id, group, gateway)
     if not yes:
-        questions.name_of_group(seat, _means(kind, group, gateway), group)
+        questions.name_of_group(context, _means(kind, group, gateway), group)
     observed = rehearsal.run(gateway)
     found = figures(observed)
     path = Path(output or f"drill-{group}-{kind}.html")
     path.write_text(render(observed), encoding="utf-8")
-    if seat.as_json:
+    if context.as_json:
         mend = {"left": rehearsal.left, "mend": rehearsal.mend} if rehearsal.left else {}
-        seat.screen.data({**found.as_json(), "report": str(path), **mend})
+        context.screen.data({**found.as_json(), "report": str(path), **mend})
     else:
-        _show(seat, found)
-        seat.screen.say(f"The report is in {path}.")
+        _show(context, found)
+        context.screen.say(f"The report is in {path}.")
         if rehearsal.left:
-            seat.screen.say(f"Still broken; mend it with: {rehearsal.mend}", "bold red")
+            context.screen.say(f"Still broken; mend it with: {rehearsal.mend}", "bold red")
     return Exit.OK if found.ok else Exit.ATTENTION
 
 
-def _restore(seat: CommandContext, asker: Asker, groups: list[Group], *, yes: bool) -> Exit:
+def _restore(context: CommandContext, asker: Asker, groups: list[Group], *, yes: bool) -> Exit:
     """Put back what earlier drills of `groups` left: what they wrote down, else every gateway that is stopped."""
     from natkeeper.cli.drill.interrupts import Interrupts
     from natkeeper.cli.drill.journal import find, folder
@@ -96,25 +96,27 @@ def _restore(seat: CommandContext, asker: Asker, groups: list[Group], *, yes: bo
     from natkeeper.cli.errors import Interrupted
 
     todo = [
-        journal for g in groups for journal in find(folder(seat.environ, seat.url), seat.region_id, g.name, g.gateways)
+        journal
+        for g in groups
+        for journal in find(folder(context.environ, context.url), context.region_id, g.name, g.gateways)
     ]
     if not todo:
-        todo = _stopped(seat, groups)
+        todo = _stopped(context, groups)
         if not todo:
             names = ", ".join(group.name for group in groups)
-            seat.screen.say(f"Nothing to put back: no drill of {names} is written down, and every gateway runs.")
-            if seat.as_json:
-                seat.screen.data({"ok": True, "left": []})
+            context.screen.say(f"Nothing to put back: no drill of {names} is written down, and every gateway runs.")
+            if context.as_json:
+                context.screen.data({"ok": True, "left": []})
             return Exit.OK
         if not yes:
             stopped = ", ".join(each.gateway for each in todo)
-            questions.yes(seat, f"no drill is written down here; start {stopped}?")
+            questions.yes(context, f"no drill is written down here; start {stopped}?")
     else:
-        _read_names(seat, [journal.gateway for journal in todo])
+        _read_names(context, [journal.gateway for journal in todo])
     left: list[str] = []
     with Interrupts() as interrupts:
         for journal in todo:
-            put = Restore(seat.reach, asker, journal, seat.screen.progress)
+            put = Restore(context.reach, asker, journal, context.screen.progress)
             try:
                 interrupts.arm()
                 left += put.put_back()
@@ -122,39 +124,39 @@ def _restore(seat: CommandContext, asker: Asker, groups: list[Group], *, yes: bo
                 mend = f"go on with `{command(journal.group)}`"
                 raise Interrupted("interrupted; still broken: " + "; ".join(put.left.values()), mend) from None
             interrupts.disarm()
-    if seat.as_json:
-        seat.screen.data({"ok": not left, "left": left})
+    if context.as_json:
+        context.screen.data({"ok": not left, "left": left})
     for sentence in left:
-        seat.screen.say(f"still broken: {sentence}", "red")
+        context.screen.say(f"still broken: {sentence}", "red")
     if not left:
-        seat.screen.say("Everything is back as it was.", "green")
+        context.screen.say("Everything is back as it was.", "green")
     return Exit.ATTENTION if left else Exit.OK
 
 
-def _stopped(seat: CommandContext, groups: list[Group]) -> list[Journal]:
+def _stopped(context: CommandContext, groups: list[Group]) -> list[Journal]:
     """Make a journal for each gateway that is stopped: the machine that ran the drill may be another one."""
     from natkeeper.cli.drill.journal import Journal
     from natkeeper.cli.survey import network
 
     ids = [gateway for group in groups for gateway in group.gateways]
-    machines = seat.reach.do("reading the gateways", lambda attempt: network.machines(attempt, ids=ids))
-    seat.screen.names |= network.names(machines)
+    machines = context.reach.do("reading the gateways", lambda attempt: network.machines(attempt, ids=ids))
+    context.screen.names |= network.names(machines)
     stopped = {machine.id for machine in machines if machine.status in ("Stopped", "Stopping")}
     return [
-        Journal(seat.region_id, group.name, "stop", gateway, "", ())
+        Journal(context.region_id, group.name, "stop", gateway, "", ())
         for group in groups
         for gateway in group.gateways
         if gateway in stopped
     ]
 
 
-def _read_names(seat: CommandContext, gateways: list[str]) -> None:
+def _read_names(context: CommandContext, gateways: list[str]) -> None:
     """Learn what gateways are called, if that can be read now: sentences name them by name and id."""
     from natkeeper.cli.survey import network
     from natkeeper.ports import Failure
 
-    machines = seat.reach.try_(lambda attempt: network.machines(attempt, ids=gateways))
-    seat.screen.names |= {} if isinstance(machines, Failure) else network.names(machines)
+    machines = context.reach.try_(lambda attempt: network.machines(attempt, ids=gateways))
+    context.screen.names |= {} if isinstance(machines, Failure) else network.names(machines)
 
 
 def _means(kind: str, group: str, gateway: str) -> str:
@@ -167,18 +169,18 @@ def _means(kind: str, group: str, gateway: str) -> str:
     return f"This {means[kind]}. Private hosts of group {group} will feel it."
 
 
-def _show(seat: CommandContext, found: DrillFigures) -> None:
-    seat.screen.say(f"{found.scenario}: {'good' if found.ok else 'not good'}", "green" if found.ok else "red")
+def _show(context: CommandContext, found: DrillFigures) -> None:
+    context.screen.say(f"{found.scenario}: {'good' if found.ok else 'not good'}", "green" if found.ok else "red")
     for reason in found.reasons:
-        seat.screen.say(f"  {reason}", "red")
+        context.screen.say(f"  {reason}", "red")
     lost = f"{found.lost_connections} of {found.connections} checks lost"
     least = "at least " * found.outage_open
-    seat.screen.say(f"  outage {least}{found.outage_s:.1f} s, {lost}")
+    context.screen.say(f"  outage {least}{found.outage_s:.1f} s, {lost}")
     if found.outage_open:
-        seat.screen.say("  it had not ended when the recording did; see `natkeeper status`", "red")
+        context.screen.say("  it had not ended when the recording did; see `natkeeper status`", "red")
     moved = found.moments.get("route")
     if moved is not None:
-        seat.screen.say(f"  route moved after {moved:.1f} s")
+        context.screen.say(f"  route moved after {moved:.1f} s")
     seen = ", ".join(found.ways["out"].seen)
     if seen:
-        seat.screen.say(f"  the internet saw {seen}")
+        context.screen.say(f"  the internet saw {seen}")

@@ -24,25 +24,25 @@ if TYPE_CHECKING:
 @asks
 @shared()
 @click.pass_obj
-def metrics(seat: CommandContext, *, group: str | None, form: str, asker: Asker) -> Exit:
+def metrics(context: CommandContext, *, group: str | None, form: str, asker: Asker) -> Exit:
     """Print how full the gateways are and how the groups fare. GROUP limits it to one.
 
     Figures of a gateway are those of its last setup report. docs/gateway.md has every name.
     """
     from natkeeper.failover.metrics import as_openmetrics, metrics_of
 
-    if group is not None and seat.has_config:
-        seat.group(group)
-    with seat.screen.working("looking"):
+    if group is not None and context.has_config:
+        context.group(group)
+    with context.screen.working("looking"):
         answer = asker.ask({"action": "status"} | ({"group": group} if group else {}))
     receipts = answer.get("receipts", [])
     if form == "openmetrics":
         click.echo(as_openmetrics(receipts), nl=False)
         return exit_of(answer)
     found = [metric for receipt in receipts for metric in metrics_of(receipt)]
-    if seat.as_json:
+    if context.as_json:
         rows = [{"name": each.name, **each.labels, "value": float(each.value)} for each in found]
-        seat.screen.data({"metrics": rows})
+        context.screen.data({"metrics": rows})
         return exit_of(answer)
     for each in found:
         about = " ".join(each.labels.values())

@@ -14,30 +14,32 @@ from natkeeper.cli.options import shared
 @click.option("--fc2", metavar="SERVICE", help="The service of the function, where it is one of FC 2.0.")
 @shared()
 @click.pass_obj
-def notify(seat: CommandContext, *, test: bool, fc2: str | None) -> Exit:
+def notify(context: CommandContext, *, test: bool, fc2: str | None) -> Exit:
     """Try the notifications: ask the notify function to send every address a test message.
 
     The addresses are in the deployed function and are never shown; one that fails is named by its number.
     """
     from natkeeper.cli.invoke import Asker, Fc2Invoker, Fc3Invoker, Invoker
 
-    config = seat.config
+    config = context.config
     if not test:
         raise Wrong("say what to do", "natkeeper notify --test sends a test message")
     if config.notify is None:
-        raise Wrong(f"{seat.config_path} has no notify, so nobody is notified", "name the function: notify: NAME")
+        raise Wrong(f"{context.config_path} has no notify, so nobody is notified", "name the function: notify: NAME")
     function = config.notify
-    way: Invoker = Fc2Invoker(seat.reach, fc2, function) if fc2 else Fc3Invoker(seat.reach, function)
+    way: Invoker = Fc2Invoker(context.reach, fc2, function) if fc2 else Fc3Invoker(context.reach, function)
     style = {"language": config.language, "timezone": config.timezone}
-    with seat.screen.working("sending a test message"):
-        answer = Asker(way, seat.screen.remark).ask({"action": "test", "style": style})
+    with context.screen.working("sending a test message"):
+        answer = Asker(way, context.screen.remark).ask({"action": "test", "style": style})
     told, total = int(answer.get("told") or 0), int(answer.get("of") or 0)
-    if seat.as_json:
-        seat.screen.data({"ok": total > 0 and told == total, **answer})
+    if context.as_json:
+        context.screen.data({"ok": total > 0 and told == total, **answer})
     else:
         for problem in answer.get("problems", ()):
-            seat.screen.say(f"{config.notify}: {problem}", "red")
-        seat.screen.say(f"{told} of {total} addresses took the test message.", "green" if told == total else "yellow")
+            context.screen.say(f"{config.notify}: {problem}", "red")
+        context.screen.say(
+            f"{told} of {total} addresses took the test message.", "green" if told == total else "yellow"
+        )
     if total == 0:
         raise CommandError(
             f"{config.notify} has no address: {answer.get('reason', 'it is older than this command: deploy it')}",

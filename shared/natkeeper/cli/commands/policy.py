@@ -24,7 +24,7 @@ from natkeeper.cli.options import shared
 @shared()
 @click.pass_obj
 def policy(
-    seat: CommandContext,
+    context: CommandContext,
     *,
     key: str | None,
     account: str,
@@ -48,7 +48,7 @@ def policy(
     if fc2 is not None and not (service and function):
         raise Wrong(f"--fc2 {fc2} names no function of FC 2.0", "write it as SERVICE/FUNCTION")
     names = DeployedNames(function or failover, role.lower(), probe_role.lower(), account, service)
-    found = grants(seat.config, names)
+    found = grants(context.config, names)
     if ros:
         click.echo(roles_stack(found), nl=False)
         return Exit.OK
@@ -57,8 +57,8 @@ def policy(
             raise Wrong(f"nobody is called {key!r} here", f"--for takes: {', '.join(found)}")
         click.echo(json.dumps(found[key].document(), indent=1))
         return Exit.OK
-    if seat.as_json:
-        seat.screen.data(
+    if context.as_json:
+        context.screen.data(
             {
                 "ok": True,
                 "grants": [
@@ -71,15 +71,17 @@ def policy(
         return Exit.OK
     for grant in found.values():
         kind = f"role {grant.name}, taken on by {grant.trusts}" if grant.trusts else f"policy {grant.policy_name}"
-        seat.screen.say(f"{grant.key}: {kind}", "bold")
-        seat.screen.say(f"  {grant.purpose}")
+        context.screen.say(f"{grant.key}: {kind}", "bold")
+        context.screen.say(f"  {grant.purpose}")
         for statement in grant.statements:
-            seat.screen.say(f"  - {statement.purpose}")
-            seat.screen.say(f"      {', '.join(statement.actions)}", "cyan")
+            context.screen.say(f"  - {statement.purpose}")
+            context.screen.say(f"      {', '.join(statement.actions)}", "cyan")
             if statement.resources != ("*",):
-                seat.screen.say(f"      on {', '.join(statement.resources)}", "dim")
+                context.screen.say(f"      on {', '.join(statement.resources)}", "dim")
             if statement.condition:
-                seat.screen.say(f"      for {', '.join(statement.condition[2])} only", "dim")
-        seat.screen.say("")
-    seat.screen.say("One document:  natkeeper policy --for function    All roles as a stack:  natkeeper policy --ros")
+                context.screen.say(f"      for {', '.join(statement.condition[2])} only", "dim")
+        context.screen.say("")
+    context.screen.say(
+        "One document:  natkeeper policy --for function    All roles as a stack:  natkeeper policy --ros"
+    )
     return Exit.OK

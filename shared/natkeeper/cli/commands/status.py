@@ -36,7 +36,7 @@ _LONGEST_BACK = timedelta(days=90)
 @shared()
 @click.pass_obj
 def status(
-    seat: CommandContext,
+    context: CommandContext,
     *,
     group: str | None,
     watch: bool,
@@ -54,32 +54,32 @@ def status(
     """
     if serve and watch:
         raise Wrong("--serve and --watch are two ways to look", "leave one out")
-    if group is not None and seat.has_config:
-        seat.group(group)
+    if group is not None and context.has_config:
+        context.group(group)
     request = {"action": "status"} | ({"group": group} if group else {})
     if serve:
         from natkeeper.cli.page import command
 
-        return command.serve(seat, asker, request, every, port)
+        return command.serve(context, asker, request, every, port)
     if watch:
-        return _watch(seat, asker, request, every, times)
-    with seat.screen.working("looking"):
+        return _watch(context, asker, request, every, times)
+    with context.screen.working("looking"):
         answer = asker.ask(request)
-    return _show(seat, answer)
+    return _show(context, answer)
 
 
-def _show(seat: CommandContext, answer: Json) -> Exit:
+def _show(context: CommandContext, answer: Json) -> Exit:
     from natkeeper.cli.status_table import board
 
-    if seat.as_json:
-        seat.screen.data(answer)
+    if context.as_json:
+        context.screen.data(answer)
     else:
-        for part in board(answer, seat.screen.console):
-            seat.screen.show(part)
+        for part in board(answer, context.screen.console):
+            context.screen.show(part)
     return exit_of(answer)
 
 
-def _watch(seat: CommandContext, asker: Asker, request: Json, every: float, times: int | None) -> Exit:
+def _watch(context: CommandContext, asker: Asker, request: Json, every: float, times: int | None) -> Exit:
     """Show the board anew at every look; with --json, one object a line."""
     import json
 
@@ -92,8 +92,8 @@ def _watch(seat: CommandContext, asker: Asker, request: Json, every: float, time
 
     looks, code = 0, Exit.OK
     live = None
-    if not seat.as_json and seat.screen.console.is_terminal:
-        live = Live(console=seat.screen.console, auto_refresh=False, screen=True, vertical_overflow="ellipsis")
+    if not context.as_json and context.screen.console.is_terminal:
+        live = Live(console=context.screen.console, auto_refresh=False, screen=True, vertical_overflow="ellipsis")
         live.start()
     try:
         while True:
@@ -102,13 +102,13 @@ def _watch(seat: CommandContext, asker: Asker, request: Json, every: float, time
                 code = exit_of(answer)
             except Unreached as trouble:  # it may be reached again, and a person who watches wants to see that
                 answer, code = {"ok": False, "error": trouble.what, "exit": trouble.code}, trouble.code
-            if seat.as_json:
+            if context.as_json:
                 click.echo(json.dumps(answer, ensure_ascii=False))
             elif live is not None:
                 looked = Text(f"looked at {utc_now():%H:%M:%S} UTC; Ctrl-C ends", "dim")
-                live.update(Group(looked, *board(answer, seat.screen.console)), refresh=True)
+                live.update(Group(looked, *board(answer, context.screen.console)), refresh=True)
             else:
-                _show(seat, answer)
+                _show(context, answer)
             looks += 1
             if times is not None and looks >= times:
                 return code
@@ -125,13 +125,13 @@ def _watch(seat: CommandContext, asker: Asker, request: Json, every: float, time
 @asks
 @shared()
 @click.pass_obj
-def plan(seat: CommandContext, *, group: str | None, asker: Asker) -> Exit:
+def plan(context: CommandContext, *, group: str | None, asker: Asker) -> Exit:
     """Tell what natkeeper would do now, and why. Nothing is written."""
-    if group is not None and seat.has_config:
-        seat.group(group)
-    with seat.screen.working("deciding"):
+    if group is not None and context.has_config:
+        context.group(group)
+    with context.screen.working("deciding"):
         answer = asker.ask({"action": "status"} | ({"group": group} if group else {}))
-    return conclude(seat.screen, answer, would=True)
+    return conclude(context.screen, answer, would=True)
 
 
 @click.command()
@@ -142,7 +142,7 @@ def plan(seat: CommandContext, *, group: str | None, asker: Asker) -> Exit:
 @click.option("--all", "everybody", is_flag=True, help="Also what others did to these routes.")
 @shared()
 @click.pass_obj
-def history(seat: CommandContext, *, group: str | None, since: str, everybody: bool) -> Exit:
+def history(context: CommandContext, *, group: str | None, since: str, everybody: bool) -> Exit:
     """List what was done to the guarded routes, by whom, and why. GROUP limits it to one.
 
     It is read from ActionTrail, where every write of natkeeper carries its reason; there is no database. An event
@@ -153,24 +153,24 @@ def history(seat: CommandContext, *, group: str | None, since: str, everybody: b
     from natkeeper.cli.survey.history import events_of, lines_of
     from natkeeper.ports import Failure
 
-    groups = [seat.group(group)] if group else list(seat.config.groups)
-    with seat.screen.working("reading ActionTrail"):
-        events = events_of(seat.reach, groups, utc_now() - _length(since), everybody=everybody)
-    if seat.as_json:
-        seat.screen.data({"events": [event.as_json() for event in events]})
+    groups = [context.group(group)] if group else list(context.config.groups)
+    with context.screen.working("reading ActionTrail"):
+        events = events_of(context.reach, groups, utc_now() - _length(since), everybody=everybody)
+    if context.as_json:
+        context.screen.data({"events": [event.as_json() for event in events]})
         return Exit.OK
     gateways = [gateway for each in groups for gateway in each.gateways]
-    machines = seat.reach.try_(lambda attempt: network.machines(attempt, ids=gateways[:100]))
+    machines = context.reach.try_(lambda attempt: network.machines(attempt, ids=gateways[:100]))
     names = {} if isinstance(machines, Failure) else network.names(machines)
     if not events:
         who = "Nobody" if everybody else "natkeeper"
-        seat.screen.say(
+        context.screen.say(
             f"{who} wrote nothing to these routes in the last {since}, as far as ActionTrail knows; it is some minutes "
             "late. `natkeeper status` shows the last move."
         )
     else:
-        for line in lines_of(events, seat.screen.console, names):
-            seat.screen.show(line)
+        for line in lines_of(events, context.screen.console, names):
+            context.screen.show(line)
     return Exit.OK
 
 

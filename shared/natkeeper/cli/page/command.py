@@ -22,16 +22,16 @@ if TYPE_CHECKING:
 Json = dict[str, Any]
 
 
-def serve(seat: CommandContext, asker: Asker, request: Json, every_s: float, port: int) -> Exit:
+def serve(context: CommandContext, asker: Asker, request: Json, every_s: float, port: int) -> Exit:
     """Serve the page of one group or all until Ctrl-C. Raises Wrong where the port is taken."""
-    groups = [seat.group(request["group"])] if "group" in request else list(seat.config.groups)
-    seat.reach.credentials()  # having none ends the command here, and not as a line on the page
+    groups = [context.group(request["group"])] if "group" in request else list(context.config.groups)
+    context.reach.credentials()  # having none ends the command here, and not as a line on the page
     watching = PageWatch(
         status=lambda: asker.ask(request),
-        moves=lambda since: _moves(seat, groups, since),
-        checks={group.name: _check(seat, group.probe.function) for group in groups if group.probe.function},
+        moves=lambda since: _moves(context, groups, since),
+        checks={group.name: _check(context, group.probe.function) for group in groups if group.probe.function},
         clock=utc_now,
-        region=seat.region_id,
+        region=context.region_id,
         every_s=every_s,
     )
     try:
@@ -39,10 +39,10 @@ def serve(seat: CommandContext, asker: Asker, request: Json, every_s: float, por
     except OSError as taken:
         raise Wrong(f"port {port} cannot be served: {taken.strerror}", "name another with --port") from taken
     url = f"http://{HOST}:{served.server_address[1]}/"
-    if seat.as_json:
-        seat.screen.data({"ok": True, "url": url})
+    if context.as_json:
+        context.screen.data({"ok": True, "url": url})
     else:
-        seat.screen.say(f"{url}  a page for browsers of this machine; it only reads. Ctrl-C ends it.")
+        context.screen.say(f"{url}  a page for browsers of this machine; it only reads. Ctrl-C ends it.")
     watching.begin()
     try:
         served.serve_forever(poll_interval=0.1)
@@ -54,12 +54,12 @@ def serve(seat: CommandContext, asker: Asker, request: Json, every_s: float, por
     return Exit.OK
 
 
-def _moves(seat: CommandContext, groups: list[Group], since: datetime) -> list[Json]:
-    return [event.as_json() for event in events_of(seat.reach, groups, since, everybody=True) if event.moved]
+def _moves(context: CommandContext, groups: list[Group], since: datetime) -> list[Json]:
+    return [event.as_json() for event in events_of(context.reach, groups, since, everybody=True) if event.moved]
 
 
-def _check(seat: CommandContext, function: str) -> Callable[[], Json]:
-    feeling = Feeling(seat.reach, function)
+def _check(context: CommandContext, function: str) -> Callable[[], Json]:
+    feeling = Feeling(context.reach, function)
 
     def check() -> Json:
         began, seen = utc_now().timestamp(), feeling.check()
