@@ -6,7 +6,7 @@ from natlab.bench.storm import play
 
 COPIES = 24
 CALLS_WITHOUT_COPIES = 18
-ROUNDS = 6
+ROUNDS = 12
 """Copies that come ten seconds after the last look are looked at: how often the queue's retries may take that long."""
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from natkeeper.guest import Mode, PortForward, SetupParameters, SetupReport, parse_report, render
-from natkeeper.guest.script import library_command
+from natkeeper.guest.script import library_command, parameter_block, setup_script
 from natlab.simulated.flavours import FLAVOURS, Flavour
 from natlab.simulated.guest import Guest
 
@@ -26,10 +26,13 @@ CHECK = replace(ORDER, mode=Mode.CHECK)
 MakeGuest = Callable[..., Guest]
 
 
-def setup(guest: Guest, order: SetupParameters = ORDER) -> tuple[int, SetupReport]:
-    """Run the real script on a machine; its exit status and its report."""
+def setup(guest: Guest, order: SetupParameters = ORDER, *, uncut: bool = False) -> tuple[int, SetupReport]:
+    """Run the real script on a machine; its exit status and its report. `uncut`: however long that is."""
     guest.run(library_command().encode(), 60)
-    result = guest.run(render(order), 240)
+    whole = setup_script().replace("-ge 2600", "-ge 260000")
+    assert whole != setup_script()
+    command = f"NK_PARAMETERS='{parameter_block(order)}'\n{whole}".encode() if uncut else render(order)
+    result = guest.run(command, 240)
     assert result is not None
     report = parse_report(result.output)
     assert isinstance(report, SetupReport), (report, result.output)

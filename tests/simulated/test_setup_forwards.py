@@ -233,10 +233,10 @@ def test_many_forwards_take_few_calls(ready: MakeGuest) -> None:
     """A call of firewalld takes a second, however many rules it brings; what goes goes in few calls as well."""
     guest = ready()
     forwards = tuple(PortForward("tcp", 5000 + number, HOST, 6000 + number) for number in range(60))
-    report = setup(guest, replace(ORDER, port_forwards=forwards))[1]
+    report = setup(guest, replace(ORDER, port_forwards=forwards), uncut=True)[1]
     rules = [call for call in report.changed if "add-rich-rule" in call and "forward-port" in call]
     assert (report.ready, len(rules)) == (True, 4)  # fifty and ten, now and at boot
-    report = setup(guest, replace(ORDER, port_forwards=forwards[:1]))[1]
+    report = setup(guest, replace(ORDER, port_forwards=forwards[:1]), uncut=True)[1]
     assert (report.ready, len([call for call in report.changed if "remove-rich-rule" in call])) == (True, 4)
     assert guest.forwarded_port("tcp", 5000) == (HOST, 6000)
     assert guest.forwarded_port("tcp", 5001) is None

@@ -32,7 +32,7 @@ def run_block(guest: Guest, block: bytes) -> tuple[CommandResult, SetupReport]:
 def test_an_unusual_port_of_sshd_is_open_before_firewalld_starts(fresh: MakeGuest, flavour: str) -> None:
     """Nobody is locked out by a firewall that was not there before."""
     guest = fresh(replace(FLAVOURS[flavour], sshd_ports=(22, 2222)))
-    status, report = setup(guest)
+    status, report = setup(guest, uncut=True)
     assert status == 0
     assert guest.state["permanent"]["zones"]["public"]["ports"] == ["2222/tcp"]
     words = " ".join(report.changed)
