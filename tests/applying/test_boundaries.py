@@ -190,7 +190,7 @@ def test_a_setup_behind_many_others_is_found(local: Local, via: str, others: int
     assert {run.gateway for run in runs if run.report is not None} == {local.first, local.second}
 
 
-def test_somebody_else_s_commands_are_no_setups(local: Local, via: str) -> None:
+def test_someone_else_s_commands_are_no_setups(local: Local, via: str) -> None:
     """A newer command, and a newer execution of another template whose name begins the same."""
     start(local, via, (local.first,), "t-first")
     local.advance(60)

@@ -118,7 +118,7 @@ def test_the_end_of_an_outage_is_noticed_within_a_second(try_takes_s: float) -> 
     assert tries[0.8] <= 2 * tries[2.0]
 
 
-def test_one_call_is_not_tried_for_ever() -> None:
+def test_one_call_is_not_tried_without_end() -> None:
     """One product's outage must not keep the loop from acting on what it can see."""
     pauses = Pauses()
     assert isinstance(pauses.persist(failing(OSError()), FailureKind.UNREACHABLE, within=600), Failure)

@@ -124,7 +124,7 @@ def test_sweeps_are_quiet_once_every_setup_report_is_known(left: list[int]) -> N
     assert [calls.total() for _, calls in first] == left
 
 
-def test_reports_that_are_fetched_for_ever_are_no_quiet_sweeps() -> None:
+def test_reports_that_are_fetched_without_end_are_no_quiet_sweeps() -> None:
     """The bench gives that part up."""
     with pytest.raises(NotMeasuredError, match="still fetched"):
         scale._until_reports_are_known(lambda: (None, Counter(ListTaskExecutions=1)))  # type: ignore[arg-type, return-value]

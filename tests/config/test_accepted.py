@@ -226,7 +226,7 @@ def test_what_packaging_bakes_reads_the_same() -> None:
     assert parse_config(json.loads(json.dumps(data))) == parse_config(data)
 
 
-def test_metrics_and_heartbeat_are_for_whoever_asks() -> None:
+def test_metrics_and_heartbeat_are_off_by_default() -> None:
     """None unless written; a heartbeat needs the function that calls."""
     plain = {"region": "cn-hangzhou", "groups": {"prod": {"gateways": ["i-gwa"], "routes": [{"table": "vtb-private"}]}}}
     assert (parse_config(plain).metrics, parse_config(plain).heartbeat) == (None, False)

@@ -176,7 +176,7 @@ def test_never_paused() -> None:
     assert stage.cloud.sent(StartGateway) == []
 
 
-def test_never_for_a_next_hop_that_somebody_else_set() -> None:
+def test_never_for_a_next_hop_that_someone_else_set() -> None:
     """Rule 5."""
     stage = cold()
     stage.world.repoint("vtb-one", hop("i-someone-else"))

@@ -168,7 +168,7 @@ def test_from_the_fallback_it_returns_to_the_interface(which: dict[str, str], *,
     assert entry_hop(stage) == interface(which[B])
 
 
-def test_an_entry_that_somebody_pointed_to_the_fallback_is_of_no_other_kind() -> None:
+def test_an_entry_that_someone_pointed_to_the_fallback_is_of_no_other_kind() -> None:
     """What it was before is nobody's memory any more."""
     stage = by_interface(fallback=FALLBACK)
     stage.world.stop(A)
@@ -214,7 +214,7 @@ def test_a_replaced_gateway_that_cannot_be_seen_is_not_foreign() -> None:
     assert entry_hop(stage) == interface(PRIMARY[A])
 
 
-def test_an_interface_that_somebody_chose_is_not_taken_for_a_replaced_gateway() -> None:
+def test_an_interface_that_someone_chose_is_not_taken_for_a_replaced_gateway() -> None:
     """A was replaced; meanwhile a person pointed the entry to a stranger's interface, and its memory still names A."""
     stage = by_interface(hold_down=0)
     stage.send(person("switch", to=B))

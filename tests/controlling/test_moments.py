@@ -71,7 +71,7 @@ def test_a_move_whose_answer_was_lost_is_found_after_a_while_of_blindness(stage:
     assert len(stage.cloud.sent(PointRoute)) == 1
 
 
-def test_a_move_that_somebody_undid_before_its_answer_is_not_claimed(stage: Stage) -> None:
+def test_a_move_that_someone_undid_before_its_answer_is_not_claimed(stage: Stage) -> None:
     """The entry says that natkeeper moved it, and leads elsewhere: it is theirs now."""
     stage.world.add_machine("i-stranger", "198.51.100.77")
     stage.world.stop(A)
@@ -137,7 +137,7 @@ def test_a_write_that_stays_invisible_is_made_once_more_after_ten_seconds(stage:
     assert 10 <= (second - first).total_seconds() < 12
 
 
-def test_a_look_through_an_entry_that_somebody_deleted_says_nothing_of_the_gateway(stage: Stage) -> None:
+def test_a_look_through_an_entry_that_someone_deleted_says_nothing_of_the_gateway(stage: Stage) -> None:
     """The packets went nowhere: the entry is created again, to the same gateway, and looked through again."""
     stage.world.stop(A)
 

@@ -82,7 +82,7 @@ def test_a_dead_one_goes_to_the_fallback_where_no_gateway_is_left() -> None:
     assert stage.next_hop() == FALLBACK
 
 
-def test_a_next_hop_that_somebody_chose_is_left_alone() -> None:
+def test_a_next_hop_that_someone_chose_is_left_alone() -> None:
     """The memory names A, the entry leads elsewhere; or it names A as the move of another group."""
     stage = moved_to_a()
     stage.world.add_machine(InstanceId("i-delta"), "198.51.100.99")

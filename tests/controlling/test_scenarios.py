@@ -240,7 +240,7 @@ def test_an_eip_that_was_taken_away_from_its_gateway_is_given_back() -> None:
     stage.whole()
 
 
-def test_a_next_hop_that_somebody_put_there_is_left_and_told(stage: Stage) -> None:
+def test_a_next_hop_that_someone_put_there_is_left_and_told(stage: Stage) -> None:
     """Foreign: neither the event nor the sweep changes it; people hear of it once."""
     stage.world.add_machine("i-stranger", "198.51.100.77")
     stage.world.repoint(TABLE, hop("i-stranger"))
@@ -334,7 +334,7 @@ def test_the_probe_is_not_resumed_while_all_is_lost() -> None:
 
 
 @pytest.mark.parametrize("state", ["Stopping", "Stopped"])
-def test_a_reboot_that_is_over_before_anybody_looks_moves_nothing(stage: Stage, state: str) -> None:
+def test_a_reboot_that_is_over_before_a_run_looks_moves_nothing(stage: Stage, state: str) -> None:
     """The event says Stopping, the machine is Running again: the state decides."""
     assert stage.machine(A).status is PowerState.RUNNING
     assert stage.one(stage.state(A, state)).outcome == "quiet"

@@ -261,7 +261,7 @@ def test_an_entry_that_vanishes_between_look_and_write_is_created(stage: Stage) 
     stage.whole()
 
 
-def test_somebody_elses_change_in_the_moment_of_the_move_is_not_undone_twice(stage: Stage) -> None:
+def test_someone_elses_change_in_the_moment_of_the_move_is_not_undone_twice(stage: Stage) -> None:
     """A person re-points the route to their own box after our move was verified: from then on it is theirs."""
     stage.world.add_machine("i-stranger", "198.51.100.77")
     stage.world.stop(A)

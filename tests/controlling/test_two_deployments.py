@@ -52,7 +52,7 @@ def test_processes_that_start_anew_make_no_war_either() -> None:
     assert len(one.world.moves) <= 3, one.world.moves
 
 
-def test_a_dead_gateway_is_left_whoever_led_the_route_there() -> None:
+def test_a_dead_gateway_is_left_no_matter_who_led_the_route_there() -> None:
     """Nobody waits for the other deployment to do it."""
     one, two, _ = play(1, name="web")
     here = one.next_hop()

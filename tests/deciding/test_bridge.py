@@ -176,7 +176,7 @@ def test_halves_that_others_made_are_left_alone() -> None:
     assert found == Leave(ROUTE, "more specific entries that natkeeper did not make carry the route's traffic")
 
 
-def test_an_entry_that_somebody_repoints_during_a_bridge_is_not_deleted() -> None:
+def test_an_entry_that_someone_repoints_during_a_bridge_is_not_deleted() -> None:
     """The halves give way instead, so that what they wanted takes effect."""
     found = step(world(on=bridged(entry(STRANGER), *HALVES)))
     assert found == Retire(

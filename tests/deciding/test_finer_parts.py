@@ -91,7 +91,7 @@ def test_both_halves_need_no_finer_parts() -> None:
 
 
 @pytest.mark.parametrize("theirs", [part("64.0.0.0/2", STRANGER), part("64.0.0.0/2", B), part("8.0.0.0/5", B, "vpn")])
-def test_a_finer_route_of_somebody_else_is_neither_a_trace_nor_missing(theirs: RouteEntry) -> None:
+def test_a_finer_route_of_someone_else_is_neither_a_trace_nor_missing(theirs: RouteEntry) -> None:
     """What it leads to goes there before, during and after the bridge."""
     alone = view_of(ROUTE, [entry(A), theirs])
     assert (alone.bridge, alone.others) == ((), frozenset({theirs.destination}))

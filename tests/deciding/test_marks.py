@@ -166,7 +166,7 @@ def test_a_next_hop_that_must_be_kept_although_it_lost_the_internet_is_marked() 
     assert isinstance(step(world(memory=by_the_probe, a=lost(), b="Stopped")), Hold)
 
 
-def test_a_mark_that_there_is_no_room_for_is_not_written_for_ever() -> None:
+def test_a_mark_that_there_is_no_room_for_is_not_written_again_and_again() -> None:
     """Marks of the future (a clock that was wrong) must not make a run restless."""
     full = marked(*((InstanceId(f"i-future{n}"), later(n + 1)) for n in range(4)))
     assert isinstance(step(world(memory=full, a=lost(), b="Stopped")), Hold)

@@ -133,7 +133,7 @@ def test_the_fallback_takes_over_when_no_gateway_is_fit() -> None:
         ),
     ],
 )
-def test_where_nothing_is_better_the_route_is_held_and_shouted_about(
+def test_where_nothing_is_better_the_route_is_held_and_reported_about(
     policy: Group, more: dict[str, object], said: str
 ) -> None:
     """Rule 2: then hold, and say of every next hop why it will not do."""

@@ -348,7 +348,7 @@ def test_a_pause_that_another_route_of_the_group_remembers_holds_beside_a_foreig
     assert isinstance(second, Note)
 
 
-def test_a_pause_can_be_ended_in_an_entry_that_somebody_has_pointed_elsewhere_since() -> None:
+def test_a_pause_can_be_ended_in_an_entry_that_someone_has_pointed_elsewhere_since() -> None:
     """What it remembers is ours, and would keep the whole group paused."""
     found = step(world(on=entry(STRANGER, PAUSED), wish=Resume(PROD)))
     assert isinstance(found, Note)

@@ -228,7 +228,7 @@ def test_when_no_api_answers_nothing_is_touched(both: tuple[World, Group]) -> No
 
 @given(worlds())
 @example(FOREIGN)
-def test_somebody_elses_next_hop_is_never_touched(both: tuple[World, Group]) -> None:
+def test_someone_elses_next_hop_is_never_touched(both: tuple[World, Group]) -> None:
     """Rule 5: neither the entry nor its description, unless a person sends force or ends a pause that is ours."""
     world, policy = both
     for step in decide(world, policy, NOON).steps:

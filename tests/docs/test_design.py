@@ -169,7 +169,8 @@ def test_no_class_of_the_old_names_is_left(name: str) -> None:
 
 
 OLD_WORDS = re.compile(
-    r"\b_?(substrate|troupe|upkeep|errand|somebody|whoever|anybody|for ever|shouted|befalls?)\b", re.IGNORECASE
+    r"(?<![a-z])(substrate|troupe|upkeep|errand|somebody|whoever|anybody|for[ _]ever(?!y)|shouted|befalls?)(?![a-z])",
+    re.IGNORECASE,
 )
 """Words of the code that the words of the glossary replaced, and words that hide who acts."""
 

@@ -221,7 +221,7 @@ def test_the_end_of_a_watch_costs_no_call() -> None:
     assert stage.cloud.log == []
 
 
-def test_the_failure_of_somebody_elses_function_is_ignored() -> None:
+def test_the_failure_of_someone_elses_function_is_ignored() -> None:
     """So is a watch for a group that does not exist."""
     stage = Stage()
     answer = stage.send(record("FunctionNotStarted", function=NOTIFY))

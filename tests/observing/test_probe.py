@@ -187,7 +187,7 @@ def test_a_look_that_fails_is_taken_once_more() -> None:
 
 
 @pytest.mark.parametrize("event", ["", "not json", "[]", "{}", '{"action":"format"}'])
-def test_an_event_for_somebody_else_is_ignored_with_a_reason(event: str) -> None:
+def test_an_event_for_someone_else_is_ignored_with_a_reason(event: str) -> None:
     """Nothing is looked at, and nothing is raised."""
     way = LossyPath()
     assert list(way.probe()(event, object())) == ["ignored"]

@@ -120,7 +120,7 @@ def _settled(natkeeper: Command) -> Ended:
     return ended
 
 
-def test_whoever_acts_directly_needs_what_the_function_needs(
+def test_a_person_who_acts_directly_needs_what_the_function_needs(
     place: Workspace, natkeeper: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """`--direct` with the printed policy, and without it."""

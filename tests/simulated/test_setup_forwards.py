@@ -157,7 +157,7 @@ def test_a_gateway_of_the_last_release_stays_ready_in_check_mode(ready: MakeGues
     assert (status, report.wrong, {note.code for note in report.notes}) == (0, (), {"not_tuned"})
 
 
-def test_the_segments_of_tcp_are_fitted_to_the_path_unless_somebody_objects(ready: MakeGuest) -> None:
+def test_the_segments_of_tcp_are_fitted_to_the_path_unless_the_owner_objects(ready: MakeGuest) -> None:
     """A rule that comes and goes."""
     guest = ready()
     assert any("clamp-mss-to-pmtu" in rule for rule in guest.state["runtime"]["direct"])
