@@ -36,7 +36,7 @@ from natkeeper.domain.marks import note, note_lost, remember, with_marks, withou
 from natkeeper.domain.memory import Unreadable, decode, is_ours
 from natkeeper.domain.observed import HopKind, Instance, NextHop, PowerState, RouteEntry, Unseen
 from natkeeper.domain.ownership import another_moved, left_behind
-from natkeeper.domain.refusals import THE_EIP
+from natkeeper.domain.refusals import Deed
 from natkeeper.domain.signals import Pause, Resume
 from natkeeper.domain.world import RouteView, World, belongs, memory_in
 
@@ -258,7 +258,8 @@ def _leave_dead(here: RouteContext, entry: RouteEntry, hop: NextHop, health: Unh
 
 def _unless_alike(here: RouteContext, step: Step, hop: NextHop, stranded: str) -> Step:
     """Stay where the EIP cannot be bound to what a move would lead to either: it is tried at one gateway then."""
-    if isinstance(step, Move) and (THE_EIP, step.to.id) in here.world.so_far.refused_lately:
+    lately = here.world.so_far.refused_lately
+    if isinstance(step, Move) and any(each.deed is Deed.GIVE and each.hop == step.to.id for each in lately):
         return Hold(here.route, f"{hop} {stranded}, and {step.to} could not have it a few minutes ago either")
     return step
 

@@ -125,9 +125,9 @@ def keeper(world: World, policy: Group) -> NextHop | None:
 def _goes_behind(owner: InstanceId, holder: InstanceId, world: World, policy: Group, steps: tuple[Step, ...]) -> bool:
     """Return True if the EIP follows only after a route was accepted.
 
-    It goes beside the write from a gateway that lost the internet, ahead of it from one that is dead, and before it
-    where the fallback carries the route meanwhile. A gateway that runs and got it ahead of a route keeps it until the
-    route leads elsewhere, and so does every one that runs while route writes fail: it would only walk to and fro.
+    It leaves a bad gateway beside the write of the route, and goes before it where the fallback carries the route.
+    But a gateway that runs keeps it where no route leads through it yet, or where route writes got no answer lately:
+    else it would be moved to and fro.
     """
     hop, refused = NextHop.gateway(holder), world.so_far.refused_lately
     if _has_a_route(owner, world) or isinstance(without_checks(world, hop).health(hop, policy), Unhealthy):
@@ -135,7 +135,8 @@ def _goes_behind(owner: InstanceId, holder: InstanceId, world: World, policy: Gr
     left = (step.came_from for step in steps if isinstance(step, (Move, Bridge)))
     if any(each is not None and each.kind is HopKind.NAT_GATEWAY for each in left):
         return False
-    return not _has_a_route(holder, world) or any((route.table, "") in refused for route in world.routes)
+    tables = {route.table for route in world.routes}
+    return not _has_a_route(holder, world) or any(each.passing and each.table in tables for each in refused)
 
 
 def _has_a_route(gateway: InstanceId, world: World) -> bool:

@@ -12,7 +12,6 @@ from natkeeper.domain.health import Draining, Healthy, Unhealthy, did_not_work
 from natkeeper.domain.ids import InstanceId
 from natkeeper.domain.marks import without_checks, without_mark
 from natkeeper.domain.observed import Instance, NextHop, PowerState
-from natkeeper.domain.refusals import THE_EIP
 from natkeeper.domain.world import hops_of
 
 if TYPE_CHECKING:
@@ -135,9 +134,9 @@ def _fit(here: RouteContext, leaving: NextHop | None) -> Iterator[NextHop]:
     fit = [hop for hop in _gateways(here, leaving) if here.ineligible(hop) is None]
     if here.world.woken and not certainly_dead(here, leaving):
         fit = [hop for hop in fit if not _warms_up(here, hop)]
-    refused, table = here.world.so_far.refused_lately, here.route.table
     address, proof = here.world.hides_address, here.world.unproven
-    late = {name for where, name in refused if where in (table, THE_EIP)}
+    refused = (each for each in here.world.so_far.refused_lately if each.table in (None, here.route.table))
+    late = {refusal.hop for refusal in refused if not refusal.passing}
     return iter(sorted(fit, key=lambda hop: (hop.id in late, address(hop, here.policy), proof(hop))))
 
 

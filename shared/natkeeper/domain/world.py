@@ -88,8 +88,7 @@ class SoFar:
     first looked at the group, None where no process goes on watching. `woken`: cold standbys that this process started,
     and when. `beyond`: what the probe saw through routes of which that says nothing about a next hop of the group,
     because their entry is being changed or leads to someone else's.
-    `refused_lately`: tables and next hops that the platform did not bring together a few minutes ago, "" where its
-    answers said nothing of the next hop; and `THE_EIP` with the gateways that it was not bound to.
+    `refused_lately`: what it did not carry out in runs of the last minutes.
     """
 
     wish: Switch | Pause | Resume | None = None
@@ -103,7 +102,7 @@ class SoFar:
     watched_since: datetime | None = None
     woken: Mapping[str, datetime] = field(default_factory=dict)
     beyond: Mapping[Route, Egress | Unseen] = field(default_factory=dict)
-    refused_lately: frozenset[tuple[str, str]] = frozenset()
+    refused_lately: tuple[Refusal, ...] = ()
 
     def against(self, *deeds: Deed, table: TableId | None = None, hop: str | None = None) -> Iterator[Refusal]:
         """List the refusals of `deeds` that concern `table` and `hop`, the latest first."""

@@ -10,7 +10,7 @@ from natkeeper.domain.decision import Decision, Hold
 from natkeeper.domain.egress import EgressLost
 from natkeeper.domain.episodes import NOTICES, EpisodeKind
 from natkeeper.domain.probe_report import watched
-from natkeeper.domain.refusals import THE_EIP, Deed
+from natkeeper.domain.refusals import Deed, Refusal
 from natkeeper.domain.troubles import troubles_of
 from natkeeper.failover.apply import subject, writes_of
 from natkeeper.failover.handing_on import hand_on
@@ -70,15 +70,13 @@ def finish(
 
 
 def _remember_refused(world: World, seen: Seen, ledger: Ledger, now: datetime) -> None:
-    """Keep which next hop the platform refused for which table, and for the EIP: later runs try others first."""
-    for refusal in world.so_far.refusals:
-        routes = refusal.deed in (Deed.POINT, Deed.CREATE)
-        if routes and refusal.table is not None and refusal.hop is not None:
-            ledger.refused[refusal.table, "" if refusal.passing else refusal.hop] = now
+    """Keep what the platform did not do for the next hops that were tried: later runs try others first."""
     for target in seen.attempts.tried:
-        refused = [r for r in world.so_far.against(Deed.GIVE, hop=target.hop) if not r.passing]
-        if target.deed is Deed.GIVE and refused:
-            ledger.refused[THE_EIP, target.hop] = now
+        for refusal in world.so_far.against(target.deed, table=target.table, hop=target.hop):
+            # A right or a quota holds for all next hops, so it puts none of them last; the EIP is tried at one then.
+            about_hop = not refusal.passing if target.deed is Deed.GIVE else refusal.hop is not None
+            if about_hop and target.deed is not Deed.TAKE:
+                ledger.refused[Refusal(target.deed, "", target.table, target.hop, passing=refusal.passing)] = now
 
 
 def _left(decision: Decision, world: World, policy: Group, seen: Seen, account: GroupSummary) -> bool:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from natkeeper.domain.config import Group, Route
     from natkeeper.domain.ids import GroupName, InstanceId
+    from natkeeper.domain.refusals import Refusal
     from natkeeper.domain.troubles import Judged
     from natkeeper.receipt import Act
 
@@ -83,7 +84,7 @@ class Ledger:
     be it gone by now. `guarded`: the routes of every group;
     `unguarded`: entries through this group's gateways that are none of them, as `surveyed` last; `may_not_survey`: for
     want of a right. `last_fit`: when the latest setup run began that showed a gateway to be fit. `refused`: what
-    so_far.refused_lately names, and when.
+    the platform did not carry out, and when.
     """
 
     lasting: dict[EpisodeKind, Lasting] = field(default_factory=dict)
@@ -99,13 +100,13 @@ class Ledger:
     surveyed: datetime | None = None
     may_not_survey: bool = False
     last_fit: dict[str, datetime] = field(default_factory=dict)
-    refused: dict[tuple[str, str], datetime] = field(default_factory=dict)
+    refused: dict[Refusal, datetime] = field(default_factory=dict)
     did: list[str] = field(default_factory=list)
     acts: list[Act] = field(default_factory=list)
 
-    def refused_lately(self, now: datetime) -> frozenset[tuple[str, str]]:
+    def refused_lately(self, now: datetime) -> tuple[Refusal, ...]:
         """Return what was refused so short a time ago that another next hop is tried first."""
-        return frozenset(pair for pair, at in self.refused.items() if timedelta(0) <= now - at < REFUSED_FOR)
+        return tuple(refusal for refusal, at in self.refused.items() if timedelta(0) <= now - at < REFUSED_FOR)
 
     def told(self, kinds: frozenset[EpisodeKind], now: datetime) -> None:
         """Remember that people were told of the episodes of these kinds."""
