@@ -60,6 +60,14 @@ def test_the_table_fits_and_breaks_no_word(width: int) -> None:
         assert row.endswith(("good", "not good"))
 
 
+def test_in_a_pipe_each_scenario_is_one_line_even_if_the_terminal_is_narrow(monkeypatch: pytest.MonkeyPatch) -> None:
+    """COLUMNS of 80 is no reason to break words that a program reads."""
+    monkeypatch.setenv("COLUMNS", "80")
+    header, *rows = board().lines()
+    assert header.split()[0] == "scenario"
+    assert [row.split()[0] for row in rows] == [each.name for each in SCENARIOS]
+
+
 def test_what_a_busy_machine_spoilt_is_not_called_bad() -> None:
     """It says nothing about natkeeper."""
     console = Console(width=80, file=io.StringIO())

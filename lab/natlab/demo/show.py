@@ -12,7 +12,7 @@ from typing import Any
 from rich.console import Console
 
 from natlab.demo.room import Pulse, machine
-from natlab.demo.table import LEGEND, WIDE, Board, progress
+from natlab.demo.table import LEGEND, Board, progress
 from natlab.demo.timeline import Timeline
 from natlab.demo.waiting import Waiting
 from natlab.demo.workers import Message, Workers
@@ -120,10 +120,7 @@ class Demo:
         if console.is_terminal:
             console.print(board.table(width=console.width))
         else:
-            with console.capture() as captured:
-                console.print(board.table(width=max(console.width, WIDE), fancy=False))
-            lines = [line.rstrip() for line in captured.get().splitlines()]
-            console.print("\n".join(lines), markup=False, highlight=False, soft_wrap=True)
+            console.print("\n".join(board.lines()), markup=False, highlight=False, soft_wrap=True)
         console.print(LEGEND, style="dim", highlight=False)
         total = len(board.scenarios)
         verdict = f"{board.good} of {total} good" if total > 1 else ("good" if board.good else "not good")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -81,6 +82,13 @@ class Board:
             cells |= self._cells(scenario.name, spinning=spinning)
             table.add_row(*(cells[name] for name in shown))
         return table
+
+    def lines(self) -> list[str]:
+        """The whole table for a file or a pipe: one line for each scenario, however wide the terminal says it is."""
+        paper = Console(width=WIDE, file=io.StringIO(), color_system=None)
+        with paper.capture() as captured:
+            paper.print(self.table(fancy=False))
+        return [line.rstrip() for line in captured.get().splitlines()]
 
     def _cells(self, name: str, *, spinning: bool) -> dict[str, RenderableType]:
         cells: dict[str, RenderableType] = dict.fromkeys((*_TIMES, "next hop", "verdict"), "")

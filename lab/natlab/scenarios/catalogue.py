@@ -279,7 +279,7 @@ SCENARIOS: Final[tuple[Scenario, ...]] = (
     ),
     Scenario(
         "foreign",
-        "re-pointed by a person",
+        "a person changes it",
         "A person points the route at a machine of their own; natkeeper must leave it there and say so.",
         (
             breaks(f"a person points the route at {STRANGER} (ModifyRouteEntry)", steps.repoint(TABLE, STRANGER)),
