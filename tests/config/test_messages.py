@@ -46,6 +46,10 @@ def paths(group: dict[str, Any], **top: Any) -> list[str]:
         ({"gateways": ["i-gwa"], "routes": [{"table": "vtb-one", "prefer": "i-gwz"}]}, ["routes[0].prefer"]),
         ({**GOOD, "probe": {"table": "vtb-two", "interval": "9h"}, "sources": ["10.0.0.1/8", "x"]},
          ["probe.interval", "sources", "sources", "probe.table"]),
+        (
+            {**GOOD, "planned": {"window": "2-5", "days": ["monday"], "timezone": "上海"}},
+            ["planned.days[0]", "planned.window", "planned.timezone"],
+        ),
     ],
 )  # fmt: skip
 def test_every_problem_of_a_group_is_told_in_one_run(group: dict[str, Any], wrong: list[str]) -> None:

@@ -37,7 +37,10 @@ def advice(config: Config) -> list[str]:
         if group.setup.mode == "off":
             found.append(f"{group.name}: setup.mode is off, so nobody looks whether a standby would work")
         if group.planned is not None and zone_of(group.planned) is None:
-            found.append(f"{group.name}: nobody here knows the time zone {group.planned.timezone} of planned.window")
+            found.append(
+                f"{group.name}: planned.timezone {group.planned.timezone} is unknown on this machine: where Function "
+                "Compute does not know it either, planned moves do not wait; a zone is called like Asia/Shanghai"
+            )
         ids = [*group.gateways, *(route.table for route in group.routes)]
         if any(_EXAMPLE in one for one in ids):
             found.append(f"{group.name}: some ids are still those of the example")

@@ -54,11 +54,12 @@ def collect(
 
 def _mend(data: dict[str, Any], path: str, problem: ConfigProblem, replaced: set[str]) -> bool:
     """Take what is refused out of the settings; returns whether anything could be taken out."""
+    path = re.sub(r"(\[\d+\])+$", "", path)  # of a list whose elements are refused nothing is kept
     steps = [int(index) if index else key for key, index in re.findall(r"([^.\[\]]+)|\[(\d+)\]", path)]
     holder: Any = data
     for step in steps[:-1]:
         holder = holder.get(step) if isinstance(holder, dict) else holder[int(step)]
-    if not isinstance(holder, dict):  # an element of a list that is refused as a whole
+    if not isinstance(holder, dict):  # a list where a mapping belongs
         return _put(data, str(steps[0]), str(steps[0]), replaced)
     last = str(steps[-1])
     meant = re.fullmatch(r"an unknown key \(did you mean (\w+)\?\)", problem.value)
