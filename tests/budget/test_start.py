@@ -20,8 +20,8 @@ ROOT = Path(__file__).resolve().parents[2]
 CACHE = ROOT / "build" / "cache"
 MOST_MODULES = 490
 """Measured 487 on python3.12, all of Python's own included; 2,986 with the SDKs as they come."""
-MOST_OF_OURS = 86
-"""Measured 86. Modules of natkeeper itself; small ones that a reader finds by their question."""
+MOST_OF_OURS = 87
+"""Measured 87. Modules of natkeeper itself; small ones that a reader finds by their question."""
 LARGEST_MB = {"failover": 15.0, "probe": 0.1, "notify": 10.0}
 """Zipped, in millions of bytes; function sizes are what a cold start downloads."""
 

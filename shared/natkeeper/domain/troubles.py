@@ -7,20 +7,19 @@ it neither begins nor ends a `degraded`. Pure: same world, same troubles.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from natkeeper.domain.config import Follow
-from natkeeper.domain.decision import Await, Decision, EipAwait, EipHold, Hold, Keep
+from natkeeper.domain.decision import Await, Decision, EipAwait, EipHold, Hold
 from natkeeper.domain.egress import EgressLost, EgressSeen, EvidenceKind
 from natkeeper.domain.episodes import BEGINS_AFTER, EpisodeKind, Trouble
 from natkeeper.domain.evidence import carrying, of_hop, probed
-from natkeeper.domain.health import Unhealthy, Unknown, unpaid
+from natkeeper.domain.health import Unhealthy, Unknown
 from natkeeper.domain.ids import InstanceId
 from natkeeper.domain.marks import with_marks, without_mark
+from natkeeper.domain.notices import notices
 from natkeeper.domain.observed import (
-    Condition,
     Eip,
     EipStatus,
     EntryStatus,
@@ -40,11 +39,8 @@ if TYPE_CHECKING:
     from natkeeper.domain.config import Group, Route
     from natkeeper.domain.health import Sight
 
-TOLD_AHEAD = timedelta(days=7)
-"""How long before a gateway stops for want of payment people are told."""
 
-
-_NOBODY: Mapping[str, datetime] = MappingProxyType({})
+_NOTHING: Mapping[str, datetime] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +60,7 @@ def troubles_of(
     reports: bool,
     was_dark: bool = False,
     probes_work: bool = True,
-    last_fit: Mapping[str, datetime] = _NOBODY,
+    last_fit: Mapping[str, datetime] = _NOTHING,
 ) -> Judged:
     """Say what is wrong.
 
@@ -79,11 +75,7 @@ def troubles_of(
     well = set() if blind is not None else {EpisodeKind.BLIND}
     if light:
         well.add(EpisodeKind.DARK)
-    for kind, notice, known in (
-        (EpisodeKind.STARTED, _started(world, policy), True),
-        (EpisodeKind.POSTPONED, _postponed(decision, policy), blind is None),
-        (EpisodeKind.EXPIRING, _expiring(world, policy, now), _conditions_known(world)),
-    ):
+    for kind, notice, known in notices(world, policy, decision, now, blind=blind is not None):
         if notice is not None:
             found.append(notice)
         elif known:
@@ -270,21 +262,6 @@ def _next_hops_left(world: World, policy: Group) -> str:
     return left_words(standbys(world, policy), cold_standbys(world, policy))
 
 
-def _started(world: World, policy: Group) -> Trouble | None:
-    """Find cold standbys that natkeeper started and that run: it never stops them, so their owner is reminded."""
-    if not world.woken:
-        return None
-    from natkeeper.domain import cold  # most groups have no cold standby
-
-    running = cold.running(world)
-    if not running:
-        return None
-    tables = tuple(dict.fromkeys(route.table for route in policy.routes))
-    cause = ", ".join(f"natkeeper started {gateway} at {at:%Y-%m-%d %H:%M} UTC" for gateway, at in running.items())
-    todo = "stop it when it is not needed: natkeeper stops no instance"
-    return Trouble(EpisodeKind.STARTED, tables, f"{cause}, and it runs since", todo=todo)
-
-
 def _unproven(world: World, policy: Group, *, probes_work: bool) -> Trouble | None:
     """Find gateways that carry a route, through which no probe looks and of which no setup proved anything.
 
@@ -337,38 +314,6 @@ def _incomplete(world: World, policy: Group) -> Trouble | None:
     tables = tuple(dict.fromkeys(route.table for route in policy.routes))
     todo = f"mend it, then: natkeeper setup {policy.name}"
     return Trouble(EpisodeKind.INCOMPLETE, tables, "; ".join(found), todo=todo)
-
-
-# ---- what people are told ahead of time ------------------------------------------------------------------
-
-
-def _postponed(decision: Decision, policy: Group) -> Trouble | None:
-    """Find planned moves that wait for the group's window."""
-    waits = {step.route.table: step.waits for step in decision.steps if isinstance(step, Keep) and step.waits}
-    if not waits:
-        return None
-    todo = f"nothing; to move now: natkeeper switch {policy.name}"
-    return Trouble(EpisodeKind.POSTPONED, tuple(waits), "; ".join(dict.fromkeys(waits.values())), todo=todo)
-
-
-def _expiring(world: World, policy: Group, now: datetime) -> Trouble | None:
-    """Find gateways that stop for want of payment within a week: most are renewed, so nothing moves yet."""
-    found: dict[str, str] = {}
-    for gateway, sight in world.gateways.items():
-        event = unpaid(sight.condition)
-        if event is not None and event.not_before is not None and event.not_before - now <= TOLD_AHEAD:
-            found[gateway] = f"{gateway} expires on {event.not_before:%Y-%m-%d %H:%M} UTC ({event.type})"
-    if not found:
-        return None
-    tables = tuple(dict.fromkeys(route.table for route in policy.routes))
-    todo = f"renew {', '.join(found)}, or pay the account's bill: its routes move in the last hour before that"
-    return Trouble(EpisodeKind.EXPIRING, tables, "; ".join(found.values()), todo=todo)
-
-
-def _conditions_known(world: World) -> bool:
-    """Return True if the announced events of every gateway that exists were read."""
-    there = (sight for sight in world.gateways.values() if sight.instance is not None)
-    return all(isinstance(sight.condition, Condition) for sight in there)
 
 
 def _runs(sight: Sight) -> bool:

@@ -11,7 +11,6 @@ from natkeeper.domain.egress import EgressLost
 from natkeeper.domain.episodes import NOTICES, EpisodeKind
 from natkeeper.domain.probe_report import watched
 from natkeeper.domain.refusals import Deed, Refusal
-from natkeeper.domain.troubles import troubles_of
 from natkeeper.failover.apply import subject, writes_of
 from natkeeper.failover.handing_on import hand_on
 from natkeeper.failover.observe import Seen
@@ -153,6 +152,8 @@ def _episodes(
     deadline: datetime,
 ) -> Run[None]:
     """Find out what lasts, write it down where that may be done, and note what people are to be told of."""
+    from natkeeper.domain.troubles import troubles_of  # the write of a route does not wait for it
+
     policy = assignment.group
     in_time = account.written is not None or clock() - account.began < TOO_LATE  # people are told without a note, too
     reports = policy.setup.mode == "off" or seen.setups is not None
