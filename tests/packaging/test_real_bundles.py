@@ -65,6 +65,20 @@ def test_the_adapters_import_from_the_bundle_alone(tmp_path: Path) -> None:
         assert done.stdout.count(".client") == 4
 
 
+def test_a_window_has_its_time_zone_where_the_machine_has_none(tmp_path: Path) -> None:
+    """The runtime of Function Compute may come without zones, and where the zone is unknown nothing waits."""
+    built = made(next(spec for spec in BUNDLES if spec.name == "failover"), tmp_path)
+    code = (
+        "import sys; sys.path.insert(0, sys.argv[1])\n"
+        "from natkeeper.domain.config_values import Planned\n"
+        "from natkeeper.domain.window import zone_of\n"
+        "print(zone_of(Planned(window='02:00-05:00', timezone='Asia/Shanghai')))\n"
+    )
+    command = [sys.executable, "-S", "-B", "-c", code, str(built.directory)]
+    done = subprocess.run(command, env={"PYTHONTZPATH": ""}, capture_output=True, text=True, check=False)
+    assert done.stdout.strip() == "Asia/Shanghai", done.stderr
+
+
 def test_the_probe_carries_no_foreign_code(tmp_path: Path) -> None:
     """What runs inside the VPC is ours alone."""
     spec = next(spec for spec in BUNDLES if spec.name == "probe")
