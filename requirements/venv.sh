@@ -13,6 +13,20 @@ export PIP_USER=0 PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore PI
 
 say() { printf '%s\n' "$*" >&2; }
 
+# Run something that says nothing, and on a terminal count its seconds: a minute without a word looks like a hang, and
+# what pip would say fills many screens.
+counting() {
+    [ -t 2 ] || { "$@"; return; }
+    (seconds=0; while sleep 1; do seconds=$((seconds + 1)); printf '\r  %s s' "$seconds"; done >&2) &
+    counter=$!
+    trap 'kill "$counter" 2>/dev/null || true; printf "\r\033[K" >&2' EXIT
+    trap 'exit 130' INT TERM HUP
+    "$@"
+    kill "$counter"
+    trap - EXIT INT TERM HUP
+    printf '\r\033[K' >&2
+}
+
 # What .venv was made from. The interpreter counts only when the user names one: without a name, what is there stays.
 # Under sudo, for example, PATH finds another, and that is no reason to build everything anew as root.
 locked=$(cat requirements/build.txt requirements/dev.txt | cksum)
@@ -75,6 +89,10 @@ choose() {
 }
 
 if ! packages_same; then
+    if [ -L .venv ]; then
+        say "natkeeper: .venv is a link to $(readlink .venv), which would be cleared: remove the link"
+        exit 1
+    fi
     python=$(candidates | choose)
     say "natkeeper: setting up .venv with $("$python" --version) (once, about a minute)"
     rm -f "$stamp"
@@ -84,14 +102,12 @@ if ! packages_same; then
         "$python" -m venv --clear --without-pip .venv
         "$python" -m pip --python .venv/bin/python install -qq pip
     fi
-    quiet=-qq
-    if [ -t 2 ]; then quiet=; fi # a minute without a word looks like a hang: pip shows its progress on a terminal
-    install="install $quiet --require-hashes --no-deps"
+    install="install -qq --require-hashes --no-deps"
     # shellcheck disable=SC2086
     {
-        .venv/bin/python -m pip $install --only-binary :all: -r requirements/build.txt
+        counting .venv/bin/python -m pip $install --only-binary :all: -r requirements/build.txt
         # The two packages without wheels are built with the locked tools just installed, not with whatever the index has today.
-        .venv/bin/python -m pip $install --no-build-isolation -r requirements/dev.txt
+        counting .venv/bin/python -m pip $install --no-build-isolation -r requirements/dev.txt
     }
 fi
 .venv/bin/python -m pip install -qq --no-deps --no-build-isolation --editable .

@@ -11,9 +11,11 @@ import itertools
 import json
 import os
 import shutil
+import struct
 import subprocess
 import sys
 import time
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -24,6 +26,7 @@ PROGRAM = shutil.which("chromium") or shutil.which("chromium-browser")
 SHOTS = "NATKEEPER_SHOTS"
 """Names a directory in which pictures are kept, for people to look at."""
 _WITHIN_S = 60.0
+_KEYWORD = b"Description"
 _EXEC = (
     "import fcntl, os, sys; r, w = (fcntl.fcntl(int(fd), fcntl.F_DUPFD, 10) for fd in sys.argv[1:3]); "
     "os.dup2(r, 3); os.dup2(w, 4); os.execv(sys.argv[3], sys.argv[3:])"
@@ -66,11 +69,11 @@ class Tab:
             assert time.monotonic() < deadline, (expression, self.evaluate("document.body.innerText"))
             time.sleep(0.05)
 
-    def picture(self, name: str) -> None:
-        """Keep a picture of the whole page where the environment asks for it."""
+    def picture(self, name: str, says: str = "") -> None:
+        """Keep a picture of the whole page where the environment asks for it, and in it what it says as text."""
         if SHOTS in os.environ:
             shot = self.call("Page.captureScreenshot", captureBeyondViewport=True)
-            Path(os.environ[SHOTS], f"{name}.png").write_bytes(base64.b64decode(shot["data"]))
+            Path(os.environ[SHOTS], f"{name}.png").write_bytes(_with_text(base64.b64decode(shot["data"]), says))
 
     def _message(self) -> dict[str, Any]:
         while b"\0" not in self._buffer:
@@ -79,6 +82,26 @@ class Tab:
             self._buffer += chunk
         one, _, self._buffer = self._buffer.partition(b"\0")
         return dict(json.loads(one))
+
+
+_HEAD = 33
+"""Bytes of a PNG's signature and of its first chunk, after which text may stand (PNG specification, 5.6)."""
+
+
+def _with_text(png: bytes, says: str) -> bytes:
+    """Return the picture with a chunk iTXt, uncompressed, that has this text."""
+    if not says:
+        return png
+    chunk = b"iTXt" + _KEYWORD + b"\0\0\0\0\0" + says.encode()
+    crc = zlib.crc32(chunk)
+    return png[:_HEAD] + struct.pack("!I", len(chunk) - 4) + chunk + struct.pack("!I", crc) + png[_HEAD:]
+
+
+def text_of(picture: Path) -> str:
+    """Return the text that a picture was kept with."""
+    png = picture.read_bytes()
+    (length,) = struct.unpack_from("!I", png, _HEAD)
+    return png[_HEAD + 8 : _HEAD + 8 + length].removeprefix(_KEYWORD + b"\0\0\0\0\0").decode()
 
 
 @contextmanager

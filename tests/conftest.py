@@ -6,6 +6,7 @@ import importlib
 import os
 import pkgutil
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 
@@ -13,17 +14,23 @@ import pytest
 from hypothesis import settings
 
 import natkeeper.domain
+from tests.unchanged import unchanged_process
 
 pytest_plugins = ("tests.asserting", "tests.contract.watching", "tests.lab.together")
 
-# No deadline: how fast this machine is decides nothing. In CI the examples are the same every time.
-settings.register_profile("natkeeper", deadline=None, derandomize="CI" in os.environ, print_blob=True)
+# In CI, and where every assert has to be reached, chance decides nothing. Workers of pytest-xdist inherit it.
+if "CI" in os.environ or "--asserts" in sys.argv:
+    os.environ["NATKEEPER_NO_CHANCE"] = "1"
+_NO_CHANCE = "NATKEEPER_NO_CHANCE" in os.environ
+
+# No deadline: how fast this machine is decides nothing either.
+settings.register_profile("natkeeper", deadline=None, derandomize=_NO_CHANCE, print_blob=True)
 settings.load_profile("natkeeper")
 
 
 def _first_seed() -> int:
-    """Fresh stories every time; in CI the commit decides, so that the same commit always has the same verdict."""
-    if "CI" not in os.environ:
+    """Fresh stories every time; without chance the commit decides, so that the same commit has the same verdict."""
+    if not _NO_CHANCE:
         return int(time.time())
     git = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=False)  # noqa: S607
     return int(git.stdout[:7] or "0", 16)
@@ -78,3 +85,10 @@ def pytest_report_header(config: pytest.Config) -> str:
 def _no_state_of_this_machine(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
     """A drill that a test leaves unfinished does not concern another test, nor the person who runs the tests."""
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path_factory.getbasetemp() / "state" / str(time.monotonic_ns())))
+
+
+@pytest.fixture(autouse=True)
+def _no_state_of_this_process() -> Iterator[None]:
+    """No test depends on whether a command line ran before it in the same worker."""
+    with unchanged_process():
+        yield

@@ -16,7 +16,7 @@ TREES = ("shared", "lab", "functions", "tests")
 KINDS = frozenset(("function", "method", "property", "class", "import", "unreachable_code"))
 CALLED_BY_OTHERS = (
     *("do_*", "log_message", "handle_error"),  # http.server
-    *("connection_made", "datagram_received", "error_received"),  # asyncio
+    *("connection_made", "datagram_received", "error_received", "quic_event_received"),  # asyncio, aioquic
     *("handle_starttag", "handle_endtag", "ignore_aliases"),  # html.parser, PyYAML
     *("list_commands", "format_commands", "format_epilog"),  # click
     *("get_credential", "_new_conn", "__call__", "__getattr__"),  # the SDKs and urllib3
