@@ -21,6 +21,8 @@ TABLE = (
     ("a code is held against what it names", CODES, "test_what_a_code_names"),
     ("every code of every operation in use is known", CODES,
      "test_every_code_of_every_operation_that_natkeeper_calls_has_a_row"),
+    ("only an entry that is not found counts as deleted", "tests/applying/test_routes.py",
+     "test_only_an_entry_that_is_not_found_is_a_deleted_one"),
     # ---- states
     ("a NAT Gateway is Creating, Modifying, Deleting, Converting, or locked", STATES,
      "test_a_managed_gateway_has_states"),
@@ -47,6 +49,8 @@ TABLE = (
     ("a new NAT Gateway may add 0.0.0.0/0", STRICT, "test_a_new_managed_gateway_may_add_the_default_route"),
     ("creates and deletes may need five seconds between them", STRICT,
      "test_creates_and_deletes_may_need_a_pause_between_them"),
+    ("so twelve tables take longer than a run", "tests/controlling/test_handing_on.py",
+     "test_twelve_missing_entries_come_back_though_the_platform_wants_a_pause_between_creations"),
     # ---- rates and sizes
     ("300 route writes a minute", STRICT, "test_three_hundred_route_writes_a_minute_are_all_there_are"),
     ("two look-ups of events a second", STRICT, "test_events_are_looked_up_twice_a_second"),

@@ -85,7 +85,8 @@ class Cloud:
         self.services += [vpc_api, ecs_api, actiontrail_api, ram_api, sts_api]
         self.oos = Oos(self)
         self.services.append(self.oos)
-        self.bus = Bus(self.clock, self.latencies, random.Random(f"{seed}:bus"))
+        table_of_now = lambda name: self.latencies.of(name)  # noqa: E731, PLW0108  it may be replaced
+        self.bus = Bus(self.clock, table_of_now, random.Random(f"{seed}:bus"))
         self.bus.most_rules = int(self.readings["bus-rules"])
         self.subscribers.append(self.bus.publish)
         places = Places(

@@ -74,14 +74,14 @@ def deploy(
     actions: bool = False,
     say: Callable[[str], None] | None = None,
     yes: bool = True,
-    only: Mapping[str, Sequence[str]] | None = None,
+    only: Mapping[str, Sequence[str] | None] | None = None,
     sleeper: Callable[[float], None] = time.sleep,
 ) -> list[DeployStep]:
     """Bring what `template` describes to Alibaba Cloud behind `endpoint` (`http://127.0.0.1:8000`).
 
     With `actions`, runs the template's pre-deploy commands first. `yes` is `-y`; without it, a difference is asked
-    about and nobody answers. `only` is `s RESOURCE deploy --trigger NAME,NAME`: triggers by resource. Returns what was
-    done, in order; `say` hears of each step as it happens. Raises DeployError.
+    about and nobody answers. `only` is `s RESOURCE deploy --trigger NAME,NAME`: triggers by resource, or None for the
+    whole of it. Returns what was done, in order; `say` hears of each step as it happens. Raises DeployError.
     """
     if actions:
         run_actions(template)

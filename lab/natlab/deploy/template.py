@@ -12,6 +12,7 @@ import subprocess
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -79,7 +80,7 @@ def load(
     """
     overrides = overrides or Overrides()
     try:
-        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
+        raw = _parsed(path.read_text(encoding="utf-8"))
     except (OSError, yaml.YAMLError) as error:
         raise DeployError(f"{path} cannot be read: {error}") from error
     if not isinstance(raw, dict) or not isinstance(raw.get("resources"), dict):
@@ -91,6 +92,12 @@ def load(
     )
     actions = scope.resolve((raw.get("actions") or {}).get("pre-deploy") or [])
     return Template(path, tuple(actions), resources)
+
+
+@lru_cache(maxsize=8)
+def _parsed(text: str) -> Any:
+    """Parse YAML once: what is made of it are copies, with expressions resolved."""
+    return yaml.safe_load(text)
 
 
 def run_actions(template: Template) -> None:

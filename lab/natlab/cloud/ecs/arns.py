@@ -5,9 +5,10 @@ Source: Alibaba Cloud documentation, ECS, "RAM authorization": instances, and fo
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
+from natlab.cloud.ecs.models import EcsState
 from natlab.cloud.kernel.parameters import Values
 from natlab.cloud.kernel.rpc import Operation, RpcService
 
@@ -56,6 +57,16 @@ RESOURCES = {
     "DescribeNetworkInterfaces": _interface,
     "ModifyNetworkInterfaceAttribute": _interface,
 }
+
+
+def tags_in(state: EcsState) -> Callable[[str], Mapping[str, str]]:
+    """What RAM's conditions on tags ask about a resource: `acs:ResourceTag/KEY`."""
+
+    def context(arn: str) -> Mapping[str, str]:
+        tags = state.tags.get(arn.rpartition("/")[2], {})
+        return {f"acs:ResourceTag/{key}": value for key, value in tags.items()}
+
+    return context
 
 
 def with_resources(operations: Mapping[str, Operation]) -> dict[str, Operation]:

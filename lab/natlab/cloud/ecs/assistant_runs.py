@@ -88,7 +88,9 @@ class Runs:
     def __init__(self, cloud: CloudContext, status_of: Callable[[str], str | None]) -> None:
         self._cloud = cloud
         self._status_of = status_of
-        self.invocations: Records[CommandInvocation] = Records(cloud.clock.now, KEPT)
+        self.invocations: Records[CommandInvocation] = Records(
+            cloud.clock.now, KEPT, lambda invocation: invocation.status not in (*UNFINISHED, "Stopping")
+        )
         self._heartbeats: dict[str, float] = {}
         self._last_invoked: dict[str, float] = {}
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from natlab.cloud.ecs.arns import with_resources
+from natlab.cloud.ecs.arns import tags_in, with_resources
 from natlab.cloud.ecs.assistant import Assistant
 from natlab.cloud.ecs.incidents import Ecs
 from natlab.cloud.ecs.models import EcsState
@@ -132,4 +132,6 @@ def service(cloud: EcsContext, state: EcsState, ecs: Ecs, assistant: Assistant) 
         ecs.reset()
         assistant.reset()
 
-    return RpcService(cloud, "ecs", "Ecs", VERSION, operations, reset)
+    served = RpcService(cloud, "ecs", "Ecs", VERSION, operations, reset)
+    served.context_of = tags_in(state)
+    return served

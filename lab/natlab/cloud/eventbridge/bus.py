@@ -16,7 +16,6 @@ from typing import Final, Protocol
 from natlab.cloud.eventbridge.models import Delivery, Progress, Retry, Rule, Target
 from natlab.cloud.kernel.clock import Clock
 from natlab.cloud.kernel.errors import ApiError
-from natlab.cloud.kernel.latencies import Latencies
 
 DEFAULT_BUS: Final = "default"
 _BACKOFF_RETRIES: Final = 3
@@ -41,9 +40,9 @@ class InvalidEventError(ValueError):
 class Bus:
     """Rules, and deliveries under way; all calls under the cloud's lock."""
 
-    def __init__(self, clock: Clock, latencies: Latencies, chance: random.Random) -> None:
+    def __init__(self, clock: Clock, seconds: Callable[[str], float], chance: random.Random) -> None:
         self._clock = clock
-        self._latencies = latencies
+        self._seconds = seconds
         self._chance = chance
         self._rules: dict[str, Rule] = {}
         self.recipients: dict[str, Recipient] = {}
@@ -94,7 +93,7 @@ class Bus:
                 for target in rule.targets:
                     delivery = Delivery(event, rule.name, target, self._clock.now())
                     self.deliveries.append(delivery)
-                    self._attempt_later(delivery, self._latencies.of("eventbridge.delivery"))
+                    self._attempt_later(delivery, self._seconds("eventbridge.delivery"))
 
     def reset(self) -> None:
         self._rules.clear()
@@ -131,13 +130,13 @@ class Bus:
         if delivery.target.errors_tolerance == "NONE":
             return None
         if delivery.target.retry is Retry.EXPONENTIAL:
-            longest = self._latencies.of("eventbridge.retry.exponential") * _LONGEST_S
-            first = self._latencies.of("eventbridge.retry.exponential")
+            longest = self._seconds("eventbridge.retry.exponential") * _LONGEST_S
+            first = self._seconds("eventbridge.retry.exponential")
             return None if retries >= _EXPONENTIAL_RETRIES else min(longest, first * 2.0 ** min(retries, 20))
         if retries >= _BACKOFF_RETRIES:
             return None
-        shortest = self._latencies.of("eventbridge.retry.backoff_min")
-        return self._chance.uniform(shortest, self._latencies.of("eventbridge.retry.backoff_max"))
+        shortest = self._seconds("eventbridge.retry.backoff_min")
+        return self._chance.uniform(shortest, self._seconds("eventbridge.retry.backoff_max"))
 
     def _end(self, delivery: Delivery, progress: Progress, problem: str = "") -> None:
         delivery.progress = progress

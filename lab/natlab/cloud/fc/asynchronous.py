@@ -16,7 +16,6 @@ from natlab.cloud.fc import exceptions
 from natlab.cloud.fc.models import AsyncConfig, Function, Invocation, InvocationStatus
 from natlab.cloud.kernel.clock import Clock
 from natlab.cloud.kernel.errors import ApiError
-from natlab.cloud.kernel.latencies import Latencies
 
 PAYLOAD_LIMIT: Final = 128 * 1024
 """Bytes of an asynchronous request's payload."""
@@ -24,6 +23,8 @@ _DEFAULT: Final = AsyncConfig()
 
 Begin = Callable[[Function, Invocation, Callable[[], None]], None]
 Find = Callable[[str], "Function | None"]
+Seconds = Callable[[str], float]
+"""By name, as in kernel/latencies.py."""
 Notify = Callable[[str, bytes, str], None]
 """(destination ARN, record, function that ended) -> sent, or dropped where nobody is there."""
 
@@ -32,11 +33,18 @@ class AsyncQueue:
     """Requests under way; all calls under the cloud's lock."""
 
     def __init__(
-        self, clock: Clock, latencies: Latencies, *, begin: Begin, find: Find, notify: Notify, arn: Callable[[str], str]
+        self,
+        clock: Clock,
+        seconds: Callable[[str], float],
+        *,
+        begin: Begin,
+        find: Find,
+        notify: Notify,
+        arn: Callable[[str], str],
     ) -> None:
         self.configs: dict[str, AsyncConfig] = {}
         self._clock = clock
-        self._latencies = latencies
+        self._seconds = seconds
         self._begin = begin
         self._find = find
         self._notify = notify
@@ -49,7 +57,7 @@ class AsyncQueue:
 
     def submit(self, invocation: Invocation, delay_s: float = 0.0) -> None:
         """Take a request; it is tried shortly after, or that much later where it asks to be delayed."""
-        self._wait(invocation, delay_s + self._latencies.of("fc.async.dispatch"))
+        self._wait(invocation, delay_s + self._seconds("fc.async.dispatch"))
 
     def stop(self, invocation: Invocation) -> None:
         """Give a request up that waits; one that runs is not interrupted."""
@@ -86,8 +94,8 @@ class AsyncQueue:
             self._wait(invocation, self._throttled_delay(invocation))
 
     def _throttled_delay(self, invocation: Invocation) -> float:
-        first = self._latencies.of("fc.async.throttled_retry")
-        longest = self._latencies.of("fc.async.longest_retry")
+        first = self._seconds("fc.async.throttled_retry")
+        longest = self._seconds("fc.async.longest_retry")
         return min(longest, first * 2.0 ** min(invocation.throttled - 1, 30))
 
     def _ended(self, invocation: Invocation) -> None:
@@ -96,8 +104,8 @@ class AsyncQueue:
         config = self.configs.get(invocation.function, _DEFAULT)
         if invocation.error_type and invocation.attempts <= config.max_retries:
             invocation.status, invocation.finished = InvocationStatus.RETRYING, None
-            first = self._latencies.of("fc.async.error_retry")
-            longest = self._latencies.of("fc.async.longest_retry")
+            first = self._seconds("fc.async.error_retry")
+            longest = self._seconds("fc.async.longest_retry")
             self._wait(invocation, min(longest, first * 2.0 ** (invocation.attempts - 1)))
             return
         self._report(invocation, invocation.error_type)

@@ -54,7 +54,7 @@ class FunctionCompute:
         self.dispatcher = Dispatcher(cloud, runtime, self._logs, self._under_lock)
         self.queue = AsyncQueue(
             cloud.clock,
-            cloud.latencies,
+            lambda name: cloud.latencies.of(name),  # noqa: PLW0108  the table may be another one by then
             begin=self.dispatcher.begin,
             find=self._functions.get,
             notify=self._notify,

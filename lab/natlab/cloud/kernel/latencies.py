@@ -27,6 +27,11 @@ TABLE: tuple[Latency, ...] = (
     Latency("vpc.create_route_entry.task", 3.0, "PLATFORM: asynchronous, several seconds; figure assumed"),
     Latency("vpc.modify_route_entry.task", 1.0, _ASSUMED),
     Latency("vpc.delete_route_entry.task", 3.0, "PLATFORM: asynchronous, several seconds; figure assumed"),
+    Latency(
+        "vpc.route_entry.packets",
+        0.0,
+        "unpublished: assumed; from the end of a route task, as the API shows it, until packets follow",
+    ),
     Latency("vpc.associate_route_table.task", 2.0, _ASSUMED),
     Latency("vpc.create_snat_entry.task", 3.0, _ASSUMED),
     Latency("vpc.associate_eip.task", 7.0, "PLATFORM: 7-8 s reported, more under concurrency"),

@@ -44,7 +44,7 @@ class PolicyStatement:
         return (
             any(matches(pattern, action, fold=True) for pattern in self.actions)
             and any(matches(pattern, resource) for pattern in self.resources)
-            and all(_holds(operator, context.get(key, ""), values) for operator, key, values in self.conditions)
+            and all(_holds(operator, context.get(key), values) for operator, key, values in self.conditions)
         )
 
 
@@ -99,7 +99,9 @@ def _compiled(pattern: str, fold: bool) -> re.Pattern[str]:  # noqa: FBT001 - a 
     return re.compile("".join(parts), re.IGNORECASE | re.DOTALL if fold else re.DOTALL)
 
 
-def _holds(operator: str, value: str, accepted: tuple[str, ...]) -> bool:
+def _holds(operator: str, value: str | None, accepted: tuple[str, ...]) -> bool:
+    if value is None:
+        return False  # a request without the key fulfils no condition on it
     if operator == "StringEquals":
         return value in accepted
     return any(matches(pattern, value) for pattern in accepted)

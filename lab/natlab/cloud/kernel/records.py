@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
+from itertools import islice
 from typing import Generic, TypeVar
 
 Record = TypeVar("Record")
@@ -19,10 +20,12 @@ STATES = 100
 
 
 class Records(Mapping[str, Record], Generic[Record]):
-    """Records by id, in order of creation. With `keep`, the oldest ones beyond so many are forgotten."""
+    """Records by id, in order of creation. With `keep`, the oldest ones beyond so many are forgotten if `over`."""
 
-    def __init__(self, now: Callable[[], float], keep: int | None = None) -> None:
-        self._now, self._keep = now, keep
+    def __init__(
+        self, now: Callable[[], float], keep: int | None = None, over: Callable[[Record], bool] = lambda _: True
+    ) -> None:
+        self._now, self._keep, self._over = now, keep, over
         self._current: dict[str, Record] = {}
         self._past: deque[tuple[float, dict[str, Record]]] = deque(maxlen=None if keep is None else STATES)
 
@@ -39,7 +42,9 @@ class Records(Mapping[str, Record], Generic[Record]):
         """Add or replace a record."""
         current = {**self._current, key: record}
         if self._keep is not None and len(current) > self._keep:
-            current = dict(list(current.items())[-self._keep :])
+            oldest = (kept for kept, old in list(current.items())[:-1] if self._over(old))
+            for kept in list(islice(oldest, len(current) - self._keep)):
+                del current[kept]
         self._become(current)
 
     def remove(self, key: str) -> None:

@@ -71,6 +71,8 @@ class RpcService:
         self.operations = dict(operations)
         self._surroundings = cloud
         self._reset = reset
+        self.context_of: Callable[[str], Mapping[str, str]] = lambda _arn: {}
+        """What RAM's conditions may ask about a resource, such as its tags; a product puts in its own."""
 
     def reset(self) -> None:
         """Forget every resource of the product."""
@@ -127,7 +129,8 @@ class RpcService:
         with self._surroundings.lock:
             resources = [self.arn("*")] if operation.on is None else operation.on(self, values)
         for resource in resources:
-            refused = self._surroundings.accounts.refusal(principal, f"{self.name}:{action}", resource)
+            around = self.context_of(resource)
+            refused = self._surroundings.accounts.refusal(principal, f"{self.name}:{action}", resource, around)
             if refused is not None:
                 raise not_authorized(principal, f"{self.name}:{action}", refused)
 

@@ -43,8 +43,13 @@ class Engine:
 
     def __init__(self, cloud: CloudContext) -> None:
         self.cloud = cloud
-        self.executions: Records[Execution] = Records(cloud.clock.now, KEPT)
-        self.tasks: Records[TaskExecution] = Records(cloud.clock.now, KEPT)
+        self.executions: Records[Execution] = Records(
+            cloud.clock.now, KEPT, lambda execution: execution.id not in self._under_way
+        )
+        # Tasks go with their execution: one for fifty instances has more than a hundred.
+        self.tasks: Records[TaskExecution] = Records(
+            cloud.clock.now, KEPT, lambda task: task.execution_id not in self.executions
+        )
         self.logs: dict[str, list[LogLine]] = {}
         self._under_way: dict[str, _Course] = {}
 

@@ -10,6 +10,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 import yaml
 
@@ -82,8 +83,12 @@ class OosTemplate:
         return next(task for task in self.tasks if task.name == name)
 
 
+@lru_cache(maxsize=64)
 def read(content: str) -> OosTemplate:
-    """The template that `content` (YAML or JSON) says; InvalidTemplateError when OOS would refuse it."""
+    """The template that `content` (YAML or JSON) says; InvalidTemplateError when OOS would refuse it.
+
+    Remembered: each execution reads its template anew, and reading YAML takes longer than all else that a start does.
+    """
     if len(content.encode()) > MAX_BYTES:
         raise InvalidTemplateError("the content is larger than 64 KB")
     kind, document = _document(content)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from natlab.cloud.kernel.accounts import KeyPair, Principal
@@ -29,9 +30,9 @@ class Identity:
     trusts: tuple[str, ...] = ()
     created: float = 0.0
 
-    @property
+    @cached_property
     def read(self) -> tuple[Policy, ...]:
-        """The policies, read."""
+        """The policies, read once: every call of every run is judged by them."""
         return tuple(Policy.read(document) for document in self.policies.values())
 
 

@@ -2,7 +2,7 @@
 
 Route writes are tasks: a second one in the same VPC is refused until the first is over.  A change of name or
 description alone is over at once, but has to wait for another task like any write.  The data plane follows when the
-task ends, together with the entry's state.
+task ends, or as much later as the table of latencies says.
 """
 
 from __future__ import annotations
@@ -169,12 +169,27 @@ class Routing:
         entry = changed or self._state.routes[entry_id]
         settled = replace(entry, status=RouteStatus.AVAILABLE, modified=self._cloud.clock.now())
         self._state.routes.put(entry_id, settled)
-        self._program(settled)
+        self._follow(entry.table_id, entry.destination)
 
     def _vanish(self, entry_id: str) -> None:
         entry = self._state.routes[entry_id]
         self._state.routes.remove(entry_id)
-        self._cloud.data_plane.remove_route(entry.table_id, entry.destination)
+        self._follow(entry.table_id, entry.destination)
+
+    def _follow(self, table_id: str, destination: str) -> None:
+        """Let packets take the way that the table shows by then."""
+        late = self._cloud.latencies.of("vpc.route_entry.packets")
+        if late > 0:
+            self._cloud.clock.call_later(late, lambda: self._lead(table_id, destination))
+        else:
+            self._lead(table_id, destination)
+
+    def _lead(self, table_id: str, destination: str) -> None:
+        entry = self._state.entry(table_id, destination)
+        if entry is None:
+            self._cloud.data_plane.remove_route(table_id, destination)
+        elif entry.status is not RouteStatus.PENDING:
+            self._program(entry)
 
     def _program(self, entry: RouteEntry) -> None:
         hop = entry.next_hop
