@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, Protocol, TypeVar, cas
 
 from natkeeper.domain.egress import Egress
 from natkeeper.domain.ids import EipId, EntryId, InstanceId, NatGatewayId, TableId
-from natkeeper.domain.observed import Condition, Eip, Instance, NatGateway, NextHop, RouteEntry
+from natkeeper.domain.observed import Condition, Eip, Instance, NatGateway, NextHop, RouteEntry, TaggedInstance
 from natkeeper.domain.refusals import Failure, FailureKind, FailureSubject
 
 if TYPE_CHECKING:
@@ -72,6 +72,28 @@ class ReadVpcRoutes(Call[tuple[RouteEntry, ...]]):
     patience_s: ClassVar[float] = 6.0
     tries: ClassVar[int] = 2
     optional: ClassVar[bool] = True
+    vpc: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReadTagged(Call[tuple[TaggedInstance, ...]]):
+    """The instances of a VPC that have a tag (DescribeInstances, all pages).
+
+    Those of `known` that the list lacks are asked for once more by id, because a list may have holes.
+    """
+
+    patience_s: ClassVar[float] = 4.0
+    vpc: str
+    key: str
+    value: str
+    known: tuple[InstanceId, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ReadVpcTables(Call[tuple[TableId, ...]]):
+    """The route tables of a VPC (DescribeRouteTableList, all pages)."""
+
+    patience_s: ClassVar[float] = 3.0
     vpc: str
 
 

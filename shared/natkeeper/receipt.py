@@ -47,12 +47,13 @@ ActKind = Literal[
     "address",
     "setup",
     "started",
+    "lane",
 ]
 
 
 _MOVES = ("moved", "created", "bridged")
-_OF_MEMORY = ("unready", "recovered", "noted")
-"""Acts that only write down what was learnt of a standby: a standby that stays unfit is an episode."""
+_OF_MEMORY = ("unready", "recovered", "noted", "lane")
+"""Acts by which something is learnt of a standby, or written down: a standby that stays unfit is an episode."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +104,11 @@ class Receipt:
     """Whether something that decides about a route could not be read."""
 
     @property
+    def moved(self) -> bool:
+        """Return True if the run led a route elsewhere."""
+        return any(act.kind in _MOVES for act in self.acts)
+
+    @property
     def news(self) -> bool:
         """Return True if people want to be told: of a change, an episode that is due, or a trouble of no known kind.
 
@@ -112,8 +118,7 @@ class Receipt:
             return True
         if self.outcome == "changed":
             return not self.acts or bool(self.repaired) or any(act.kind not in _OF_MEMORY for act in self.acts)
-        moved = any(act.kind in _MOVES for act in self.acts)
-        return self.outcome == "attention" and (moved or not self.troubled)
+        return self.outcome == "attention" and (self.moved or not self.troubled)
 
     def as_json(self) -> dict[str, Any]:
         """Give the object of format 1; empty parts are left out, `verified` never is."""

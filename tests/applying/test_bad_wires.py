@@ -277,6 +277,19 @@ def test_a_name_that_was_known_is_used_while_its_look_up_hangs_or_fails(monkeypa
     assert names.addresses("api.example.test", 80, 1.0) == known
 
 
+def test_a_name_is_looked_up_again_when_its_addresses_are_old() -> None:
+    """An API that moves to other machines is found there; before that nobody is asked."""
+    now = 100.0
+    resolver = Resolver(addresses(("10.1.2.3", 80)))
+    names = DnsCache(resolver, now=lambda: now)
+    before = names.addresses("api.example.test", 80, 1.0)
+    resolver.found = addresses(("10.1.2.4", 80))
+    now += sockets.NAME_FRESH_S - 0.5
+    assert (names.addresses("api.example.test", 80, 1.0), resolver.asked) == (before, 1)
+    now += 0.5
+    assert (names.addresses("api.example.test", 80, 1.0), resolver.asked) == (resolver.found, 2)
+
+
 def test_a_name_that_does_not_exist_is_said_to_not_resolve() -> None:
     """At once, and it is looked up anew each time."""
     resolver = Resolver([])

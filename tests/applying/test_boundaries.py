@@ -125,6 +125,7 @@ def test_every_instance_and_condition_is_read(local: Local, count: int) -> None:
     instances, conditions = local.ask(ReadInstances(ids), ReadConditions(ids))
     assert tuple(instances) == ids
     assert tuple(conditions) == ids
+    assert [each.status for each in conditions.values()] == [each.status for each in instances.values()]
     requests = -(-count // 100)
     assert len(local.asked("DescribeInstances")) == len(local.asked("DescribeInstancesFullStatus")) == requests
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import logging
 from datetime import datetime, timedelta, timezone
 from types import SimpleNamespace
 
@@ -84,14 +83,6 @@ def test_a_wrong_secret_is_denied_without_being_quoted(local: Local) -> None:
     assert failure.kind is FailureKind.DENIED
     assert failure.code == "SignatureDoesNotMatch"
     assert "secret is wrong" in failure.message
-
-
-def test_the_sdk_writes_no_log_lines_of_its_own(local: Local, capfd: pytest.CaptureFixture[str]) -> None:
-    """Its base packages attach stderr handlers at import."""
-    local.one(ReadRoutes(local.table))
-    for name in ("darabonba-core", "alibabacloud-tea", "credentials"):
-        assert logging.getLogger(name).handlers == []
-    assert capfd.readouterr().err == ""
 
 
 def test_a_proxy_variable_does_not_lead_the_local_cloud_astray(local: Local, monkeypatch: pytest.MonkeyPatch) -> None:

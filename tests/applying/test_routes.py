@@ -171,6 +171,26 @@ def test_deleting_what_is_gone_is_success(local: Local) -> None:
     assert len(local.one(ReadRoutes(local.table))) == 1
 
 
+@pytest.mark.parametrize(
+    "code, deleted",
+    [
+        ("InvalidRouteEntryId.NotFound", True),
+        ("InvalidRouteEntry.NotFound", True),
+        ("InvalidRouteTableId.NotFound", False),
+        ("InvalidVpnInstanceId.NotFound", False),
+        ("InvalidVRouter.NotFound", False),
+        ("ResourceNotFound.PrefixList", False),
+    ],
+)
+def test_only_an_entry_that_is_not_found_is_a_deleted_one(local: Local, code: str, deleted: bool) -> None:  # noqa: FBT001
+    """Another thing that is not there says nothing of the entry: it may carry packets still."""
+    entry = EntryId(local.cloud.vpc.add_route(local.table, "0.0.0.0/1", local.second))
+    local.fault(FaultKind.ERROR_CODE, "DeleteRouteEntry", code=code)
+    failure = local.one(DeleteRoute(local.vpc, entry))
+    assert (failure is None) is deleted, failure
+    assert deleted or failure.code == code
+
+
 def test_without_a_known_vpc_a_write_is_made_all_the_same(local: Local) -> None:
     """The VPC only tells what to put behind one another."""
     entry = EntryId(local.cloud.vpc.add_route(local.table, "0.0.0.0/1", local.second))

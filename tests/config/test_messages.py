@@ -105,6 +105,9 @@ groups:
         ("i-gwa, i-gwb", "i-gwa，i-gwb", "line 4: has a full-width '，'; write ','"),
         ("[i-gwa", "\uff3bi-gwa", "line 4: has a full-width '\uff3b'; write '['"),
         ("    routes", "　　routes", "line 5: has a full-width '\\u3000'; write ' '"),
+        ("cn-hang", "\uff43\uff4e-hang", "line 1: has a full-width '\uff43\uff4e'; write 'cn'"),
+        ("i-gwb", "i-gw\uff3f\uff11", "line 4: has a full-width '\uff3f\uff11'; write '_1'"),
+        ("i-gwa, i-gwb", "i-gwa、i-gwb", "line 4: has a full-width '、'; write ','"),
     ],
 )
 def test_full_width_signs_are_named(tmp_path: Path, old: str, new: str, says: str) -> None:
@@ -112,6 +115,28 @@ def test_full_width_signs_are_named(tmp_path: Path, old: str, new: str, says: st
     told = refused(tmp_path / "natkeeper.yaml", TEXT.replace(old, new).encode())
     assert says in told
     assert told.count("full-width") == 1
+
+
+@pytest.mark.parametrize(
+    "old, new, says",
+    [
+        ("region: cn", "region:\u00a0cn", "line 1: has a no-break space (U+00A0); write a space"),
+        ("region: cn", "region\u200b: cn", "line 1: has an invisible U+200B; delete it"),
+        ("i-gwb]", "i-gwb\ufeff]", "line 4: has an invisible U+FEFF; delete it"),
+        ("i-gwb]", "i-gwb\0]", "has a control character (U+0000); delete it"),
+    ],
+)
+def test_a_sign_that_nobody_sees_is_named(tmp_path: Path, old: str, new: str, says: str) -> None:
+    """It came along when the text was copied from a page, and the line looks right."""
+    told = refused(tmp_path / "natkeeper.yaml", TEXT.replace(old, new).encode())
+    assert says in told
+    assert "unicode string" not in told
+
+
+def test_two_documents_in_a_file_are_named(tmp_path: Path) -> None:
+    """YAML's own sentence begins with a but."""
+    told = refused(tmp_path / "natkeeper.yaml", f"{TEXT}---\n{TEXT}".encode())
+    assert "expected a single document in the stream, but found another document" in told
 
 
 def test_a_tab_is_named(tmp_path: Path) -> None:

@@ -19,8 +19,8 @@ A_TIME = "a time such as 90s, 5m, 2h or a number of seconds, 365d at most"
 A_NETWORK = "an IPv4 network such as 10.0.0.0/8, host bits zero"
 A_TARGET = "URLs such as http://host/path, or host:port"
 GROUP_KEYS = (
-    "gateways, routes, address, fallback, failback, hold_down, planned, sources, networks, forwards, way_in, relay, "
-    "proxy, probe, setup, alarms, standby"
+    "vpc, gateways, routes, address, fallback, failback, hold_down, planned, sources, networks, forwards, way_in, "
+    "relay, proxy, probe, setup, alarms, standby"
 )
 A_WINDOW = "two different times of the day such as 02:00-05:00 or 22:00-01:30"
 A_TEMPLATE = "the name of an OOS template: letters, digits, - and _; not beginning with ALIYUN, ACS, ALI…"
@@ -66,14 +66,17 @@ def forward(**settings: Any) -> list[dict[str, Any]]:
     "setting, line",
     [
         ({"gateways": []}, "gateways: got []; allowed: at least one instance id"),
-        ({"gateways": "i-gwa"}, "gateways: got 'i-gwa'; allowed: a list"),
+        ({"gateways": "i-gwa"}, "gateways: got 'i-gwa'; allowed: a list of instance ids, or {tag: KEY=VALUE}"),
         ({"gateways": [7]}, "gateways[0]: got 7; allowed: a text"),
         ({"gateways": {7}}, "gateways[0]: got {7}; allowed: a text"),  # YAML has sets
         ({"gateways": ["gw1"]}, f"gateways: got 'gw1'; allowed: an id such as i-bp1… {AN_ID}"),
         ({"gateways": ["i-gwa", "i-gwa"]}, "gateways: got 'i-gwa'; allowed: each value once"),
         ({"gateways": ["i-gwa; reboot"]}, f"gateways: got 'i-gwa; reboot'; allowed: an id such as i-bp1… {AN_ID}"),
         ({"routes": []}, "routes: got []; allowed: at least one route: {table: vtb-…}"),
-        ({"routes": {"table": "vtb-main"}}, "routes: got {'table': 'vtb-main'}; allowed: a list"),
+        (
+            {"routes": {"table": "vtb-main"}},
+            "routes: got {'table': 'vtb-main'}; allowed: a list of {table: vtb-…}, or `all`",
+        ),
         ({"routes": ["vtb-main"]}, "routes[0]: got 'vtb-main'; allowed: a mapping"),
         ({"routes": [{}]}, "routes[0].table: got nothing; allowed: a value; this key is required"),
         ({"routes": [{"table": "main"}]}, f"routes[0].table: got 'main'; allowed: an id such as vtb-bp1… {AN_ID}"),
@@ -235,7 +238,7 @@ def forward(**settings: Any) -> list[dict[str, Any]]:
         ),
         (
             {"planned": {"window": "02:00-05:00", "days": ["Sunday"]}},
-            "planned.days[0]: got 'Sunday'; allowed: a list of mon, tue, wed, thu, fri, sat and sun",
+            "planned.days[0]: got 'Sunday'; allowed: one of mon, tue, wed, thu, fri, sat and sun",
         ),
         (
             {"planned": {"window": "02:00-05:00", "timezone": "+8"}},
@@ -273,7 +276,7 @@ def forward(**settings: Any) -> list[dict[str, Any]]:
             {"probe": {"a\nb - at `c": 1}},
             (
                 r"probe.a\nb - at `c: got an unknown key; allowed: function, targets, interval, silence, timeout, "
-                r"failures, loss, table"
+                r"failures, loss, table, lane"
             ),
         ),
     ],

@@ -46,8 +46,12 @@ def parses(data: Any) -> bool:
         whole(planned={"window": "22:00-01:30", "days": ["sat", "sun"], "timezone": "Europe/Berlin"}),
         whole(planned={"window": "00:00-24:00"}),
         whole(address="own", failback="30m", sources=["10.0.0.0/8"], forwards=[{"port": 80, "to": "10.0.0.5:80"}]),
+        whole(probe={"function": "p", "lane": "223.6.6.6:53"}),
         whole(probe={"function": "p", "interval": "800ms", "failures": 2}, setup={"mode": "check", "every": "5m"}),
         whole(routes=[{"table": "vtb-one", "destination": "10.8.0.0/16", "prefer": "i-gwa"}]),
+        whole(vpc="vpc-one", gateways={"tag": "natkeeper=prod"}, routes="all"),
+        whole(vpc="vpc-one", gateways={"tag": "acs:autoscaling:scalingGroupId=asg-one"}),
+        whole(vpc="vpc-one", routes="all", probe={"function": "p", "table": "vtb-one"}),
     ],
 )
 def test_what_the_parser_takes_the_schema_takes(data: dict[str, Any]) -> None:
@@ -73,6 +77,10 @@ def test_what_the_parser_takes_the_schema_takes(data: dict[str, Any]) -> None:
         whole(planned={"window": "02:00-05:00", "days": ["mon", "mon"]}),
         whole(planned={"window": "02:00-05:00", "timezone": "+8"}), whole(planned="02:00-05:00"),
         whole(setup={"via": "ssh"}), whole(setup={"role": "a b"}), whole(sources=["x"]), whole(name="x"),
+        whole(gateways={"tag": "a=b"}), whole(routes="all"), whole(vpc="vpc-one"), whole(routes="every", vpc="vpc-one"),
+        whole(vpc="one", routes="all"), whole(vpc="vpc-one", gateways={"tag": "a"}), whole(finds={"vpc": "vpc-one"}),
+        whole(vpc="vpc-one", gateways={"tag": "a="}), whole(vpc="vpc-one", gateways={"tag": "a=b", "most": 3}),
+        whole(vpc="vpc-one", gateways=["i-gwa", {"tag": "a=b"}]), whole(vpc="vpc-one", routes=["all"]),
     ],
 )  # fmt: skip
 def test_what_the_parser_refuses_by_itself_the_schema_refuses(data: Any) -> None:

@@ -9,8 +9,8 @@ from typing import Any, Literal
 
 from hypothesis import strategies as st
 
-from natkeeper.domain.config import MANUAL, Follow, Group, Route
-from natkeeper.domain.config_values import Failback, Seconds
+from natkeeper.domain.config import Follow, Group, Route
+from natkeeper.domain.config_values import MANUAL, Failback, Seconds
 from natkeeper.domain.egress import Egress, EgressLost, EgressSeen
 from natkeeper.domain.health import Sight
 from natkeeper.domain.ids import EntryId, GroupName, InstanceId, TableId

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import copy
+from dataclasses import replace
 
 import pytest
 
-from natkeeper.domain.config import Group
+from natkeeper.domain.config import Group, Route
 from natkeeper.domain.decision import Await, Bridge, Create, Hold, Leave, Move, Retire
 from natkeeper.domain.health import Sight
 from natkeeper.domain.memory import Memory
 from natkeeper.domain.observed import EntryStatus, NatGateway, RouteEntry
+from natkeeper.domain.refusals import Deed, Refusal
 from natkeeper.domain.signals import Switch
 from natkeeper.domain.world import RouteView
 from tests.deciding.land import Killed, Land
 from tests.deciding.worlds import (
     BLIND,
+    ELSEWHERE,
     NAT,
     NOON,
     ROUTE,
@@ -49,6 +52,65 @@ def test_a_move_that_was_refused_in_place_is_made_by_two_halves() -> None:
     """The same next hop, reason and memory as the move would have had."""
     found = step(world(a="Stopped", not_in_place=frozenset({ROUTE})))
     assert found == Bridge(ROUTE, BOTH, hop(B), "i-gwa is Stopped", moved(NOON, to=B), hop(A))
+
+
+def point(hop: str | None = None, table: Route | None = ROUTE, deed: Deed = Deed.POINT, **more: bool) -> Refusal:
+    """A next hop that was not taken, as an answer said."""
+    return Refusal(deed, "no", None if table is None else table.table, hop, **more)
+
+
+def silent(hop: str = B, table: Route = ROUTE, deed: Deed = Deed.POINT) -> Refusal:
+    """No answer, which says nothing of the next hop."""
+    return point(hop, table, deed, passing=True, over=False)
+
+
+@pytest.mark.parametrize(
+    "refusals, lately, kind",
+    [
+        ((), (), Move),
+        ((point(B),), (), Bridge),
+        ((point(),), (), Bridge),
+        ((point(table=None),), (), Bridge),
+        ((point(table=ELSEWHERE),), (), Move),
+        ((point(C),), (), Move),
+        ((point(deed=Deed.GIVE),), (), Move),
+        ((point(deed=Deed.GIVE, table=None),), (silent(),), Move),
+        ((silent(),), (), Move),
+        ((silent(),), (silent(),), Bridge),
+        ((silent(),), (point(B),), Move),
+        ((silent(),), (silent(table=ELSEWHERE),), Move),
+        ((silent(),), (silent(deed=Deed.GIVE),), Move),
+        ((point(C, over=False),), (silent(),), Move),
+    ],
+)
+def test_a_dead_next_hop_is_left_around_an_entry_that_was_not_changed(
+    refusals: tuple[Refusal, ...], lately: tuple[Refusal, ...], kind: type
+) -> None:
+    """By another call, and another right: where it was this entry, and where it is not only a moment's trouble."""
+    found = step(world(a="Stopped", refusals=refusals, refused_lately=lately))
+    assert isinstance(found, kind)
+    if isinstance(found, Bridge):
+        assert found == Bridge(ROUTE, BOTH, hop(B), "i-gwa is Stopped", moved(NOON, to=B), hop(A))
+
+
+def test_a_single_address_has_no_parts() -> None:
+    """Where the platform will not change its entry in place, a person has to."""
+    single = Route(table=ROUTE.table, destination="203.0.113.7/32")
+    state = world(a="Stopped", not_in_place=frozenset({single}))
+    state = replace(state, routes={single: RouteView(entry(A, route=single))})
+    assert step(state, group(routes=(single,))) == Hold(
+        single,
+        "i-gwa is Stopped; the platform changes no such entry in place, and one address has no parts: "
+        "point it to i-gwb by hand",
+    )
+
+
+def test_a_bridge_of_another_natkeeper_is_left_to_it() -> None:
+    """It has to delete what it made."""
+    theirs = moved(NOON, owner="abcdef")
+    why = "a bridge that another natkeeper made carries the route's traffic, and has to delete it"
+    state = world(on=bridged(entry(A), half(B, 0, theirs), half(B, 1, theirs)), a="Stopped")
+    assert step(state) == Leave(ROUTE, why)
 
 
 def test_when_both_halves_carry_the_traffic_the_old_entry_goes() -> None:
@@ -138,7 +200,7 @@ def test_a_bridge_is_finished_where_there_is_nothing_better() -> None:
 def test_a_bridge_to_what_the_platform_refuses_is_withdrawn() -> None:
     """Its halves lead to a gateway that was deleted, say: they go, however little is left to choose from."""
     half_way = bridged(entry(A), half(B, 1))
-    found = step(world(half_way, a="Stopped", b=None, refusals=refused(B, "does not exist")))
+    found = step(world(half_way, a="Stopped", b=None, refusals=refused(B, "does not exist", lasting=True)))
     assert isinstance(found, Retire)
     assert found.entries == (half(B, 1).id,)
 

@@ -6,8 +6,10 @@ from dataclasses import replace
 
 import pytest
 
+from natkeeper.domain.config import Group
 from natkeeper.domain.decision import (
     Await,
+    Create,
     EipAssociate,
     EipAwait,
     EipHold,
@@ -69,6 +71,24 @@ def test_an_eip_on_the_gateway_that_has_the_route_is_settled() -> None:
     found = decision(world(eip=eip(A)), FOLLOW)
     assert found.eip == EipSettled()
     assert found.quiet
+
+
+@pytest.mark.parametrize("policy", [FOLLOW, group(B, A, address=FOLLOWS)])
+@pytest.mark.parametrize("holder", [A, B])
+def test_a_missing_entry_is_created_where_the_eip_is(holder: str, policy: Group) -> None:
+    """Anywhere else the route would wait for the EIP, which takes three times as long as the entry."""
+    found = decision(world(on=None, eip=eip(holder)), policy)
+    assert found.steps == (
+        Create(ROUTE, hop(holder), "the route entry was missing", moved(NOON, to=holder, home=policy.gateways[0])),
+    )
+    assert found.eip == EipSettled()
+
+
+def test_a_missing_entry_is_not_created_where_the_eip_is_on_a_dead_gateway() -> None:
+    """The EIP follows then."""
+    found = decision(world(on=None, eip=eip(B), b="Stopped"), FOLLOW)
+    assert [step.to for step in found.steps if isinstance(step, Create)] == [hop(A)]
+    assert isinstance(found.eip, EipUnassociate)
 
 
 def test_gateways_with_addresses_of_their_own_need_no_eip() -> None:

@@ -122,7 +122,10 @@ def test_a_look_that_failed_outweighs_what_ecs_says() -> None:
 def test_a_mark_stands_until_something_newer_shows_that_the_gateway_works() -> None:
     """A look in this run, or a good setup report since."""
     marked = gateway(mark=ago(5))
-    assert judged(marked) == Unhealthy("did not work at 11:55:00 UTC and has not been seen to work since")
+    assert judged(marked) == Unhealthy(
+        f"could not carry the route at {ago(5):%Y-%m-%d} 11:55:00 UTC and has not been seen to work since; last choice "
+        "until 12:55 UTC"
+    )
     assert judged(replace(marked, ready_at=ago(6))) == judged(marked)
     assert judged(replace(marked, ready_at=ago(5))) == judged(marked)
     assert judged(replace(marked, ready_at=ago(4))) == Healthy()

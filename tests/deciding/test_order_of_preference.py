@@ -115,6 +115,12 @@ def test_the_fallback_takes_over_when_no_gateway_is_fit() -> None:
     goes(NAT, step(world(a="Stopped", b="Stopped"), WITH_FALLBACK), because="i-gwa is Stopped")
 
 
+def test_a_fallback_that_cannot_be_read_is_the_last_hope() -> None:
+    """What is left is dead anyway, and the platform refuses a NAT Gateway that is not there."""
+    goes(NAT, step(world(a="Stopped", b="Stopped", nat=BLIND), WITH_FALLBACK), because="i-gwa is Stopped")
+    goes(B, step(world(a="Stopped", nat=BLIND), WITH_FALLBACK), because="i-gwa is Stopped")
+
+
 @pytest.mark.parametrize(
     "policy, more, said",
     [
@@ -122,10 +128,9 @@ def test_the_fallback_takes_over_when_no_gateway_is_fit() -> None:
         (group(), {"b": "Stopped"}, "i-gwb is Stopped"),
         (group(), {"b": None}, "i-gwb does not exist"),
         (group(), {"b": BLIND}, "i-gwb cannot be seen: timed out"),
-        (group(), {"refusals": refused(B)}, "i-gwb was refused by the platform: no"),
+        (group(), {"refusals": refused(B, lasting=True)}, "i-gwb was refused by the platform: no"),
         (WITH_FALLBACK, {"b": "Stopped", "nat": None}, "i-gwb is Stopped, ngw-managed does not exist"),
         (WITH_FALLBACK, {"b": "Stopped", "nat": False}, "i-gwb is Stopped, ngw-managed is not available"),
-        (WITH_FALLBACK, {"b": "Stopped", "nat": BLIND}, "i-gwb is Stopped, ngw-managed cannot be seen: timed out"),
         (
             WITH_FALLBACK,
             {"b": "Stopped", "nat_egress": EgressLost(NOON, "no answer")},
@@ -303,7 +308,7 @@ def test_a_draining_gateway_is_not_left_for_a_fallback_that_did_not_work() -> No
     """What works now is not left for what was seen not to: else the two would exchange the route every minute."""
     found = step(world(memory=marked((NAT, ago(90))), a=spot(), b="Stopped"), WITH_FALLBACK)
     assert isinstance(found, Hold)
-    assert "ngw-managed did not work at 10:30:00 UTC" in found.reason
+    assert f"ngw-managed could not carry the route at {ago(90):%Y-%m-%d} 10:30:00 UTC" in found.reason
 
 
 def test_of_two_draining_gateways_the_route_goes_to_the_one_that_stays_much_longer() -> None:

@@ -84,6 +84,16 @@ def test_a_switch_without_a_name_is_refused_when_no_standby_is_eligible(b: str |
     assert found.reason.startswith("there is no standby to switch to: i-gwb ")
 
 
+def test_a_switch_that_finds_only_what_failed_lately_says_how_to_try_it() -> None:
+    """A person may know that it works again; what is dead is not offered."""
+    found = step(world(memory=moved(ago(60)).marked(B, ago(5)), wish=switch()))
+    assert isinstance(found, Refuse)
+    assert found.reason.endswith(f"; to try it all the same: natkeeper switch prod --to {B} --force")
+    found = step(world(memory=moved(ago(60)).marked(B, ago(5)), b="Stopped", wish=switch()))
+    assert isinstance(found, Refuse)
+    assert "--force" not in found.reason
+
+
 def test_a_switch_to_the_fallback_is_a_switch_like_any_other() -> None:
     """Named, it is meant."""
     assert to(step(world(wish=switch(NAT)), group(fallback=NAT))) == NAT

@@ -63,6 +63,7 @@ def test_it_may_last_until_midnight() -> None:
     "window, now, opening",
     [
         ("02:30-05:00", "2026-03-29T00:30", "2026-03-29 03:00 +0200"),
+        ("02:31-05:00", "2026-03-29T00:30", "2026-03-29 03:00 +0200"),
         ("02:30-05:00", "2026-03-29T01:00", None),
         ("02:10-02:50", "2026-03-29T00:30", "2026-03-30 02:10 +0200"),
         ("01:30-02:30", "2026-03-29T00:45", None),
@@ -120,3 +121,4 @@ def test_what_is_waited_for_is_said_by_the_clock_of_the_window() -> None:
     opening = opens(Planned(window="02:00-05:00", timezone="Asia/Shanghai"), at("2026-11-23T12:00"))
     assert opening is not None
     assert at_the_window(opening) == "waits for the window at 2026-11-24 02:00 (Asia/Shanghai)"
+    assert at_the_window(at("2026-11-24T02:00")) == "waits for the window at 2026-11-24 02:00 (UTC)"

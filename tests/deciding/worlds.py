@@ -161,7 +161,7 @@ def refused(to: str, why: str = "no", **more: Any) -> tuple[Refusal, ...]:
 
 def moved(at: datetime, by: str = "auto", **more: Any) -> Memory:
     """What an entry remembers of a move."""
-    return Memory(since=at, by=by, home=A, **more)
+    return Memory(**{"since": at, "by": by, "home": A, **more})
 
 
 def marked(*marks: tuple[str, datetime], since: datetime | None = None) -> Memory:

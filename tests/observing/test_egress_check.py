@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import os
-import resource
 import socket
 import socketserver
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -17,13 +17,16 @@ from typing import Any
 
 import pytest
 
+from natkeeper import egress_check
 from natkeeper.domain.egress import EgressLost, EgressSeen, NotChecked
 from natkeeper.egress_check import check_egress
 from natkeeper.ports import CheckFromFunction
 from tests.applying.local import Local
+from tests.applying.test_tls import certificate, served
 
 AT = datetime(2026, 11, 23, tzinfo=timezone.utc)
 NOBODY = "127.0.0.1:9"
+SHARED = Path(egress_check.__file__).parents[1]
 
 
 class Pages(BaseHTTPRequestHandler):
@@ -80,6 +83,50 @@ def test_any_answer_below_500_is_the_internet(server: str, page: str) -> None:
 def test_a_server_fault_is_not_the_internet(server: str) -> None:
     """A proxy on the way that answers 503 is a lost egress, and said so."""
     assert seen(f"http://{server}/fault") == EgressLost(AT, f"http://{server}/fault: answered 503")
+
+
+@pytest.mark.parametrize("written, path", [("/ip?a=b&c", "/ip?a=b&c"), ("/ip", "/ip"), ("", "/")])
+def test_a_url_is_asked_for_as_it_is_written(written: str, path: str) -> None:
+    """With its query and host; the name says whose check it is, and no connection is kept."""
+    asked: list[tuple[str, ...]] = []
+
+    class Recording(Pages):
+        def do_GET(self) -> None:
+            asked.append((self.path, *(self.headers.get(name, "") for name in ("Host", "User-Agent", "Connection"))))
+            super().do_GET()
+
+    http = ThreadingHTTPServer(("127.0.0.1", 0), Recording)
+    threading.Thread(target=http.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
+    host = f"127.0.0.1:{http.server_address[1]}"
+    seen(f"http://{host}{written}")
+    http.shutdown()
+    http.server_close()
+    assert asked == [(path, host, "natkeeper", "close")]
+
+
+@pytest.mark.parametrize(
+    "name, trusted, reason",
+    [
+        ("127.0.0.1", "127.0.0.1", None),
+        ("127.0.0.1", "other.example.com", "self-signed certificate"),
+        ("www.example.com", "www.example.com", "is not valid for '127.0.0.1'"),
+    ],
+)
+def test_https_counts_only_from_whom_it_should_come(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, trusted: str, reason: str | None
+) -> None:
+    """A captive portal or a proxy that answers in another's name is not the internet."""
+    pem = certificate(tmp_path, name)
+    roots = pem if trusted == name else certificate(tmp_path, trusted)
+    monkeypatch.setenv("SSL_CERT_FILE", str(roots))
+    egress_check._tls_context.cache_clear()
+    try:
+        with served(pem) as url:
+            found = seen(url, within=10.0)
+    finally:
+        egress_check._tls_context.cache_clear()
+    assert isinstance(found, EgressSeen if reason is None else EgressLost), found
+    assert reason is None or (isinstance(found, EgressLost) and reason in found.reason)
 
 
 def test_a_connection_is_enough_for_host_and_port(silent: str) -> None:
@@ -228,28 +275,33 @@ def test_a_name_that_hangs_keeps_one_thread_however_often_it_is_looked_up(
     assert ends(lambda: not looking())
 
 
-@pytest.fixture
-def no_descriptors() -> Iterator[None]:
-    """A process that may open no file more."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (max(open_files()), hard))
-    taken = []
-    with suppress(OSError):
-        while True:
-            taken.append(os.open("/dev/null", os.O_RDONLY))
-    yield
-    for each in taken:
-        os.close(each)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+WITHOUT_DESCRIPTORS = """
+import os, resource, sys
+from natkeeper.egress_check import check_egress
+
+def opened():
+    try:
+        return os.open("/dev/null", os.O_RDONLY)
+    except OSError:
+        return None
+
+before = check_egress([sys.argv[1]], 2.0)  # a probe that has worked until now
+resource.setrlimit(resource.RLIMIT_NOFILE, (32, 32))
+while opened() is not None: ...
+found = check_egress([sys.argv[1]], 2.0)
+print(type(before).__name__, type(found).__name__, found.reason)
+"""
 
 
-@pytest.mark.usefixtures("no_descriptors")
 @pytest.mark.parametrize("target", ["127.0.0.1:9", "http://127.0.0.1:9/", "name.internet.test:80"])
 def test_a_process_without_descriptors_says_nothing_of_the_internet(target: str) -> None:
     """Too many open files is the looking process's own trouble; the resolver does not even say so."""
-    found = seen(target)
-    assert isinstance(found, NotChecked)
-    assert "too many open files" in found.reason
+    looking = [sys.executable, "-c", WITHOUT_DESCRIPTORS, target]
+    ended = subprocess.run(
+        looking, check=False, env={"PYTHONPATH": str(SHARED)}, capture_output=True, text=True, timeout=60
+    )
+    assert ended.stdout.startswith("EgressLost NotChecked "), ended
+    assert "too many open files" in ended.stdout
 
 
 def test_a_process_without_threads_says_nothing_of_the_internet(monkeypatch: pytest.MonkeyPatch, silent: str) -> None:

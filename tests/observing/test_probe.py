@@ -6,6 +6,8 @@ import json
 import shutil
 import subprocess
 import sys
+import time
+from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from types import SimpleNamespace
@@ -14,6 +16,7 @@ from typing import Any
 import pytest
 
 from natkeeper.domain.config import parse_config
+from natkeeper.domain.egress import EgressLost, EgressSeen, NotChecked
 from natkeeper.domain.payloads import parse
 from natkeeper.domain.signals import ProbeReport
 from natkeeper.egress_check import OutcomeKind
@@ -25,6 +28,7 @@ from natkeeper.probe.handler import (
     read_settings,
     settings_file,
 )
+from natkeeper.probe.lane import LaneLooks
 from natlab.bench.virtual import ADDRESS, Answer, VirtualPath
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
@@ -186,6 +190,14 @@ def test_a_look_that_fails_is_taken_once_more() -> None:
     assert len(lost.checks) == 2
 
 
+@pytest.mark.parametrize("event", [{"triggerName": "look"}, {"triggerTime": "2026-11-23T06:00:00Z"}])
+def test_either_mark_of_a_timer_begins_a_watch(event: dict[str, str]) -> None:
+    """Function Compute gives both; the name is the user's, and the time is what a test of the console leaves out."""
+    way = LossyPath()
+    assert "ignored" not in way.probe()(json.dumps(event), context(75))
+    assert len(way.checks) > 1
+
+
 @pytest.mark.parametrize("event", ["", "not json", "[]", "{}", '{"action":"format"}'])
 def test_an_event_for_someone_else_is_ignored_with_a_reason(event: str) -> None:
     """Nothing is looked at, and nothing is raised."""
@@ -226,6 +238,7 @@ def test_the_probe_needs_nothing_but_the_standard_library(tmp_path: Path) -> Non
         "__init__",
         "probe/__init__",
         "probe/handler",
+        "probe/lane",
         "probe/loss",
         "probe/watch",
         "egress_check",
@@ -243,3 +256,76 @@ def test_the_probe_needs_nothing_but_the_standard_library(tmp_path: Path) -> Non
         capture_output=True, text=True, check=True, env={"NATKEEPER_GROUP": "prod"},
     )  # fmt: skip
     assert "ignored" in done.stdout
+
+
+LANE = "223.6.6.6:53"
+
+
+class LaneSeen:
+    """Looks at the lane as a watch makes them, without a thread: what was asked for, and what it found."""
+
+    def __init__(self, figures: dict[str, Any] | None = None) -> None:
+        self.made: list[tuple[str, float, float]] = []
+        self.said = figures
+        self.running = False
+
+    def __call__(self, target: str, interval: float, timeout: float) -> Any:
+        self.made.append((target, interval, timeout))
+        return self
+
+    def start(self) -> None:
+        self.running = True
+
+    def close(self) -> None:
+        self.running = False
+
+    def figures(self) -> dict[str, Any] | None:
+        return self.said
+
+
+def test_a_watch_looks_through_the_lane_beside_and_says_what_it_found(tmp_path: Path) -> None:
+    """The settings come from probe.json; the answer is what the failover function reads."""
+    config = json.loads(json.dumps(CONFIG))
+    config["groups"]["prod"]["probe"] |= {"function": "p", "lane": LANE}
+    (tmp_path / "probe.json").write_bytes(settings_file(parse_config(config)))
+    settings = read_settings(tmp_path, {"NATKEEPER_GROUP": "prod"})
+    way, lane = LossyPath(), LaneSeen({"looks": 30, "lost": 1, "answers": True, "lasted": 12.0})
+    answer = replace(way.probe(settings), lane=lane)(TIMER, context(75))
+    assert lane.made == [(LANE, 2.0, 0.8)]
+    assert answer["lane"] == {"looks": 30, "lost": 1, "answers": True, "lasted": 12.0, "at": way.wall + way.now}
+    assert not lane.running
+
+
+def test_the_looks_through_the_lane_end_with_a_watch_that_reports() -> None:
+    """Whatever ends it."""
+    way, lane = LossyPath((9.5, 99)), LaneSeen()
+    with pytest.raises(EgressLostError):
+        replace(way.probe(replace(IN_A_ROW, lane=LANE)), lane=lane)(TIMER, context(75))
+    assert (len(lane.made), lane.running) == (1, False)
+    assert "lane" not in replace(LossyPath().probe(), lane=lane)(TIMER, context(75))
+
+
+def test_looks_through_the_lane_are_counted_and_their_latest_run_is_timed() -> None:
+    """Two answered, three lost; a check that could not be made counts for nothing."""
+    now, moment = 0.0, datetime(2026, 11, 23, tzinfo=timezone.utc)
+    found = iter([EgressSeen(moment), EgressSeen(moment), NotChecked(moment, "no thread"),
+                  *[EgressLost(moment, "no answer")] * 3])  # fmt: skip
+
+    def check(targets: tuple[str, ...], _timeout: float) -> Any:
+        nonlocal now
+        assert targets == (LANE,)
+        now += 1.0
+        outcome = next(found, None)
+        if outcome is None:
+            looks.close()
+            return NotChecked(moment, "the end")
+        return outcome
+
+    looks = LaneLooks(LANE, 0.0, 0.8, lambda: now, check)
+    assert looks.figures() is None
+    looks.start()
+    for _ in range(200):
+        if now >= 7.0:
+            break
+        time.sleep(0.01)
+    assert looks.figures() == {"looks": 5, "lost": 3, "answers": False, "lasted": now - 3.0}

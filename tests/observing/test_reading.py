@@ -5,8 +5,10 @@ from __future__ import annotations
 from datetime import datetime, timezone
 
 import pytest
+from alibabacloud_ecs20140526 import models
 from pytest_mock import MockerFixture
 
+from natkeeper.alibaba.ecs import interfaces_of
 from natkeeper.alibaba.fields import time_of
 from natkeeper.domain.ids import EipId, InstanceId, NatGatewayId, TableId
 from natkeeper.domain.observed import (
@@ -90,7 +92,31 @@ def test_planned_maintenance_is_a_condition_with_its_time(local: Local) -> None:
     assert event.status == "Scheduled"
     assert event.not_before is not None
     assert event.not_before.tzinfo is not None
-    assert found[local.second] == Condition(local.second)
+    assert found[local.second] == Condition(local.second, status=PowerState.RUNNING)
+
+
+@pytest.mark.parametrize("health", ["Ok", "Impaired", "Warning", "Maintaining", "Initializing", "InsufficientData"])
+def test_what_ecs_found_of_a_machine_arrives_in_its_word(local: Local, health: str) -> None:
+    """Of the one that it was found of, and of no other."""
+    local.cloud.ecs.find_health(local.first, health)
+    found = local.one(ReadConditions((local.first, local.second)))
+    assert (found[local.first].health, found[local.second].health) == (health, "Ok")
+
+
+@pytest.mark.parametrize(
+    "listed, named",
+    [
+        ([("eni-2", "Secondary"), ("eni-1", "Primary"), ("eni-3", "Secondary")], ("eni-1", "eni-2", "eni-3")),
+        ([("eni-1", "Primary"), ("eni-2", "Secondary")], ("eni-1", "eni-2")),
+        ([("", "Secondary"), ("eni-1", "Primary")], ("eni-1",)),
+        ([], ()),
+    ],
+)
+def test_the_primary_interface_comes_first(listed: list[tuple[str, str]], named: tuple[str, ...]) -> None:
+    """Whichever ECS lists first: a route that leads to an interface is pointed to the primary one."""
+    cards = [{"NetworkInterfaceId": name, "Type": kind} for name, kind in listed]
+    item = models.DescribeInstancesResponseBodyInstancesInstance()
+    assert interfaces_of(item.from_map({"NetworkInterfaces": {"NetworkInterface": cards}})) == named
 
 
 def test_maintenance_that_was_called_off_is_no_condition_any_more(local: Local) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import math
+import random
 from collections import deque
 from collections.abc import Callable
 from typing import Any
@@ -40,6 +42,27 @@ def report(path: VirtualPath, settings: Settings = SILENCE) -> dict[str, Any]:
         probe(path, settings).watch(60.0, 72.0)
     told: dict[str, Any] = json.loads(str(raised.value))
     return told
+
+
+@pytest.mark.parametrize(
+    "rule, usual_s, lost_of_16, expected",
+    [
+        (LossRule.silence(2.0, 1.0), 0.02, 0, (0.4, 2.0, 5, 2.0)),
+        (LossRule.silence(2.0, 1.0), 0.5, 0, (1.0, 5.0, 5, 5.0)),
+        (LossRule.silence(2.0, 1.0), 0.02, 4, (0.4, 2.0, 9, 3.6)),
+        (LossRule.silence(2.0, 1.0), 0.02, 8, (0.4, 2.0, 15, 6.0)),
+        (LossRule.silence(2.0, 1.0), 0.02, 16, (0.4, 2.0, 15, 6.0)),
+        (LossRule.silence(2.0, 1.0), 0.5, 4, (1.0, 5.0, 6, 6.0)),
+        (LossRule.silence(5.0, 0.5), 0.02, 0, (0.5, 5.0, 5, 5.0)),
+        (LossRule.in_a_row(3, 2.0, 10.0), 0.5, 4, (2.0, 2.0, 3, 6.0)),
+    ],
+)
+def test_slow_answers_and_lost_checks_make_the_rule_longer(
+    rule: LossRule, usual_s: float, lost_of_16: int, expected: tuple[float, float, int, float]
+) -> None:
+    """When a check is late, how long it may take, how many must be lost and for how long; a rule in a row is fixed."""
+    watch = PathWatch(rule, deque([usual_s] * 9, maxlen=9), deque([True] * lost_of_16 + [False] * (16 - lost_of_16)))
+    assert (watch.late_s, watch.answer_s, watch.checks, watch.lost_s) == pytest.approx(expected)
 
 
 def test_a_dead_path_is_reported_after_the_silence() -> None:
@@ -99,6 +122,44 @@ def test_a_blip_of_less_than_four_fifths_of_the_silence_is_no_loss(begins: float
     assert path.now > 59
 
 
+def brown_out(share: float, ends: float = math.inf) -> Callable[[float, float], Answer]:
+    """Lose this share of checks, from the tenth second on, and all of them from `ends` on."""
+    chance = random.Random(1)
+    return lambda at, _: SILENT if at >= ends or (at > 10 and chance.random() < share) else WELL
+
+
+@pytest.mark.parametrize("share", [0.3, 0.5])
+def test_five_checks_in_a_row_are_chance_where_many_are_lost(share: float) -> None:
+    """An hour of a brown-out: it is counted and not reported as a lost internet, which would move the route."""
+    path = VirtualPath(brown_out(share))
+    watching = probe(path)
+    lost = 0
+    for minute in range(60):
+        path.now = max(path.now, 60.0 * minute)
+        lost += watching.watch(60.0, 72.0)["lost"]
+    assert lost > 60 * 60 * share / 2
+
+
+@pytest.mark.parametrize("share, within", [(0.1, 1.7), (0.3, 3.4), (0.5, 6.1)])
+def test_a_path_that_dies_in_a_brown_out_is_reported_all_the_same(share: float, within: float) -> None:
+    """Later than on a good path, and within six seconds in any case."""
+    path = VirtualPath(brown_out(share, 40.5))
+    told = report(path)
+    assert told["lasted"] <= within
+    assert path.now - 40.5 < within + 1.0
+
+
+def test_after_a_report_nothing_is_known_of_the_next_way() -> None:
+    """The route has moved: a gateway that is dead as well is noticed as soon as ever."""
+    path = VirtualPath(brown_out(0.5, 40.5))
+    watching = probe(path)
+    with pytest.raises(EgressLostError):
+        watching.watch(60.0, 72.0)
+    began = path.now
+    assert watching.check_once()["ok"] is False
+    assert path.now - began == pytest.approx(1.2)
+
+
 def test_refusals_are_no_silence() -> None:
     """The gateway itself can send them, as when it reloads its rules; they take as long as by the rule of 0.1."""
     path = VirtualPath(when(WELL, (9.5, 11.4, REFUSED)))
@@ -149,9 +210,12 @@ def test_a_probe_that_is_starved_for_good_still_reports() -> None:
     assert path.now < 10 + 1.2 + 3.0 + 1.5
 
 
-def test_looks_that_cannot_be_made_are_neither_silence_nor_answers(capsys: pytest.CaptureFixture[str]) -> None:
-    """Too many open files: said once in the log, and no loss."""
-    path = VirtualPath(when(WELL, (9.5, 15.5, BROKEN)))
+@pytest.mark.parametrize("begin", [0.0, 9.5])
+def test_looks_that_cannot_be_made_are_neither_silence_nor_answers(
+    capsys: pytest.CaptureFixture[str], begin: float
+) -> None:
+    """Too many open files: said once in the log, and no loss, in the middle of a watch and from its beginning."""
+    path = VirtualPath(when(WELL, (begin, begin + 6.0, BROKEN)))
     probe(path).watch(60.0, 72.0)
     (line,) = capsys.readouterr().out.splitlines()
     assert json.loads(line) == {"level": "warning", "message": "the probe of prod cannot look: broken"}

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import pytest
+
+from natkeeper.alibaba.vpc import _entry_status
 from natkeeper.domain.ids import EipId, InstanceId, NatGatewayId, TableId
 from natkeeper.domain.observed import EipStatus, EntryStatus, HopKind, NextHop
 from natkeeper.ports import AssociateEip, CreateRoute, DeleteRoute, PointRoute, ReadEip, ReadRoutes, UnassociateEip
@@ -54,3 +57,22 @@ def test_an_eip_is_seen_on_its_way_to_a_gateway_and_back(local: Local) -> None:
         seen.append(local.one(ReadEip(eip)).status)
         local.advance(20)
     assert seen == [EipStatus.AVAILABLE, EipStatus.ASSOCIATING, EipStatus.IN_USE, EipStatus.UNASSOCIATING]
+
+
+@pytest.mark.parametrize(
+    "word, status",
+    [
+        ("Available", EntryStatus.AVAILABLE),
+        ("Pending", EntryStatus.PENDING),
+        ("Creating", EntryStatus.PENDING),
+        ("Created", EntryStatus.AVAILABLE),
+        ("Unavailable", EntryStatus.AVAILABLE),
+        ("Modifying", EntryStatus.MODIFYING),
+        ("Odd", EntryStatus.UNKNOWN),
+        ("", EntryStatus.UNKNOWN),
+        (None, EntryStatus.UNKNOWN),
+    ],
+)
+def test_every_word_for_the_state_of_an_entry_is_known(word: str | None, status: EntryStatus) -> None:
+    """Those of the enumeration, those of other texts, and one that nobody has written yet."""
+    assert _entry_status(word) is status

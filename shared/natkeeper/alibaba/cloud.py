@@ -45,7 +45,9 @@ from natkeeper.ports import (
     ReadRelay,
     ReadRoutes,
     ReadSetups,
+    ReadTagged,
     ReadVpcRoutes,
+    ReadVpcTables,
     Result,
     StartGateway,
     StartGatewayCheck,
@@ -185,10 +187,8 @@ class AlibabaCloud:
         from natkeeper.alibaba import assistant, fc
 
         match call:
-            case ReadVpcRoutes(vpc=vpc_id):
-                from natkeeper.alibaba import vpc_tables
-
-                return vpc_tables.read_vpc_routes(attempt, vpc_id)
+            case ReadVpcRoutes() | ReadVpcTables() | ReadTagged():
+                return _attempt_finding(call, attempt)
             case CheckThroughProbe(function=function):
                 return fc.check_through_probe(attempt, function, self.clock)
             case HandOver(function=function, payload=payload, delay_s=delay_s):
@@ -238,6 +238,21 @@ class AlibabaCloud:
             return classify(error, self.credentials())
         except NoCredentialsError as none:
             return classify(none)
+
+
+def _attempt_finding(call: ReadVpcRoutes | ReadVpcTables | ReadTagged, attempt: Attempt) -> Any:
+    """Make one of the calls that look for what the configuration does not list."""
+    from natkeeper.alibaba import vpc_tables
+
+    match call:
+        case ReadVpcRoutes(vpc=vpc_id):
+            return vpc_tables.read_vpc_routes(attempt, vpc_id)
+        case ReadVpcTables(vpc=vpc_id):
+            return tuple(vpc_tables.read_tables(attempt, vpc_id))
+        case ReadTagged():
+            from natkeeper.alibaba import tagged
+
+            return tagged.read_tagged(attempt, call)
 
 
 def _only(found: Result, one: Any) -> Result:

@@ -105,11 +105,13 @@ def _condition(
     item: models.DescribeInstancesFullStatusResponseBodyInstanceFullStatusSetInstanceFullStatusType,
 ) -> Condition:
     listed, health = optional(item.scheduled_system_event_set), optional(item.health_status)
+    power = optional(item.status)
     events = (_event(event) for event in (listed.scheduled_system_event_type if listed else None) or ())
     return Condition(
         id=InstanceId(said(there(item.instance_id, "InstanceId"), "InstanceId")),
         health=said(health.name if health else None, "HealthStatus.Name") or "Ok",
         events=tuple(event for event in events if event.status not in _CLOSED),
+        status=_power(said(power.name if power else None, "Status.Name")),
     )
 
 

@@ -22,6 +22,8 @@ from typing import Any
 
 PLAIN = "NATKEEPER_PLAIN_IMPORTS"
 UNUSED = (
+    "importlib.metadata", "mimetypes", "zipfile",  # urllib3 and requests, for HTTP/2, uploads and roots in an archive
+    "xml.etree", "xml.etree.ElementTree",  # darabonba, for products that speak XML
     "aiohttp", "aiofiles", "asyncio",  # darabonba and Tea, for asynchronous calls
     "websocket", "websocket._abnf",  # darabonba, for streaming products
     "cryptography.hazmat.primitives", "cryptography.hazmat.primitives.asymmetric",  # alibabacloud_tea_openapi, for

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
-AT_ONCE = 32
+AT_ONCE = 40
 """Threads for one batch. Alibaba counts calls in a minute, not at a time, and while a sweep lasts an event waits."""
 GRACE_S = 0.25
 """After its time, for a job that is just reporting that its time is over."""

@@ -1,4 +1,4 @@
-"""All route tables of a VPC: only sweeps ask for them."""
+"""All route tables of a VPC: sweeps ask for them, and runs of groups whose routes are found."""
 
 from __future__ import annotations
 
@@ -18,10 +18,11 @@ TABLES_PER_PAGE = 50
 
 def read_vpc_routes(attempt: Attempt, vpc: str) -> tuple[RouteEntry, ...]:
     """Read the custom entries of every table of `vpc` (DescribeRouteTableList, DescribeRouteEntryList)."""
-    return tuple(entry for table in _tables(attempt, vpc) for entry in read_routes(attempt, table))
+    return tuple(entry for table in read_tables(attempt, vpc) for entry in read_routes(attempt, table))
 
 
-def _tables(attempt: Attempt, vpc: str) -> list[TableId]:
+def read_tables(attempt: Attempt, vpc: str) -> list[TableId]:
+    """Name the route tables of `vpc` (DescribeRouteTableList, all pages)."""
     request = models.DescribeRouteTableListRequest(
         region_id=attempt.region, vpc_id=vpc, page_size=TABLES_PER_PAGE, page_number=1
     )

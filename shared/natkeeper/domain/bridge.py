@@ -8,6 +8,7 @@ table, so a run that dies anywhere is continued by the next.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from natkeeper.domain import selection
@@ -16,20 +17,22 @@ from natkeeper.domain.health import Unhealthy
 from natkeeper.domain.marks import remember, without_mark
 from natkeeper.domain.memory import is_ours
 from natkeeper.domain.observed import EntryStatus, NextHop, RouteEntry
-from natkeeper.domain.ownership import of_another
+from natkeeper.domain.ownership import left_behind, of_another
 from natkeeper.domain.parts import around_zero, halves_of
+from natkeeper.domain.refusals import Deed
 from natkeeper.domain.world import RouteView, belongs
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import datetime
 
     from natkeeper.domain.config import Route
     from natkeeper.domain.context import RouteContext
     from natkeeper.domain.memory import Memory
 
 
-def view_of(route: Route, entries: Sequence[RouteEntry]) -> RouteView:
-    """Find a route and its bridge in a table.
+def view_of(route: Route, entries: Sequence[RouteEntry], at: datetime | None = None) -> RouteView:
+    """Find a route and its bridge in a table, which was read at `at`.
 
     A finer part belongs to the bridge if natkeeper's words are in it or, where there are none, if the upper half, which
     is made first and deleted last, leads to the same next hop. Any other finer part is someone else's.
@@ -41,7 +44,7 @@ def view_of(route: Route, entries: Sequence[RouteEntry]) -> RouteView:
     ours = [part for part in fine if is_ours(part.description) or _bare_like(part, there.get(upper))]
     bridge = (*([there[lower]] if lower in there else []), *ours, *([there[upper]] if upper in there else []))
     others = frozenset(part.destination for part in fine if part not in ours)
-    return RouteView(there.get(route.destination), bridge, others)
+    return RouteView(there.get(route.destination), bridge, others, at)
 
 
 def _bare_like(part: RouteEntry, upper: RouteEntry | None) -> bool:
@@ -65,6 +68,27 @@ def begin(here: RouteContext, view: RouteView, to: NextHop, why: str, memory: Me
         no = f"; the platform changes no such entry in place, and one address has no parts: point it to {to} by hand"
         return Hold(here.route, why + no)
     return Bridge(here.route, _next(here.route.destination, _missing(here, view)), to, why, memory, view.carries)
+
+
+def around(here: RouteContext, hop: NextHop, to: NextHop | str, why: str) -> Bridge | Hold | None:
+    """Leave `hop` over parts of the destination where the platform did not change the entry; None where it may yet.
+
+    `to`: the next hop that the entry itself would lead to, or why there is none. Creating entries is another call, and
+    another right. An answer that says nothing of a hop has to come in two runs: the API may be back in a moment.
+    """
+    view, so_far, table = here.world.routes[here.route], here.world.so_far, here.route.table
+    refused = [r for r in so_far.refusals if r.deed is Deed.POINT and r.table in (None, table)]
+    if not refused or not isinstance(view, RouteView):
+        return None
+    again = any(r.passing and (r.deed, r.table) == (Deed.POINT, table) for r in so_far.refused_lately)
+    if isinstance(to, NextHop):
+        about_it = (r.hop is None or (r.over and r.hop == to.id) or (r.passing and again) for r in refused)
+        if not any(about_it):
+            return None
+    counts = tuple(each for each in so_far.refusals if each not in refused or each.lasting)
+    there = replace(here, world=replace(here.world, so_far=replace(so_far, refusals=counts)))
+    best = selection.best(there, hop)
+    return None if isinstance(best, str) else begin(there, view, best, why, remember(there, best, "auto"))
 
 
 def _missing(here: RouteContext, view: RouteView) -> tuple[str, ...]:
@@ -103,7 +127,8 @@ def finish(here: RouteContext, view: RouteView) -> Step:
         return _create(here, to)
     if whole.next_hop == to or to is None:
         return Retire(route, ids, "the entry carries the traffic again; its bridge is no longer needed")
-    if _foreign(here, whole) and here.memory.by != "person":
+    replaced = left_behind(whole, here.policy) in here.world.former  # a gateway that natkeeper itself leaves
+    if _foreign(here, whole) and not replaced and here.memory.by != "person":
         return Retire(route, ids, f"someone pointed the entry to {whole.next_hop} meanwhile; its bridge gives way")
     if missing:
         return Bridge(route, missing, to, what, here.memory)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from natkeeper.domain import selection
 from natkeeper.domain.context import RouteContext
-from natkeeper.domain.egress import EgressSeen
+from natkeeper.domain.egress import EgressLost, EgressSeen
 from natkeeper.domain.health import Healthy, Unhealthy, Unknown
 from natkeeper.domain.ids import InstanceId
 from natkeeper.domain.marks import with_marks
@@ -31,6 +31,8 @@ SHOWS = timedelta(minutes=1)
 """How long an accepted start may take to show in DescribeInstances."""
 BOOTS = timedelta(minutes=5)
 """How long a gateway may be starting before another one is started as well."""
+AROUND = timedelta(minutes=2)
+"""How far from a time at which the internet itself was seen to be away a loss says nothing of its gateway."""
 
 
 def to_start(world: World, policy: Group, now: datetime) -> tuple[tuple[InstanceId, ...], str]:
@@ -110,7 +112,7 @@ def _need(here: RouteContext, view: RouteView) -> str | None:
 def _nobody(here: RouteContext, hop: NextHop | None, why: str) -> str | None:
     # What says nothing of a gateway that runs is no reason to start another one: it would get the same answer.
     so_far = here.world.so_far
-    about_hops = tuple(each for each in so_far.refusals if each.hop is not None and not each.passing)
+    about_hops = tuple(each for each in so_far.refusals if each.lasting and not each.passing)
     tried = replace(here, world=replace(here.world, so_far=replace(so_far, refusals=about_hops)))
     choice = selection.best(tried, hop)
     if isinstance(choice, NextHop) and choice.kind is HopKind.INSTANCE:
@@ -122,13 +124,32 @@ def _on_fallback(here: RouteContext, hop: NextHop) -> str | None:
     """Say why a standby is to be started while the fallback carries the route: every gateway is down."""
     if here.memory.by == "person" or not isinstance(here.world.health(hop, here.policy), Healthy):
         return None  # a person wants it there; a fallback that fails is told, and the gateways are judged by then
-    health = {each: here.world.health(each, here.policy) for each in _gateways(here)}
+    # The fallback works, so there is time: what failed while the internet itself was away may work as well.
+    world = _without_doubtful_losses(here.world)
+    health = {each: world.health(each, here.policy) for each in _gateways(here)}
     if not all(isinstance(each, Unhealthy) for each in health.values()):
         return None
     seen = isinstance(here.world.internet, EgressSeen) or isinstance(here.world.fallback_egress, EgressSeen)
     if not seen and not all(selection.certainly_dead(here, each) for each in health):
         return None
     return f"the fallback {hop} carries the route, and no gateway is fit"
+
+
+def _without_doubtful_losses(world: World) -> World:
+    """Imagine that no gateway failed before it started last, or while the internet itself was away."""
+    offline = world.so_far.offline
+    gateways = dict(world.gateways)
+    for gateway, sight in world.gateways.items():
+        started = sight.instance.started if isinstance(sight.instance, Instance) else None
+        if sight.mark is not None and (_is_within(sight.mark, offline) or (started and started > sight.mark)):
+            gateways[gateway] = replace(gateways[gateway], mark=None)
+        if isinstance(sight.proof, EgressLost) and _is_within(sight.proof.at, offline):
+            gateways[gateway] = replace(gateways[gateway], proof=None)
+    return replace(world, gateways=gateways)
+
+
+def _is_within(moment: datetime, offline: tuple[datetime, datetime] | None) -> bool:
+    return offline is not None and offline[0] - AROUND <= moment <= offline[1] + AROUND
 
 
 def _coming(world: World, now: datetime) -> bool:

@@ -1,9 +1,8 @@
 """What a user may ask for, and precise refusals of everything else.
 
-`parse_config` takes the plain data of natkeeper.yaml (or of the natkeeper.json that packaging bakes from it)
-and returns a `Config`, or raises `ConfigError` with every problem it found: the path of the value, the value,
-and what is allowed. The structs here are the only description of the configuration; defaults stand beside
-their reasons.
+`parse_config` takes the plain data of natkeeper.yaml (or of the natkeeper.json that packaging bakes from it) and
+returns a `Config`, or raises `ConfigError` with every problem it found: the path of the value, the value, and what is
+allowed. The structs here are the only description of the configuration; defaults stand beside their reasons.
 """
 
 from __future__ import annotations
@@ -17,10 +16,14 @@ import msgspec
 
 from natkeeper.domain.config_errors import ConfigError, ConfigProblem, bad, explain, show, shown, unknown_key
 from natkeeper.domain.config_values import (
+    MANUAL,
     Failback,
+    Finds,
     Planned,
     Seconds,
     Strict,
+    decode,
+    how_often,
     network,
     require_distinct,
     require_id,
@@ -38,16 +41,12 @@ from natkeeper.domain.gateway_config import (
 from natkeeper.domain.ids import EipId, GroupName, InstanceId, NatGatewayId, TableId
 from natkeeper.domain.load import Alarms
 from natkeeper.domain.parts import parts_of
-from natkeeper.domain.probe_config import FUNCTION_NAME, Probe
+from natkeeper.domain.probe_config import FUNCTION_NAME, Probe, refuse_lane
 
 DEFAULT_ROUTE = "0.0.0.0/0"
 
-_DURATION = re.compile(r"([0-9]{1,12}(?:\.[0-9]{1,6})?)(ms|s|m|h|d)")
-_UNIT_S = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 GROUP_NAME = re.compile(r"[a-z][a-z0-9-]{0,30}")
 REGION = re.compile(r"[a-z]{2,}(-[a-z0-9]+)+")
-_LONGEST_S = 365 * 86400.0
-MANUAL = Failback("inf")
 _TOP = ("region", "groups", "notify", "language", "timezone", "runbook", "metrics", "heartbeat")
 ABOUT_MESSAGES = (
     ("language", re.compile("en|zh"), "en or zh"),
@@ -121,34 +120,43 @@ class Group(Strict, frozen=True, kw_only=True):
     alarms: Alarms = Alarms()
     standby: Literal["warm", "cold"] = "warm"
     """Whether standbys run, or are stopped and started by natkeeper when no gateway that runs can carry a route."""
+    finds: Finds | None = None
+    """What is found instead of listed; no key of its own. Until it was found, the lists above may be empty."""
 
     def __post_init__(self) -> None:
         """Refuse contradictions within the group."""
-        if not self.gateways:
+        if self.finds is not None:
+            from natkeeper.domain.discovery_config import refuse_what_cannot_be_found  # most groups list all
+
+            refuse_what_cannot_be_found(self.finds, self.address, [route.prefer for route in self.routes], self.probe)
+        if not self.gateways and not self.tag:
             raise bad("gateways", [], "at least one instance id")
         for gateway in self.gateways:
             require_id("gateways", gateway, "i-")
         require_distinct("gateways", self.gateways)
-        if not self.routes:
+        if not self.routes and not self.finds_routes:
             raise bad("routes", [], "at least one route: {table: vtb-…}")
         require_distinct("routes", [str(route) for route in self.routes])
         for index, route in enumerate(self.routes):
             if route.prefer is not None and route.prefer not in self.gateways:
                 allowed = "a gateway of this group: " + ", ".join(self.gateways)
                 raise bad(f"routes[{index}].prefer", route.prefer, allowed)
-        homes = {self.home(route) for route in self.routes}
+        homes = {self.home(route) for route in self.routes if self.gateways}
         if isinstance(self.address, Follow) and len(homes) > 1:
             allowed = "one preference for all routes, because one EIP can follow only one gateway"
             raise bad("routes.prefer", ", ".join(sorted(homes)), allowed)
         if self.fallback is not None:
             require_id("fallback", self.fallback, "ngw-")
-        if self.probe.table is not None and self.probe.table not in {route.table for route in self.routes}:
+        if self.probe.table not in (None, *(route.table for route in self.routes)) and not self.finds_routes:
             raise bad("probe.table", self.probe.table, "the table of one of this group's routes")
         self._refuse_mixed_probes()
-        for source in self.sources:
-            network("sources", source)
-        for one in self.networks:
-            network("networks", one)
+        for key, networks in (("sources", self.sources), ("networks", self.networks)):
+            for one in networks:
+                network(key, one)
+        table = next(iter(self.probes.values()), None)
+        behind = [route.destination for route in self.routes if route.table == table]
+        private, follows = (*self.sources, *self.networks), isinstance(self.address, Follow)
+        refuse_lane(self.probe, self.probes, behind, private, follows=follows)
         self._refuse_what_an_eip_does()
         refuse_long_order((*self.sources, *self.networks), self.probe.targets, self.forwards, self.proxy)
         refuse_clashes(self.forwards, self.proxy)
@@ -156,13 +164,22 @@ class Group(Strict, frozen=True, kw_only=True):
     def _refuse_what_an_eip_does(self) -> None:
         own = "nothing where one EIP follows the route: then connections go on, and visitors come by one address"
         follows = isinstance(self.address, Follow)
-        if self.relay is not None:
-            if follows:
-                raise bad("relay", f"{self.relay:g}s", own)
-            if not 60 <= self.relay <= 86400:  # noqa: PLR2004
-                raise bad("relay", f"{self.relay:g}s", "1m to 24h")
+        if self.relay is not None and follows:
+            raise bad("relay", f"{self.relay:g}s", own)
+        if self.relay is not None and not 60 <= self.relay <= 86400:  # noqa: PLR2004
+            raise bad("relay", f"{self.relay:g}s", "1m to 24h")
         if self.way_in == "every" and follows:
             raise bad("way_in", self.way_in, own)
+
+    @property
+    def tag(self) -> str:
+        """KEY=VALUE of the tag by which gateways are found; empty where they are listed."""
+        return "" if self.finds is None else self.finds.tag
+
+    @property
+    def finds_routes(self) -> bool:
+        """Return True if routes are found: those that lead to a gateway; none is created."""
+        return self.finds is not None and self.finds.routes
 
     @property
     def owner(self) -> str:
@@ -184,6 +201,13 @@ class Group(Strict, frozen=True, kw_only=True):
         found = {} if self.probe.function is None else {self.probe.function: self.probe.table or self.routes[0].table}
         return found | {route.probe: route.table for route in self.routes if route.probe is not None}
 
+    @property
+    def lane(self) -> Route | None:
+        """The host route through a standby, in the table of the first probe, or None."""
+        if self.probe.lane is None:
+            return None
+        return Route(table=next(iter(self.probes.values())), destination=f"{self.probe.lane_address}/32")
+
     def probe_of(self, route: Route) -> str | None:
         """Return the probe whose packets take `route`, or None where no probe sees it."""
         return next((function for function, table in self.probes.items() if table == route.table), None)
@@ -194,7 +218,7 @@ class Group(Strict, frozen=True, kw_only=True):
 
     def _refuse_mixed_probes(self) -> None:
         """Refuse two probes for one table, and one for two: its vSwitch has one table."""
-        first = self.probe.table or self.routes[0].table
+        first = self.probe.table or next((route.table for route in self.routes), TableId(""))
         seen = {} if self.probe.function is None else {first: self.probe.function}
         for index, route in enumerate(self.routes):
             if route.probe is None:
@@ -249,42 +273,27 @@ def parse_config(data: object) -> Config:
         value = data.get(key)
         if value is not None and not (isinstance(value, str) and form.fullmatch(value)):
             problems.append(ConfigProblem(key, show(value), allowed))
-    metrics, heartbeat = _metrics(data.get("metrics"), problems), data.get("heartbeat", False)
+    metrics, heartbeat = how_often(data.get("metrics"), problems), data.get("heartbeat", False)
     if not isinstance(heartbeat, bool) or (heartbeat and notify is None):
         problems.append(ConfigProblem("heartbeat", show(heartbeat), "true or false; true needs `notify`, which calls"))
     raw = data.get("groups")
     if not isinstance(raw, dict) or not raw:
         allowed = "a mapping of at least one group name to its settings"
         raise ConfigError([*problems, ConfigProblem("groups", shown(data, "groups"), allowed)])
-    groups = [group for name, value in raw.items() if (group := _group(name, value, problems)) is not None]
-    groups = [_with_zone(group, data.get("timezone")) for group in groups]
+    zone = data.get("timezone")
+    groups = [_with_zone(g, zone) for name, value in raw.items() if (g := _group(name, value, problems)) is not None]
     problems += _contradictions(groups)
     if problems:
         raise ConfigError(problems)
-    about = {key: data[key] for key, _, _ in ABOUT_MESSAGES if data.get(key) is not None}
-    return Config(
-        region=str(region), groups=tuple(groups), notify=notify, metrics=metrics, heartbeat=heartbeat, **about
-    )
+    more = {key: data[key] for key, _, _ in ABOUT_MESSAGES if data.get(key) is not None}
+    return Config(region=str(region), groups=tuple(groups), notify=notify, metrics=metrics, heartbeat=heartbeat, **more)
 
 
 def _with_zone(group: Group, zone: object) -> Group:
     """Let a window without a time zone of its own be by the clock of the messages."""
-    if group.planned is None or group.planned.timezone is not None or not isinstance(zone, str):
-        return group
-    return msgspec.structs.replace(group, planned=msgspec.structs.replace(group.planned, timezone=zone))
-
-
-def _metrics(value: object, problems: list[ConfigProblem]) -> Seconds | None:
-    """Read how often metrics are logged, or add to `problems`."""
-    if value is None:
-        return None
-    try:
-        every = msgspec.convert(value, Seconds, dec_hook=_decode)
-    except msgspec.ValidationError:
-        every = Seconds(0)
-    if not 60 <= every <= 3600:  # noqa: PLR2004
-        problems.append(ConfigProblem("metrics", show(value), "how often they are logged, 1m to 1h"))
-    return every
+    if group.planned is not None and group.planned.timezone is None and isinstance(zone, str):
+        return msgspec.structs.replace(group, planned=msgspec.structs.replace(group.planned, timezone=zone))
+    return group
 
 
 def _group(name: object, value: object, problems: list[ConfigProblem]) -> Group | None:
@@ -300,14 +309,20 @@ def _group(name: object, value: object, problems: list[ConfigProblem]) -> Group 
         allowed = "nothing: a group is named by its key under `groups`"
         problems.append(ConfigProblem(f"{path}.name", show(value["name"]), allowed))
         return None
+    listed = isinstance(ids := value.get("gateways"), list) and dict not in map(type, ids)
+    listed &= isinstance(routes := value.get("routes"), list) and "all" not in routes
+    if not listed or {"vpc", "finds"} & set(value):
+        from natkeeper.domain.discovery_config import spelled_out  # most groups list what they have
+
+        value = spelled_out(path, value, problems)
     try:
-        return msgspec.convert({**value, "name": name}, Group, dec_hook=_decode)
+        return msgspec.convert({**value, "name": name}, Group, dec_hook=decode)
     except msgspec.ValidationError:
         from natkeeper.domain.config_collect import collect  # only where there is something to mend
 
     def refuse(settings: dict[str, Any]) -> ConfigProblem | None:
         try:
-            msgspec.convert({**settings, "name": name}, Group, dec_hook=_decode)
+            msgspec.convert({**settings, "name": name}, Group, dec_hook=decode)
         except msgspec.ValidationError as error:
             return explain(path, settings, str(error), _KEYS, _CHOICES)
         return None
@@ -338,6 +353,8 @@ def _contradictions(groups: list[Group]) -> list[ConfigProblem]:
 
 def _claims(group: Group) -> Iterator[tuple[str, str]]:
     """List what only one group may have: two owners would undo each other's work."""
+    if group.finds is not None and group.finds.tag:
+        yield "gateways.tag", f"{group.finds.tag} in {group.finds.vpc}"
     for gateway in group.gateways:
         yield "gateways", gateway
     for route in group.routes:
@@ -348,19 +365,9 @@ def _claims(group: Group) -> Iterator[tuple[str, str]]:
         yield "probe.function" if function == group.probe.function else "routes.probe", function
 
 
-def _decode(kind: type, value: Any) -> Any:  # noqa: ANN401  msgspec's hook is untyped by nature
-    """Read durations; msgspec asks for every type that is not its own."""
-    if kind is Failback and value == "manual":
-        return MANUAL
-    match = _DURATION.fullmatch(value) if isinstance(value, str) else None
-    length = float(match[1]) * _UNIT_S[match[2]] if match else value
-    if isinstance(length, (int, float)) and not isinstance(length, bool) and 0 <= length <= _LONGEST_S:
-        return kind(length)
-    also = "`manual`, or " if kind is Failback else ""
-    raise bad("", value, f"{also}a time such as 90s, 5m, 2h or a number of seconds, 365d at most")
-
-
 _CHOICES = {
+    "gateways": "a list of instance ids, or {tag: KEY=VALUE}",
+    "routes": "a list of {table: vtb-…}, or `all`",
     "address": "`own`, or {follow: eip-…}",
     "standby": "`warm` or `cold`",
     "mode": "`apply`, `check` or `off`",
@@ -368,6 +375,7 @@ _CHOICES = {
     "foreign_rules": "`remove` or `report`",
     "protocol": "`tcp` or `udp`; in forwards also `both`",
     "services": "`keep` or `report`",
+    "days[]": "one of mon, tue, wed, thu, fri, sat and sun",
     "days": "a list of mon, tue, wed, thu, fri, sat and sun",
 }
 _STRUCTS: dict[str, type[msgspec.Struct]] = {
@@ -385,6 +393,7 @@ _STRUCTS: dict[str, type[msgspec.Struct]] = {
     "planned": Planned,
 }
 _KEYS = {
-    last: tuple(field for field in struct.__struct_encode_fields__ if field != "name")
+    last: tuple(field for field in struct.__struct_encode_fields__ if field not in ("name", "finds"))
     for last, struct in _STRUCTS.items()
 }
+_KEYS[""] = ("vpc", *_KEYS[""])

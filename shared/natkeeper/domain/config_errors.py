@@ -66,7 +66,8 @@ def explain(
     missing = re.fullmatch(r"Object missing required field `(.*)`", text)
     if missing:
         return ConfigProblem(f"{prefix}{path}.{missing[1]}", "nothing", "a value; this key is required")
-    return ConfigProblem(f"{prefix}{path}", show(_value_at(data, path)), choices.get(last) or _expected(text))
+    element = "[]" * path.endswith("]")
+    return ConfigProblem(f"{prefix}{path}", show(_value_at(data, path)), choices.get(last + element) or _expected(text))
 
 
 def show(value: object) -> str:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 
-from natkeeper.domain.config_errors import bad
+from natkeeper.domain.config_errors import ConfigProblem, bad, show
+from natkeeper.domain.ids import InstanceId
 
 MAX_PORT = 65535
 
@@ -27,6 +28,50 @@ class Failback(Seconds):
     """How long the home gateway must have been healthy before its route returns; `manual` is never, infinity."""
 
     __slots__ = ()
+
+
+class Finds(Strict, frozen=True, kw_only=True):
+    """What of a group is found in `vpc` instead of listed: gateways by `tag`, and `routes` by where their entries lead.
+
+    In natkeeper.yaml these are `vpc`, `gateways: {tag: KEY=VALUE}` and `routes: all` (discovery.py). `former`: gateways
+    that the tag found earlier, while routes were guarded on them.
+    """
+
+    vpc: str
+    tag: str = ""
+    routes: bool = False
+    former: tuple[InstanceId, ...] = ()
+
+
+MANUAL = Failback("inf")
+_DURATION = re.compile(r"([0-9]{1,12}(?:\.[0-9]{1,6})?)(ms|s|m|h|d)")
+_UNIT_S = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+_LONGEST_S = 365 * 86400.0
+
+
+def decode(kind: type, value: Any) -> Any:  # noqa: ANN401  msgspec's hook is untyped by nature
+    """Read durations; msgspec asks for every type that is not its own (`dec_hook`)."""
+    if kind is Failback and value == "manual":
+        return MANUAL
+    match = _DURATION.fullmatch(value) if isinstance(value, str) else None
+    length = float(match[1]) * _UNIT_S[match[2]] if match else value
+    if isinstance(length, (int, float)) and not isinstance(length, bool) and 0 <= length <= _LONGEST_S:
+        return kind(length)
+    also = "`manual`, or " if kind is Failback else ""
+    raise bad("", value, f"{also}a time such as 90s, 5m, 2h or a number of seconds, 365d at most")
+
+
+def how_often(value: object, problems: list[ConfigProblem]) -> Seconds | None:
+    """Read how often metrics are logged, or add to `problems`."""
+    if value is None:
+        return None
+    try:
+        every = msgspec.convert(value, Seconds, dec_hook=decode)
+    except msgspec.ValidationError:
+        every = Seconds(0)
+    if not 60 <= every <= 3600:  # noqa: PLR2004
+        problems.append(ConfigProblem("metrics", show(value), "how often they are logged, 1m to 1h"))
+    return every
 
 
 WINDOW = re.compile(r"((?:[01][0-9]|2[0-3]):[0-5][0-9])-((?:[01][0-9]|2[0-3]):[0-5][0-9]|24:00)")

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from natkeeper.domain.refusals import Deed, Refusal
 from natkeeper.domain.signals import Switch
 
 if TYPE_CHECKING:
@@ -14,6 +13,7 @@ if TYPE_CHECKING:
     from natkeeper.domain.config import Group, Route
     from natkeeper.domain.memory import Memory
     from natkeeper.domain.observed import NextHop
+    from natkeeper.domain.refusals import Refusal
     from natkeeper.domain.world import World
 
 
@@ -65,5 +65,4 @@ class RouteContext:
 
     def waits_for(self, hop: NextHop) -> Refusal | None:
         """Return the refusal that says nothing of `hop`, after which others get a try first; None for none."""
-        known = self.world.so_far.against(Deed.POINT, Deed.CREATE, table=self.route.table, hop=hop.id)
-        return next((refusal for refusal in known if refusal.hop is not None and refusal.passing), None)
+        return next((refusal for refusal in self.world.put_off(hop, self.route.table) if refusal.passing), None)

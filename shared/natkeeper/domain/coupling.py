@@ -120,18 +120,36 @@ def _without_eip(step: Verify, address: EipStep, *, moving: bool) -> Step:
 
 
 def reunited(steps: tuple[Step, ...], world: World, policy: Group, now: datetime) -> tuple[Step, ...]:
-    """Bring routes back to the gateway that keeps the EIP because another route stays there."""
+    """Let all routes of a group whose EIP follows stay on the gateway that keeps it, or come back, if one stays."""
     kept = eip.keeper(world, policy)
-    if (
-        kept is None
-        or not belongs(kept, policy)
-        or isinstance(world.health(kept, policy), Unknown)
-        or world.paused_until(now) is not None
-        or isinstance(world.so_far.wish, (Pause, Resume))
-    ):
+    if kept is None or isinstance(world.so_far.wish, (Pause, Resume)):
         return steps
-    stays = any(isinstance(step, (Keep, Hold, Note)) and _carries(step, world) == kept for step in steps)
-    return tuple(_back(step, kept, world, policy, now) for step in steps) if stays else steps
+    staying = next((step for step in steps if _stays(step, kept, world)), None)
+    if staying is None:
+        return steps
+    steps = tuple(_held_back(staying, step, kept, world) for step in steps)
+    paused = world.paused_until(now) is not None and not world.so_far.moved
+    settled = any(isinstance(step, (Keep, Hold, Note)) and _stays(step, kept, world) for step in steps)
+    if paused or not settled or not belongs(kept, policy) or isinstance(world.health(kept, policy), Unknown):
+        return steps
+    return tuple(_back(step, kept, world, policy, now) for step in steps)
+
+
+def _stays(step: Step, kept: NextHop, world: World) -> bool:
+    """Return True if the route of `step` is not about to leave `kept`, or cannot be seen to leave it."""
+    if step.route in world.so_far.moved or isinstance(step, (Move, Create, Bridge)):
+        return False
+    return not isinstance(world.routes[step.route], RouteView) or _carries(step, world) == kept
+
+
+def _held_back(staying: Step, step: Step, kept: NextHop, world: World) -> Step:
+    """Hold a move away from `kept` that would leave the EIP behind with the route of `staying`."""
+    if not isinstance(step, (Move, Bridge)) or _carries(step, world) != kept:
+        return step
+    if step.to.kind is not HopKind.INSTANCE or world.own_address(step.to) is not None:
+        return step  # there it needs no EIP
+    why = f": {staying.reason}" if isinstance(staying, Hold) else ""
+    return Hold(step.route, f"{step.reason}; it stays there, because {staying.route} does and both need the EIP{why}")
 
 
 def _back(step: Step, kept: NextHop, world: World, policy: Group, now: datetime) -> Step:
@@ -139,8 +157,8 @@ def _back(step: Step, kept: NextHop, world: World, policy: Group, now: datetime)
     if not isinstance(step, (Keep, Verify, Note)) or not isinstance(view, RouteView) or view.bridge or hop is None:
         return step
     parted = hop != kept and hop.kind is HopKind.INSTANCE and belongs(hop, policy) and world.own_address(hop) is None
-    if not parted or view.remembered.by != "auto":
-        return step  # a person put it there
+    if not parted:
+        return step
     here = RouteContext(step.route, world, policy, now, view.remembered)
     memory = fitted(remember(here, kept, "auto").marked(hop.id, now))
     why = f"the EIP stays on {kept} with another route, so {hop} has no public address"

@@ -29,12 +29,12 @@ from natkeeper.domain.decision import (
     Step,
     Verify,
 )
-from natkeeper.domain.egress import EgressLost
+from natkeeper.domain.egress import EgressLost, EgressSeen
 from natkeeper.domain.health import Draining, Healthy, Unhealthy, Unknown
 from natkeeper.domain.ids import InstanceId
-from natkeeper.domain.marks import note, note_lost, remember, with_marks, without_mark
+from natkeeper.domain.marks import marked, note, note_lost, remember, with_marks, without_mark
 from natkeeper.domain.memory import Unreadable, decode, is_ours
-from natkeeper.domain.observed import HopKind, Instance, NextHop, PowerState, RouteEntry, Unseen
+from natkeeper.domain.observed import HopKind, Instance, NextHop, RouteEntry, Unseen
 from natkeeper.domain.ownership import another_moved, left_behind
 from natkeeper.domain.refusals import Deed
 from natkeeper.domain.signals import Pause, Resume
@@ -47,8 +47,6 @@ if TYPE_CHECKING:
 
 VERIFY_FOR = timedelta(seconds=120)
 """How long after a move later runs look again whether it works: covers a run that died before it could look."""
-LAST_MOMENT = timedelta(minutes=10)
-"""How long before a draining gateway goes the paid fallback is better than hoping for a standby."""
 
 
 _HA_VIP = (
@@ -63,10 +61,13 @@ def decide(world: World, policy: Group, now: datetime) -> Decision:
     Never raises and never reads a clock; `now` is passed in. The decision is settled when nothing is left to do.
     """
     world = with_marks(world, now)
-    steps = tuple(coupling.unless_refused(_step(route, world, policy, now), world) for route in policy.routes)
+    found = tuple(_step(route, world, policy, now) for route in policy.routes)
+    planned = {step.route: step.to for step in found if backoff.is_planned(step, world, policy, now)}
+    found = tuple(backoff.unless_put_off(step, world, now) if step.route in planned else step for step in found)
+    steps = tuple(coupling.unless_refused(step, world) for step in found)
     steps = coupling.reunited(steps, world, policy, now)
     address = eip.decide_eip(world, policy, steps, now)
-    return Decision(world.group, coupling.after_eip(steps, address, world, policy), address)
+    return Decision(world.group, coupling.after_eip(steps, address, world, policy), address, tuple(planned.items()))
 
 
 def _step(route: Route, world: World, policy: Group, now: datetime) -> Step:
@@ -177,6 +178,11 @@ def _paused(here: RouteContext, view: RouteView, until: datetime) -> Step:
     said = f"paused until {until:%Y-%m-%d %H:%M} UTC"
     if here.wants_other_than(view.carries):
         return Refuse(here.route, f"{said}; resume first, or switch with --force")
+    hop = None if view.whole is None or view.bridge else view.whole.next_hop
+    if hop is None or hop.id not in here.world.so_far.to_check or not here.policy.checked_by_probe(here.route):
+        return Keep(here.route, said)
+    if belongs(hop, here.policy) and here.world.egress(hop) is None:  # to look is no act
+        return Verify(here.route, hop, f"{said}; seeing whether the internet is reached through {hop}")
     return Keep(here.route, said)
 
 
@@ -191,7 +197,10 @@ def _switch(here: RouteContext, entry: RouteEntry | None) -> Step:
     if wish.to is None:
         choice = selection.standby(here, hop)
         if isinstance(choice, str):
-            return Refuse(here.route, f"there is no standby to switch to: {choice}")
+            marked = next(selection.only_marked(here, hop), None)
+            force = f"natkeeper switch {here.policy.name} --to {marked} --force"
+            hint = f"; to try it all the same: {force}" if marked is not None else ""
+            return Refuse(here.route, f"there is no standby to switch to: {choice}{hint}")
         return _move(here, entry, choice, f"a person asked for the best standby, {choice}", by="person")
     to = NextHop(HopKind.INSTANCE if wish.to.startswith("i-") else HopKind.NAT_GATEWAY, wish.to)
     if not belongs(to, here.policy):
@@ -199,7 +208,8 @@ def _switch(here: RouteContext, entry: RouteEntry | None) -> Step:
         return Refuse(here.route, f"{to} is not of this group; switch to one of {', '.join(known)}")
     problem = here.ineligible(to)
     if problem is not None and not wish.force:
-        return Refuse(here.route, f"{to} {problem}; --force switches all the same")
+        tried = here.world.refused(to, here.route.table) is not None  # force does not change the platform's answer
+        return Refuse(here.route, f"{to} {problem}" + ("" if tried else "; --force switches all the same"))
     insisted = f", although it {problem}" if problem else ""
     return _move(here, entry, to, f"a person asked for {to}{insisted}", by="person")
 
@@ -245,13 +255,18 @@ def _leave_dead(here: RouteContext, entry: RouteEntry, hop: NextHop, health: Unh
         return Hold(
             here.route, f"{hop} {health.reason}; every way failed alike, next try at {until:%Y-%m-%d %H:%M} UTC"
         )
+    around = bridge.around(here, hop, choice, f"{hop} {health.reason}")
+    if around is not None:
+        return around
     if isinstance(choice, NextHop):
         return _move(here, entry, choice, f"{hop} {health.reason}")
-    alike = lost and _all_fail_alike(here, hop)
+    alike = lost and selection.all_fail_alike(here, hop)
     noted = note_lost(here, entry, hop, alike=alike)
     if noted is not None:
         return noted
     if alike:
+        if isinstance(here.world.internet, EgressSeen):
+            return Hold(here.route, f"all paths fail the same way, although the internet answers FC: {choice}")
         return Hold(here.route, f"all paths fail the same way, so the internet itself is down: {choice}")
     return Hold(here.route, f"{hop} {health.reason}, and nothing better is there: {choice}")
 
@@ -266,11 +281,11 @@ def _unless_alike(here: RouteContext, step: Step, hop: NextHop, stranded: str) -
 
 def _leave_draining(here: RouteContext, entry: RouteEntry, hop: NextHop, health: Draining) -> Step:
     """Leave a next hop that still works before it goes; the fallback only at the last moment."""
-    last_moment = health.until is None or health.until - here.now <= LAST_MOMENT
+    last_moment = health.until is None or health.until - here.now <= backoff.LAST_MOMENT
     choice = selection.better(here, hop, health, last_moment=last_moment)
     if isinstance(choice, NextHop):
         until = health.until
-        window = "" if until is None else here.waits_for_window(until - LAST_MOMENT)
+        window = "" if until is None else here.waits_for_window(until - backoff.LAST_MOMENT)
         if window:
             waits = f"{hop} {health.reason} at {until:%Y-%m-%d %H:%M} UTC: the move to {choice} {window}"
             return note(here, entry, hop) or Keep(here.route, f"{hop} carries it; {waits}", hop, waits)
@@ -278,16 +293,11 @@ def _leave_draining(here: RouteContext, entry: RouteEntry, hop: NextHop, health:
     return Hold(here.route, f"{hop} {health.reason}, and nothing better is there: {choice}")
 
 
-def _all_fail_alike(here: RouteContext, hop: NextHop) -> bool:
-    """Return True if every other gateway that runs, and there is one, was seen to have lost the internet too."""
-    others = [sight for gateway, sight in here.world.gateways.items() if gateway != hop.id]
-    running = [s for s in others if isinstance(s.instance, Instance) and s.instance.status is PowerState.RUNNING]
-    return bool(running) and all(isinstance(s.egress, EgressLost) or s.fresh_mark is not None for s in running)
-
-
 def _replaced(here: RouteContext, entry: RouteEntry, hop: NextHop) -> Step:
     """Leave a gateway that natkeeper led the route to and that the configuration no longer has."""
-    health, replaced = here.world.health(hop, here.policy), f"{hop} was replaced in the configuration"
+    tag = here.policy.tag
+    replaced = f"{hop} has lost the tag {tag}" if tag else f"{hop} was replaced in the configuration"
+    health = here.world.health(hop, here.policy)
     if isinstance(health, Unknown):
         return Hold(here.route, f"{replaced}, and it cannot be seen, which moves nothing: {health.reason}")
     if isinstance(health, Unhealthy):
@@ -308,6 +318,9 @@ def _replaced(here: RouteContext, entry: RouteEntry, hop: NextHop) -> Step:
 def _planned(here: RouteContext, entry: RouteEntry, hop: NextHop) -> Step:
     """Look after a route on a healthy next hop: return home when that is due, keep the memory true."""
     back, another, waits = _return(here, hop), another_moved(here), ""
+    lossy = selection.less_lossy(here, hop)
+    if lossy is not None and not another:
+        return marked(here, _move(here, entry, lossy.to, lossy.reason), hop)
     if isinstance(back, NextHop) and not another:
         window = here.waits_for_window()
         if not window:
@@ -365,6 +378,8 @@ def _when_proven(here: RouteContext, to: NextHop, after_s: float) -> NextHop | s
 
 def _missing(here: RouteContext) -> Step:
     """Create a route entry that is not there; only a missing one is ever created (rule 1)."""
+    if here.policy.finds_routes:
+        return Keep(here.route, "the route entry is gone, and where routes are found none is created")
     if here.wants_other_than(None):
         return _switch(here, None)
     choice = selection.best(here, None)

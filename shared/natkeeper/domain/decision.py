@@ -16,12 +16,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Keep:
-    """All is as it should be, or as a person wants it. `waits`: which planned move waits for its window."""
+    """All is as it should be, or as a person wants it. `waits`: which planned move waits.
+
+    `refused`: it waits because the platform refused it.
+    """
 
     route: Route
     reason: str
     hop: NextHop | None = None
     waits: str = ""
+    refused: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,11 +188,12 @@ _AT_REST = (Keep, Leave, Hold, Refuse)
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """The steps of one moment for one group."""
+    """The steps of one moment for one group. `planned`: routes that leave what works, and for which next hop."""
 
     group: GroupName
     steps: tuple[Step, ...]
     eip: EipStep = EipSettled()
+    planned: tuple[tuple[Route, NextHop], ...] = ()
 
     @property
     def settled(self) -> bool:

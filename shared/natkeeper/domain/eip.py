@@ -27,7 +27,7 @@ from natkeeper.domain.decision import (
     Move,
     Step,
 )
-from natkeeper.domain.health import Draining, Healthy, Unhealthy
+from natkeeper.domain.health import Draining, Healthy, Unhealthy, Unknown
 from natkeeper.domain.ids import InstanceId
 from natkeeper.domain.marks import without_checks
 from natkeeper.domain.observed import Eip, EipStatus, EntryStatus, HopKind, Instance, NextHop, Unseen
@@ -61,7 +61,7 @@ def shown_by(
     for gateway in gateways:
         if isinstance(gateway, Instance) and gateway.eip == eip:
             return Eip(eip, gateway.public_ip or eip, EipStatus.IN_USE, gateway.id, unread.reason)
-    hidden = any(isinstance(gateway, Unseen) for gateway in gateways)
+    hidden = any(isinstance(gateway, Unseen) or (gateway is not None and gateway.unread) for gateway in gateways)
     status = EipStatus.UNASSOCIATING if on_its_way else EipStatus.AVAILABLE
     return unread if hidden else Eip(eip, eip, status, unread=unread.reason)
 
@@ -103,7 +103,8 @@ def decide_eip(world: World, policy: Group, steps: tuple[Step, ...], now: dateti
 def keeper(world: World, policy: Group) -> NextHop | None:
     """Return the working gateway that has the EIP and that some route still leads through; None if there is none.
 
-    While an entry changes it may show either next hop, so until it is Available it counts as not moved yet.
+    While an entry changes it may show either next hop, so until it is Available it counts as not moved yet. A table
+    that cannot be read may lead there too, unless the others were moved a moment ago: then it went with them.
     """
     eip = world.eip
     if not isinstance(policy.address, Follow) or not isinstance(eip, Eip) or eip.status is not EipStatus.IN_USE:
@@ -115,11 +116,22 @@ def keeper(world: World, policy: Group) -> NextHop | None:
         return None
     views = [(route, view) for route, view in world.routes.items() if isinstance(view, RouteView)]
     leads = any(view.carries is not None and view.carries.id == holder for _, view in views)
-    changes = any(
-        route in world.so_far.moved and any(entry.status is not EntryStatus.AVAILABLE for entry in view.entries)
-        for route, view in views
-    )
-    return NextHop.gateway(holder) if leads or changes else None
+    changes = any(route in world.so_far.moved and _shows_either(view) for route, view in views)
+    return NextHop.gateway(holder) if leads or changes or _may_lead(world) else None
+
+
+def _shows_either(view: RouteView) -> bool:
+    """Return True if an entry changes. One that was missing and is being created led to nobody before."""
+    created = view.whole is not None and view.whole.status is EntryStatus.PENDING and not view.bridge
+    return not created and any(entry.status is not EntryStatus.AVAILABLE for entry in view.entries)
+
+
+def _may_lead(world: World) -> bool:
+    """Return True if a route that cannot be seen may have stayed where it was."""
+    views = [view for view in world.routes.values() if isinstance(view, RouteView)]
+    moves = (view.remembered.since for view in views)
+    lately = any(since is not None and world.at - since < FINISH_FOR for since in moves)
+    return len(views) < len(world.routes) and not lately and not world.so_far.moved
 
 
 def _goes_behind(owner: InstanceId, holder: InstanceId, world: World, policy: Group, steps: tuple[Step, ...]) -> bool:
@@ -165,16 +177,22 @@ def _unless_put_off(step: EipTry | EipUnassociate | EipAssociate, world: World, 
 
 
 def _owner(world: World, policy: Group, steps: tuple[Step, ...], now: datetime) -> InstanceId | None:
-    """Name the gateway that the routes are on or are going to; None where there is none, or none can be told yet."""
+    """Name the gateway that the routes are on or are going to; None where there is none, or none can be told yet.
+
+    Where routes part, or one cannot be told, it is the first that nothing speaks against: no working gateway has the
+    EIP (`keeper`), so all would be dark if it waited for a route that is stuck, refused or unseen.
+    """
+    hops: list[NextHop] = []
+    told = True
     for step in steps:
-        if isinstance(step, Await) and step.route not in world.so_far.moved:
-            return None
         hop = _heading(world, policy, step, now)
         if hop is not None and hop.kind is HopKind.INSTANCE:
-            return InstanceId(hop.id)
-        if isinstance(step, Hold) and not _leads_nowhere(world, policy, step):
-            return None  # what cannot be told of one route is not to be guessed from another
-    return None
+            hops.append(hop)
+        elif isinstance(step, (Await, Hold)) and not _leads_nowhere(world, policy, step):
+            told = False
+    fit = (hop for hop in hops if isinstance(world.health(hop, policy), (Healthy, Draining)))
+    owner = next(fit, hops[0] if hops and told else None)
+    return None if owner is None else InstanceId(owner.id)
 
 
 def _heading(world: World, policy: Group, step: Step, now: datetime) -> NextHop | None:
@@ -182,7 +200,7 @@ def _heading(world: World, policy: Group, step: Step, now: datetime) -> NextHop 
         case Move(to=hop) | Create(to=hop) | Bridge(to=hop):
             return hop
         case Await():  # while the entry changes, it may still show the hop that it leaves
-            return world.so_far.moved[step.route]
+            return world.so_far.moved.get(step.route)
         case _:
             return _there(world, policy, step, now)
 
@@ -200,7 +218,8 @@ def _there(world: World, policy: Group, step: Step, now: datetime) -> NextHop | 
     if world.paused_until(now) is not None and not _just_moved(world, step, now):
         return None
     seen = world if isinstance(step, Hold) else without_checks(world, hop)
-    return hop if isinstance(seen.health(hop, policy), (Healthy, Draining)) else None
+    finished = (Unknown,) if _just_moved(world, step, now) else ()  # what was led there gets its EIP, seen or not
+    return hop if isinstance(seen.health(hop, policy), (Healthy, Draining, *finished)) else None
 
 
 def _leads_nowhere(world: World, policy: Group, step: Step) -> bool:

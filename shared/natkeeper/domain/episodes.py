@@ -38,7 +38,13 @@ class EpisodeKind(str, Enum):
     EXPIRING = "expiring"
     """A gateway stops within a week, because it, or the account, is not paid for."""
     POSTPONED = "postponed"
-    """A planned move waits for the group's window."""
+    """A planned move waits, for the group's window or for the platform to take it."""
+    FOUND = "found"
+    """Gateways or routes were found by a tag, or by where entries lead (`gateways: {tag: …}`, `routes: all`)."""
+    SEARCH = "search"
+    """The search for gateways or routes finds nothing, or too much."""
+    FLAPPING = "flapping"
+    """Troubles of one kind come and go."""
 
     @property
     def letter(self) -> str:
@@ -59,6 +65,9 @@ _LETTERS = {
     EpisodeKind.INCOMPLETE: "i",
     EpisodeKind.EXPIRING: "x",
     EpisodeKind.POSTPONED: "l",
+    EpisodeKind.FOUND: "v",
+    EpisodeKind.SEARCH: "m",
+    EpisodeKind.FLAPPING: "a",
 }
 BEGINS_AFTER = {
     EpisodeKind.DARK: timedelta(minutes=1),
@@ -73,6 +82,9 @@ BEGINS_AFTER = {
     EpisodeKind.INCOMPLETE: timedelta(0),
     EpisodeKind.EXPIRING: timedelta(0),
     EpisodeKind.POSTPONED: timedelta(0),
+    EpisodeKind.FOUND: timedelta(0),
+    EpisodeKind.SEARCH: timedelta(0),
+    EpisodeKind.FLAPPING: timedelta(0),
 }
 """How long a trouble has to last before it is an episode: what mends itself sooner is nobody's news."""
 _DAILY = frozenset(
@@ -84,19 +96,31 @@ _DAILY = frozenset(
         EpisodeKind.UNGUARDED,
         EpisodeKind.INCOMPLETE,
         EpisodeKind.EXPIRING,
+        EpisodeKind.SEARCH,
     )
 )
-NOTICES = frozenset((EpisodeKind.STARTED, EpisodeKind.UNGUARDED, EpisodeKind.EXPIRING, EpisodeKind.POSTPONED))
+HARMLESS = frozenset((EpisodeKind.POSTPONED, EpisodeKind.FOUND))
+"""What lasts although all is well: people are told once."""
+NOTICES = HARMLESS | {
+    EpisodeKind.STARTED,
+    EpisodeKind.UNGUARDED,
+    EpisodeKind.EXPIRING,
+    EpisodeKind.SEARCH,
+    EpisodeKind.FLAPPING,
+}
 """What people want to know and what explains nothing that a run may meet with besides."""
 HALF_HOUR, DAILY, PAUSED = timedelta(minutes=30), timedelta(days=1), timedelta(hours=6)
+HOURLY = timedelta(hours=1)
 ONCE = timedelta(days=3650)
+EACH, WITHIN = 3, timedelta(hours=1)
+"""How many of a kind are told one by one within that time; more of them come and go."""
 
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
     """What is wrong now. `at_once`: natkeeper can do nothing about it, so it is an episode from its first moment.
 
-    `paused`: a person keeps natkeeper from doing anything about it.
+    `paused`: a person keeps natkeeper from doing anything about it. `refused`: why the platform does.
     """
 
     kind: EpisodeKind
@@ -106,6 +130,7 @@ class Trouble:
     todo: str = ""
     at_once: bool = False
     paused: bool = False
+    refused: str = ""
 
     @property
     def begins_after(self) -> timedelta:
@@ -115,8 +140,10 @@ class Trouble:
     @property
     def every(self) -> timedelta:
         """Return how often people are told while it lasts."""
-        if self.kind is EpisodeKind.POSTPONED:
+        if self.kind in HARMLESS:
             return ONCE
+        if self.kind is EpisodeKind.FLAPPING:
+            return HOURLY
         if self.paused:
             return PAUSED
         return DAILY if self.kind in _DAILY else HALF_HOUR
@@ -141,6 +168,7 @@ class Episode:
             "since": f"{self.since:%Y-%m-%dT%H:%M:%SZ}",
             "about": list(trouble.about),
             "cause": trouble.cause,
+            "refused": trouble.refused,
             "left": trouble.left,
             "todo": trouble.todo,
             "ended": None if self.ended is None else f"{self.ended:%Y-%m-%dT%H:%M:%SZ}",

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from natkeeper.domain.egress import Egress, EgressLost, EgressSeen, EvidenceKind
 from natkeeper.domain.ids import InstanceId
-from natkeeper.domain.observed import HopKind, NextHop, Unseen
+from natkeeper.domain.observed import HopKind, NextHop, RouteEntry, Unseen
 from natkeeper.domain.world import RouteView, World, belongs
 
 if TYPE_CHECKING:
@@ -126,7 +126,8 @@ def _table(world: World, policy: Group, hop: NextHop) -> str | None:
     for route, view in world.routes.items():
         if isinstance(view, RouteView) and view.carries == hop and policy.checked_by_probe(route):
             return route.table
-    return None
+    led = world.lane.next_hop if isinstance(world.lane, RouteEntry) else None
+    return policy.lane.table if policy.lane is not None and led == hop else None
 
 
 def _proof(world: World, hop: NextHop) -> Egress | None:

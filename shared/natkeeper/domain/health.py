@@ -57,6 +57,8 @@ _UNPAID = ("InstanceExpiration.", "AccountUnbalanced.")
 LAST_HOUR = timedelta(hours=1)
 """How long before such a stop a gateway counts as about to go."""
 _AHEAD = ("Inquiring", "Scheduled")
+MARK_FOR = timedelta(hours=1)
+"""How long a mark makes a gateway unhealthy; after that it only keeps planned moves away until it is seen to work."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,13 +127,20 @@ class Sight:
     @property
     def hides_address(self) -> bool:
         """Return True if ECS shows no public address of it, and nothing was seen that shows whether it has one."""
-        shown = isinstance(self.instance, Instance) and self.instance.public_ip is None
+        shown = isinstance(self.instance, Instance) and self.instance.public_ip is None and not self.instance.unread
         return shown and not isinstance(self.egress, EgressSeen) and not isinstance(self.proof, EgressSeen)
 
     @property
     def fresh_mark(self) -> datetime | None:
         """The mark that makes the gateway unhealthy: open, and fresh."""
         return self.open_mark if self.mark_is_fresh else None
+
+    @property
+    def held_until(self) -> datetime | None:
+        """Until when a gateway is held back that a setup proved after its mark, which is weaker than the mark."""
+        mark = self.fresh_mark
+        proven = isinstance(self.proof, EgressSeen) and mark is not None and (self.ready_at or mark) > mark
+        return mark + MARK_FOR if mark is not None and proven else None
 
 
 def assess(sight: Sight, *, needs_own_address: bool, now: datetime | None = None) -> Health:
@@ -159,7 +168,8 @@ def assess(sight: Sight, *, needs_own_address: bool, now: datetime | None = None
         return Unhealthy(f"does not {'forward' if behind else 'reach the internet'}: {sight.lost.reason}")
     mark = sight.fresh_mark
     if mark is not None:
-        return Unhealthy(did_not_work(mark))
+        proven = sight.ready_at if sight.held_until is not None else None
+        return Unhealthy(did_not_work(mark, mark + MARK_FOR, proven))
     if needs_own_address and sight.hides_address and len(instance.interfaces) <= 1:
         return Unhealthy("has no public address")
     locks = sorted(instance.locks - {_RECLAIM})
@@ -168,9 +178,16 @@ def assess(sight: Sight, *, needs_own_address: bool, now: datetime | None = None
     return _unpaid(condition, now) or _notice(instance, condition)
 
 
-def did_not_work(at: datetime) -> str:
-    """Say what a mark means."""
-    return f"did not work at {at:%H:%M:%S} UTC and has not been seen to work since"
+def did_not_work(at: datetime, until: datetime | None = None, proven: datetime | None = None) -> str:
+    """Say what a mark of `at` means, that is fresh `until`; `proven`: the time of a setup that found it well since."""
+    day, hour = f"{at:%Y-%m-%d}", f"{at:%H:%M:%S}"
+    said = f"could not carry the route at {day} {hour} UTC and has not been seen to work since"
+    if proven is not None:
+        weak = "and private hosts have not been seen through it since"
+        said = (
+            f"could not carry the route at {day} {hour} UTC; its setup of {proven:%H:%M:%S} UTC found it well, {weak}"
+        )
+    return said + (f"; last choice until {until:%H:%M} UTC" if until is not None else "")
 
 
 def _failure(condition: Condition | None) -> str | None:

@@ -12,8 +12,9 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from natkeeper.domain.backoff import after_a_round
-from natkeeper.domain.decision import Note, Noted
+from natkeeper.domain.decision import Bridge, Create, Move, Note, Noted, Step
 from natkeeper.domain.egress import EgressLost, EgressSeen, EvidenceKind
+from natkeeper.domain.health import MARK_FOR
 from natkeeper.domain.ids import InstanceId
 from natkeeper.domain.memory import Memory, fitted
 from natkeeper.domain.observed import Eip, HopKind, NextHop, RouteEntry, Unseen
@@ -22,8 +23,6 @@ from natkeeper.domain.world import RouteView, World, hops_of
 if TYPE_CHECKING:
     from natkeeper.domain.context import RouteContext
 
-MARK_FOR = timedelta(hours=1)
-"""How long a mark makes a gateway unhealthy; after that it only keeps planned moves away until it is seen to work."""
 MARK_AGAIN = timedelta(minutes=30)
 """How much newer the latest bad report must be for a standby to be marked anew."""
 
@@ -39,6 +38,8 @@ def with_marks(world: World, now: datetime) -> World:
             for hop, at in view.remembered.marks.items():
                 if at >= marks.get(hop, at):
                     marks[hop], kinds[hop] = at, view.remembered.kind_of(hop)
+    if not marks and not unproven:
+        return world  # nearly always
     fresh = {hop for hop, at in marks.items() if now - at < MARK_FOR}
     gateways = {
         g: replace(
@@ -66,6 +67,8 @@ def without_mark(world: World, hop: NextHop) -> World:
     gateway = InstanceId(hop.id)
     sight = world.gateways[gateway]
     proof = None if isinstance(sight.proof, EgressLost) else sight.proof
+    if sight.mark is None and proof is sight.proof:
+        return world  # nearly always
     gateways = {**world.gateways, gateway: replace(sight, mark=None, proof=proof)}
     return replace(world, gateways=MappingProxyType(gateways))
 
@@ -108,6 +111,14 @@ def _marked(here: RouteContext, memory: Memory, hop: NextHop, lost: EgressLost) 
     return memory.marked(hop.id, min(lost.at, here.now), lost.kind)
 
 
+def marked(here: RouteContext, step: Step, hop: NextHop) -> Step:
+    """Remember with a move that `hop` was left for what was lost through it, so that nothing returns there at once."""
+    if not isinstance(step, (Move, Create, Bridge)):
+        return step
+    memory = fitted(step.memory.marked(hop.id, here.now, EvidenceKind.PRIVATE_HOST))
+    return replace(step, memory=memory)
+
+
 def _place(here: RouteContext, to: NextHop) -> int | None:
     """Say which interface of an instance the entry led to, where its next hop will not show that any more."""
     view = here.world.routes[here.route]
@@ -136,6 +147,11 @@ def note(here: RouteContext, entry: RouteEntry, hop: NextHop) -> Note | None:
             if mark is None or at - mark >= MARK_AGAIN:
                 memory = memory.marked(other.id, at)
                 reasons.append(f"{other} is not ready: {reason}")
+                about = "unready"
+        elif other != hop and (lost := here.world.seen_lost(other)) is not None:
+            if mark is None or lost.at - mark >= MARK_AGAIN:
+                memory = _marked(here, memory, other, lost)
+                reasons.append(f"{other} does not reach the internet: {lost.reason}")
                 about = "unready"
         elif mark is not None and here.world.open_mark(other) is None:
             memory = memory.cleared(other.id)
@@ -168,6 +184,8 @@ def note_lost(here: RouteContext, entry: RouteEntry, hop: NextHop, *, alike: boo
 
 def _if_new(here: RouteContext, entry: RouteEntry, memory: Memory, reason: str, about: Noted) -> Note | None:
     """Note what there is room for, unless the entry says so already."""
+    if memory is here.memory:
+        return None
     kept = fitted(memory)
     return None if kept == here.memory else Note(here.route, entry.destination, reason, kept, about)
 

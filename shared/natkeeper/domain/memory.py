@@ -63,8 +63,9 @@ class Memory:
     the letter of its kind, since when a trouble lasts, and whether people were told. `owner`: which group of which
     deployment made the last move (`config.Group.owner`). `former`: the gateway that the route left and that the group
     no longer has, while its EIP is still to follow. `woken`: cold standbys that natkeeper started, and when. `place`:
-    which of an instance's interfaces, counted from zero, the entry led to before it went to the fallback. Older
-    versions of natkeeper neither write nor keep these nine.
+    which of an instance's interfaces, counted from zero, the entry led to before it went to the fallback. `lane`: the
+    entry is no guarded route, but a host route of natkeeper's own (lane.py). `found`: what stands for the found things
+    that people were told of (`discovery.digest`). Older versions of natkeeper neither write nor keep these eleven.
     """
 
     since: datetime | None = None
@@ -82,6 +83,11 @@ class Memory:
     former: str = ""
     woken: Mapping[str, datetime] = field(default_factory=lambda: MappingProxyType({}))
     place: int | None = None
+    lane: bool = False
+    found: str = ""
+
+    def __deepcopy__(self, _memo: object) -> Memory:
+        return self  # nothing in it changes, and its mappings cannot be copied
 
     def kind_of(self, hop: str) -> EvidenceKind:
         """Return the kind of evidence that the mark of `hop` rests on."""
@@ -156,13 +162,13 @@ def encode(memory: Memory, sentence: str) -> str:
 def fitted(memory: Memory) -> Memory:
     """Return what of `memory` a description has room for.
 
-    Forgotten are, in this order: which gateways are unproven, episodes (people are told once too often then), which
-    cold standbys were started (a warm process still knows), and the oldest marks.
+    Forgotten are, in this order: which gateways are unproven, episodes and what was found (people are told once too
+    often then), which cold standbys were started (a warm process still knows), and the oldest marks.
     """
     if _too_long(memory):
         memory = replace(memory, unproven=frozenset())
     if _too_long(memory):
-        memory = replace(memory, episodes=MappingProxyType({}))
+        memory = replace(memory, episodes=MappingProxyType({}), found="")
     if _too_long(memory):
         memory = replace(memory, woken=MappingProxyType({}))
     while memory.marks and _too_long(memory):
@@ -203,7 +209,9 @@ def decode(description: str) -> Memory | Unreadable:
             owner=fields["o"] if _OWNER.fullmatch(fields.get("o", "")) else "",
             former=_gateway(fields["f"]) if "f" in fields else "",
             woken=MappingProxyType(_marks(fields.get("c", ""))),
+            found=fields["d"] if _OWNER.fullmatch(fields.get("d", "")) else "",
             place=int(fields["i"]) if _PLACE.fullmatch(fields.get("i", "")) else None,
+            lane=fields.get("l") == "1",
         )
     except (ValueError, OverflowError, OSError):
         return _unreadable(description)
@@ -240,12 +248,14 @@ def _machine(memory: Memory) -> str:
         "o": memory.owner,
         "f": memory.former,
         "i": "" if memory.place is None else str(memory.place),
+        "l": "1" if memory.lane else "",
         "p": _seconds(memory.paused_until),
         "x": ",".join(f"{hop}@{_seconds(at)}" for hop, at in sorted(memory.marks.items())),
         "k": "".join(str(memory.kind_of(hop).value) for hop in sorted(memory.marks)) if memory.kinds else "",
         "r": f"{memory.rounds}@{_seconds(memory.round_at)}" if memory.rounds and memory.round_at else "",
         "e": ",".join(episodes),
         "u": ",".join(sorted(memory.unproven)),
+        "d": memory.found,
         "c": ",".join(f"{gateway}@{_seconds(at)}" for gateway, at in sorted(memory.woken.items())),
     }
     return "[" + " ".join(["nk1", *(f"{letter}={value}" for letter, value in values.items() if value)]) + "]"

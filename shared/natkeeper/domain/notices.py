@@ -50,12 +50,15 @@ def _started(world: World, policy: Group) -> Trouble | None:
 
 
 def _postponed(decision: Decision, policy: Group) -> Trouble | None:
-    """Find planned moves that wait for the group's window."""
+    """Find planned moves that wait for the group's window, or for the platform to take them."""
     waits = {step.route.table: step.waits for step in decision.steps if isinstance(step, Keep) and step.waits}
     if not waits:
         return None
-    todo = f"nothing; to move now: natkeeper switch {policy.name}"
-    return Trouble(EpisodeKind.POSTPONED, tuple(waits), "; ".join(dict.fromkeys(waits.values())), todo=todo)
+    refused = any(isinstance(step, Keep) and step.refused for step in decision.steps)
+    todo = "see why the platform refuses it (natkeeper doctor)" if refused else "nothing"
+    todo += f"; to move now: natkeeper switch {policy.name}"
+    cause = "; ".join(dict.fromkeys(waits.values()))
+    return Trouble(EpisodeKind.POSTPONED, tuple(waits), cause, todo=todo, at_once=refused)
 
 
 def _expiring(world: World, policy: Group, now: datetime) -> Trouble | None:

@@ -42,7 +42,7 @@ class Instance:
     `public_ip` is its public address, of whatever kind; `fixed_ip` one that was given to it with the instance
     (PublicIpAddress), and `eip` the EIP that is bound to it. An EIP of a second interface is in neither.
     `interfaces`: its network interfaces, the primary one first. `bandwidth`: of the public address, in Mbit/s; 0 where
-    it is not known.
+    it is not known. `unread`: why only its power state is known for certain; empty where DescribeInstances showed it.
     """
 
     id: InstanceId
@@ -59,6 +59,7 @@ class Instance:
     interfaces: tuple[InterfaceId, ...] = ()
     type: str = ""
     bandwidth: int = 0
+    unread: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,11 +73,12 @@ class SystemEvent:
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """What DescribeInstancesFullStatus adds: a health word and the system events that are open."""
+    """What DescribeInstancesFullStatus says: a health word, the system events that are open, and the power state."""
 
     id: InstanceId
     health: str = "Ok"
     events: tuple[SystemEvent, ...] = ()
+    status: PowerState = PowerState.UNKNOWN
 
 
 class HopKind(str, Enum):
@@ -153,6 +155,14 @@ def resolved(entry: RouteEntry, owners: Mapping[str, InstanceId]) -> RouteEntry:
 def owners_of(instances: Iterable[Instance]) -> dict[str, InstanceId]:
     """Return the instance of each network interface."""
     return {interface: instance.id for instance in instances for interface in instance.interfaces}
+
+
+@dataclass(frozen=True, slots=True)
+class TaggedInstance:
+    """An instance that has a tag (DescribeInstances): its id, and when it was created."""
+
+    id: InstanceId
+    created: datetime
 
 
 class EipStatus(str, Enum):

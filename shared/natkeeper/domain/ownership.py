@@ -28,14 +28,19 @@ def left_behind(entry: RouteEntry, policy: Group) -> InstanceId | None:
     hop, memory = entry.next_hop, decode(entry.description)
     if hop is None or hop.kind is not HopKind.INSTANCE or hop.id in policy.gateways or not isinstance(memory, Memory):
         return None
+    # A gateway that lost its tag a moment ago: this process guarded the route on it, be the entry without a word.
+    if policy.finds is not None and hop.id in policy.finds.former and not of_another(entry, policy):
+        return InstanceId(hop.id)
     named = bool(memory.owner or entry.name)
-    return InstanceId(hop.id) if named and memory.to == hop.id and _is_owner(entry, memory, policy) else None
+    return InstanceId(hop.id) if named and memory.to == hop.id and of_this_group(entry, memory, policy) else None
 
 
 def former_gateways(entries: Iterable[RouteEntry], policy: Group) -> Iterator[InstanceId]:
     """List the gateways that routes were led to by this group, which no longer has them, or that keep its EIP."""
     for entry in entries:
         behind, memory = left_behind(entry, policy), decode(entry.description)
+        if isinstance(memory, Memory) and memory.lane:
+            continue  # it carries nobody's packets
         if behind is not None:
             yield behind
         elif isinstance(memory, Memory) and _by_interface(entry, memory, policy):
@@ -50,7 +55,7 @@ def _by_interface(entry: RouteEntry, memory: Memory, policy: Group) -> bool:
     if kind is not HopKind.NETWORK_INTERFACE or not memory.to.startswith("i-"):
         return False
     named = bool(memory.owner or entry.name)
-    return named and memory.to not in policy.gateways and _is_owner(entry, memory, policy)
+    return named and memory.to not in policy.gateways and of_this_group(entry, memory, policy)
 
 
 def of_another(entry: RouteEntry, policy: Group) -> bool:
@@ -58,7 +63,7 @@ def of_another(entry: RouteEntry, policy: Group) -> bool:
     memory = decode(entry.description)
     if not isinstance(memory, Memory) or memory == Memory():
         return False
-    return not _is_owner(entry, memory, policy)
+    return not of_this_group(entry, memory, policy)
 
 
 def another_moved(here: RouteContext) -> str:
@@ -73,12 +78,15 @@ def another_moved(here: RouteContext) -> str:
     if memory.owner not in ("", here.policy.owner):
         return "a natkeeper that guards another group moved it"
     home = here.policy.home(here.route)
+    if here.policy.tag:
+        return ""  # the oldest is home, and which one that is changes with the tags
     if began is not None and memory.since > began and memory.home not in (None, home):
         return f"another natkeeper, to which {memory.home} is its home, moved it"
     return ""
 
 
-def _is_owner(entry: RouteEntry, memory: Memory, policy: Group) -> bool:
+def of_this_group(entry: RouteEntry, memory: Memory, policy: Group) -> bool:
+    """Return True if `memory`, which `entry` holds, was written for this group."""
     if memory.owner:
         return memory.owner == policy.owner
     return entry.name in ("", f"natkeeper-{policy.name}")

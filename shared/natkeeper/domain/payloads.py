@@ -22,6 +22,7 @@ from natkeeper.domain.signals import (
     Ignored,
     InstanceEvent,
     InstancesTouched,
+    LaneLook,
     Parsed,
     ProbeBroken,
     ProbeHeard,
@@ -249,13 +250,28 @@ def _watch_or_failure(record: dict[str, Any]) -> Parsed:
         group, checks, lost = answer.get("group"), answer.get("looks"), answer.get("lost")
         if isinstance(group, str) and isinstance(checks, int) and isinstance(lost, int):
             ip = as_text(answer.get("ip")) or None
-            return ProbeHeard(GroupName(group), checks, lost, ip, _function_of(record))
+            return ProbeHeard(
+                GroupName(group), checks, lost, ip, _function_of(record), _lane(as_object(answer.get("lane")))
+            )
         return Ignored("a function ended well, and it was no watch of a probe")
     function = _function_of(record)
     if function is None:
         return Ignored("a function failed, and the record does not name it")
     said = as_text(answer.get("errorMessage")) or as_text(answer.get("errorType")) or as_text(response)
     return FunctionFailed(function, f"{condition}: {said}" if said else condition)
+
+
+def _lane(told: dict[str, Any]) -> LaneLook | None:
+    """Read what a watch says of the lane; None where it says nothing, or nothing that can be true."""
+    at, looks, lost, answers, lasted = (told.get(key) for key in ("at", "looks", "lost", "answers", "lasted"))
+    if not (isinstance(looks, int) and isinstance(lost, int) and isinstance(answers, bool)):
+        return None
+    if not (isinstance(at, (int, float)) and isinstance(lasted, (int, float))):
+        return None
+    try:
+        return LaneLook(datetime.fromtimestamp(at, timezone.utc), looks, lost, answers, timedelta(seconds=lasted))
+    except (ValueError, OverflowError, OSError):
+        return None
 
 
 def _function_of(record: dict[str, Any]) -> str | None:

@@ -2,16 +2,31 @@
 
 from __future__ import annotations
 
+import ipaddress
 import re
+from typing import TYPE_CHECKING
 
 from natkeeper.domain.config_errors import bad
 from natkeeper.domain.config_values import MAX_PORT, Seconds, Strict
 from natkeeper.domain.ids import TableId
 
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
 FUNCTION_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,63}")
 _HOST = r"[A-Za-z0-9][A-Za-z0-9.-]{0,252}"
 _HOST_PORT = re.compile(_HOST + r":([0-9]{1,5})")
 _URL = re.compile(r"https?://" + _HOST + r"(?::([0-9]{1,5}))?(?:/[A-Za-z0-9._~/-]{0,200})?")
+_ADDRESS_PORT = re.compile(r"((?:[0-9]{1,3}\.){3}[0-9]{1,3}):([0-9]{1,5})")
+_NOT_BEYOND = tuple(
+    map(
+        ipaddress.IPv4Network,
+        ("0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12",
+         "192.168.0.0/16", "224.0.0.0/3"),
+    )
+)  # fmt: skip
+"""What no packet to the internet is sent to: private and shared ranges, this host, link-local, reserved."""
+LANE = "address:port of a host on the internet, which answers TCP and which no private host uses, such as 223.6.6.6:53"
 _LONGEST_LOSS_S = 40.0
 _SILENCE_S, _TIMEOUT_S, _FAILURES = 1.2, 0.8, 3
 
@@ -34,6 +49,13 @@ class Probe(Strict, frozen=True, kw_only=True):
     loss: int = 10
     """The loss in per cent of checks, over five minutes, that is a brown-out: told, and moves nothing."""
     table: TableId | None = None
+    lane: str | None = None
+    """`address:port`: where the probe looks through a standby, by a host route that natkeeper keeps for it."""
+
+    @property
+    def lane_address(self) -> str:
+        """The address of the lane; empty where there is none."""
+        return "" if self.lane is None else self.lane.rpartition(":")[0]
 
     @property
     def counted(self) -> tuple[Seconds, int] | None:
@@ -73,6 +95,24 @@ class Probe(Strict, frozen=True, kw_only=True):
         if self.timeout is not None and not 0.1 <= self.timeout <= 10:  # noqa: PLR2004
             raise bad("timeout", f"{self.timeout:g}s", "100ms to 10s")
         self._refuse_mixed_rules()
+        self._refuse_lane()
+
+    def _refuse_lane(self) -> None:
+        """Refuse a lane whose address is not public, or is one that the probe checks on the default way."""
+        if self.lane is None:
+            return
+        match = _ADDRESS_PORT.fullmatch(self.lane)
+        try:
+            address = ipaddress.IPv4Address(match[1]) if match and 1 <= int(match[2]) <= MAX_PORT else None
+        except ValueError:
+            address = None
+        if address is None or any(address in network for network in _NOT_BEYOND):
+            raise bad("lane", self.lane, LANE)
+        for target in self.targets:
+            found = _URL.fullmatch(target)
+            host = target.split("/")[2].partition(":")[0] if found else target.rpartition(":")[0]
+            if host == match[1]:  # type: ignore[index]  # it matched
+                raise bad("lane", self.lane, f"another address than that of {target}, which is to go the usual way")
 
     def _refuse_mixed_rules(self) -> None:
         """Refuse both rules of a loss at once, and a loss that takes longer than a watch."""
@@ -88,3 +128,25 @@ class Probe(Strict, frozen=True, kw_only=True):
         if failures * timeout > _LONGEST_LOSS_S:
             allowed = f"so many that, with timeout, they take {_LONGEST_LOSS_S:g} s at most: a watch lasts for 60 s"
             raise bad("failures", f"{failures} of {timeout:g}s each", allowed)
+
+
+def refuse_lane(
+    probe: Probe, functions: Iterable[str], destinations: Iterable[str], private: Iterable[str], *, follows: bool
+) -> None:
+    """Refuse a lane that no probe looks through, that no guarded route replaces, or that leads to a private host.
+
+    `destinations` are the guarded routes of the first probe's table, `private` the networks of private hosts. Where one
+    EIP `follows` the route, a standby has no address to go out by.
+    """
+    if probe.lane is None:
+        return
+    address = ipaddress.IPv4Address(probe.lane_address)
+    if follows:
+        raise bad("probe.lane", probe.lane, "nothing where one EIP follows the route: a standby has no address then")
+    if not any(functions):
+        raise bad("probe.lane", probe.lane, "nothing without `probe.function`: only a probe looks through it")
+    if not any(address in ipaddress.IPv4Network(each) for each in destinations):
+        raise bad("probe.lane", probe.lane, f"an address that a guarded route leads to: {', '.join(destinations)}")
+    for network in private:
+        if address in ipaddress.IPv4Network(network):
+            raise bad("probe.lane", probe.lane, f"an address outside {network}: {LANE}")

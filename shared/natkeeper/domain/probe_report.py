@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from natkeeper.domain.config import Follow
 from natkeeper.domain.egress import EgressLost
-from natkeeper.domain.observed import Eip, EipStatus, EntryStatus, NextHop
+from natkeeper.domain.observed import Eip, EipStatus, EntryStatus, HopKind, NextHop
 from natkeeper.domain.world import RouteView, belongs
 
 if TYPE_CHECKING:
@@ -68,5 +68,8 @@ def worth_a_check(world: World, policy: Group, report: ProbeReport) -> NextHop |
 
 
 def _at(world: World, hop: NextHop) -> bool:
+    """Return True if the EIP that follows the route is on `hop`, or `hop` is a managed NAT Gateway, with its own."""
     eip = world.eip
+    if hop.kind is not HopKind.INSTANCE:
+        return True
     return isinstance(eip, Eip) and eip.status is EipStatus.IN_USE and eip.holder == hop.id

@@ -7,6 +7,8 @@ from enum import Enum
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from natkeeper.domain.ids import TableId
 
 
@@ -47,6 +49,15 @@ class FailureSubject(str, Enum):
     DESTINATION = "the destination"
     CALL = "the call"
     """The table, the VPC, a quota or the request's form: no other next hop changes the answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class PutOff:
+    """A planned move that the platform refused: how often in a row, when last, and why."""
+
+    count: int
+    at: datetime
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from natkeeper.domain.evidence import carrying
 from natkeeper.domain.health import Draining, Healthy, Unhealthy, did_not_work
 from natkeeper.domain.ids import InstanceId
 from natkeeper.domain.marks import without_checks, without_mark
-from natkeeper.domain.observed import Instance, NextHop, PowerState
+from natkeeper.domain.observed import Eip, Instance, NextHop, PowerState, Unseen
 from natkeeper.domain.world import hops_of
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from natkeeper.domain.config import Group
     from natkeeper.domain.context import RouteContext
-    from natkeeper.domain.world import World
+    from natkeeper.domain.world import LossyHop, World
 
 MUCH_LATER = timedelta(minutes=30)
 """By how much a draining gateway must outlast what is left for it to be worth a move."""
@@ -28,8 +28,12 @@ PROVEN_WITHIN = timedelta(minutes=4)
 """For how long a cold standby that natkeeper started has to show that it forwards before it replaces a next hop that
 runs. After that a try is better than waiting."""
 
+LOSSY_AGAIN = timedelta(hours=1)
+"""How long after a move, whatever it was for, a route is not moved for a loss: it may be everywhere."""
 TRY_AGAIN = timedelta(minutes=10)
 """How long after it was seen to be bad a next hop is tried again by a route that leads nowhere anyway."""
+CARRIED = timedelta(minutes=1)
+"""How long a next hop must carry a route before its failure counts as separate from that of the hop before it."""
 
 
 def best(here: RouteContext, leaving: NextHop | None) -> NextHop | str:
@@ -38,11 +42,12 @@ def best(here: RouteContext, leaving: NextHop | None) -> NextHop | str:
     Healthy gateways in the route's order, draining ones that have long to go, the fallback, and then draining ones
     that are about to go. Where what we leave is certainly dead, even what may not work is no worse: last of all a
     gateway that runs and is only marked, or not ready. Where it only lost the internet, a mark of some age is no worse.
+    Where nothing else is left, a fallback that cannot be read is no worse either.
     """
     lasting = (hop for hop in _draining(here, leaving) if _outlasts(here, hop, None))
     hopes = _last_hopes(here, leaving) if certainly_dead(here, leaving) else _second_tries(here, leaving)
     tiers = ([*_fit(here, leaving), *lasting], _fallback(here, leaving), [*_draining(here, leaving), *hopes])
-    return _first(here, leaving, *tiers)
+    return _first(here, leaving, *tiers, _unread_fallback(here, leaving))
 
 
 def better(here: RouteContext, leaving: NextHop, drains: Draining, *, last_moment: bool) -> NextHop | str:
@@ -61,10 +66,25 @@ def standby(here: RouteContext, leaving: NextHop | None) -> NextHop | str:
     return choice or _why_none(here, [*_gateways(here, leaving)])
 
 
+def less_lossy(here: RouteContext, hop: NextHop) -> LossyHop | None:
+    """Return the standby that loses much less than `hop`, for which the route leaves it once an hour at most."""
+    lossy, since = here.world.so_far.lossy, here.memory.since
+    if lossy is None or lossy.hop != hop or here.ineligible(lossy.to) is not None:
+        return None
+    return None if since is not None and here.now - since < LOSSY_AGAIN else lossy
+
+
 def standbys(world: World, policy: Group) -> tuple[NextHop, ...]:
     """List the next hops that carry nothing and could take a route now, in order of preference."""
     active = carrying(world, policy)
     return tuple(hop for hop in hops_of(policy) if hop not in active and world.ineligible(hop, policy) is None)
+
+
+def only_marked(here: RouteContext, leaving: NextHop | None) -> Iterator[NextHop]:
+    """List the gateways against which nothing speaks but that they were seen to fail a while ago."""
+    for hop in _gateways(here, leaving):
+        if here.world.open_mark(hop) and without_mark(here.world, hop).ineligible(hop, here.policy) is None:
+            yield hop
 
 
 def cold_standbys(world: World, policy: Group) -> tuple[NextHop, ...]:
@@ -76,11 +96,26 @@ def cold_standbys(world: World, policy: Group) -> tuple[NextHop, ...]:
     return tuple(map(NextHop.gateway, stopped))
 
 
-def left_words(left: tuple[NextHop, ...], stopped: tuple[NextHop, ...] = ()) -> str:
-    """Say which standbys are left: those that could take a route now, and those that would have to be started."""
+def held_back(world: World, policy: Group) -> tuple[NextHop, ...]:
+    """List the gateways against which nothing speaks but a mark that a setup since has not taken away."""
+    active = carrying(world, policy)
+    held = (NextHop.gateway(gateway) for gateway, sight in world.gateways.items() if sight.held_until is not None)
+    return tuple(hop for hop in held if hop not in active and without_mark(world, hop).ineligible(hop, policy) is None)
+
+
+def left_of(world: World, policy: Group) -> str:
+    """Say how many failures can still be survived, and by which next hops."""
+    return left_words(standbys(world, policy), cold_standbys(world, policy), held_back(world, policy))
+
+
+def left_words(left: tuple[NextHop, ...], stopped: tuple[NextHop, ...] = (), held: tuple[NextHop, ...] = ()) -> str:
+    """Say which standbys are left: those that could take a route now, those to be started, those held back."""
     if stopped:
         cold = f"{', '.join(map(str, stopped))} {'is' if len(stopped) == 1 else 'are'} stopped and would be started"
         return f"standbys left: {', '.join(map(str, left))}; {cold}" if left else cold
+    if not left and held:
+        taken = f"which {'is' if len(held) == 1 else 'are'} taken where nothing else works"
+        return f"no standby is left but {', '.join(map(str, held))}, {taken}"
     if not left:
         return "no standby is left: the next failure is an outage"
     names = ", ".join(map(str, left))
@@ -128,8 +163,9 @@ def _fallbacks(here: RouteContext, leaving: NextHop | None) -> Iterator[NextHop]
 def _fit(here: RouteContext, leaving: NextHop | None) -> Iterator[NextHop]:
     """List the gateways that may take the route: proven ones first, then those that nothing proves or disproves.
 
-    Last of all come those of which nothing shows a public address, and those that the platform refused a moment ago: a
-    run that has time for one try makes it with another one.
+    Last of all come those of which nothing shows a public address, or only that they run, and those that the platform
+    refused a moment ago: a run that has time for one try makes it with another one. Where the entry is missing, the
+    gateway that has the EIP comes first: an EIP takes much longer to follow than an entry to be created.
     """
     fit = [hop for hop in _gateways(here, leaving) if here.ineligible(hop) is None]
     if here.world.woken and not certainly_dead(here, leaving):
@@ -137,7 +173,19 @@ def _fit(here: RouteContext, leaving: NextHop | None) -> Iterator[NextHop]:
     address, proof = here.world.hides_address, here.world.unproven
     refused = (each for each in here.world.so_far.refused_lately if each.table in (None, here.route.table))
     late = {refusal.hop for refusal in refused if not refusal.passing}
-    return iter(sorted(fit, key=lambda hop: (hop.id in late, address(hop, here.policy), proof(hop))))
+    eip = here.world.eip
+    holder = eip.holder if leaving is None and isinstance(eip, Eip) else None
+
+    def rank(hop: NextHop) -> tuple[object, ...]:
+        return hop.id in late, hop.id != holder, _only_runs(here, hop), address(hop, here.policy), proof(hop)
+
+    return iter(sorted(fit, key=rank))
+
+
+def _only_runs(here: RouteContext, hop: NextHop) -> bool:
+    """Return True if nothing more than its power state can be read of a gateway."""
+    instance = here.world.gateways[InstanceId(hop.id)].instance
+    return isinstance(instance, Instance) and bool(instance.unread)
 
 
 def _warms_up(here: RouteContext, hop: NextHop) -> bool:
@@ -152,6 +200,13 @@ def _warms_up(here: RouteContext, hop: NextHop) -> bool:
 
 def _fallback(here: RouteContext, leaving: NextHop | None) -> list[NextHop]:
     return [hop for hop in _fallbacks(here, leaving) if here.ineligible(hop) is None]
+
+
+def _unread_fallback(here: RouteContext, leaving: NextHop | None) -> list[NextHop]:
+    """List the fallback where only the reading of it failed: the platform itself refuses one that is not there."""
+    if not isinstance(here.world.fallback, Unseen):
+        return []
+    return [hop for hop in _fallbacks(here, leaving) if here.world.refused(hop, here.route.table) is None]
 
 
 def _draining(here: RouteContext, leaving: NextHop | None) -> list[NextHop]:
@@ -196,5 +251,32 @@ def _second_tries(here: RouteContext, leaving: NextHop | None) -> Iterator[NextH
         return
     for hop in _last_hopes(here, leaving):
         open_mark = here.world.open_mark(hop)
-        if here.unfit(hop) is None and open_mark is not None and here.now - open_mark >= TRY_AGAIN:
+        again = CARRIED if has_carried(here, leaving) else TRY_AGAIN
+        if here.unfit(hop) is None and open_mark is not None and here.now - open_mark >= again:
             yield hop
+
+
+def has_carried(here: RouteContext, hop: NextHop | None) -> bool:
+    """Return True if `hop` carried the route for a while before it was seen to fail.
+
+    Then the failure of the gateway before it is a separate one: a broken probe, or an internet that is down, shows
+    within seconds of a move.
+    """
+    since = here.memory.since
+    if hop is None or since is None:
+        return False
+    mark = here.world.open_mark(hop)
+    began = here.now if mark is None or mark < since else mark
+    return began - since >= CARRIED
+
+
+def all_fail_alike(here: RouteContext, hop: NextHop) -> bool:
+    """Return True if every other gateway that runs, and there is one, was seen to have lost the internet as well.
+
+    A failure from before `hop` carried the route for a while is a separate one, and says nothing about now.
+    """
+    carried = has_carried(here, hop)
+    others = [sight for gateway, sight in here.world.gateways.items() if gateway != hop.id]
+    running = [s for s in others if isinstance(s.instance, Instance) and s.instance.status is PowerState.RUNNING]
+    lost = (isinstance(s.egress, EgressLost) or (s.fresh_mark is not None and not carried) for s in running)
+    return bool(running) and all(lost)

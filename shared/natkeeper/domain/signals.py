@@ -88,14 +88,43 @@ class FunctionFailed:
 
 
 @dataclass(frozen=True, slots=True)
+class LaneLook:
+    """What a watch that ended `at` says of the lane: `checks`, how many of them were `lost`.
+
+    `answers`: whether the latest was answered, and `lasted`: for how long that has been so.
+    """
+
+    at: datetime
+    checks: int
+    lost: int
+    answers: bool
+    lasted: timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class LossyMinutes:
+    """What watches that ended `since` then lost on the default way, and in the same minutes by the lane."""
+
+    since: datetime
+    checks: int
+    lost: int
+    lane_checks: int
+    lane_lost: int
+
+
+@dataclass(frozen=True, slots=True)
 class ProbeHeard:
-    """A watch of the probe ended well: how many checks it took, how many of them were lost, and the address seen."""
+    """A watch of the probe ended well: how many checks it took, how many of them were lost, and the address seen.
+
+    `lane`: what it saw of the lane, where it looked at one.
+    """
 
     group: GroupName
     checks: int
     lost: int
     public_ip: str | None = None
     function: str | None = None
+    lane: LaneLook | None = None
 
 
 @dataclass(frozen=True, slots=True)

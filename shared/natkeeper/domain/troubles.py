@@ -29,7 +29,8 @@ from natkeeper.domain.observed import (
     PowerState,
     Unseen,
 )
-from natkeeper.domain.selection import cold_standbys, left_words, standbys
+from natkeeper.domain.refusals import Deed
+from natkeeper.domain.selection import cold_standbys, held_back, left_of, standbys
 from natkeeper.domain.world import RouteView, World, belongs, hops_of, leads_elsewhere
 
 if TYPE_CHECKING:
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
 
 
 _NOTHING: Mapping[str, datetime] = MappingProxyType({})
+_TODO_BLIND = "see whether the API answers and whether natkeeper's role may read (natkeeper doctor)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +73,9 @@ def troubles_of(
     world = with_marks(world, now)
     dark, light = _dark(world, policy, decision, now, was_dark=was_dark)
     blind = _blind(world, policy)
-    found = [each for each in (dark, blind) if each is not None]
-    well = set() if blind is not None else {EpisodeKind.BLIND}
+    unread = blind or _known_by_state(world, policy)
+    found = [each for each in (dark, unread) if each is not None]
+    well = set() if unread is not None else {EpisodeKind.BLIND}
     if light:
         well.add(EpisodeKind.DARK)
     for kind, notice, known in notices(world, policy, decision, now, blind=blind is not None):
@@ -127,6 +130,9 @@ def _dark(
     tables = tuple(dict.fromkeys(route.table for some in reasons.values() for route in some))
     paused = world.paused_until(now)
     cause = "; ".join(reasons)
+    refused = "" if paused is not None else _refused(world, policy, tables)
+    if refused:
+        cause += f"; the platform refuses to lead it elsewhere: {refused}"
     if paused is not None:
         cause += f"; natkeeper is paused until {paused:%Y-%m-%d %H:%M} UTC and does nothing about it"
     held = any(isinstance(step, Hold) for step in decision.steps) or isinstance(decision.eip, EipHold)
@@ -137,13 +143,23 @@ def _dark(
             EpisodeKind.DARK,
             tables,
             cause,
-            left=_next_hops_left(world, policy),
-            todo=_todo_dark(world, policy, [r for some in reasons.values() for r in some], paused=paused is not None),
+            left=left_of(world, policy),
+            todo=_todo_refused(world, policy)
+            if refused
+            else _todo_dark(world, policy, [r for some in reasons.values() for r in some], paused=paused is not None),
             at_once=paused is not None or (hopeless and not waits),
             paused=paused is not None,
+            refused=refused,
         ),
         False,
     )
+
+
+def _refused(world: World, policy: Group, tables: tuple[str, ...]) -> str:
+    """Return why no write of this run was carried out although a standby is fit, or nothing."""
+    writes = (each for each in world.so_far.refusals if each.deed in (Deed.POINT, Deed.CREATE) and not each.lasting)
+    reasons = [each.reason for each in writes if each.table in (None, *tables)]
+    return reasons[-1] if reasons and standbys(world, policy) else ""
 
 
 def _dark_route(world: World, policy: Group, view: RouteView) -> str | None:
@@ -217,6 +233,12 @@ def _todo_dark(world: World, policy: Group, dark: list[Route], *, paused: bool) 
     return f"bring one gateway back at once ({gateways}): natkeeper moves by itself as soon as one is fit"
 
 
+def _todo_refused(world: World, policy: Group) -> str:
+    standby = standbys(world, policy)[0]
+    again = "natkeeper tries again with every sweep"
+    return f"point the entry to {standby} by hand; natkeeper doctor shows which right is missing, and {again}"
+
+
 # ---- degraded, unproven, blind ---------------------------------------------------------------------------
 
 
@@ -228,9 +250,24 @@ def _degraded(world: World, policy: Group, last_fit: Mapping[str, datetime], now
         return None
     tables = tuple(dict.fromkeys(route.table for route in world.routes))
     cause = ", ".join(f"{hop} {why}" for hop, why in unfit.items())
-    todo = f"repair or start {', '.join(map(str, unfit))}"
-    left, long = _next_hops_left(world, policy), any(_unfit_for_long(world, hop, last_fit, now) for hop in unfit)
+    todo = _todo_degraded(world, policy, tuple(unfit))
+    # What private hosts' packets showed is no slow start that mends itself.
+    shown = any(world.seen_lost(hop) is not None for hop in unfit)
+    left = left_of(world, policy)
+    long = shown or any(_unfit_for_long(world, hop, last_fit, now) for hop in unfit)
     return Trouble(EpisodeKind.DEGRADED, tables, cause, left=left, todo=todo, at_once=long)
+
+
+def _todo_degraded(world: World, policy: Group, unfit: tuple[NextHop, ...]) -> str:
+    held = held_back(world, policy)
+    broken = [hop for hop in unfit if hop not in held]
+    if broken:
+        return f"repair or start {', '.join(map(str, broken))}"
+    again = max(until for hop in held if (until := world.gateways[InstanceId(hop.id)].held_until) is not None)
+    command = f"natkeeper switch {policy.name} --to {held[0]} --force"
+    return (
+        f"nothing to repair: it is a standby again at {again:%H:%M} UTC, or when private hosts get through: {command}"
+    )
 
 
 def _unfit_for_long(world: World, hop: NextHop, last_fit: Mapping[str, datetime], now: datetime) -> bool:
@@ -252,14 +289,20 @@ def _why_unfit(world: World, policy: Group, hop: NextHop) -> str | None:
     health = world.health(hop, policy)
     if isinstance(health, Unhealthy):
         return health.reason
+    return None if isinstance(health, Unknown) else world.unfit(hop, policy) or _unheard(world, hop)
+
+
+def _unheard(world: World, hop: NextHop) -> str | None:
+    """Say what it means that the setup of `hop` is late, or None where it is not.
+
+    Where every setup of the group is late, what they have in common is to blame: OOS, or a machine that slept.
+    """
     sight = world.gateways.get(InstanceId(hop.id))
-    unheard = None if sight is None or sight.unheard is None else f"may hang: {sight.unheard}"
-    return None if isinstance(health, Unknown) else world.unfit(hop, policy) or unheard
-
-
-def _next_hops_left(world: World, policy: Group) -> str:
-    """Say how many failures can still be survived, and by which next hops."""
-    return left_words(standbys(world, policy), cold_standbys(world, policy))
+    if sight is None or sight.unheard is None:
+        return None
+    if len(world.gateways) > 1 and all(each.unheard is not None for each in world.gateways.values()):
+        return f"is not heard from, nor is any other gateway, so setups may be late: {sight.unheard}"
+    return f"may hang: {sight.unheard}"
 
 
 def _unproven(world: World, policy: Group, *, probes_work: bool) -> Trouble | None:
@@ -288,7 +331,7 @@ def _unproven(world: World, policy: Group, *, probes_work: bool) -> Trouble | No
     todo = f"see what its setup says (natkeeper doctor {policy.name}), or deploy a probe behind {', '.join(tables)}"
     if silent:
         todo = f"see whether private hosts have the internet; if not: natkeeper switch {policy.name}"
-    left = _next_hops_left(world, policy)
+    left = left_of(world, policy)
     return Trouble(EpisodeKind.UNPROVEN, tuple(tables), cause, left=left, todo=todo, at_once=bool(silent))
 
 
@@ -302,7 +345,7 @@ def _full(world: World, policy: Group) -> Trouble | None:
     if not found:
         return None
     tables = tuple(dict.fromkeys(route.table for route in policy.routes))
-    left = _next_hops_left(world, policy)
+    left = left_of(world, policy)
     return Trouble(EpisodeKind.FULL, tables, "; ".join(found), left=left, todo="; ".join(dict.fromkeys(found.values())))
 
 
@@ -338,5 +381,16 @@ def _blind(world: World, policy: Group) -> Trouble | None:
     if not unread:
         return None
     tables = tuple(dict.fromkeys(route.table for some in unread.values() for route in some))
-    todo = "see whether the API answers and whether natkeeper's role may read (natkeeper doctor)"
-    return Trouble(EpisodeKind.BLIND, tables, "; ".join(unread), todo=todo)
+    return Trouble(EpisodeKind.BLIND, tables, "; ".join(unread), todo=_TODO_BLIND)
+
+
+def _known_by_state(world: World, policy: Group) -> Trouble | None:
+    """Say that gateways are known by their power state alone: routes are guarded, and locks and addresses not seen."""
+    instances = [sight.instance for sight in world.gateways.values()]
+    hidden = {each.id: each.unread for each in instances if isinstance(each, Instance) and each.unread}
+    if not hidden:
+        return None
+    who, why = ", ".join(hidden), "; ".join(dict.fromkeys(hidden.values()))
+    cause = f"DescribeInstances does not show {who} ({why}): routes move by what DescribeInstancesFullStatus says"
+    tables = tuple(dict.fromkeys(route.table for route in policy.routes))
+    return Trouble(EpisodeKind.BLIND, tables, cause, todo=_TODO_BLIND)

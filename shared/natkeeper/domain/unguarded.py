@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from natkeeper.domain.episodes import EpisodeKind, Trouble
+from natkeeper.domain.lane import is_any_lane
 from natkeeper.domain.parts import parts_of
 
 if TYPE_CHECKING:
@@ -19,7 +20,8 @@ DEFAULT = "0.0.0.0/0"
 def unguarded(entries: Iterable[RouteEntry], policy: Group, guarded: Iterable[Route]) -> tuple[RouteEntry, ...]:
     """List the entries that lead to a gateway of the group and that are none of `guarded`, nor parts of them."""
     known = {(each.table, part) for each in guarded for part in (each.destination, *parts_of(each.destination))}
-    through = (each for each in entries if each.next_hop is not None and each.next_hop.id in policy.gateways)
+    hops = (each for each in entries if each.next_hop is not None and each.next_hop.id in policy.gateways)
+    through = (each for each in hops if not is_any_lane(each))
     return tuple(each for each in through if (each.table, each.destination) not in known)
 
 

@@ -22,8 +22,13 @@ _MINUTE, _DAY = timedelta(minutes=1), timedelta(days=1)
 
 def zone_of(planned: Planned) -> tzinfo | None:
     """Return the time zone of a window, or None where the machine does not know it: then nothing waits."""
+    return known_zone(planned.timezone or "UTC")
+
+
+def known_zone(name: str) -> tzinfo | None:
+    """Return the time zone of that name, or None where the machine does not know it."""
     try:
-        return ZoneInfo(planned.timezone or "UTC")
+        return ZoneInfo(name)
     except (KeyError, ValueError, OSError):
         return None
 
@@ -37,9 +42,8 @@ def opens(planned: Planned, now: datetime) -> datetime | None:
     for ahead in range(-1, _DAYS_AHEAD):
         wanted = datetime.combine(today + ahead * _DAY, _begin(planned))
         first, last = sorted(wanted.replace(tzinfo=zone, fold=fold).astimezone(timezone.utc) for fold in (0, 1))
-        if last.astimezone(zone).replace(tzinfo=None) != wanted:  # the clocks skip it: it opens when they have
-            while first < last and not _open(planned, first, zone):
-                first += _MINUTE
+        while first < last and not _open(planned, first, zone):  # the clocks skip it: it opens when they have
+            first += _MINUTE
         opening = next((at for at in (first, last) if at > now and _open(planned, at, zone)), None)
         if opening is not None:
             return opening.astimezone(zone)

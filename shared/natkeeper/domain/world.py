@@ -7,8 +7,18 @@ from itertools import chain
 from typing import TYPE_CHECKING
 
 from natkeeper.domain.config import Follow, Group, Route
-from natkeeper.domain.egress import Egress, EgressLost, EgressSeen
-from natkeeper.domain.health import Draining, Health, Healthy, Sight, Unhealthy, Unknown, assess, did_not_work
+from natkeeper.domain.egress import Egress, EgressLost, EgressSeen, EvidenceKind
+from natkeeper.domain.health import (
+    MARK_FOR,
+    Draining,
+    Health,
+    Healthy,
+    Sight,
+    Unhealthy,
+    Unknown,
+    assess,
+    did_not_work,
+)
 from natkeeper.domain.ids import GroupName, InstanceId, TableId
 from natkeeper.domain.memory import NOTHING, Memory, Unreadable, decode
 from natkeeper.domain.observed import (
@@ -22,7 +32,7 @@ from natkeeper.domain.observed import (
     RouteEntry,
     Unseen,
 )
-from natkeeper.domain.refusals import Deed, Refusal
+from natkeeper.domain.refusals import Deed, PutOff, Refusal
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -36,13 +46,20 @@ class RouteView:
     """One guarded route as the table shows it: the entry itself and, while it is replaced, its bridge.
 
     `others`: destinations of finer parts that are someone else's routes. `at`: when the table was read; what an entry
-    remembers of later than that is not believed.
+    remembers of later than that is not believed. `unwritten`: what the entry would remember, had the platform taken
+    the words. `remembered`: what is known of the last move, be it from the entry or from its bridge; what cannot be
+    read says nothing.
     """
 
     whole: RouteEntry | None
     bridge: tuple[RouteEntry, ...] = ()
     others: frozenset[str] = frozenset()
     at: datetime | None = None
+    unwritten: Memory | None = None
+    remembered: Memory = field(init=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "remembered", self._last_move())  # a decision asks for it some twenty times
 
     @property
     def carries(self) -> NextHop | None:
@@ -55,25 +72,32 @@ class RouteView:
         """Every entry of the route that there is, the whole one first."""
         return (*([] if self.whole is None else [self.whole]), *self.bridge)
 
-    @property
-    def remembered(self) -> Memory:
-        """What is known of the last move, be it from the entry or from its bridge; what cannot be read says nothing."""
-        read = (memory_in(entry) for entry in self.entries)
+    def _last_move(self) -> Memory:
+        read = (memory_in(entry, self.unwritten) for entry in self.entries)
         known = [m if self.at is None else m.plausible(self.at) for m in read if m != NOTHING]
         return max(known, key=lambda memory: memory.since.timestamp() if memory.since else 0.0, default=NOTHING)
 
 
-def memory_in(entry: RouteEntry) -> Memory:
-    """Read what an entry remembers of what it is; nothing if it cannot be read.
+def memory_in(entry: RouteEntry, unwritten: Memory | None = None) -> Memory:
+    """Read what an entry remembers of what it is, or would with words; nothing if it cannot be read.
 
     While it changes, it need not show its new next hop yet, so what it tells of its next hop is believed.
     """
-    memory = decode(entry.description)
+    memory = unwritten or decode(entry.description)
     if isinstance(memory, Unreadable):
         return memory.kept
     if entry.next_hop is None or entry.status is not EntryStatus.AVAILABLE:
         return memory
     return memory.of_an_entry_to(entry.next_hop.id)
+
+
+@dataclass(frozen=True, slots=True)
+class LossyHop:
+    """A next hop that loses much, and the standby `to` that lost less than a quarter of it in the same minutes."""
+
+    hop: NextHop
+    to: NextHop
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,12 +107,15 @@ class SoFar:
     `wish`: what a person asked. `moved`: where this run has pointed routes. `not_in_place`: routes whose
     entry the platform refuses to change in place; `half_refused`: whose lower half it refuses as a destination.
     `refusals`: what the platform did not carry out. `wordless`: routes whose name and description the platform
-    refuses. `bindable`: gateways that the EIP may be bound to, as a try showed.
-    `to_check`: next hops to check before anything else is decided about them. `watched_since`: when this process
-    first looked at the group, None where no process goes on watching. `woken`: cold standbys that this process started,
-    and when. `beyond`: what the probe saw through routes of which that says nothing about a next hop of the group,
-    because their entry is being changed or leads to someone else's.
-    `refused_lately`: what it did not carry out in runs of the last minutes.
+    refuses; `unwritten`: what their entries were to remember. `bindable`: gateways that the EIP may be bound to, as a
+    try showed. `to_check`: next hops to check before anything else is decided about them. `watched_since`: when this
+    process first looked at the group, None where no process goes on watching. `woken`: cold standbys that this process
+    started, and when. `beyond`: what the probe saw through routes of which that says nothing about a next hop of the
+    group, because their entry is being changed or leads to someone else's.
+    `refused_lately`: what it did not carry out in runs of the last minutes. `offline`: when this process first and last
+    saw that the internet itself was away, lately. `lossy`: what a brown-out and the lane show.
+    `put_off`: planned moves that the platform refused, by route and id of the next hop.
+    `doubted`: a check contradicted a report of the probe lately. `paused`: until when each route was, as last read.
     """
 
     wish: Switch | Pause | Resume | None = None
@@ -97,12 +124,18 @@ class SoFar:
     half_refused: frozenset[Route] = frozenset()
     refusals: tuple[Refusal, ...] = ()
     wordless: frozenset[Route] = frozenset()
+    unwritten: Mapping[Route, Memory] = field(default_factory=dict)
     bindable: frozenset[str] = frozenset()
     to_check: frozenset[str] = frozenset()
     watched_since: datetime | None = None
     woken: Mapping[str, datetime] = field(default_factory=dict)
     beyond: Mapping[Route, Egress | Unseen] = field(default_factory=dict)
     refused_lately: tuple[Refusal, ...] = ()
+    offline: tuple[datetime, datetime] | None = None
+    put_off: Mapping[tuple[Route, str], PutOff] = field(default_factory=dict)
+    doubted: bool = False
+    lossy: LossyHop | None = None
+    paused: Mapping[Route, datetime] = field(default_factory=dict)
 
     def against(self, *deeds: Deed, table: TableId | None = None, hop: str | None = None) -> Iterator[Refusal]:
         """List the refusals of `deeds` that concern `table` and `hop`, the latest first."""
@@ -114,7 +147,8 @@ class World:
     """One group, observed. `internet` is a check that crosses no gateway, where one was taken.
 
     `fallback_mark` is when the fallback was last seen to be bad: see marks.py. `former` are
-    gateways that the configuration no longer has, and that a route was led to: they are among `gateways` too.
+    gateways that the configuration no longer has, and that a route was led to: they are among `gateways` too. `lane`
+    is the entry for the lane's destination, be it natkeeper's or not.
     """
 
     group: GroupName
@@ -129,6 +163,7 @@ class World:
     fallback_mark: datetime | None = None
     fallback_mark_is_fresh: bool = True
     former: frozenset[InstanceId] = frozenset()
+    lane: RouteEntry | Unseen | None = None
 
     def health(self, hop: NextHop, policy: Group, *, address: bool = True) -> Health:
         """Judge a next hop that belongs to the group; without `address`, whatever public address it lacks."""
@@ -148,6 +183,11 @@ class World:
         if hop.kind is HopKind.NAT_GATEWAY:
             return self.fallback_egress if isinstance(self.fallback_egress, EgressLost) else None
         return self.gateways[InstanceId(hop.id)].lost
+
+    def seen_lost(self, hop: NextHop) -> EgressLost | None:
+        """Return the evidence from a private host's place that nothing passes through the gateway `hop`, or None."""
+        egress = self.egress(hop)
+        return egress if isinstance(egress, EgressLost) and egress.kind is EvidenceKind.PRIVATE_HOST else None
 
     def unproven(self, hop: NextHop) -> bool:
         """Return True if the latest setup report of the gateway `hop` could not prove that it forwards."""
@@ -173,7 +213,7 @@ class World:
         if isinstance(self.fallback_egress, EgressLost):
             return Unhealthy(f"does not reach the internet: {self.fallback_egress.reason}")
         if self._open_fallback_mark is not None and self.fallback_mark_is_fresh:
-            return Unhealthy(did_not_work(self._open_fallback_mark))
+            return Unhealthy(did_not_work(self._open_fallback_mark, self._open_fallback_mark + MARK_FOR))
         return Healthy()
 
     @property
@@ -209,8 +249,18 @@ class World:
 
     def refused(self, hop: NextHop, table: TableId | None) -> Refusal | None:
         """Return the refusal that keeps a route in `table` from leading to `hop`, unless it says nothing of the hop."""
+        return next((refusal for refusal in self.put_off(hop, table) if not refusal.passing), None)
+
+    def put_off(self, hop: NextHop, table: TableId | None) -> Iterator[Refusal]:
+        """List what the platform did not do to lead a route in `table` to `hop`, the latest first.
+
+        Where a part of the destination leads there already, the change of an entry was refused for what names no hop.
+        """
+        views = (v for route, v in self.routes.items() if route.table == table and isinstance(v, RouteView))
+        there = any(part.next_hop == hop for view in views for part in view.bridge)
         known = self.so_far.against(Deed.POINT, Deed.CREATE, table=table, hop=hop.id)
-        return next((refusal for refusal in known if refusal.hop is not None and not refusal.passing), None)
+        counts = (r for r in known if not there or r.lasting or r.deed is Deed.CREATE)
+        return (refusal for refusal in counts if refusal.hop is not None)
 
     def unbindable(self, hop: NextHop, policy: Group) -> str | None:
         """Return why the EIP that follows the route cannot follow it to `hop`; None where it can, or need not.
@@ -284,9 +334,13 @@ class World:
         return found
 
     def paused_until(self, now: datetime) -> datetime | None:
-        """Say until when a person has asked for hands off the group: one paused route pauses them all."""
-        memories = [view.remembered for view in self.routes.values() if isinstance(view, RouteView)]
-        return max((m.paused_until for m in memories if m.paused_until and m.paused(now)), default=None)
+        """Say until when a person has asked for hands off the group: one paused route pauses them all.
+
+        A route that cannot be read is taken for what it was when it was read last.
+        """
+        views = self.routes.items()
+        known = (v.remembered.paused_until if isinstance(v, RouteView) else self.so_far.paused.get(r) for r, v in views)
+        return max((until for until in known if until is not None and now < until), default=None)
 
 
 def hops_of(policy: Group) -> tuple[NextHop, ...]:
