@@ -13,17 +13,18 @@ import pytest
 from rich.console import Console
 
 from natkeeper.egress_check import OutcomeKind
-from natlab.bench import cold, command, loss, scale, storm, trouble
+from natlab.bench import cold, command, loss, scale, shards, storm, trouble
 from natlab.bench import detection as detecting
 from natlab.bench.detection import detection, in_a_row, row, seen_after, shipped, silent_for, usd_a_month
 from natlab.bench.machine import Checkout
 from natlab.bench.report import as_json
 from natlab.bench.results import BenchPart, Figure, FigureTable, NotMeasuredError, Sample, absent, counted
+from natlab.bench.worlds import BenchWorld
 
 PROMISED = {"warm_overhead_ms", "cold_ms", "cold_ratio", "cold_peak_mb", "bundle_mb", "sweep500_s", "sweep500_calls",
             "event_calls", "stop_outage_s", "freeze_outage_s", "follow_survived",
             "false_reports_10pct", "cold_over_bare", "status_s", "other_vpc_wait_s", "writes_per_move",
-            "api_back_lag_s"}  # fmt: skip
+            "api_back_lag_s", "shards_sweep_s", "shards_last_route_s", "shards_writes_a_minute"}  # fmt: skip
 MACHINE = {"processor": "one", "load": "0.00"}
 
 
@@ -41,6 +42,7 @@ def test_everything_that_is_promised_is_written_and_shown(
 ) -> None:
     """A small bench from end to end; starts and the storm (test_storm plays it) are made up, the lab is not asked."""
     monkeypatch.setattr(storm, "play", lambda copies: storm.Storm(50.0, copies, ("ModifyRouteEntry",) * 2, 80.0))
+    monkeypatch.setattr(shards, "shards", lambda *_: [counted(key, key, 1) for key in shards.KEYS])  # below
     monkeypatch.setattr(detecting, "detection", lambda: detected)
     monkeypatch.setattr(cold, "documented_sdks", lambda _place: tmp_path)
     monkeypatch.setattr(trouble, "TASK_S", 0.3)
@@ -86,6 +88,21 @@ def test_a_part_that_cannot_be_measured_costs_no_other_part(
     assert "not measured: ConnectionResetError: the cloud hung up" in shown.getvalue()
 
 
+def test_shards_guard_their_own_groups_and_every_route_moves_once() -> None:
+    """Sixteen groups in two shards; eight gateways die at once, four of each shard."""
+    told = {figure.key: figure.value for figure in shards.shards(1, 16, 8)}
+    assert set(told) == set(shards.KEYS)
+    assert told["shards_sweep_calls"] == 2 * (scale.goal_calls(8) - 1)
+    assert told["shards_strangers_calls"] == told["shards_lost_runs"] == 0
+    assert told["shards_writes_a_minute"] == 8
+
+
+def test_the_busiest_minute_is_found_wherever_it_begins() -> None:
+    """Three writes within a minute, and two later."""
+    writes = shards.RouteWrites(accepted=[0.0, 50.0, 59.0, 60.5, 130.0])
+    assert writes.most_within(60.0) == 3
+
+
 def test_a_bench_that_is_interrupted_keeps_what_it_measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The file is written after each part."""
 
@@ -117,17 +134,19 @@ def test_quiet_sweeps_that_differ_say_in_which_calls() -> None:
 
 
 @pytest.mark.parametrize("left", [[20, 0], [15, 5, 0], [0]])
-def test_sweeps_are_quiet_once_every_setup_report_is_known(left: list[int]) -> None:
+def test_sweeps_are_quiet_once_every_setup_report_is_known(left: list[int], monkeypatch: pytest.MonkeyPatch) -> None:
     """A slow machine fetches fewer reports in its first sweep and leaves the rest to the next, which is not quiet."""
     swept = iter([(None, Counter(ListTaskExecutions=count)) for count in [*left, 0, 0]])
-    first = scale._until_reports_are_known(lambda: next(swept))  # type: ignore[arg-type, return-value]
+    monkeypatch.setattr(scale, "sweep", lambda _: next(swept))
+    first = scale.until_reports_are_known(BenchWorld)  # type: ignore[arg-type]
     assert [calls.total() for _, calls in first] == left
 
 
-def test_reports_that_are_fetched_without_end_are_no_quiet_sweeps() -> None:
+def test_reports_that_are_fetched_without_end_are_no_quiet_sweeps(monkeypatch: pytest.MonkeyPatch) -> None:
     """The bench gives that part up."""
+    monkeypatch.setattr(scale, "sweep", lambda _: (None, Counter(ListTaskExecutions=1)))
     with pytest.raises(NotMeasuredError, match="still fetched"):
-        scale._until_reports_are_known(lambda: (None, Counter(ListTaskExecutions=1)))  # type: ignore[arg-type, return-value]
+        scale.until_reports_are_known(BenchWorld)  # type: ignore[arg-type]
 
 
 def test_the_names_are_those_of_five_hundred_groups() -> None:

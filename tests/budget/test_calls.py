@@ -12,7 +12,7 @@ from natkeeper.alibaba.threads import AT_ONCE
 from natkeeper.alibaba.transport import POOL
 from natkeeper.domain.payloads import parse
 from natkeeper.failover.dispatch import SETUPS_A_SWEEP, plan
-from natlab.bench.scale import goal_calls
+from natlab.bench.scale import THREADS, goal_calls
 from tests.budget.many import TIMER, Many, many
 
 READS = Counter(DescribeRouteEntryList=1, DescribeInstances=1, DescribeInstancesFullStatus=1)
@@ -100,4 +100,4 @@ def test_the_aim_for_five_hundred_groups_is_what_was_promised() -> None:
 
 def test_every_thread_keeps_its_connection() -> None:
     """A pool smaller than the threads of a batch would make handshakes again and again."""
-    assert AT_ONCE <= POOL
+    assert THREADS == AT_ONCE <= POOL

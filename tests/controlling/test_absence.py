@@ -31,11 +31,11 @@ def test_one_list_with_a_hole_moves_nothing(stage: Stage) -> None:
 
 
 def test_two_lists_with_the_same_hole_move_nothing_while_the_other_api_knows_the_instance(stage: Stage) -> None:
-    """DescribeInstancesFullStatus lists it: then it cannot be seen, and that moves nothing."""
+    """DescribeInstancesFullStatus lists it and says that it runs; people hear of it if it lasts."""
     hole(stage, A, times=1000)
-    receipt = stage.sweep()
-    assert receipt.outcome == "attention"
-    assert "lacks it" in receipt.sentence
+    assert stage.sweep().outcome == "quiet"
+    stage.world.advance(60)
+    assert "does not show i-alpha (it is not in the list)" in stage.sweep().sentence
     assert stage.world.moves == []
 
 

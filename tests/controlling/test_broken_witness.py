@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 from itertools import pairwise
+from typing import Any
 
 import pytest
 
 from natkeeper.domain.egress import EgressLost
-from natkeeper.ports import CheckThroughProbe
-from tests.fakes.stage import A, B, C, Stage, group
+from natkeeper.ports import CheckThroughProbe, PointRoute
+from tests.controlling.refusing import AfterATrouble
+from tests.fakes.stage import EIP, A, B, C, Stage, group
 
 
 def hours(stage: Stage, count: int) -> list[datetime]:
@@ -107,3 +109,61 @@ def test_a_gateway_that_started_since_is_tried_once() -> None:
     before = len(stage.world.moves)
     hours(stage, 1)
     assert len(stage.world.moves) - before <= 4  # A and B at once, and the next round after the hour
+
+
+def test_what_is_tried_as_news_is_left_for_nothing_else() -> None:
+    """A started since the round, so it is tried; it fails as well, and the others have failed already."""
+    stage = Stage({"prod": group(gateways=[A, B, C])})
+    stage.world.stop(A)
+    stage.send(stage.state(A, "Stopping"))
+    broken(stage)
+    stage.send(stage.report(age=3.0))
+    stage.sweeps(2)
+    assert "r=1@" in stage.description()
+    stage.world.start(A)
+    stage.world.advance(30)
+    before = len(stage.world.moves)
+    stage.sweeps(15)
+    assert (len(stage.world.moves) - before, stage.next_hop()) == (1, A)
+
+
+def test_what_is_dead_is_left_for_whatever_may_work_while_a_round_is_waited_for() -> None:
+    """B, which has the route, is stopped; A fails, too, and C is tried, for the dead wait for nothing."""
+    stage = Stage({"prod": group(gateways=[A, B, C])})
+    broken(stage)
+    stage.send(stage.report(age=3.0))
+    stage.sweeps(15)
+    here = stage.next_hop()
+    assert here is not None
+    before = len(stage.world.moves)
+    stage.world.stop(here)
+    stage.send(stage.state(here, "Stopping"))
+    assert len(stage.world.moves) - before == 2
+
+
+@pytest.mark.parametrize("gap", [2, 3, 5, 8, 12])
+@pytest.mark.parametrize("mended", [True, False])
+@pytest.mark.parametrize("more", [{}, {"address": {"follow": EIP}}], ids=["own", "follow"])
+def test_a_failure_minutes_after_another_one_is_another_incident(
+    gap: int, *, mended: bool, more: dict[str, Any]
+) -> None:
+    """A hangs and works again, or does not; B carries the route for a while, and hangs. A is tried, and once."""
+    stage = Stage({"prod": group(**more)})
+    stage.sweep()
+    after = AfterATrouble(stage)
+    stage.machine(A).hung = True
+    after.send(stage.report())
+    after.minutes(1)
+    stage.machine(A).hung = not mended
+    after.minutes(gap - 1)
+    stage.machine(B).hung = True
+    before = after.dark[stage.config.groups[0].routes[0].table]
+    after.send(stage.report())
+    after.minutes(40)
+    dark = after.dark[stage.config.groups[0].routes[0].table] - before
+    assert stage.next_hop() == A
+    assert len(stage.cloud.accepted(PointRoute)) == 2
+    if mended:
+        assert dark < timedelta(seconds=20)
+    else:
+        assert any("although the internet answers FC" in receipt["sentence"] for receipt in stage.told_people())

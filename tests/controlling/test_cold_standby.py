@@ -12,7 +12,7 @@ from natkeeper.domain.episodes import EpisodeKind
 from natkeeper.domain.observed import PowerState, SystemEvent
 from natkeeper.failover.run import Told
 from natkeeper.notify.message import Style, message
-from natkeeper.ports import CreateRoute, FailureKind, ReadInstances, StartGateway
+from natkeeper.ports import CheckFromFunction, CreateRoute, FailureKind, ReadConditions, ReadInstances, StartGateway
 from tests.fakes.stage import ITSELF, TABLE, A, B, C, Stage, group, hop, person
 
 FALLBACK = "ngw-last"
@@ -69,6 +69,54 @@ def test_a_cold_standby_is_started_in_the_run_that_sees_the_death_and_takes_the_
     boot(stage)
     assert stage.next_hop() == B
     stage.whole()
+
+
+def test_what_was_marked_while_the_internet_itself_was_away_starts_no_standby() -> None:
+    """At first nobody could tell that it was; the fallback carries the route well by now, and A may work as well."""
+    stage = cold(fallback=FALLBACK)
+    stage.world.internet = False
+    stage.cloud.fail(CheckFromFunction, FailureKind.UNREACHABLE)
+    stage.send(stage.report())
+    assert stage.next_hop() == FALLBACK
+    stage.cloud.mend()
+    stage.sweeps(2)
+    stage.world.internet = True
+    stage.sweeps(20)
+    assert starts(stage) == []
+
+
+def test_a_mark_from_after_an_outage_of_the_internet_starts_one() -> None:
+    """The internet was away for a minute; five minutes later A loses its rules for real."""
+    stage = cold(fallback=FALLBACK)
+    stage.world.internet = False
+    stage.send(stage.report())
+    stage.world.internet = True
+    stage.sweeps(5)
+    assert (stage.next_hop(), starts(stage)) == (A, [])
+    stage.machine(A).rules = False
+    stage.send(stage.report())
+    assert (stage.next_hop(), starts(stage)) == (FALLBACK, [B])
+
+
+def test_what_failed_before_it_started_last_starts_no_standby() -> None:
+    """A hung and was started anew; B, which natkeeper started meanwhile, is stopped again; the fallback works."""
+    stage = cold(fallback=FALLBACK)
+    stage.machine(A).hung = True
+    stage.send(stage.report())
+    assert (stage.next_hop(), starts(stage)) == (FALLBACK, [B])
+    stage.world.advance(30)
+    stage.world.stop(A)
+    stage.world.stop(B)
+    stage.world.advance(30)
+    stage.world.start(A)
+    stage.world.advance(30)
+    stage.machine(A).hung = False
+    stage.sweeps(2)
+    stage.world.internet = False
+    stage.send(stage.report())
+    stage.world.internet = True
+    stage.sweeps(5)
+    assert starts(stage) == [B]
 
 
 def test_another_task_in_the_way_of_a_gateway_that_runs_starts_no_standby() -> None:
@@ -160,7 +208,7 @@ def test_never_blind(blind: str) -> None:
         stage.machine(C).status = PowerState.UNKNOWN
         kill(stage)
     else:
-        stage.cloud.fail(ReadInstances, FailureKind.UNREACHABLE)
+        stage.cloud.fail((ReadInstances, ReadConditions), FailureKind.UNREACHABLE)
         stage.world.stop(A)
         stage.send(stage.state(A, "Stopping"))
     stage.sweeps(3)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
@@ -12,7 +13,7 @@ from natkeeper.domain.ids import TableId
 from natkeeper.domain.observed import EipStatus, SystemEvent
 from natkeeper.ports import FailureKind, PointRoute
 from natlab.scenarios.catalogue import NAMES
-from tests.fakes.stage import EIP, FALLBACK, TABLE, TABLE_2, A, B, C, Stage, group, hop, person, timer
+from tests.fakes.stage import EIP, FALLBACK, PROBE, TABLE, TABLE_2, A, B, C, Stage, group, heard, hop, person, timer
 
 MOST_CALLS = 400
 
@@ -39,6 +40,17 @@ def _stop(stage: Stage) -> object:
 def _crash(stage: Stage) -> object:
     stage.machine(A).hung = True
     return stage.report()
+
+
+def _brown_out(stage: Stage) -> object:
+    """Four watches have shown losses; the fifth tells people, and then the gateway stops in the midst of it."""
+    for _ in range(5):
+        ended = json.dumps({"group": "prod", "looks": 72, "lost": 24, "ip": None})
+        arn = f"acs:fc:cn-hangzhou:1000000000000001:functions/{PROBE}"
+        stage.send({"requestContext": {"functionArn": arn, "condition": ""}, "responsePayload": ended})
+        stage.world.advance(60)
+    assert stage.told_people()
+    return _stop(stage)
 
 
 def _misconfigured(stage: Stage) -> object:
@@ -139,6 +151,19 @@ def _relayed() -> Stage:
     return Stage({"prod": group(relay="10m")})
 
 
+def _with_lane() -> Stage:
+    stage = Stage({"prod": group(gateways=[A, B, C], probe={"function": PROBE, "lane": "223.6.6.6:53"})})
+    stage.sweep()
+    stage.world.advance(60)
+    return stage
+
+
+def _lane_lost(stage: Stage) -> object:
+    stage.machine(B).rules = False
+    stage.send(heard({"at": stage.world.now.timestamp(), "looks": 60, "lost": 56, "answers": False, "lasted": 55.0}))
+    return timer()
+
+
 STORIES = {
     "stop": CrashStory(Stage, _stop),
     "crash": CrashStory(Stage, _crash, hidden=True),
@@ -176,6 +201,9 @@ STORIES = {
     "flush": CrashStory(_set_up, _misconfigured, hidden=True),
     "source-zone": CrashStory(_set_up, _misconfigured, hidden=True),
     "probe-dead": CrashStory(Stage, _stop),
+    "lane": CrashStory(_with_lane, _lane_lost),
+    "lane, then a death": CrashStory(_with_lane, _stop),
+    "brown-out": CrashStory(Stage, _brown_out),
     "full": CrashStory(_set_up, _misconfigured, hidden=True),
     "ports": CrashStory(_set_up, _timer),
     "mtu": CrashStory(_set_up, _timer),

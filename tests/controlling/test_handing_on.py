@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import json
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from natkeeper.domain.signals import IN_A_ROW
+from natkeeper.domain.health import Sight
+from natkeeper.domain.ids import GroupName
+from natkeeper.domain.observed import Instance, PowerState
+from natkeeper.domain.signals import IN_A_ROW, Resume
 from natkeeper.failover.dispatch import Assignment
 from natkeeper.failover.handing_on import DELAY_S, hand_on
+from natkeeper.failover.ledger import Rest
 from natkeeper.failover.summary import GroupSummary
-from natkeeper.failover.telling import Rest
-from natkeeper.ports import Failure, FailureKind, HandOver, PointRoute
+from natkeeper.ports import CreateRoute, Failure, FailureKind, HandOver, PointRoute
 from natkeeper.receipt import Receipt
 from tests.deciding.worlds import NOON, ago, world
+from tests.deciding.worlds import A as A_GATEWAY
 from tests.deciding.worlds import group as policy
 from tests.fakes.stage import ITSELF, A, B, Stage, group, person, timer
 from tests.fakes.things import Timings
@@ -105,6 +110,17 @@ def test_waiting_is_done_by_reading_and_each_table_is_written_once() -> None:
             assert len(moves(stage)) <= 2 * 4, (task_s, others)
 
 
+def test_what_one_run_learnt_of_the_vpc_the_next_signals_run_knows() -> None:
+    """Only the first run finds out that the VPC takes one task at a time; later ones write when it is free."""
+    stage = stage_of(4, 5.0)
+    for _ in range(12):
+        stage.send(stage.state(A, "Stopped"))
+        stage.world.advance(2)
+    refused = [entry for entry in moves(stage) if isinstance(entry.result, Failure)]
+    assert {stage.next_hop(f"vtb-east{number}") for number in range(4)} == {B}
+    assert len(refused) == 3
+
+
 def test_twenty_tables_are_moved_in_one_row_of_runs() -> None:
     """Three seconds a write are more than a run has: the rest is handed on, with others waiting or without."""
     for others in (True, False):
@@ -112,6 +128,25 @@ def test_twenty_tables_are_moved_in_one_row_of_runs() -> None:
         served(stage, stage.state(A, "Stopping"))
         assert {stage.next_hop(f"vtb-east{number}") for number in range(20)} == {B}
         assert len(moves(stage)) <= 2 * 20
+
+
+def test_twelve_missing_entries_come_back_though_the_platform_wants_a_pause_between_creations() -> None:
+    """Nine seconds each are more than two runs have: what is left is handed on, and all are there within 150 s.
+
+    Where a pause is refused three times, the standby is tried: it works, and the return waits for a person.
+    """
+    stage = Stage({"east": group(routes=tables(12))})
+    stage.sweeps(1)
+    stage.cloud.gap_s = 5.0
+    for number in range(12):
+        stage.world.remove_route(f"vtb-east{number}")
+    began = stage.world.now
+    while len(stage.cloud.accepted(CreateRoute)) < 12:
+        served(stage, timer())
+        assert stage.world.now < began + timedelta(seconds=150)
+    stage.sweeps(1)
+    assert {stage.next_hop(f"vtb-east{number}") for number in range(12)} <= {A, B}
+    assert len(stage.cloud.sent(CreateRoute)) <= 6 * 12
 
 
 def test_people_are_told_once_of_all_that_a_row_of_runs_did() -> None:
@@ -177,6 +212,19 @@ def test_a_row_of_runs_ends_after_ten() -> None:
     assert len(receipts) == IN_A_ROW + 1
 
 
+def test_a_row_of_runs_begins_no_other_row_where_nothing_is_left_to_write() -> None:
+    """The VPC was busy once, then the last gateway hangs: sweeps check and hold the routes, and hand nothing on."""
+    stage = stage_of(2, 5.0)
+    stage.send(stage.state(A, "Stopping"))
+    stage.machine(B).hung = True
+    for _ in range(5):
+        stage.cloud.handed.clear()
+        began = stage.world.now
+        served(stage, timer())
+        stage.world.advance_to(began + timedelta(minutes=1))
+    assert stage.handed_on() == []
+
+
 def test_without_the_right_the_run_goes_on_as_before_and_says_so_once() -> None:
     """A role of the last release may not invoke its own function."""
     stage = stage_of(4, 5.0)
@@ -225,3 +273,58 @@ def test_a_hand_over_that_another_run_took_up_before_its_answer_is_no_fault() ->
     with pytest.raises(StopIteration) as ended:
         run.send([Failure(FailureKind.UNREACHABLE, "no answer")])
     assert ended.value.value is False
+
+
+@pytest.mark.parametrize(
+    "rest, more, age_s, handed",
+    [
+        ({}, {}, 1, "asked"),
+        ({}, {}, 0.999, "no"),
+        ({}, {"links": IN_A_ROW - 1}, 1, "asked"),
+        ({}, {"links": IN_A_ROW}, 1, "no"),
+        ({}, {"read_only": True}, 1, "no"),
+        ({}, {"wish": Resume(GroupName("prod"))}, 1, "no"),
+        ({"itself": ""}, {}, 1, "no"),
+        ({"denied": True}, {}, 1, "no"),
+        ({"pending": 0}, {}, 1, "joined"),
+        ({"pending": 29.999}, {}, 1, "joined"),
+        ({"pending": 30}, {}, 1, "asked"),
+        ({"pending": -1}, {}, 1, "asked"),
+    ],
+)
+def test_what_is_handed_on_and_to_which_run(
+    rest: dict[str, Any], more: dict[str, Any], age_s: float, handed: str
+) -> None:
+    """A run of its own, or the one that is on its way to the VPC; a person's request to none, nor an endless row."""
+    pending = rest.pop("pending", None)
+    known = Rest(**{"itself": ITSELF, **rest})
+    if pending is not None:
+        known.pending = {"vpc-one": (NOON - timedelta(seconds=pending), {GroupName("west")})}
+    account = GroupSummary(NOON - timedelta(seconds=age_s))
+    there = Sight(Instance(A_GATEWAY, PowerState.RUNNING, vpc="vpc-one"))
+    run = hand_on(Assignment(policy(), "an event", **more), world(a=there), account, known, NOON)
+    if handed != "asked":
+        with pytest.raises(StopIteration) as ended:
+            next(run)
+        joined = {GroupName("west"), GroupName("prod")}
+        assert ended.value.value is (handed == "joined")
+        assert [groups for _, groups in known.pending.values()] == [joined] * (handed == "joined")
+        return
+    (call,) = next(run)
+    payload = {"natkeeper": "go-on", "groups": ["prod"], "link": more.get("links", 0) + 1}
+    assert call == HandOver(ITSELF, json.dumps(payload).encode(), DELAY_S)
+    assert known.pending == {"vpc-one": (NOON, {GroupName("prod")})}
+
+
+@pytest.mark.parametrize("kind", FailureKind)
+def test_a_hand_over_that_may_never_work_is_not_tried_again(kind: FailureKind) -> None:
+    """A missing right, and a function that is not there; anything else passes."""
+    rest, account = Rest(itself=ITSELF), GroupSummary(ago(1))
+    run = hand_on(Assignment(policy(), "an event"), world(), account, rest, NOON)
+    next(run)
+    with pytest.raises(StopIteration) as ended:
+        run.send([Failure(kind, "no")])
+    assert ended.value.value is False
+    assert rest.denied is (kind in (FailureKind.DENIED, FailureKind.GONE, FailureKind.REFUSED))
+    assert rest.pending == {}
+    assert account.problems == [f"what is left cannot be handed on to the next run: {Failure(kind, 'no')}"]

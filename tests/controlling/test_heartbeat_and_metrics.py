@@ -9,11 +9,12 @@ import pytest
 
 from natkeeper.domain.load import GatewayLoad
 from natkeeper.failover import handler
-from natkeeper.failover.metrics import HELP, as_log, metrics_of
+from natkeeper.failover.metrics import HELP, as_log, as_openmetrics, metrics_of
 from natkeeper.failover.run import Answer
 from natkeeper.ports import FailureKind, HandOver
 from tests.fakes.cloud import READS
 from tests.fakes.stage import A, B, Stage, group, person, timer
+from tests.openmetrics import gauges
 
 
 def beats(stage: Stage) -> list[bool]:
@@ -113,6 +114,44 @@ def test_every_metric_that_is_measured_is_explained() -> None:
         stage.machine(name).figures = GatewayLoad(100, 1000, seconds=10)
     receipt = measured(stage, 5)[-1].receipts[0].as_json()
     assert {metric.name for metric in metrics_of(receipt)} == HELP.keys()
+
+
+@pytest.mark.parametrize("name", ["prod", 'two\\nlines, "quoted", back\\slash}', "中文"])
+def test_a_scrape_reads_what_is_measured(name: str) -> None:
+    """As OpenMetrics 1.0 has it: every family in one piece, every value as it was measured, whatever names are."""
+    stage = Stage({"prod": group(setup={"mode": "apply"})}, metrics="1m")
+    for gateway in (A, B):
+        stage.machine(gateway).figures = GatewayLoad(100, 1000, load=1e-9, seconds=7, sent_bytes=10**12)
+    receipt = {**measured(stage, 5)[-1].receipts[0].as_json(), "group": name}
+    read = gauges(as_openmetrics([receipt]))
+    measured_now = list(metrics_of(receipt))
+    assert read.keys() == HELP.keys()
+    assert sum(map(len, read.values())) == len(measured_now)
+    for metric in measured_now:
+        assert round(float(metric.value), 4) in read[metric.name].values()
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        "",
+        "# TYPE a gauge\na 1\n",
+        "# TYPE a gauge\na 1\n# EOF",
+        "a 1\n# EOF\n",
+        "# TYPE a gauge\na 1\na 2\n# EOF\n",
+        "# TYPE a gauge\na 1\n# HELP a x\n# EOF\n",
+        "# TYPE a gauge\na 1\n# TYPE b gauge\nb 1\n# TYPE a gauge\n# EOF\n",
+        '# TYPE a gauge\na{x="1",x="2"} 1\n# EOF\n',
+        '# TYPE a gauge\na{x="\\q"} 1\n# EOF\n',
+        "# TYPE a gauge\na True\n# EOF\n",
+        "# TYPE a_total gauge\na_total 1\n# EOF\n",
+        "# TYPE a gauge\n\na 1\n# EOF\n",
+    ],
+)
+def test_what_a_scrape_would_refuse_is_refused(bad: str) -> None:
+    """The reader that judges the text above is strict."""
+    with pytest.raises(AssertionError):
+        gauges(bad)
 
 
 def test_what_was_not_seen_is_not_measured() -> None:

@@ -11,6 +11,7 @@ from natkeeper.ports import (
     CreateRoute,
     FailureKind,
     PointRoute,
+    ReadConditions,
     ReadInstances,
     ReadRoutes,
     StartGatewayCheck,
@@ -96,14 +97,15 @@ def test_the_first_of_several_writes_is_the_one_that_is_timed() -> None:
 def test_nothing_is_timed_where_nothing_was_written(stage: Stage) -> None:
     """A refused write is none."""
     stage.world.stop(A)
-    stage.cloud.fail(PointRoute, FailureKind.DENIED)
+    for write in (PointRoute, CreateRoute):
+        stage.cloud.fail(write, FailureKind.DENIED)
     assert "written" not in stage.one(stage.state(A, "Stopping")).ms
 
 
 def test_gateways_that_cannot_be_seen_for_a_while_are_left_by_the_same_run(stage: Stage) -> None:
     """A gateway is said to stop, and ECS does not answer for longer than a read is tried: look again, then move."""
     stage.world.stop(A)
-    fault = stage.cloud.fail(ReadInstances, FailureKind.UNREACHABLE)
+    fault = stage.cloud.fail((ReadInstances, ReadConditions), FailureKind.UNREACHABLE)
     stage.world.after(8, lambda: setattr(fault, "times", 0))
     assert stage.one(stage.state(A, "Stopping")).outcome == "changed"
     assert stage.next_hop() == B

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import timedelta
+from typing import Any
+
+import pytest
 
 from natkeeper.domain.ids import TableId
 from natkeeper.domain.observed import EntryStatus
+from natkeeper.failover.handing_on import hand_over
 from natkeeper.failover.run import LONGEST_PARCEL
-from natkeeper.ports import FailureKind, HandOver, PointRoute, ReadRoutes
-from tests.fakes.stage import TABLE, TABLE_2, A, B, Stage, group, person, timer
+from natkeeper.ports import Failure, FailureKind, HandOver, PointRoute, ReadRoutes
+from tests.fakes.stage import NOTIFY, TABLE, TABLE_2, A, B, Stage, group, person, timer
 
 
 def test_a_change_is_told_with_everything_a_person_needs(stage: Stage) -> None:
@@ -55,6 +60,19 @@ def test_a_trouble_that_lasts_is_told_now_and_then(stage: Stage) -> None:
     stage.world.advance(30)
     stage.sweeps(119)
     assert len(stage.told_people()) == 4
+
+
+def test_what_was_told_while_the_clock_was_ahead_mutes_nothing(stage: Stage) -> None:
+    """The clock has gone back by two hours since: a trouble that lasts is told at once, and then as usual."""
+    stage.world.stop(A)
+    stage.world.stop(B)
+    stage.sweeps(3)
+    told = len(stage.told_people())
+    for lasting in stage.told.ledger("prod").lasting.values():
+        assert lasting.told is not None
+        lasting.told += timedelta(hours=2)
+    stage.sweeps(10)
+    assert len(stage.told_people()) == told + 1
 
 
 def test_a_trouble_of_the_api_is_one_trouble_although_every_answer_has_its_own_id(stage: Stage) -> None:
@@ -204,3 +222,27 @@ def test_blindness_that_lasts_at_a_cold_start_is_told_at_once() -> None:
     receipt = stage.sweep()
     assert [episode["kind"] for episode in receipt.as_json()["episodes"]] == ["blind"]
     assert len(stage.told_people()) == 1
+
+
+@pytest.mark.parametrize(
+    "top, style",
+    [
+        ({}, {"language": "en", "timezone": "UTC"}),
+        (
+            {"language": "zh", "timezone": "Asia/Shanghai", "runbook": "https://wiki.example.com/nat"},
+            {"language": "zh", "timezone": "Asia/Shanghai", "runbook": "https://wiki.example.com/nat"},
+        ),
+    ],
+)
+def test_people_are_told_in_the_style_of_the_configuration(top: dict[str, Any], style: dict[str, str]) -> None:
+    """What it does not say is left out; each character is sent as itself, for the size of a message is limited."""
+    stage = Stage(**top)
+    receipt = replace(stage.sweep(), sentence="网关")
+    run = hand_over((receipt,), stage.config, NOTIFY)
+    (call,) = next(run)
+    assert isinstance(call, HandOver)
+    assert json.loads(call.payload) == {"tell": [receipt.as_json()], "style": style}
+    assert "网关".encode() in call.payload
+    with pytest.raises(StopIteration) as ended:
+        run.send([Failure(FailureKind.DENIED, "no")])
+    assert ended.value.value == f"people could not be told: {Failure(FailureKind.DENIED, 'no')}"

@@ -69,7 +69,8 @@ def test_a_move_that_was_never_made_is_told(stage: Stage) -> None:
 def test_a_denied_write_ends_the_run_with_attention(stage: Stage) -> None:
     """The role lacks a permission: asking again is no use, people must know."""
     stage.world.stop(A)
-    stage.cloud.fail(PointRoute, FailureKind.DENIED, code="Forbbiden")
+    for write in (PointRoute, CreateRoute):
+        stage.cloud.fail(write, FailureKind.DENIED, code="Forbbiden")
     began = stage.world.now
     receipt = stage.one(stage.state(A, "Stopping"))
     assert receipt.outcome == "attention"
@@ -189,7 +190,7 @@ def test_one_blind_group_does_not_hold_up_another() -> None:
 def test_instances_that_cannot_be_read_move_nothing(stage: Stage) -> None:
     """Blind is not dead: no state, no move, however ominous the event."""
     stage.world.stop(A)
-    stage.cloud.fail(ReadInstances, FailureKind.UNREACHABLE)
+    stage.cloud.fail((ReadInstances, ReadConditions), FailureKind.UNREACHABLE)
     receipt = stage.one(stage.state(A, "Stopping"))
     assert receipt.outcome == "attention"
     assert stage.cloud.sent(ROUTE_WRITES) == []
@@ -301,7 +302,8 @@ def test_blindness_right_after_the_move_is_waited_out(stage: Stage, payload: str
 def test_a_write_that_fails_at_once_is_not_hammered(stage: Stage) -> None:
     """The platform says no without delay, again and again: there is a pause before each new try."""
     stage.world.stop(A)
-    stage.cloud.fail(PointRoute, FailureKind.GONE, takes=0.0)
+    for write in (PointRoute, CreateRoute):
+        stage.cloud.fail(write, FailureKind.GONE, takes=0.0)
     receipt = stage.one(stage.state(A, "Stopping"))
     assert receipt.outcome == "attention"
     assert len(stage.cloud.sent(PointRoute)) < 45 / 0.3

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from natkeeper.domain.config import parse_config
-from natkeeper.ports import NoteRoute
-from tests.fakes.stage import NOTIFY, TABLE, A, B, C, Stage, group, timer
+from natkeeper.ports import CheckThroughProbe, FailureKind, NoteRoute
+from tests.fakes.stage import NOTIFY, PROBE, TABLE, A, B, C, Stage, group, timer
 
 
 def play(hours: float, *, name: str = "prod", cold_every: int = 0) -> tuple[Stage, Stage, list[str]]:
@@ -138,3 +138,27 @@ def test_a_gateway_of_the_other_deployment_was_not_replaced() -> None:
     assert one.next_hop() == A
     two.sweeps(3)
     assert one.next_hop() == A
+
+
+def test_two_deployments_that_differ_about_a_gateway_tell_it_once() -> None:
+    """One has a probe that works, the other Cloud Assistant, which does not: each would undo the other's mark."""
+    one = Stage({"prod": group()})
+    two = Stage({"prod": group(probe={"function": "natkeeper-probe-2"})})
+    two.world, two.cloud = one.world, one.cloud
+    one.cloud.probes["natkeeper-probe-2"] = TABLE
+    one.machine(B).hung = True
+    one.world.stop(B)
+    for stage in (one, two):
+        stage.send(timer())
+    one.machine(A).hung = True
+    for stage in (one, two):
+        stage.send(stage.report())
+    one.machine(A).hung = False
+    one.cloud.fail(CheckThroughProbe, FailureKind.UNREACHABLE, where=lambda call: call.function != PROBE)
+    for _ in range(25):
+        began = one.world.now
+        for stage in (one, two):
+            stage.send(timer())
+        one.world.advance_to(began + timedelta(minutes=1))
+    over = [each["sentence"] for each in one.told_people() if "no longer dark" in each["sentence"]]
+    assert len(over) == 1, over

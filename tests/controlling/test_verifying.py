@@ -2,17 +2,35 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from natkeeper.domain.config import Route
+from natkeeper.domain.decision import Verify
+from natkeeper.domain.egress import Egress, EgressLost, EvidenceKind
+from natkeeper.domain.ids import TableId
 from natkeeper.domain.memory import Memory, decode
+from natkeeper.domain.observed import Unseen
+from natkeeper.domain.probe_config import Probe
+from natkeeper.domain.world import RouteView
+from natkeeper.failover.verify import check_egress, way_to
 from natkeeper.ports import (
     CheckFromFunction,
     CheckThroughProbe,
     FailureKind,
     PointRoute,
+    ReadGatewayCheck,
     ReadInstances,
     StartGatewayCheck,
+    drive,
 )
+from tests.deciding import worlds
 from tests.fakes.cloud import ROUTE_WRITES, WRITES
-from tests.fakes.stage import EIP, FALLBACK, A, B, C, Stage, group, timer
+from tests.fakes.stage import EIP, FALLBACK, A, B, C, Stage, group, hop, timer
 
 
 def moves(stage: Stage) -> list[str]:
@@ -208,3 +226,86 @@ def test_an_address_that_follows_tells_nothing_about_the_way() -> None:
     receipt = stage.one(stage.state(A, "Stopped"))
     assert receipt.verified is True
     assert stage.cloud.sent(StartGatewayCheck) == []
+
+
+NO_PROBE = "the probe could not be asked: refused: a fault was asked for"
+
+
+def checked(stage: Stage, to: str, time_s: float = 60) -> Egress | Unseen:
+    """What a check of the first route through a next hop finds."""
+    (policy,) = stage.config.groups
+    deadline = stage.world.now + timedelta(seconds=time_s)
+    checking = check_egress(policy, policy.routes[0], hop(to), frozenset(), stage.world.clock, deadline)
+    return drive(checking, stage.cloud, deadline)
+
+
+@pytest.mark.parametrize(
+    "time_s, which, reason",
+    [
+        (0, (), f"there was no time left for a check on {A}"),
+        (60, StartGatewayCheck, f"Cloud Assistant could not look on {A}: refused: a fault was asked for"),
+        (60, ReadGatewayCheck, f"the check on {A} could not be read: refused: a fault was asked for"),
+    ],
+)
+@pytest.mark.parametrize("probe", [True, False])
+def test_why_a_gateway_could_not_look_is_said(time_s: float, which: Any, reason: str, *, probe: bool) -> None:
+    """With why the probe could not, where there is one; without time nothing is begun."""
+    stage = Stage({"prod": group(**{} if probe else {"probe": None})})
+    stage.cloud.fail((CheckThroughProbe, *([which] if which else [])), FailureKind.REFUSED)
+    asked = NO_PROBE if time_s else "the probe could not be asked: unreachable: there was no time left to ask"
+    found = checked(stage, A, time_s)
+    assert isinstance(found, Unseen)
+    assert re.sub(r" \[request R-[0-9]+\]", "", found.reason) == (f"{asked}; {reason}" if probe else reason)
+    assert len(stage.cloud.sent(StartGatewayCheck)) == bool(time_s)
+
+
+def test_checks_that_fail_are_taken_again_until_there_is_no_time_for_another(stage: Stage) -> None:
+    """None begins after five seconds, each half a second after the last; Cloud Assistant has 15 s for one."""
+    stage.machine(A).hung, stage.cloud.check_timeout = True, 0.1
+    began = stage.world.now
+    assert isinstance(checked(stage, A), EgressLost)
+    assert len(stage.cloud.sent(CheckThroughProbe)) == 7
+    assert stage.world.now - began < timedelta(seconds=5)
+    stage.cloud.fail(CheckThroughProbe, FailureKind.REFUSED)
+    stage.cloud.assistant_s = 60.0
+    began = stage.world.now
+    found = checked(stage, A)
+    assert isinstance(found, Unseen)
+    assert found.reason.endswith(f"; the check on {A} took too long")
+    assert timedelta(seconds=14) < stage.world.now - began < timedelta(seconds=16)
+
+
+def test_a_check_on_the_gateway_itself_may_be_lost_and_a_nat_gateway_has_none() -> None:
+    """It counts as what it is; a managed gateway is seen by a probe or not at all."""
+    stage = Stage({"prod": group(probe=None, fallback=FALLBACK)})
+    stage.machine(A).hung = stage.machine(B).rules = False
+    stage.world.internet = False
+    lost = checked(stage, A)
+    assert isinstance(lost, EgressLost)
+    assert lost.kind is EvidenceKind.GATEWAY_ITSELF
+    why = f"no probe takes 0.0.0.0/0 in vtb-one, so egress through {hop(FALLBACK)} cannot be seen"
+    assert checked(stage, FALLBACK) == Unseen(why)
+
+
+THIRD = Route(table=TableId("vtb-third"))
+HALVES = (worlds.half(worlds.B, 0, route=worlds.ELSEWHERE), worlds.half(worlds.B, 1, route=worlds.ELSEWHERE))
+
+
+@pytest.mark.parametrize(
+    "elsewhere, way",
+    [
+        (worlds.B, worlds.ELSEWHERE),
+        (worlds.A, worlds.ROUTE),
+        (worlds.BLIND, worlds.ROUTE),
+        (RouteView(None, HALVES), worlds.ELSEWHERE),
+        (RouteView(worlds.entry(worlds.A, route=worlds.ELSEWHERE), HALVES), worlds.ROUTE),
+    ],
+)
+def test_a_route_without_a_probe_is_checked_along_one_with(elsewhere: Any, way: Route) -> None:
+    """That leads to the same next hop, and whole: one that no probe takes either shows nothing more."""
+    probe = Probe(function="natkeeper-probe", table=worlds.ELSEWHERE.table)
+    policy = worlds.group(routes=(worlds.ROUTE, THIRD, worlds.ELSEWHERE), probe=probe)
+    seen = worlds.world(worlds.B, elsewhere=elsewhere)
+    third = {THIRD: RouteView(worlds.entry(worlds.B, route=THIRD))}
+    seen = replace(seen, routes={**third, **seen.routes})
+    assert way_to(Verify(worlds.ROUTE, worlds.hop(worlds.B), "moved"), seen, policy) == way

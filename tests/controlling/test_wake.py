@@ -19,6 +19,7 @@ from natkeeper.failover import handler
 from natkeeper.failover.run import Told
 from natkeeper.ports import FailureKind, HandOver, ReadConditions, ReadInstances, ReadRoutes
 from tests.fakes.stage import TABLE, A, B, Stage, group, person, timer
+from tests.fakes.things import Timings
 
 SECRET = "geheim-0123456789"
 CONTEXT = SimpleNamespace(request_id="1-6741", account_id="1000000000000001")
@@ -338,3 +339,15 @@ def test_an_outage_of_the_api_is_waited_for_by_the_monotonic_clock(
     stage.world.after(3, lambda: stepped.__setitem__(0, -3600.0))
     ask(stage.state(A, "Stopping"))
     assert timedelta(seconds=5) < stage.world.clock() - began < handler.RUN_FOR + handler.TELL_FOR
+
+
+def test_a_run_that_used_up_its_time_still_tells_what_it_did(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The deadline of the work leaves time to tell people of it."""
+    slow = Stage(timings=Timings(modify=60.0))
+    put_around(slow, monkeypatch)
+    monkeypatch.setattr(handler, "RUN_FOR", timedelta(seconds=3))
+    slow.world.stop(A)
+    began = slow.world.now
+    ask(slow.state(A, "Stopping"))
+    assert slow.world.now - began >= handler.RUN_FOR
+    assert [receipt["group"] for receipt in slow.told_people()] == ["prod"]

@@ -6,9 +6,10 @@ import json
 
 import pytest
 
-from natkeeper.ports import PointRoute, ReadInstances
+from natkeeper.domain.ids import NatGatewayId
+from natkeeper.ports import FailureKind, PointRoute, ReadConditions, ReadInstances, ReadNatGateway
 from tests.fakes.cloud import ROUTE_WRITES, WRITES
-from tests.fakes.stage import TABLE, A, B, Stage, group, person
+from tests.fakes.stage import FALLBACK, TABLE, A, B, Stage, group, person
 
 
 def test_an_early_warning_is_watched_and_then_acted_on(stage: Stage) -> None:
@@ -18,6 +19,19 @@ def test_an_early_warning_is_watched_and_then_acted_on(stage: Stage) -> None:
     assert receipt.outcome == "changed"
     moved = stage.cloud.sent(PointRoute)[0].at
     assert 2.0 < (moved - stage.cloud.log[0].at).total_seconds() < 3.5
+
+
+@pytest.mark.parametrize("call", [ReadConditions, ReadNatGateway])
+def test_a_read_that_fails_takes_away_nothing_that_the_run_knows(call: type) -> None:
+    """B is impaired and the fallback unfit, as was read; when A stops, that is not answered any more: nothing moves."""
+    stage = Stage({"prod": group(fallback=FALLBACK)})
+    stage.machine(B).health = "Impaired"
+    stage.world.nat[NatGatewayId(FALLBACK)] = False
+    stage.world.after(1.0, lambda: stage.cloud.fail(call, FailureKind.UNREACHABLE))
+    stage.world.after(2.0, lambda: stage.world.stop(A))
+    receipt = stage.one(stage.stop_called(A))
+    assert receipt.outcome == "attention"
+    assert stage.cloud.sent(PointRoute) == []
 
 
 def test_a_warning_that_nothing_follows_is_over_in_seconds(stage: Stage) -> None:

@@ -29,6 +29,8 @@ def _plain(value: object) -> object:
             return value.total_seconds()
         case tuple():
             return list(value)
+        case dict():
+            return {key: _plain(each) for key, each in value.items()}
         case _:
             return value
 

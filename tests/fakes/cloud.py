@@ -16,7 +16,7 @@ from typing import Any
 from natkeeper.alibaba.errors import meaning_of
 from natkeeper.domain.egress import Egress, EgressLost, EgressSeen
 from natkeeper.domain.ids import TableId
-from natkeeper.domain.observed import PowerState
+from natkeeper.domain.observed import PowerState, TaggedInstance
 from natkeeper.guest.parameters import Mode
 from natkeeper.guest.report import SetupFacts, SetupProblem, SetupReport, UnreadableReport
 from natkeeper.guest.script import fingerprint, script_hash
@@ -41,7 +41,9 @@ from natkeeper.ports import (
     ReadRelay,
     ReadRoutes,
     ReadSetups,
+    ReadTagged,
     ReadVpcRoutes,
+    ReadVpcTables,
     Result,
     SetupRun,
     StartGateway,
@@ -54,7 +56,8 @@ from natkeeper.ports import (
 from tests.fakes.world import FakeWorld
 from tests.fakes.writes import FakeWrites, failure, gone
 
-READS = (ReadRoutes, ReadVpcRoutes, ReadInstances, ReadConditions, ReadEip, ReadNatGateway, ReadSetups)
+FINDS = (ReadVpcRoutes, ReadVpcTables, ReadTagged)
+READS = (ReadRoutes, *FINDS, ReadInstances, ReadConditions, ReadEip, ReadNatGateway, ReadSetups)
 ROUTE_WRITES = (PointRoute, NoteRoute, CreateRoute, DeleteRoute)
 WRITES = (*ROUTE_WRITES, AssociateEip, UnassociateEip, StartSetup, StartGateway)
 LOOKS = (CheckThroughProbe, CheckFromFunction, StartGatewayCheck, ReadGatewayCheck)
@@ -112,6 +115,8 @@ class FakeCloud(FakeWrites):
         self.round_trip = 0.05
         self.check_timeout = 0.8
         self.assistant_s = 2.5
+        self.slow: dict[type[Any], float] = {}
+        """Seconds until calls of a kind are answered, where that is no usual round trip."""
         self.relay_says = ""
         """What a relay that was started prints instead of being armed."""
         self.answers_fc = True
@@ -209,6 +214,8 @@ class FakeCloud(FakeWrites):
         return result, self._lasts(call, result)
 
     def _lasts(self, call: AnyCall, result: Result) -> float:
+        if type(call) in self.slow:
+            return self.slow[type(call)]
         if isinstance(result, EgressLost) and isinstance(call, (CheckThroughProbe, CheckFromFunction)):
             return self.check_timeout * (2 if isinstance(call, CheckThroughProbe) else 1)
         return self.round_trip / 2 + (0.1 if isinstance(call, (CheckThroughProbe, CheckFromFunction)) else 0.0)
@@ -221,14 +228,19 @@ class FakeCloud(FakeWrites):
         entries = self.world.routes(call.table)
         return tuple(entry for entry in entries if not call.destinations or entry.destination in call.destinations)
 
-    def _all_routes(self) -> Result:
-        return tuple(entry for table in self.world.tables for entry in self.world.routes(TableId(table)))
+    def _found(self, call: ReadVpcRoutes | ReadVpcTables | ReadTagged) -> Result:
+        if isinstance(call, ReadVpcRoutes):
+            return tuple(entry for table in self.world.tables for entry in self.world.routes(TableId(table)))
+        if isinstance(call, ReadVpcTables):
+            return tuple(TableId(table) for table in self.world.tables)
+        having = (each for each in self.world.machines.values() if f"{call.key}={call.value}" in each.tags)
+        return tuple(TaggedInstance(each.id, each.created) for each in having)
 
     def _carry_out(self, call: AnyCall) -> Result:
         world = self.world
         match call:
-            case ReadRoutes() | ReadVpcRoutes():
-                return self._routes(call) if isinstance(call, ReadRoutes) else self._all_routes()
+            case ReadRoutes() | ReadVpcRoutes() | ReadVpcTables() | ReadTagged():
+                return self._routes(call) if isinstance(call, ReadRoutes) else self._found(call)
             case ReadInstances(ids=ids):
                 return world.instances(ids)
             case ReadConditions(ids=ids):
@@ -329,8 +341,10 @@ class FakeCloud(FakeWrites):
                 said = "unproven" if gateway in self.unprovable else ""
                 if machine.claimed:
                     found = wrong = (SetupProblem("forwarding_refused", "zone internal claims source 10.0.0.0/8"),)
-                elif not machine.upstream or (
-                    call.parameters.egress_required and self.world.public_ip(gateway) is None
+                elif (
+                    not machine.upstream
+                    or not self.world.internet
+                    or (call.parameters.egress_required and self.world.public_ip(gateway) is None)
                 ):
                     found = wrong = (SetupProblem("egress_failed", "no egress target answered this gateway itself"),)
                     said = "unproven"

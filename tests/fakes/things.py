@@ -58,6 +58,9 @@ class FakeMachine:
     type: str = "ecs.g7.large"
     bandwidth: int = 100
     second_ip: str | None = None
+    tags: frozenset[str] = frozenset()
+    """Its tags, each as KEY=VALUE."""
+    created: datetime = START - timedelta(days=30)
 
     @property
     def interfaces(self) -> tuple[InterfaceId, ...]:

@@ -40,7 +40,7 @@ VPC = "vpc-one"
 class _Due:
     at: datetime
     turn: int
-    action: Callable[[], None] = field(compare=False)
+    action: Callable[[], object] = field(compare=False)
 
 
 class FakeWorld:
@@ -81,7 +81,7 @@ class FakeWorld:
         """Give a function's shell the time of this world."""
         return SteadyClock(self.clock, lambda: self.clock().timestamp())
 
-    def after(self, seconds: float, action: Callable[[], None]) -> None:
+    def after(self, seconds: float, action: Callable[[], object]) -> None:
         """Let `action` happen `seconds` from now."""
         heapq.heappush(self._queue, _Due(self.now + timedelta(seconds=seconds), next(self._turns), action))
 
@@ -182,7 +182,7 @@ class FakeWorld:
         """Return True if a route task of the VPC is under way; another one is refused with TaskConflict."""
         return self.now < self._writes_until
 
-    def _task(self, seconds: float, done: Callable[[], None]) -> None:
+    def _task(self, seconds: float, done: Callable[[], object]) -> None:
         self._writes_until = self.now + timedelta(seconds=seconds)
         self.after(seconds, done)
 
@@ -288,7 +288,7 @@ class FakeWorld:
     def conditions(self, ids: tuple[InstanceId, ...]) -> dict[InstanceId, Condition]:
         """Show health words and system events (DescribeInstancesFullStatus)."""
         found = [self.machines[each] for each in ids if each in self.machines]
-        return {m.id: Condition(m.id, m.health, m.events) for m in found}
+        return {m.id: Condition(m.id, m.health, m.events, m.status) for m in found}
 
     def eip(self, eip: EipId) -> Eip | None:
         """Show an EIP (DescribeEipAddresses)."""
@@ -312,8 +312,12 @@ class FakeWorld:
 
     def egress(self, table: TableId) -> str | None:
         """Send a packet to the internet from behind `table`; the public address that it arrives from, or None."""
+        return self.egress_to(table, INTERNET)
+
+    def egress_to(self, table: TableId, to: ipaddress.IPv4Address) -> str | None:
+        """Send a packet to one address of the internet; the public address that it arrives from, or None."""
         carrying = [e for e in self.tables.get(table, []) if e.carries is not None]
-        matching = [e for e in carrying if INTERNET in ipaddress.IPv4Network(e.destination)]
+        matching = [e for e in carrying if to in ipaddress.IPv4Network(e.destination)]
         best = max(matching, key=lambda e: ipaddress.IPv4Network(e.destination).prefixlen, default=None)
         if best is None or best.carries is None or not self.internet:
             return None

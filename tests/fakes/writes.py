@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 from natkeeper.alibaba.errors import meaning_of
@@ -29,6 +30,9 @@ class FakeWrites:
         self.world = world
         self.serialised = True
         """Whether the VPC refuses a route write while another one is under way (TaskConflict)."""
+        self.gap_s = 0.0
+        """The pause that the VPC wants between creations and deletions (reading route-task-gap)."""
+        self._quiet_until = world.now
         self.refused_hops: dict[str, str] = {}
         self.tokens: dict[str, Call[Any]] = {}
 
@@ -37,8 +41,9 @@ class FakeWrites:
             found = self.world.entry_by_id(call.entry)
             if found is None or found[1].status is EntryStatus.DELETING:
                 return None
-            refusal = self._busy(found[1].status)
+            refusal = self._busy(found[1].status) or self._too_soon()
             if refusal is None:
+                self._keep_quiet(self.world.timings.delete)
                 self.world.delete(*found)
             return refusal
         entry = self.world.entry(call.table, call.destination)
@@ -64,7 +69,7 @@ class FakeWrites:
         if known is not None:
             mismatch = Failure(FailureKind.REFUSED, "another request had this token", "IdempotentParameterMismatch")
             return None if known == call else mismatch
-        refusal = self._busy(EntryStatus.AVAILABLE) or self._hop_refused(call.to)
+        refusal = self._busy(EntryStatus.AVAILABLE) or self._too_soon() or self._hop_refused(call.to)
         if refusal is not None:
             return refusal
         there = self.world.entry(call.table, call.destination)
@@ -72,7 +77,16 @@ class FakeWrites:
             same = there.hop == call.to
             return None if same else failure(FailureKind.BUSY, "there is one", "RouteConflict.AlreadyExist")
         self.tokens[call.token] = call
+        self._keep_quiet(self.world.timings.create)
         self.world.create(call.table, call.destination, call.to, call.description)
+        return None
+
+    def _keep_quiet(self, task_s: float) -> None:
+        self._quiet_until = self.world.now + timedelta(seconds=task_s + self.gap_s)
+
+    def _too_soon(self) -> Failure | None:
+        if self.gap_s and self.world.now < self._quiet_until:
+            return failure(FailureKind.BUSY, "the VPC wants a pause", "TaskConflict")
         return None
 
     def _busy(self, status: EntryStatus) -> Failure | None:

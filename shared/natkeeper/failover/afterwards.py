@@ -4,31 +4,37 @@ from __future__ import annotations
 
 from copy import deepcopy
 from dataclasses import replace
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from natkeeper.domain.decision import Decision, Hold
-from natkeeper.domain.egress import EgressLost
+from natkeeper.domain.egress import EgressLost, EgressSeen
 from natkeeper.domain.episodes import NOTICES, EpisodeKind
 from natkeeper.domain.probe_report import watched
 from natkeeper.domain.refusals import Deed, Refusal
+from natkeeper.domain.world import RouteView
 from natkeeper.failover.apply import subject, writes_of
 from natkeeper.failover.handing_on import hand_on
-from natkeeper.failover.observe import Seen
+from natkeeper.failover.ledger import Ledger
 from natkeeper.failover.pacing import LONG_LOOK, LONG_WORK, NOTE_UNTIL, RESUME_UNTIL, TOO_LATE
 from natkeeper.failover.proof import to_prove
 from natkeeper.failover.reports import check_beyond, resume
 from natkeeper.failover.rollout import proven_scripts
+from natkeeper.failover.seen import Seen
 from natkeeper.failover.summary import GroupSummary
-from natkeeper.failover.telling import Ledger, settle
 from natkeeper.ports import Clock, Run
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from natkeeper.domain.config import Group
+    from natkeeper.domain.ids import InstanceId
     from natkeeper.domain.troubles import Judged
     from natkeeper.domain.world import World
     from natkeeper.failover.dispatch import Assignment
+
+MOVE_TAKES = timedelta(seconds=30)
+"""For how long after a move begins the probe may lose what goes to the gateway before it, or waits for the EIP."""
 
 
 def finish(
@@ -40,8 +46,15 @@ def finish(
     ledger: Ledger,
     clock: Clock,
     deadline: datetime,
-) -> Run[None]:
-    """Hand on what there was no time for, do what could wait, and find out what lasts."""
+) -> Run[Decision]:
+    """Hand on what there was no time for, do what could wait, and find out what lasts.
+
+    Return the decision; in the run in which the platform refused a planned move that is to let it wait.
+    """
+    if account.planned and not assignment.read_only:
+        from natkeeper.failover.putting_off import put_off  # nobody waits for a planned move
+
+        decision = put_off(account.planned, decision, world, assignment.group, ledger, clock())
     if assignment.group.standby == "cold" and clock() < deadline:
         from natkeeper.failover import cold_start  # most groups have no cold standby
 
@@ -59,17 +72,45 @@ def finish(
 
         trouble = yield from survey(world, assignment.group, ledger, clock, asked=assignment.read_only)
         account.problems += [trouble] if trouble and assignment.read_only else []
+    if assignment.group.tag and assignment.sweep and not assignment.read_only and clock() < deadline:
+        from natkeeper.failover import discovery  # most groups list their gateways
+
+        trouble = yield from discovery.refresh(world, assignment.group, ledger, clock())
+        account.problems += [trouble] if trouble else []
     if ledger.unguarded:
         from natkeeper.domain import unguarded  # most VPCs have none
 
         account.problems += unguarded.words(ledger.unguarded)
     _remember_refused(world, seen, ledger, clock())
+    ledger.saw(seen.internet, clock())
+    if _contradicted(assignment, world, seen):
+        ledger.doubted = clock()
     account.problems += seen.trouble.values()
     yield from _episodes(assignment, world, decision, seen, account, ledger, clock, deadline)
+    fresh = clock() - world.at < NOTE_UNTIL and clock() < deadline
+    if (assignment.group.lane or ledger.old_lanes) and fresh and not (assignment.read_only or account.handed_on):
+        from natkeeper.failover import lane  # last of all: no route waits for it
+
+        reports = assignment.group.setup.mode == "off" or seen.setups is not None
+        yield from lane.keep(world, assignment.group, decision, account, ledger, clock, reports=reports)
+    return decision
+
+
+def _contradicted(assignment: Assignment, world: World, seen: Seen) -> bool:
+    """Return True if a check saw the internet where the probe had just lost it.
+
+    A loss that began before a move had come to its end says nothing against the probe: the hop before it had failed.
+    """
+    report = assignment.report
+    if report is None or not any(isinstance(seen.egress.get(hop), EgressSeen) for hop in world.so_far.to_check):
+        return False
+    views = (view for view in world.routes.values() if isinstance(view, RouteView))
+    return all(view.remembered.since is None or report.since - view.remembered.since > MOVE_TAKES for view in views)
 
 
 def _remember_refused(world: World, seen: Seen, ledger: Ledger, now: datetime) -> None:
     """Keep what the platform did not do for the next hops that were tried: later runs try others first."""
+    ledger.busy = now if seen.busy else ledger.busy
     for target in seen.attempts.tried:
         for refusal in world.so_far.against(target.deed, table=target.table, hop=target.hop):
             # A right or a quota holds for all next hops, so it puts none of them last; the EIP is tried at one then.
@@ -83,7 +124,7 @@ def _left(decision: Decision, world: World, policy: Group, seen: Seen, account: 
 
     What was refused is not: it would only be refused again.
     """
-    if account.written is None and seen.one_by_one and any(isinstance(step, Hold) for step in decision.steps):
+    if account.written is None and seen.busy and any(isinstance(step, Hold) for step in decision.steps):
         return True
     writes = writes_of(decision, world, policy)
     tried = account.written is not None or seen.one_by_one
@@ -116,29 +157,46 @@ def _afterwards(
         lost = frozenset()
     if assignment.report is None or account.written is not None:  # a report alone is a reason to look, and nothing else
         lost |= to_prove(world, policy, seen.setups)
+    report = _asked_to_report(assignment, world, seen, account)
+    if assignment.lossy is not None and report:
+        ledger.asked[assignment.lossy] = clock()
     if world.paused_until(clock()) is not None and not assignment.by_person:
         return  # the person who paused the group may be at work on its gateways
-    if assignment.sweep or assignment.setup_now or lost:
+    if assignment.sweep or assignment.setup_now or lost or report:
         from natkeeper.failover.gateway_setup import set_up_gateways  # only a sweep or a repair sets gateways up
 
         # A new setup script goes to one group first; the others follow once a gateway has proven it.
         ledger.proven |= proven_scripts(seen.setups or ())
         proven = None if assignment.leads else frozenset(ledger.proven)
+        if policy.tag:
+            from natkeeper.failover import discovery  # most groups list their gateways
+
+            policy = discovery.to_set_up(policy, ledger, assignment.setup_now if assignment.by_person else frozenset())
         kept = yield from set_up_gateways(
             policy,
             world,
             seen.setups,
             asked=assignment.setup_now,
-            failed=lost,
+            failed=lost | report,
             turn=assignment.turn,
             proven=proven,
             clock=clock,
         )
-        account.do(*kept.did)
-        account.acts += kept.acts
+        if lost or assignment.setup_now or not report:  # a report is routine, and no act to tell of
+            account.do(*kept.did)
+            account.acts += kept.acts
         account.problems += kept.problems
         account.repaired = kept.repaired
         account.set_up = kept.started
+
+
+def _asked_to_report(assignment: Assignment, world: World, seen: Seen, account: GroupSummary) -> frozenset[InstanceId]:
+    """Return the gateway through which a probe lost something, if it still carries the route and is to blame."""
+    if assignment.lossy is None or account.written is not None or isinstance(seen.internet, EgressLost):
+        return frozenset()
+    view = world.routes[watched(assignment.group, assignment.lossy)]
+    hop = view.carries if isinstance(view, RouteView) else None
+    return frozenset(each for each in assignment.group.gateways if hop is not None and each == hop.id)
 
 
 def _episodes(
@@ -152,7 +210,8 @@ def _episodes(
     deadline: datetime,
 ) -> Run[None]:
     """Find out what lasts, write it down where that may be done, and note what people are to be told of."""
-    from natkeeper.domain.troubles import troubles_of  # the write of a route does not wait for it
+    from natkeeper.domain.troubles import troubles_of  # the write of a route waits for none of these
+    from natkeeper.failover.telling import settle
 
     policy = assignment.group
     in_time = account.written is not None or clock() - account.began < TOO_LATE  # people are told without a note, too
@@ -177,6 +236,10 @@ def _episodes(
         probes_work=not assignment.check,
     )
     judged = _with_unguarded(judged, ledger, policy)
+    if ledger.finding is not None:
+        from natkeeper.failover import discovery  # most groups list what they have
+
+        judged = discovery.with_found(judged, ledger.finding, ledger, policy)
     if account.handed_on:  # a later run may still do something about it; people hear of what the chain does not mend
         judged = replace(judged, troubles=tuple(replace(trouble, at_once=False) for trouble in judged.troubles))
     # A read-only run judges with a copy: a person who looks must not use up what a sweep has to tell.
@@ -185,6 +248,8 @@ def _episodes(
     fresh = clock() - world.at < NOTE_UNTIL  # a check or a look at the VPC's other tables may have taken seconds
     may_write = not seen.refused and clock() < deadline and in_time and fresh
     account.episodes = yield from settle(known, judged, world, policy, clock(), sweep=sweep, may_write=may_write)
+    if EpisodeKind.FOUND in ledger.lasting and not assignment.read_only:
+        ledger.heard = set(ledger.lasting[EpisodeKind.FOUND].trouble.about)
     expiring = (trouble for trouble in judged.troubles if trouble.kind is EpisodeKind.EXPIRING)
     account.problems += [f"{trouble.cause}; {trouble.todo}" for trouble in expiring]
     account.troubled = bool(known.lasting.keys() - NOTICES)

@@ -264,7 +264,11 @@ def _outcome(applied: Applied, write: Write, result: Failure | None, attempts: A
     if isinstance(step, Bridge) and _half_refused(step, result, so_far):
         return replace(applied, so_far=replace(so_far, half_refused=so_far.half_refused | {step.route}))
     if isinstance(step, Note) and result.kind is FailureKind.WORDS:
-        applied = replace(applied, so_far=replace(so_far, wordless=so_far.wordless | {step.route}))
+        so_far = replace(so_far, wordless=so_far.wordless | {step.route})
+        # A person hears that a pause could not be written down, so only natkeeper's own notes are kept elsewhere.
+        if not isinstance(so_far.wish, (Pause, Resume)):
+            so_far = replace(so_far, unwritten={**so_far.unwritten, step.route: step.memory})
+        applied = replace(applied, so_far=so_far)
     # Hold the failure against the hop or address that it names, so that the next candidate is tried at once (rule 12).
     target = target_of(step)
     if target is not None:
@@ -300,7 +304,9 @@ def _held(applied: Applied, target: WriteTarget, failure: Failure, attempts: Att
 
 
 def moved(so_far: SoFar, step: Move | Create | Bridge) -> SoFar:
-    """Remember for this run that `step` was carried out."""
+    """Remember for this run that `step` was carried out, and what its entry could not be given to remember."""
+    if step.route in so_far.wordless:
+        so_far = replace(so_far, unwritten={**so_far.unwritten, step.route: step.memory})
     return replace(so_far, moved={**so_far.moved, step.route: step.to})
 
 

@@ -1,8 +1,8 @@
 """How often is a write tried in one run, and what is held against whom when that was enough? (rule 12)
 
 An answer is held against what it names. A next hop that is named gets two tries, or three while its state may pass; a
-right, a table or a quota ends the tries for that table; what says nothing of the hop (the API itself, another task)
-lets another gateway have one try. Nothing here waits: the caller reads the world between two tries.
+table or a quota ends the tries for that table; a missing right, and what says nothing of the hop (the API itself,
+another task), let another gateway have one try. Nothing here waits: the caller reads the world between two tries.
 """
 
 from __future__ import annotations
@@ -67,8 +67,8 @@ class Attempts:
     def _judge(self, target: WriteTarget, failure: Failure) -> Refusal | None:
         self.tried[target] = self.tried.get(target, 0) + 1
         held = Refusal(target.deed, failure.brief, target.table, target.hop)
-        if failure.kind is FailureKind.DENIED:
-            return replace(held, hop=None)
+        if failure.kind is FailureKind.DENIED:  # a policy may deny one hop alone, so another one shows whether it does
+            return replace(held, hop=None) if target.deed is Deed.TAKE else self._unknown(target, failure, held)
         if failure.kind in _API:
             return replace(held, passing=True, over=self.tried[target] >= MOST)
         if failure.kind in _CERTAIN and failure.names is not FailureSubject.NOTHING:

@@ -16,8 +16,8 @@ from natkeeper.receipt import Act
 if TYPE_CHECKING:
     from natkeeper.domain.config import Group
     from natkeeper.domain.world import World
+    from natkeeper.failover.ledger import Ledger
     from natkeeper.failover.summary import GroupSummary
-    from natkeeper.failover.telling import Ledger
     from natkeeper.ports import Clock, Run
 
 

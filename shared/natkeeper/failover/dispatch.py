@@ -34,7 +34,9 @@ from natkeeper.domain.signals import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable, Mapping
+
+    from natkeeper.ports import Clock
 
 EARLY_WARNING = timedelta(seconds=5)
 """How long to look again after a signal that something is about to happen to a gateway that carries a route."""
@@ -53,7 +55,8 @@ class Assignment:
 
     `about`: the signal in words. `ominous`: gateways that the signal says are about to fail, looked at again for
     `patience`. `deleted`: gateways that are gone, as an event says.
-    `check`: look through what carries the routes, whatever is known. `sweep`: look after the setup of gateways as well;
+    `check`: look through what carries the routes, whatever is known. `lossy`: the probe that lost checks, so the
+    gateway that carries its route is to report how full it is. `sweep`: look after the setup of gateways as well;
     `turn`: what is due may be started in this run; `leads`: a new version of the setup is tried on this group first.
     `setup_now`: gateways to set up without waiting for their time; `by_person`: a person asked, so no pause stops it.
     `read_only`: decide and tell, write nothing. `show`: the receipt shows all that was seen, however quiet it is.
@@ -68,6 +71,7 @@ class Assignment:
     patience: timedelta = timedelta(0)
     deleted: frozenset[str] = frozenset()
     check: bool = False
+    lossy: str | None = None
     sweep: bool = False
     turn: bool = True
     leads: bool = True
@@ -91,6 +95,21 @@ class RunPlan:
     heard: tuple[ProbeHeard, ...] = ()
     ignored: tuple[str, ...] = ()
     unclear: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Occasion:
+    """What one run is about, whichever groups turn out to be concerned. `dressed` adds to an assignment what it knows.
+
+    `run` is the id that receipts carry.
+    """
+
+    signals: tuple[Parsed, ...]
+    config: Config
+    run: str
+    clock: Clock
+    deadline: datetime
+    dressed: Callable[[Assignment], Assignment]
 
 
 @dataclass(slots=True)
@@ -233,6 +252,17 @@ def _failed(signal: FunctionFailed, config: Config, draft: _Draft) -> None:
     draft.ignored.append(f"the function {signal.function:.60} failed, and it is not the probe of a group")
 
 
+def with_losses(todo: RunPlan, lossy: Mapping[GroupName, ProbeHeard | ProbeReport], config: Config) -> RunPlan:
+    """Have groups looked at whose probe lost checks, though its watch ended well."""
+    known = {assignment.group.name for assignment in todo.assignments}
+    more = []
+    for name, said in lossy.items():
+        group = config.group(name)
+        if group is not None and name not in known and isinstance(said, ProbeHeard):
+            more.append(Assignment(group, f"the probe lost {said.lost} of {said.checks} checks"))
+    return replace(todo, assignments=(*todo.assignments, *more))
+
+
 def _go_on(names: Iterable[str], link: int, config: Config, draft: _Draft) -> None:
     for name in names:
         group = config.group(name)
@@ -247,7 +277,7 @@ def check_another_way(group: Group) -> Assignment:
     return Assignment(group, "the probe is broken, so its gateway is looked at another way", check=True)
 
 
-def _sweep(groups: tuple[Group, ...], about: str, now: datetime, draft: _Draft) -> None:
+def _sweep(groups: tuple[Group, ...], about: str, now: datetime, draft: _Draft, *, show: bool = False) -> None:
     """Look at all of `groups`; setups that are due are started for some of them each minute, for all in turn."""
     # OOS limits starts per minute, so hundreds of groups take turns. The minute of the clock picks them, because a
     # function has no memory that outlives a cold start.
@@ -255,7 +285,7 @@ def _sweep(groups: tuple[Group, ...], about: str, now: datetime, draft: _Draft) 
     minute = int(now.timestamp()) // 60
     for number, group in enumerate(groups):
         turn = (number - minute) % turns == 0
-        draft.add(Assignment(group, about, sweep=True, turn=turn, leads=number == 0))
+        draft.add(Assignment(group, about, sweep=True, turn=turn, leads=number == 0, show=show))
 
 
 def _manual(signal: Manual, config: Config, now: datetime, draft: _Draft) -> None:
@@ -272,7 +302,7 @@ def _manual(signal: Manual, config: Config, now: datetime, draft: _Draft) -> Non
             for each in groups:
                 draft.add(Assignment(each, "status", read_only=True, sweep=True))
         case Sweep():
-            _sweep(groups, "sweep by a person", now, draft)
+            _sweep(groups, "sweep by a person", now, draft, show=True)
         case SetUp(gateway=gateway):
             _set_up(groups[0], gateway, draft)
         case Switch(table=table):
@@ -281,10 +311,11 @@ def _manual(signal: Manual, config: Config, now: datetime, draft: _Draft) -> Non
                 draft.unclear.append(f"group {name} does not guard {table}; its tables are: {', '.join(tables)}")
                 return
             to = signal.to or "the best standby"
-            draft.add(Assignment(groups[0], f"a person: switch to {to}", wish=signal, read_only=signal.dry_run))
+            about = f"a person: switch to {to}"
+            draft.add(Assignment(groups[0], about, wish=signal, read_only=signal.dry_run, show=True))
         case Pause() | Resume():
             about = f"a person: {'pause' if isinstance(signal, Pause) else 'resume'}"
-            draft.add(Assignment(groups[0], about, wish=signal))
+            draft.add(Assignment(groups[0], about, wish=signal, show=True))
 
 
 def _set_up(group: Group, gateway: str | None, draft: _Draft) -> None:
@@ -292,7 +323,7 @@ def _set_up(group: Group, gateway: str | None, draft: _Draft) -> None:
         draft.unclear.append(f"{gateway} is not of group {group.name}; its gateways: {', '.join(group.gateways)}")
         return
     gateways = frozenset(group.gateways if gateway is None else (gateway,))
-    draft.add(Assignment(group, "a person: setup", setup_now=gateways, by_person=True))
+    draft.add(Assignment(group, "a person: setup", setup_now=gateways, by_person=True, show=True))
 
 
 def _merge(one: Assignment, other: Assignment) -> Assignment:

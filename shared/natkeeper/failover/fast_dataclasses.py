@@ -7,11 +7,38 @@ not among them, as on a Python whose dataclasses write other texts, is compiled 
 
 from __future__ import annotations
 
-import dataclasses
+import sys
 from contextlib import suppress
 from importlib import import_module
-from types import CodeType, FunctionType
+from types import CodeType, FunctionType, ModuleType
 from typing import Any
+
+
+class Inspect(ModuleType):
+    """Stands for `inspect`, of which dataclasses use two functions. Asked for another one, it is the real module."""
+
+    @staticmethod
+    def get_annotations(owner: type) -> dict[str, Any]:
+        """Return the annotations of a class as they are written."""
+        return dict(vars(owner).get("__annotations__", {}))
+
+    @staticmethod
+    def signature(_: type) -> str:
+        """Return an empty text: the real one would become the docstring of a class without one."""
+        return ""
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401  whatever the module has
+        if name.startswith("__"):
+            raise AttributeError(name)
+        if sys.modules.get("inspect") is self:
+            del sys.modules["inspect"]
+        return getattr(import_module("inspect"), name)
+
+
+if "inspect" not in sys.modules:
+    sys.modules["inspect"] = Inspect("inspect")
+
+import dataclasses  # noqa: E402  it takes what stands for inspect
 
 MODULE = "natkeeper.failover.dataclass_methods"
 """Generated; `CODES` has the code of each text's function."""

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from natkeeper.domain.signals import IN_A_ROW
 from natkeeper.failover.apply import vpc_of
-from natkeeper.failover.telling import LOST_AFTER, Rest
+from natkeeper.failover.ledger import LOST_AFTER, Rest
 from natkeeper.ports import Failure, FailureKind, HandOver, Run, ask
 
 if TYPE_CHECKING:

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from natkeeper.domain.bridge import view_of
 from natkeeper.domain.config import Follow, Group, Route
-from natkeeper.domain.decision import Bridge, Create, Move
-from natkeeper.domain.egress import Egress, EgressLost
 from natkeeper.domain.eip import TAKES, shown_by
 from natkeeper.domain.health import Sight
 from natkeeper.domain.ids import InstanceId
@@ -19,7 +17,6 @@ from natkeeper.domain.observed import (
     Eip,
     EntryStatus,
     HopKind,
-    NatGateway,
     RouteEntry,
     Unseen,
     owners_of,
@@ -29,8 +26,8 @@ from natkeeper.domain.ownership import former_gateways
 from natkeeper.domain.parts import parts_of
 from natkeeper.domain.refusals import THE_EIP
 from natkeeper.domain.world import RouteView, SoFar, World
-from natkeeper.failover.attempts import Attempts
 from natkeeper.failover.proof import figures_of, incomplete_of, proof_of
+from natkeeper.failover.seen import Seen
 from natkeeper.ports import (
     Batch,
     Call,
@@ -52,8 +49,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from natkeeper.domain.ids import TableId
-    from natkeeper.domain.observed import Condition, Instance
-    from natkeeper.domain.relay import Relay
+    from natkeeper.domain.observed import Instance
 
 T = TypeVar("T")
 
@@ -75,71 +71,52 @@ class Question:
     internet: bool = False
 
 
-@dataclass(slots=True)
-class Seen:
-    """What this run knows already and need not read again, and what its checks found (by next hop id).
-
-    `trouble`: every read that failed, by what was asked; a trouble that repeats is kept once. `unanswered`: moves of
-    which it is not known whether they were carried out. `refused`: what need not be written again. `reported`: losses
-    that the probe reported a while ago, to be held against what a check finds. `written`: what the world showed of a
-    thing when a write to it was accepted, and when that was. `checked`: the entry that the latest check went through,
-    as it was then, by next hop. `attempts`: the tries of writes. `one_by_one`: the VPC takes one route task at a time,
-    as an answer said. `polls`: how often the run has waited since something happened. `patient_until`: how long the
-    writes that were accepted usually take. `sighted`: when every table was first seen. `gone`:
-    instances that do not exist, as more than one answer said. `former`: gateways that the configuration no longer has.
-    `relays`: those that were tried. `owners`: the gateway of each network interface.
-    """
-
-    conditions: Mapping[InstanceId, Condition] | Unseen | None = None
-    fallback: NatGateway | Unseen | None = None
-    setups: tuple[SetupRun, ...] | None = None
-    asked_setups: bool = False
-    internet: Egress | None = None
-    egress: dict[str, Egress | Unseen] = field(default_factory=dict)
-    trouble: dict[str, str] = field(default_factory=dict)
-    unanswered: dict[Route, Move | Create | Bridge] = field(default_factory=dict)
-    reported: dict[str, EgressLost] = field(default_factory=dict)
-    refused: set[str] = field(default_factory=set)
-    attempts: Attempts = field(default_factory=Attempts)
-    one_by_one: bool = False
-    relays: set[Relay] = field(default_factory=set)
-    owners: dict[str, InstanceId] = field(default_factory=dict)
-    polls: int = 0
-    patient_until: datetime | None = None
-    sighted: datetime | None = None
-    gone: set[InstanceId] = field(default_factory=set)
-    former: set[InstanceId] = field(default_factory=set)
-    checked: dict[str, RouteEntry] = field(default_factory=dict)
-    written: dict[str, tuple[RouteEntry | Eip | Unseen | None, datetime]] = field(default_factory=dict)
-
-    @property
-    def partly(self) -> bool:
-        """Return True if something that does not change within a run could not be read yet."""
-        return isinstance(self.conditions, Unseen) or isinstance(self.fallback, Unseen)
-
-
 def observe(policy: Group, question: Question, seen: Seen, so_far: SoFar, clock: Clock) -> Run[World]:
     """Read the group's world in one batch. What could not be read is `Unseen` in it."""
     calls: dict[str, Call[Any]] = {f"routes {t}": ReadRoutes(t, concerned(policy, t)) for t in _tables(policy)}
     calls["instances"] = ReadInstances(policy.gateways)
     if isinstance(policy.address, Follow):
         calls["eip"] = ReadEip(policy.address.follow)
-    if question.thorough:
+    if question.thorough or "instances" in seen.replaced:
         calls["conditions"] = ReadConditions(policy.gateways)
-        if policy.fallback is not None:
-            calls["fallback"] = ReadNatGateway(policy.fallback)
+    if question.thorough and policy.fallback is not None:
+        calls["fallback"] = ReadNatGateway(policy.fallback)
     if question.internet:
         calls["internet"] = CheckFromFunction(policy.probe.targets, policy.probe.check_s)
+    calls = {asked: call for asked, call in calls.items() if asked not in seen.replaced}
     batch: Batch = tuple(calls.values())
     answers = yield batch
-    found = dict(zip(calls, answers, strict=True))
+    found = {**seen.replaced, **dict(zip(calls, answers, strict=True))}
+    if isinstance(found.get("eip"), Failure) and not isinstance(found["instances"], Failure):
+        seen.replaced["eip"] = found["eip"]  # the instances show where it is
     _resolve_interfaces(policy, found, seen)
     _learn(seen, found)
     found["instances"] = yield from _not_gone_yet(policy.gateways, found["instances"], seen)
     found["instances"] = yield from _with_former(policy, found, seen)
     if seen.former:  # only now it is known which interfaces are theirs
         _resolve_interfaces(policy, found, seen)
+    found["instances"] = _kept_or_by_status(policy, found, seen)
     return _world(policy, found, seen, so_far, clock())
+
+
+def _kept_or_by_status(
+    policy: Group, found: Mapping[str, Any], seen: Seen
+) -> Mapping[InstanceId, Instance | Unseen] | Failure:
+    """Keep what was read of the gateways; where that failed, take their power states from their conditions."""
+    listed: Mapping[InstanceId, Instance | Unseen] | Failure = found["instances"]
+    if not isinstance(listed, Failure):
+        seen.instances.update({each: at for each, at in listed.items() if not isinstance(at, Unseen)})
+        return listed
+    conditions = found.get("conditions")
+    if not isinstance(conditions, Mapping):
+        return listed
+    from natkeeper.failover.standing_in import by_status  # usually nothing stands in
+
+    shown = by_status(listed.brief, conditions, (*policy.gateways, *seen.former), seen.instances)
+    if all(isinstance(each, Unseen) for each in shown.values()):
+        return listed
+    seen.replaced["instances"] = listed
+    return shown
 
 
 def _resolve_interfaces(policy: Group, found: dict[str, Any], seen: Seen) -> None:
@@ -219,8 +196,11 @@ def _not_gone_yet(
     known = next((found for found in (*conditions, seen.conditions) if isinstance(found, Mapping)), {})
     holes = [gateway for gateway in missing if gateway not in again and gateway in known]
     seen.gone |= set(missing) - set(again) - set(holes)
-    unsure = Unseen("DescribeInstances lacks it, DescribeInstancesFullStatus does not")
-    return {**listed, **again, **dict.fromkeys(holes, unsure)}
+    if not holes:
+        return {**listed, **again}
+    from natkeeper.failover.standing_in import by_status
+
+    return {**listed, **again, **by_status("it is not in the list", known, holes, seen.instances)}
 
 
 def observe_setups(policy: Group, world: World, seen: Seen, clock: Clock) -> Run[World]:
@@ -289,18 +269,33 @@ def _world(policy: Group, found: Mapping[str, Any], seen: Seen, so_far: SoFar, n
         internet=seen.internet,
         so_far=so_far,
         former=frozenset(seen.former),
+        lane=_lane(policy, tables),
     )
+
+
+def _lane(policy: Group, tables: Mapping[TableId, Sequence[RouteEntry] | Unseen]) -> RouteEntry | Unseen | None:
+    """Find the entry for the lane's destination."""
+    lane = policy.lane
+    if lane is None:
+        return None
+    entries = tables[lane.table]
+    if isinstance(entries, Unseen):
+        return entries
+    return next((entry for entry in entries if entry.destination == lane.destination), None)
 
 
 def _eip(
     policy: Group, eip: Eip | Unseen | None, gateways: Mapping[InstanceId, Sight], seen: Seen, now: datetime
 ) -> Eip | Unseen | None:
-    if not isinstance(eip, Unseen) or not isinstance(policy.address, Follow):
+    if isinstance(eip, Eip) or not isinstance(policy.address, Follow):
         return eip
     written = seen.written.get(THE_EIP)
     on_its_way = written is not None and now - written[1] < TAKES
     instances = [sight.instance for sight in gateways.values()]
-    return shown_by(instances, policy.address.follow, eip, on_its_way=on_its_way)
+    unread = Unseen("the list lacks it") if eip is None else eip
+    found = shown_by(instances, policy.address.follow, unread, on_its_way=on_its_way)
+    shown = on_its_way or (isinstance(found, Eip) and found.holder is not None)
+    return found if shown or eip is not None else None
 
 
 def _sight(
@@ -337,13 +332,14 @@ def _with_report(sight: Sight, run: SetupRun, policy: Group, now: datetime) -> S
 
 
 def _view(route: Route, entries: Sequence[RouteEntry] | Unseen, now: datetime) -> RouteView | Unseen:
-    return entries if isinstance(entries, Unseen) else replace(view_of(route, entries), at=now)
+    return entries if isinstance(entries, Unseen) else view_of(route, entries, now)
 
 
 def concerned(policy: Group, table: TableId) -> tuple[str, ...]:
-    """Return the destinations whose entries in `table` say something about the group: its routes and their parts."""
+    """Return the destinations whose entries in `table` say something about the group: routes, their parts, the lane."""
     routes = [route.destination for route in policy.routes if route.table == table]
-    return tuple(dict.fromkeys(each for route in routes for each in (route, *parts_of(route))))
+    lane = [policy.lane.destination] if policy.lane is not None and policy.lane.table == table else []
+    return (*dict.fromkeys(each for route in routes for each in (route, *parts_of(route))), *lane)
 
 
 def _tables(policy: Group) -> tuple[TableId, ...]:

@@ -15,13 +15,13 @@ from natkeeper.domain.observed import EntryStatus, NextHop, Unseen
 from natkeeper.domain.world import RouteView, World, belongs
 from natkeeper.failover.apply import Write, shown, subject
 from natkeeper.failover.attempts import target_of
-from natkeeper.ports import AssociateEip, Run, UnassociateEip, Wait, ask
+from natkeeper.ports import AssociateEip, DeleteRoute, NoteRoute, Run, UnassociateEip, Wait, ask
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from natkeeper.domain.config import Group
-    from natkeeper.failover.observe import Seen
+    from natkeeper.failover.seen import Seen
     from natkeeper.failover.summary import GroupSummary
 
 POLL_S = 0.3
@@ -78,6 +78,16 @@ def over(account: GroupSummary, seen: Seen, now: datetime) -> bool:
     return account.written is None and now - account.began >= (RESUME_UNTIL if seen.unanswered else TOO_LATE)
 
 
+def is_old(decision: Decision, world: World, account: GroupSummary, seen: Seen, asked: datetime, now: datetime) -> bool:
+    """Return True if what was `asked` for so long ago is to be read again before it is acted on.
+
+    A run without an accepted write that has no time for another one acts on nothing any more.
+    """
+    if now - asked <= STALE or unseen(world):
+        return False
+    return not (over(account, seen, now) and took_long(decision, world, account, seen, now))
+
+
 def moved_lately(world: World, now: datetime) -> bool:
     """Return True if natkeeper moved a route a moment ago, in this run or in an earlier one."""
     views = (view for view in world.routes.values() if isinstance(view, RouteView))
@@ -87,9 +97,21 @@ def moved_lately(world: World, now: datetime) -> bool:
 
 
 def first_try(writes: tuple[Write, ...], account: GroupSummary, seen: Seen, now: datetime) -> bool:
-    """Return True if a write was not tried yet and there is time for its answer."""
+    """Return True if a write was not tried yet and there is time for its answer.
+
+    Where reading alone took all the time, because a sweep has many groups or the API is slow, one is made all the same:
+    the next run would read for as long.
+    """
     targets = [target_of(write.step) for write in writes]
-    return now - account.began < LAST_TRY and any(t is not None and t not in seen.attempts.tried for t in targets)
+    slow = seen.sighted is not None and seen.sighted - account.began >= LAST_TRY and now - seen.sighted < LAST_TRY
+    in_time = slow or now - account.began < LAST_TRY
+    return in_time and any(t is not None and t not in seen.attempts.tried for t in targets)
+
+
+def pause(seconds: float, account: GroupSummary, now: datetime) -> Run[None]:
+    """Wait before a refused write is tried again, but no longer than there is time for that."""
+    left = (account.began + TOO_LATE - now).total_seconds() if account.written is None else seconds
+    yield from ask(Wait(max(0.0, min(seconds, left))))
 
 
 def poll(seen: Seen) -> Run[None]:
@@ -129,10 +151,20 @@ def _urgent(write: Write, world: World, policy: Group) -> bool:
 
 def lags(world: World, write: Write, seen: Seen, now: datetime) -> bool:
     """Return True if the world still shows exactly what it did before an accepted write: a read that lags behind."""
-    if subject(write.call) not in seen.written:
+    return _hidden(world, subject(write.call), seen, now)
+
+
+def lags_behind(world: World, seen: Seen, now: datetime) -> bool:
+    """Return True if the world does not show a move yet that was accepted: what it shows decides nothing."""
+    moves = (about for about, (_, _, call) in seen.written.items() if not isinstance(call, (NoteRoute, DeleteRoute)))
+    return any(_hidden(world, about, seen, now) for about in moves)
+
+
+def _hidden(world: World, about: str, seen: Seen, now: datetime) -> bool:
+    if about not in seen.written:
         return False
-    before, at = seen.written[subject(write.call)]
-    return now - at < LAG and before == shown(world, write.call)
+    before, at, call = seen.written[about]
+    return now - at < LAG and before == shown(world, call)
 
 
 def unseen(world: World) -> bool:

@@ -18,7 +18,8 @@ from natkeeper.receipt import Receipt
 
 if TYPE_CHECKING:
     from natkeeper.domain.config import Config, Group
-    from natkeeper.domain.signals import ProbeBroken, ProbeHeard, ProbeReport
+    from natkeeper.domain.signals import LaneLook, LossyMinutes, ProbeBroken, ProbeHeard, ProbeReport
+    from natkeeper.failover.ledger import Ledger
 
 SIGNAL = "what the probes say of themselves"
 """The signal of a receipt about a probe."""
@@ -26,16 +27,17 @@ SILENT_FOR = timedelta(minutes=3)
 """How long nothing may be heard of a probe: it looks for a minute, and a timer starts it every minute."""
 TELL_AGAIN = timedelta(minutes=30)
 WINDOW, WATCHES = timedelta(minutes=5, seconds=30), 5
-"""Loss is judged over the watches that ended in this time, if there are so many."""
+"""Loss is judged over the last watches that ended in this time, if there are so many."""
 
 
 @dataclass(frozen=True, slots=True)
 class Watch:
-    """One finished watch: when it ended, how many checks it took, and how many of them were lost."""
+    """One finished watch: when it ended, how many checks it took, how many of them were lost, and what the lane did."""
 
     ended: datetime
     checks: int
     lost: int
+    lane: LaneLook | None = None
 
 
 @dataclass(slots=True)
@@ -52,7 +54,8 @@ class Probes:
     """What this process knows of the probes, by function.
 
     `reporting`: s.yaml has every watch reported, so a probe that was never heard of is broken too. `began`, `awake`:
-    when this process first attended to anything, and last. `lasting`: troubles by function and kind.
+    when this process first attended to anything, and last. `lasting`: troubles by function and kind. `lanes`: by group,
+    what the latest watch saw of the lane.
     """
 
     reporting: bool = False
@@ -61,6 +64,7 @@ class Probes:
     heard: dict[str, datetime] = field(default_factory=dict)
     watches: dict[str, tuple[Watch, ...]] = field(default_factory=dict)
     lasting: dict[tuple[str, EpisodeKind], ProbeTrouble] = field(default_factory=dict)
+    lanes: dict[str, LaneLook] = field(default_factory=dict)
 
     def wake(self, now: datetime) -> None:
         """Note that a run begins. While no run was made for long, nothing could be heard: silence counts from now."""
@@ -88,12 +92,21 @@ class Probes:
                     self.heard[function] = now  # a report alone does not show that the end of each watch is reported
                 receipts += self._end(group, function, EpisodeKind.PROBE_BROKEN, run, now)
                 receipts += self._judge_loss(group, function, each, run, now)
+                if isinstance(each, ProbeHeard):
+                    self._learn_lane(group, function, each)
         for broken in failed:
             group, function = config.group(broken.group), broken.function
             if group is not None and function in group.probes:
                 trouble = _broken(group, function, broken.reason)
                 receipts.append(self._lasts(group, function, trouble, run, now))
         return tuple(receipts)
+
+    def _learn_lane(self, group: Group, function: str, heard: ProbeHeard) -> None:
+        """Keep what a watch saw of the lane. What is lost on both ways says nothing of either gateway."""
+        if heard.lane is None or function != next(iter(group.probes)):
+            return
+        if heard.lane.answers or 2 * heard.lost < heard.checks:
+            self.lanes[group.name] = heard.lane
 
     def silent(self, config: Config, now: datetime) -> Iterator[ProbeBroken]:
         """List the probes of which nothing was heard for three minutes."""
@@ -125,6 +138,22 @@ class Probes:
             for function, table in group.probes.items()
         ]
 
+    def lossy(self, group: Group, now: datetime) -> LossyMinutes | None:
+        """Return what a brown-out of the first probe lost, and the lane in the same minutes; None where none lasts."""
+        function = next(iter(group.probes), "")
+        watches = self._lately(function, now)
+        if (function, EpisodeKind.BROWN_OUT) not in self.lasting or len(watches) < WATCHES:
+            return None
+        looks = [each.lane for each in watches if each.lane is not None]
+        if len(looks) < len(watches):
+            return None
+        from natkeeper.domain.signals import LossyMinutes
+
+        checks, lost = sum(each.checks for each in watches), sum(each.lost for each in watches)
+        return LossyMinutes(
+            watches[0].ended, checks, lost, sum(look.checks for look in looks), sum(look.lost for look in looks)
+        )
+
     def _figures(self, function: str, now: datetime) -> Mapping[str, Any]:
         heard, watches = self.heard.get(function), self._lately(function, now)
         figures: dict[str, Any] = {} if heard is None else {"heard": f"{heard:%Y-%m-%dT%H:%M:%SZ}"}
@@ -135,7 +164,8 @@ class Probes:
         return figures
 
     def _lately(self, function: str, now: datetime) -> tuple[Watch, ...]:
-        return tuple(each for each in self.watches.get(function, ()) if timedelta(0) <= now - each.ended < WINDOW)
+        lately = (each for each in self.watches.get(function, ()) if timedelta(0) <= now - each.ended < WINDOW)
+        return tuple(lately)[-WATCHES:]
 
     def _judge_loss(
         self, group: Group, function: str, said: ProbeHeard | ProbeReport, run: str, now: datetime
@@ -146,7 +176,9 @@ class Probes:
         if not isinstance(said, ProbeHeard):
             self.watches[function] = ()
             return
-        self.watches[function] = (*self._lately(function, now), Watch(now, said.checks, said.lost))
+        watch = Watch(now, said.checks, said.lost, said.lane)
+        self.watches[function] = (*self.watches.get(function, ()), watch)[-WATCHES:]
+        self.watches[function] = self._lately(function, now)
         loss = _loss(self.watches[function])
         if loss is None or len(self.watches[function]) < WATCHES:
             return
@@ -175,6 +207,25 @@ class Probes:
         yield _receipt(run, now, group, "quiet", sentence, episode)
 
 
+def lost_something(
+    said: ProbeHeard | ProbeReport, config: Config, ledgers: Mapping[str, Ledger], now: datetime
+) -> bool:
+    """Return True if a probe lost a check and no gateway had to report for it within `setup.every`.
+
+    A gateway that runs out of connections or ports loses some packets, long before the internet counts as lost.
+    """
+    from natkeeper.domain.signals import ProbeHeard
+
+    group, function = config.group(said.group), said.function
+    if group is None or function not in group.probes or (isinstance(said, ProbeHeard) and not said.lost):
+        return False
+    if group.setup.mode == "off":
+        return False
+    ledger = ledgers.get(said.group)
+    asked = None if ledger is None else ledger.asked.get(function)
+    return asked is None or not timedelta(0) <= now - asked < timedelta(seconds=group.setup.every)
+
+
 def _receipt(run: str, now: datetime, group: Group, outcome: Any, sentence: str, episode: Episode) -> Receipt:  # noqa: ANN401  a literal
     return Receipt(run, now, group.name, SIGNAL, outcome, sentence, episodes=(episode,), troubled=True)
 
@@ -198,6 +249,8 @@ def _brown_out(group: Group, function: str, loss: tuple[int, int], ip: str | Non
     cause = f"{round(100 * lost / checks)} % of what {function} asked through {table} in the last five minutes was not "
     cause += f"answered ({lost} of {checks}{seen})"
     left = "natkeeper does not move for it: nothing shows that a standby loses less"
+    if group.lane is not None:
+        left = "natkeeper moves for it only where the lane loses less than a quarter of that, once an hour at most"
     todo = "see whether the gateway's bandwidth or processor is used up, or the targets are slow; "
     todo += f"to try a standby: natkeeper switch {group.name}"
     return Trouble(EpisodeKind.BROWN_OUT, (table,), cause, left=left, todo=todo)

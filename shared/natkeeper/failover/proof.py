@@ -58,7 +58,12 @@ def figures_of(
     report: SetupReport, sight: Sight, policy: Group, started: datetime, now: datetime
 ) -> GatewayLoad | None:
     """Return how full the gateway was in the run that began at `started`, or None where that is not known now."""
-    if report.figures is None or not _holds_still(sight, policy, started, now):
+    return load_of(report) if _holds_still(sight, policy, started, now) else None
+
+
+def load_of(report: SetupReport) -> GatewayLoad | None:
+    """Return how full the gateway was when it reported, or None where the report does not say."""
+    if report.figures is None:
         return None
     try:
         return msgspec.convert(report.figures, GatewayLoad)

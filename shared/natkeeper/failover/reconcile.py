@@ -6,7 +6,6 @@ ended between any two calls, and the next run goes on from what the world shows.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -23,7 +22,8 @@ from natkeeper.domain.world import RouteView, SoFar, World, belongs
 from natkeeper.failover.afterwards import finish
 from natkeeper.failover.apply import Applied, Write, act_of, apply, in_words, moved, shown, subject, writes_of
 from natkeeper.failover.handing_on import MOST_TAKE, hand_on
-from natkeeper.failover.observe import Question, Seen, observe, observe_setups
+from natkeeper.failover.ledger import Ledger, still_dark
+from natkeeper.failover.observe import Question, observe, observe_setups
 from natkeeper.failover.pacing import (
     BLIND_FOR,
     CHECK_BEFORE,
@@ -34,17 +34,20 @@ from natkeeper.failover.pacing import (
     TOO_LATE,
     due,
     first_try,
+    is_old,
+    lags_behind,
     moved_lately,
     over,
+    pause,
     poll,
     took_long,
     unseen,
 )
 from natkeeper.failover.proof import checking_bad_reports
 from natkeeper.failover.reports import apply_report
+from natkeeper.failover.seen import Seen
 from natkeeper.failover.summary import GroupSummary
-from natkeeper.failover.telling import Ledger, still_dark
-from natkeeper.failover.verify import PATIENCE, check_egress
+from natkeeper.failover.verify import PATIENCE, check_egress, way_to
 from natkeeper.ports import (
     AssociateEip,
     Clock,
@@ -58,7 +61,7 @@ from natkeeper.ports import (
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from natkeeper.domain.config import Group, Route
+    from natkeeper.domain.config import Group
     from natkeeper.failover.dispatch import Assignment
     from natkeeper.receipt import Receipt
 
@@ -80,7 +83,12 @@ def guard(
     policy = assignment.group
     account, seen, so_far, report = (
         GroupSummary(clock()),
-        Seen(gone=set(map(InstanceId, assignment.deleted)), one_by_one=assignment.links > 0, owners=ledger.owners),
+        Seen(
+            gone=set(map(InstanceId, assignment.deleted)),
+            one_by_one=assignment.links > 0 or ledger.busy_lately(clock()),
+            owners=ledger.owners,
+            instances=ledger.instances,
+        ),
         SoFar(assignment.wish, watched_since=ledger.since, refused_lately=ledger.refused_lately(clock())),
         assignment.report,
     )
@@ -88,12 +96,7 @@ def guard(
     while True:
         # Level-triggered: each round reads the world anew, so no step rests on what an earlier round believed.
         asked = clock()
-        world = yield from observe(policy, question, seen, so_far, clock)
-        account.observe(clock())
-        # An earlier write may have been carried out although its answer was lost. Recognise that before deciding,
-        # or the same move would be made, and reported, twice.
-        world = replace(world, so_far=_recognise(world, seen, account, clock()))
-        world = replace(world, so_far=replace(world.so_far, woken=ledger.woken))
+        world = yield from _read(policy, question, seen, so_far, account, ledger, clock)
         world, account.was_dark = still_dark(world, policy, ledger, known=account.was_dark, check=assignment.check)
         # A probe report puts a mark on the hop that it looked through, so it joins the world before the decision.
         if report is not None:
@@ -102,22 +105,22 @@ def guard(
         seen.sighted = seen.sighted or (None if unseen(world) else clock())
         if assignment.sweep and not seen.asked_setups and not writes_of(decision, world, policy):
             # No route waits for a write, so there is time for what only a sweep reads.
-            world = checking_bad_reports((yield from observe_setups(policy, world, seen, clock)), policy)
+            world = yield from _read_more(assignment, world, seen, account, ledger, clock)
             decision = decide(world, policy, clock())
         # Record the decision before any way out of the loop: a receipt of `status`, or of a run that has no time left,
         # still has to say what would be done.
         account.decide(world, policy, decision)
         if assignment.read_only or clock() >= deadline:
             break
-        # The APIs lag behind the event that woke this run. A short wait here costs less than a minute until the sweep.
         if decision.settled:
-            if not _worth_watching(assignment, world, decision, account, ledger, clock()):
+            next_question = yield from _look_again(assignment, world, decision, seen, account, ledger, clock)
+            if next_question is None:
                 break
-            yield from ask(Wait(WATCH_S))
-            so_far, question = world.so_far, Question()
+            so_far, question = world.so_far, next_question
             continue
         # The platform has no compare-and-set: a read that took long may describe an entry that has changed since.
-        if clock() - asked > STALE and question != BARE and not unseen(world):
+        again = question != BARE and not ledger.reads_slowly(clock())
+        if again and is_old(decision, world, account, seen, asked, clock()):
             so_far, question = world.so_far, BARE
             continue
         # What was refused in this run stays refused until the next: repeating it would cost the time of other writes.
@@ -137,11 +140,39 @@ def guard(
             so_far, question = world.so_far, BARE
             continue
         so_far, checked = yield from _act(decision, writes, world, policy, seen, account, clock, deadline)
+        world = ledger.keep(so_far, world, policy)
         if over(account, seen, clock()):
             break
-        question = Question(thorough=seen.partly, internet=_ask_internet(seen))
-    yield from finish(assignment, world, decision, seen, account, ledger, clock, deadline)
+        question = Question(thorough=False, internet=_ask_internet(seen))
+    decision = yield from finish(assignment, world, decision, seen, account, ledger, clock, deadline)
     return account.close(assignment, run, world, decision, clock())
+
+
+def _read(
+    policy: Group, question: Question, seen: Seen, so_far: SoFar, account: GroupSummary, ledger: Ledger, clock: Clock
+) -> Run[World]:
+    """Read the world, add what the process knows besides, and learn whether tables take long to read."""
+    asked = clock()
+    world = yield from observe(policy, question, seen, so_far, clock)
+    account.observe(clock())
+    if question == BARE and clock() - asked > STALE:
+        ledger.slow = clock()
+    # An earlier write may have been carried out although its answer was lost. Recognise that before deciding,
+    # or the same move would be made, and reported, twice.
+    return ledger.informed(world, _recognise(world, seen, account, clock()), policy)
+
+
+def _read_more(
+    assignment: Assignment, world: World, seen: Seen, account: GroupSummary, ledger: Ledger, clock: Clock
+) -> Run[World]:
+    """Add to `world` what only a sweep reads: setup reports, and what the probe saw through the lane."""
+    policy = assignment.group
+    world = checking_bad_reports((yield from observe_setups(policy, world, seen, clock)), policy)
+    if policy.lane is None:
+        return world
+    from natkeeper.failover import lane  # the write of a route does not wait for it
+
+    return (yield from lane.look(world, policy, seen, account, ledger, clock, read_only=assignment.read_only))
 
 
 def _recognise(world: World, seen: Seen, account: GroupSummary, now: datetime) -> SoFar:
@@ -193,7 +224,7 @@ def _act(
     _account_for(applied, writes, world, seen, account, clock())
     # Nothing was accepted, so nothing new can be read: just wait. Otherwise polling shows when the platform is done.
     if applied.pause_s and not applied.accepted:
-        yield from ask(Wait(applied.pause_s))
+        yield from pause(applied.pause_s, account, clock())
     elif applied.pause_s or (not writes and _waits(decision)):
         yield from poll(seen)
     checked = False
@@ -219,7 +250,8 @@ def _account_for(
     account.acts += applied.acts
     account.fail(applied.failed)
     seen.refused.update(applied.refused)
-    seen.one_by_one = seen.one_by_one or any(failure.kind is FailureKind.BUSY for failure in applied.failed)
+    seen.busy = seen.busy or any(failure.kind is FailureKind.BUSY for failure in applied.failed)
+    seen.one_by_one = seen.one_by_one or seen.busy
     # A check proves a next hop only on the path that it took. A write changed the path, so look again. A lost check
     # stays, or the same gateway would be tried twice in a run.
     for write in writes:
@@ -232,7 +264,7 @@ def _account_for(
     seen.unanswered.update({step.route: step for step in applied.unanswered})
     # Reads lag behind accepted writes. Keep what was shown before, to recognise an old answer by it.
     for call in applied.accepted:
-        seen.written[subject(call)] = shown(world, call), now
+        seen.written[subject(call)] = shown(world, call), now, call
         usual = EIP_TAKES if isinstance(call, (AssociateEip, UnassociateEip)) else ROUTE_TAKES
         seen.patient_until = max(seen.patient_until or now, now + usual)
 
@@ -252,7 +284,7 @@ def _check(
             seen.egress[step.hop.id] = Unseen("there was no time left for a check")
             return
         patience = min(patience, left)  # nor is there time for another one later
-    way = _way(world, policy, step)
+    way = way_to(step, world, policy)
     found = yield from check_egress(policy, way, step.hop, _others(world, policy, step.hop), clock, deadline, patience)
     # A gateway may reach the internet itself and forward nothing: the probe's report weighs more than its own check.
     found = stronger(found, seen.reported.pop(step.hop.id, None))
@@ -263,15 +295,6 @@ def _check(
         seen.checked[step.hop.id] = view.whole
     if isinstance(found, Unseen):
         account.problems.append(f"not verified: {found.reason}")
-
-
-def _way(world: World, policy: Group, step: Verify) -> Route:
-    """Name the route to check: one that a probe takes to the same hop, for it sees more than the hop does."""
-    if policy.checked_by_probe(step.route):
-        return step.route
-    views = ((route, view) for route, view in world.routes.items() if policy.checked_by_probe(route))
-    same = (route for route, view in views if isinstance(view, RouteView) and view.carries == step.hop)
-    return next(same, step.route)
 
 
 def _others(world: World, policy: Group, hop: NextHop) -> frozenset[str]:
@@ -296,7 +319,7 @@ def _others_first(assignment: Assignment, decision: Decision, wanted: list[Write
     """
     if assignment.alone or isinstance(decision.eip, EipAwait):
         return False
-    if not assignment.links and any(now - at < MOST_TAKE for _, at in seen.written.values()):
+    if not assignment.links and any(now - at < MOST_TAKE for _, at, _ in seen.written.values()):
         return False
     return bool(wanted) or all(step.hop.id in seen.egress for step in decision.steps if isinstance(step, Verify))
 
@@ -304,6 +327,27 @@ def _others_first(assignment: Assignment, decision: Decision, wanted: list[Write
 def _ask_internet(seen: Seen) -> bool:
     """Return True if it is time to ask if the internet itself is there: a check was lost, and nobody has asked yet."""
     return seen.internet is None and any(isinstance(check, EgressLost) for check in seen.egress.values())
+
+
+def _look_again(
+    assignment: Assignment,
+    world: World,
+    decision: Decision,
+    seen: Seen,
+    account: GroupSummary,
+    ledger: Ledger,
+    clock: Clock,
+) -> Run[Question | None]:
+    """Wait where a settled world may change in a moment, and say what to read then; None where it will not."""
+    # A reading that lags behind an accepted move shows a world in which nothing is left to do.
+    if lags_behind(world, seen, clock()):
+        yield from poll(seen)
+        return BARE
+    # The APIs lag behind the event that woke this run. A short wait here costs less than a minute until the sweep.
+    if _worth_watching(assignment, world, decision, account, ledger, clock()):
+        yield from ask(Wait(WATCH_S))
+        return Question()
+    return None
 
 
 def _worth_watching(

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from natkeeper.domain.config import Group
     from natkeeper.domain.world import World
     from natkeeper.failover.apply import Write
-    from natkeeper.failover.observe import Seen
+    from natkeeper.failover.seen import Seen
     from natkeeper.failover.summary import GroupSummary
     from natkeeper.ports import Clock, Run
 

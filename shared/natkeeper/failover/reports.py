@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from natkeeper.domain.egress import Egress, EgressLost
+from natkeeper.domain.health import Unhealthy
 from natkeeper.domain.observed import EntryStatus, Unseen
 from natkeeper.domain.probe_report import PROMPT, judge_report, watched, worth_a_check
 from natkeeper.domain.world import RouteView, World, belongs, leads_elsewhere
@@ -18,8 +19,12 @@ if TYPE_CHECKING:
     from natkeeper.domain.config import Group, Route
     from natkeeper.domain.observed import NextHop
     from natkeeper.domain.signals import ProbeReport
-    from natkeeper.failover.observe import Seen
+    from natkeeper.failover.seen import Seen
     from natkeeper.failover.summary import GroupSummary
+
+
+MOVED_LATELY = timedelta(minutes=10)
+"""How long after a move a report makes natkeeper check first: if reports and checks disagree, each one would move."""
 
 
 def apply_report(
@@ -45,12 +50,21 @@ def apply_report(
     checked = report.lasted or timedelta(seconds=policy.probe.check_s * report.failures)
     if (
         _moved_wordlessly(world, policy, watched(policy, report.function), hop)
-        or not -PROMPT <= now - report.since <= checked + PROMPT
+        or not -PROMPT <= account.began - report.since <= checked + PROMPT  # slow reads make it no older
+        or world.so_far.doubted
+        or _moved_lately(world, route, now)
     ):
         seen.reported[hop.id] = lost
         return _check_first(world, hop), None
     seen.egress[hop.id] = lost
     return _with_egress(world, policy, hop, lost), None
+
+
+def _moved_lately(world: World, route: Route, now: datetime) -> bool:
+    """Return True if `route` was moved a few minutes ago: a report that led there may have been wrong already."""
+    view = world.routes[route]
+    since = view.remembered.since if isinstance(view, RouteView) else None
+    return since is not None and now - since < MOVED_LATELY
 
 
 def _moved_wordlessly(world: World, policy: Group, route: Route, hop: NextHop) -> bool:
@@ -99,7 +113,9 @@ def _with_egress(world: World, policy: Group, hop: NextHop, lost: EgressLost) ->
 
 
 def resume(function: str, report: ProbeReport, world: World, policy: Group, now: datetime) -> Run[None]:
-    """Let the watch go on that ended with its report; not while the internet is lost, or it would ask without end.
+    """Let the watch go on that ended with its report, unless it would end with another one at once.
+
+    It would while the internet is lost, or what carries the route is dead.
 
     It goes on until it would have ended: each minute begins a watch of its own, and more of them than one would only
     stand in each other's way.
@@ -110,6 +126,9 @@ def resume(function: str, report: ProbeReport, world: World, policy: Group, now:
         return
     hops = (view.carries for view in world.routes.values() if isinstance(view, RouteView))
     ours = [hop for hop in hops if hop is not None and belongs(hop, policy)]
-    if not any(isinstance(world.egress(hop), EgressLost) for hop in ours):
+    lost = (
+        isinstance(world.egress(hop), EgressLost) or isinstance(world.health(hop, policy), Unhealthy) for hop in ours
+    )
+    if not any(lost):
         until = "" if report.until is None else f',"until":{report.until.timestamp():.3f}'
         yield from ask(HandOver(function, f'{{"action":"watch"{until}}}'.encode()))

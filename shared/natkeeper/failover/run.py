@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from natkeeper.domain.episodes import EpisodeKind
+from natkeeper.domain.episodes import HARMLESS, EpisodeKind
 from natkeeper.domain.payloads import parse
 from natkeeper.domain.signals import (
     AddressTouched,
@@ -22,22 +22,24 @@ from natkeeper.domain.signals import (
     InstanceEvent,
     InstancesTouched,
     Parsed,
+    ProbeReport,
     RouteTouched,
     Timer,
 )
 from natkeeper.failover import probes
-from natkeeper.failover.dispatch import Assignment, plan
+from natkeeper.failover.dispatch import Assignment, Occasion, RunPlan, plan, with_losses
 from natkeeper.failover.handing_on import hand_over
+from natkeeper.failover.ledger import Ledger, Rest
 from natkeeper.failover.probes import Probes
 from natkeeper.failover.reconcile import guard
-from natkeeper.failover.telling import Ledger, Rest
 from natkeeper.failover.together import together
 from natkeeper.ports import Failure, HandOver, ask
 from natkeeper.receipt import Receipt
 
 if TYPE_CHECKING:
     from natkeeper.domain.config import Config
-    from natkeeper.domain.signals import ProbeHeard, ProbeReport
+    from natkeeper.domain.episodes import Episode
+    from natkeeper.domain.signals import ProbeHeard
     from natkeeper.ports import Clock, Run
 
 LONGEST_PARCEL = 100_000
@@ -52,6 +54,8 @@ _JITTER = timedelta(seconds=5)
 """Sweeps come about once a minute: what is due within some seconds is due now."""
 
 _OF_THE_BUS = (InstanceEvent, InstancesTouched, RouteTouched, AddressTouched)
+_SUDDEN = (*_OF_THE_BUS, ProbeReport, GoOn)
+"""What tells of a failure, and not of a person's wish or the time; each is about one group."""
 
 
 @dataclass(slots=True)
@@ -59,7 +63,7 @@ class Told:
     """What people were told lately, as far as this process remembers: a trouble that lasts is told now and then.
 
     `events`: payloads that runs of this process attended to,
-    each leaving nothing undone, and when.
+    each leaving nothing undone, and when. `moved`: when a run last moved a route of each group.
     """
 
     sentences: dict[str, tuple[str, datetime]] = field(default_factory=dict)
@@ -70,6 +74,7 @@ class Told:
     proven: set[str] = field(default_factory=set)
     measured: dict[str, datetime] = field(default_factory=dict)
     rest: Rest = field(default_factory=Rest)
+    moved: dict[str, datetime] = field(default_factory=dict)
 
     def measure(self, group: str, config: Config, now: datetime) -> bool:
         """Return True if it is time to log the metrics of `group`, and remember that they were."""
@@ -136,6 +141,11 @@ class Told:
         return receipt.outcome == "attention" and sentence == receipt.sentence and _lately(at, receipt.at)
 
 
+def _is_harmless(episode: Episode) -> bool:
+    """Return True if all is well although it lasts: natkeeper waits for nothing that someone would have to mend."""
+    return episode.trouble.kind in HARMLESS and not episode.trouble.at_once
+
+
 def _lately(told: datetime, now: datetime) -> bool:
     """Return True if something was told a short time ago. What was told while the clock was ahead mutes nothing."""
     return timedelta(0) <= now - told < TELL_AGAIN
@@ -158,7 +168,7 @@ class Answer:
         """Return True if nothing that was asked remains undone, and no trouble lasts."""
         return not self.unclear and all(
             receipt.outcome not in ("attention", "refused")
-            and all(episode.ended or episode.trouble.kind is EpisodeKind.POSTPONED for episode in receipt.episodes)
+            and all(episode.ended or _is_harmless(episode) for episode in receipt.episodes)
             for receipt in self.receipts
         )
 
@@ -179,6 +189,8 @@ def attend(payload: bytes | str, config: Config, run: str, clock: Clock, deadlin
     if told.attended(payload, clock()):
         return Answer(ignored=("the bus repeats an event that was attended to a moment ago",))
     signals = tuple(map(told.with_added, signals))
+    finds = any(group.finds is not None for group in config.groups)
+    config = _as_found(config, told) if finds else config
     todo = plan(signals, config, clock())
     swept = {assignment.group.name for assignment in todo.assignments if assignment.sweep and not assignment.read_only}
     alone = len(config.groups) == 1
@@ -187,24 +199,21 @@ def attend(payload: bytes | str, config: Config, run: str, clock: Clock, deadlin
     heard: tuple[ProbeHeard | ProbeReport, ...] = (*todo.heard, *(e.report for e in todo.assignments if e.report))
     silent = tuple(each for each in told.probes.silent(config, clock()) if each.group in swept)
     unseen = {each.group for each in silent}
-    assignments = [
-        replace(
-            assignment,
-            check=assignment.check or assignment.group.name in unseen,
-            alone=alone,
-            show=assignment.group.name in swept and told.measure(assignment.group.name, config, clock()),
-        )
-        for assignment in todo.assignments
-    ]
-    # An entry that another group guards is not unguarded, so each ledger knows the routes of all groups.
-    for assignment in assignments:
-        told.ledger(assignment.group.name).guarded = tuple(route for group in config.groups for route in group.routes)
-    # One run for each group, and all runs at once: an event about one group must not wait for the reads of another.
-    runs: dict[str, Run[Receipt]] = {
-        assignment.group.name: _guarded(assignment, run, clock, deadline, told.ledger(assignment.group.name))
-        for assignment in assignments
-    }
-    receipts = tuple(map(told.repaired, (yield from together(runs)).values())) if runs else ()
+    lossy = {each.group: each for each in heard if probes.lost_something(each, config, told.ledgers, clock())}
+    todo = with_losses(todo, lossy, config)
+
+    def dressed(assignment: Assignment) -> Assignment:
+        name = assignment.group.name
+        show = assignment.show or (name in swept and told.measure(name, config, clock()))
+        loser = lossy[name].function if name in lossy else None
+        return replace(assignment, check=assignment.check or name in unseen, lossy=loser, alone=alone, show=show)
+
+    occasion = Occasion(signals, config, run, clock, deadline, dressed)
+    receipts = tuple(map(told.repaired, (yield from _all_at_once(todo, occasion, told, finds=finds))))
+    receipts += tuple(map(told.repaired, (yield from _look_at_others(receipts, occasion, told))))
+    if finds:
+        config = _as_found(config, told)
+        todo = plan(signals, config, clock())  # what it ignores, or refuses, with what is found now
     # Only an event that left nothing undone is remembered: a copy of any other one is a reason to try again.
     of_the_bus = receipts and all(isinstance(signal, _OF_THE_BUS) for signal in signals)
     if of_the_bus and all(receipt.outcome in ("quiet", "changed") for receipt in receipts):
@@ -241,6 +250,61 @@ def attend(payload: bytes | str, config: Config, run: str, clock: Clock, deadlin
     return Answer(receipts, ignored, todo.unclear, untold)
 
 
+def _as_found(config: Config, told: Told) -> Config:
+    """Return the configuration with the gateways and routes that this process found last."""
+    from natkeeper.failover import discovery  # most deployments list what they have
+
+    return discovery.known(config, told.ledgers)
+
+
+def _all_at_once(todo: RunPlan, occasion: Occasion, told: Told, *, finds: bool) -> Run[tuple[Receipt, ...]]:
+    """Run one loop for each group, all at once: an event about one group must not wait for the reads of another.
+
+    `finds`: there are groups that find what they do not list; a search becomes part of the loop of its group.
+    """
+    config, run, clock = occasion.config, occasion.run, occasion.clock
+    runs: dict[str, Run[Receipt | None]] = {}
+    if finds:
+        from natkeeper.failover import search  # most deployments list what they have
+
+        concerned = {each.group.name for each in todo.assignments}
+        for each in search.searches(occasion.signals, config, concerned, told.ledgers, clock()):
+            _know_the_lane(told, each.group, config, clock())
+            looking = search.searched(each, occasion, told.ledger(each.group))
+            runs[each.group] = _safely(looking, run, clock(), each.group, search.ABOUT)
+    # An entry that another group guards is not unguarded, so each ledger knows the routes of all groups.
+    guarded = tuple(route for group in config.groups for route in group.routes)
+    for assignment in (one for one in todo.assignments if one.group.name not in runs):
+        ledger = told.ledger(assignment.group.name)
+        ledger.guarded = guarded
+        ledger.others = config.groups
+        _know_the_lane(told, assignment.group.name, config, clock())
+        looping = guard(occasion.dressed(assignment), run, clock, occasion.deadline, ledger)
+        runs[assignment.group.name] = _safely(looping, run, clock(), assignment.group.name, assignment.about)
+    ended = (yield from together(runs)).values() if runs else ()
+    return tuple(receipt for receipt in ended if receipt is not None)
+
+
+def _look_at_others(receipts: tuple[Receipt, ...], occasion: Occasion, told: Told) -> Run[tuple[Receipt, ...]]:
+    """Run the loops of all other groups, too, if groups fail one after the other."""
+    sudden = any(isinstance(signal, _SUDDEN) for signal in occasion.signals)
+    if len(occasion.config.groups) == 1 or not sudden:
+        return ()
+    from natkeeper.failover import spreading  # most deployments have one group
+
+    more = spreading.others(receipts, occasion.config, told.moved, occasion.clock())
+    looked = (yield from _all_at_once(RunPlan(more), occasion, told, finds=False)) if more else ()
+    told.moved |= {receipt.group: occasion.clock() for receipt in looked if receipt.moved}
+    return looked
+
+
+def _know_the_lane(told: Told, name: str, config: Config, now: datetime) -> None:
+    """Give the ledger of a group what watches of its probe saw by the lane."""
+    ledger, group = told.ledger(name), config.group(name)
+    ledger.lane = told.probes.lanes.get(name)
+    ledger.lossy = None if group is None or group.lane is None else told.probes.lossy(group, now)
+
+
 def _beat(receipts: tuple[Receipt, ...], notify: str, now: datetime) -> Run[tuple[str, ...]]:
     """Tell a monitor outside that a sweep saw every group, and whether private hosts have the internet.
 
@@ -268,15 +332,16 @@ def _due_only(receipt: Receipt) -> Receipt:
     return replace(receipt, episodes=tuple(episode for episode in receipt.episodes if episode.due))
 
 
-def _guarded(assignment: Assignment, run: str, clock: Clock, deadline: datetime, ledger: Ledger) -> Run[Receipt]:
+def _safely(
+    running: Run[Receipt] | Run[Receipt | None], run: str, began: datetime, group: str, about: str
+) -> Run[Receipt | None]:
     """Run the loop for one group; an unforeseen fault in it becomes its receipt, and the other groups go on."""
-    began = clock()
     try:
-        return (yield from guard(assignment, run, clock, deadline, ledger))
+        return (yield from running)
     except Exception as error:  # noqa: BLE001  the outermost edge of a group's run
         where = traceback.extract_tb(error.__traceback__)[-1]
         sentence = f"the run failed with {type(error).__name__} in {Path(where.filename).name}, line {where.lineno}"
-        return Receipt(run, began, assignment.group.name, assignment.about, "attention", sentence, blind=True)
+        return Receipt(run, began, group, about, "attention", sentence, blind=True)
 
 
 def _parcels(receipts: tuple[Receipt, ...]) -> Iterator[tuple[Receipt, ...]]:

@@ -1,13 +1,15 @@
 """What a person wants to see of a group, as one JSON object: the receipt of a read-only run carries it.
 
-    {"gateways": [{"id", "name", "zone", "health", "reason", "until", "public_ip", "unfit", "cold", "evidence"}],
+    {"gateways": [{"id", "name", "zone", "health", "reason", "until", "public_ip", "unfit", "cold", "found",
+                   "evidence", "held_until"}],
      "fallback": {"id", "health", "reason"},
-     "routes": [{"table", "destination", "next_hop", "state", "home", "since", "by", "why", "note"}],
+     "routes": [{"table", "destination", "next_hop", "state", "home", "since", "by", "why", "note", "found"}],
      "eip": {"id", "address", "state", "holder"}, "paused_until"}
 
 `evidence` is what the receipt says of a next hop under that name (domain/evidence.py). `health` is one of healthy,
-draining, unhealthy, unknown; `cold` is true of a stopped gateway that natkeeper would start; times are RFC 3339 in UTC;
-what is not there is left out.
+draining, unhealthy, unknown; `cold` is true of a stopped gateway that natkeeper would start, `found` of what the
+configuration does not list, `held_until` of a gateway that a setup found well after it had failed; times are RFC 3339
+in UTC; what is not there is left out.
 """
 
 from __future__ import annotations
@@ -19,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 from natkeeper.domain import evidence
 from natkeeper.domain.health import Draining, Health, Healthy, Unhealthy
 from natkeeper.domain.ids import NatGatewayId
+from natkeeper.domain.marks import with_marks
 from natkeeper.domain.memory import is_ours
 from natkeeper.domain.observed import Instance, NextHop, Unseen
 from natkeeper.domain.selection import cold_standbys
@@ -36,13 +39,14 @@ _OF_A_MOVE = re.compile(r"((?:i|ngw)-\S+) since (\S+Z): ")
 
 
 def view(world: World, policy: Group, now: datetime) -> Json:
-    """Describe the group as it is seen at `now`."""
-    fallback = policy.fallback
+    """Describe the group as it is seen at `now`, with the marks that the routes remember: decisions rest on them."""
+    world, fallback = with_marks(world, now), policy.fallback
     full: Json = {
         "gateways": [_gateway(world, policy, NextHop.gateway(gateway)) for gateway in policy.gateways],
         "fallback": None if fallback is None else _hop(world, policy, NextHop.nat_gateway(NatGatewayId(fallback))),
         "routes": [_route(world, policy, route) for route in policy.routes],
         "eip": _eip(world),
+        "lane": _lane(world, policy),
         "paused_until": _moment(world.paused_until(now)),
     }
     return _without_gaps(full)
@@ -72,11 +76,15 @@ def _gateway(world: World, policy: Group, hop: NextHop) -> Json:
     about: Json = {}
     if isinstance(sight.instance, Instance):
         about = {"name": sight.instance.name, "zone": sight.instance.zone, "public_ip": sight.instance.public_ip}
+        about["unread"] = "no more than its power state can be read" if sight.instance.unread else None
     unfit = world.unfit(hop, policy)
     shown = evidence.of_hop(world, policy, hop).as_json()
     figures = None if sight.figures is None else asdict(sight.figures)
     seen = {**_hop(world, policy, hop), **about, "unfit": unfit, "evidence": shown, "figures": figures}
-    return _without_gaps({**seen, "cold": True if hop in cold_standbys(world, policy) else None})
+    cold, found = hop in cold_standbys(world, policy), bool(policy.tag)
+    return _without_gaps(
+        {**seen, "cold": cold or None, "found": found or None, "held_until": _moment(sight.held_until)}
+    )
 
 
 def _hop(world: World, policy: Group, hop: NextHop) -> Json:
@@ -100,6 +108,7 @@ def _word(health: Health) -> str:
 
 def _route(world: World, policy: Group, route: Route) -> Json:
     about: Json = {"table": route.table, "destination": route.destination, "home": policy.home(route)}
+    about |= {"found": True} if policy.finds_routes else {}
     seen = world.routes[route]
     if not isinstance(seen, RouteView):
         return {**about, "state": "unknown", "reason": seen.reason}
@@ -126,6 +135,17 @@ def _eip(world: World) -> Json | None:
         return {"state": "unknown", "reason": world.eip.reason}
     eip = world.eip
     return _without_gaps({"id": eip.id, "address": eip.address, "state": eip.status.value, "holder": eip.holder})
+
+
+def _lane(world: World, policy: Group) -> Json | None:
+    """Show where the lane leads; `next_hop` and `since` are there only while it is natkeeper's and at rest."""
+    if policy.lane is None:
+        return None
+    from natkeeper.domain import lane  # most groups have none
+
+    led = lane.leads_to(world, policy)
+    about: Json = {"target": policy.probe.lane, "table": policy.lane.table}
+    return about if led is None else {**about, "next_hop": str(led[0]), "since": _moment(led[1])}
 
 
 def _moment(when: datetime | None) -> str | None:

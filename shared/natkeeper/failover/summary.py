@@ -28,10 +28,9 @@ from natkeeper.domain.egress import EvidenceKind
 from natkeeper.domain.health import Draining, Healthy, Unhealthy, Unknown, remark
 from natkeeper.domain.marks import with_marks
 from natkeeper.domain.observed import NextHop
-from natkeeper.domain.selection import cold_standbys, left_words, standbys
-from natkeeper.domain.world import RouteView, World, belongs
+from natkeeper.domain.selection import cold_standbys, left_of, standbys
+from natkeeper.domain.world import RouteView, World, belongs, hops_of
 from natkeeper.failover.apply import in_words
-from natkeeper.failover.status import view
 from natkeeper.ports import Failure
 from natkeeper.receipt import Act, Outcome, Receipt
 
@@ -39,13 +38,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from datetime import datetime
 
-    from natkeeper.domain.config import Group
+    from natkeeper.domain.config import Group, Route
     from natkeeper.domain.episodes import Episode
     from natkeeper.domain.evidence import Evidence
     from natkeeper.domain.health import Health
     from natkeeper.domain.ids import InstanceId
     from natkeeper.failover.dispatch import Assignment
-    from natkeeper.failover.telling import Ledger
+    from natkeeper.failover.ledger import Ledger
+    from natkeeper.failover.status import Json
 
 _CHANGES = (Move, Create, Bridge, Retire, Note, EipUnassociate, EipAssociate)
 
@@ -75,6 +75,7 @@ class GroupSummary:
     was_dark: bool = False
     handed_on: bool = False
     joined: bool = False
+    planned: set[tuple[Route, NextHop]] = field(default_factory=set)
     would: str = ""
     """What a read-only run would do besides writing routes."""
 
@@ -93,6 +94,7 @@ class GroupSummary:
 
     def decide(self, world: World, policy: Group, decision: Decision) -> None:
         """Note what was seen at first, and every decision that differs from the one before."""
+        self.planned.update(decision.planned)
         if not self.saw:
             self.saw = _saw(world, policy)
         sentence = decision.sentence()
@@ -132,9 +134,11 @@ class GroupSummary:
         sentence = self._sentence(assignment, decision, verified, mine)
         if moves and not assignment.read_only:
             unlike = dict.fromkeys(after_moves(world, assignment.group))
-            sentence = "; ".join([sentence, *unlike, _left(with_marks(world, now), assignment.group)])
+            sentence = "; ".join([sentence, *unlike, left_of(with_marks(world, now), assignment.group)])
         asked = assignment.read_only and not decision.changes
         news = [episode for episode in self.episodes if asked or (episode.due and not assignment.read_only)]
+        if asked and not any(episode.trouble.left for episode in news):  # an episode begins only after five minutes
+            sentence = "; ".join([sentence, *_none_left(with_marks(world, now), assignment.group)])
         shows = assignment.read_only or assignment.show or news or outcome != "quiet" or self.repaired
         return Receipt(
             run=run,
@@ -157,7 +161,7 @@ class GroupSummary:
             episodes=self.episodes,
             troubled=self.troubled,
             blind=self.blind,
-            view=view(world, assignment.group, now) if shows else None,
+            view=_view(world, assignment.group, now) if shows else None,
         )
 
     def _outcome(self, assignment: Assignment, decision: Decision, verified: bool | None) -> Outcome:  # noqa: FBT001
@@ -168,8 +172,8 @@ class GroupSummary:
             return "attention"
         if self.handed_on:
             return "waiting"
-        if not decision.settled:
-            return "attention" if decision.changes and not assignment.read_only else "waiting"
+        if not decision.settled:  # no later run tells what this one did
+            return "attention" if (decision.changes or self.did) and not assignment.read_only else "waiting"
         return "changed" if self.did else "quiet"
 
     def _not_set_up(self, assignment: Assignment) -> bool:
@@ -206,8 +210,10 @@ class GroupSummary:
         return "; ".join(parts)
 
 
-def _left(world: World, policy: Group) -> str:
-    return left_words(standbys(world, policy), cold_standbys(world, policy))
+def _none_left(world: World, policy: Group) -> Iterable[str]:
+    """Say that no standby is left, of a group that should have one."""
+    alone = len(hops_of(policy)) == 1 or not evidence.carrying(world, policy)
+    return () if alone or standbys(world, policy) or cold_standbys(world, policy) else (left_of(world, policy),)
 
 
 def _not_checking(step: Step) -> Step:
@@ -246,11 +252,23 @@ def _without_the_eip(world: World, policy: Group) -> Iterable[str]:
     return [f"{hop} cannot be a standby: it {world.unbindable(hop, policy)}" for hop in bound]
 
 
+def _view(world: World, policy: Group, now: datetime) -> Json:
+    from natkeeper.failover.status import view  # no route waits for it
+
+    return view(world, policy, now)
+
+
 def _saw(world: World, policy: Group) -> tuple[str, ...]:
     gateways = [NextHop.gateway(gateway) for gateway in policy.gateways]
     hops = gateways + ([NextHop.nat_gateway(policy.fallback)] if policy.fallback else [])
-    routes = (f"{route} goes to {hop}" for route, hop in _hops(world).items())
-    return (*(f"{hop} {_in_words(world.health(hop, policy))}{_remarked(world, hop)}" for hop in hops), *routes)
+    found = " (found)" if policy.finds_routes else ""
+    routes = (f"{route}{found} goes to {hop}" for route, hop in _hops(world).items())
+    return (*(_hop_seen(world, policy, hop) for hop in hops), *routes)
+
+
+def _hop_seen(world: World, policy: Group, hop: NextHop) -> str:
+    found = f" (found by the tag {policy.tag})" if policy.tag and hop.id in policy.gateways else ""
+    return f"{hop}{found} {_in_words(world.health(hop, policy))}{_remarked(world, hop)}"
 
 
 def _remarked(world: World, hop: NextHop) -> str:

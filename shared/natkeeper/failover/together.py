@@ -5,7 +5,7 @@ A run is a generator over ports.py. One group's slow calls must not stand betwee
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from natkeeper.ports import (
     Batch,
@@ -29,8 +29,7 @@ from natkeeper.ports import (
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from natkeeper.receipt import Receipt
-
+T = TypeVar("T")
 _SLOW = (
     Wait,
     CheckThroughProbe,
@@ -46,9 +45,9 @@ _MANY = 3
 """Groups that do not lose instances in the same moment, if they are more than half of all."""
 
 
-def together(runs: Mapping[str, Run[Receipt]]) -> Run[dict[str, Receipt]]:
+def together(runs: Mapping[str, Run[T]]) -> Run[dict[str, T]]:
     """Run all of `runs`: each round makes the calls of every run that still goes on in one batch."""
-    done: dict[str, Receipt] = {}
+    done: dict[str, T] = {}
     pending: dict[str, Batch] = {name: next(run) for name, run in runs.items()}
     while pending:
         # A round lasts as long as its slowest call. So checks and long work wait until no run has a quick call, and the

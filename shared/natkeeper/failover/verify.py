@@ -13,18 +13,35 @@ from typing import TYPE_CHECKING
 from natkeeper.domain.egress import Egress, EgressLost, EgressSeen, EvidenceKind
 from natkeeper.domain.ids import InstanceId
 from natkeeper.domain.observed import HopKind, NextHop, Unseen
+from natkeeper.domain.world import RouteView
 from natkeeper.ports import CheckThroughProbe, Clock, Failure, ReadGatewayCheck, Run, StartGatewayCheck, Wait, ask
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from natkeeper.domain.config import Group, Route
+    from natkeeper.domain.decision import Verify
+    from natkeeper.domain.world import World
 
 PATIENCE = timedelta(seconds=5)
 """How long checks may fail after a move before the next hop counts as bad."""
 AGAIN_S = 0.5
 ASSISTANT_WITHIN = timedelta(seconds=15)
 """How long a check by Cloud Assistant may take; the agent polls, so it is slower than the probe."""
+
+
+def way_to(step: Verify, world: World, policy: Group) -> Route:
+    """Name the route to check: one that a probe takes to the same hop, for it sees more than the hop does.
+
+    Not one whose old entry is still there beside its bridge: half of the internet may take it.
+    """
+    if policy.checked_by_probe(step.route):
+        return step.route
+    views = ((route, view) for route, view in world.routes.items() if policy.checked_by_probe(route))
+    told = ((route, view) for route, view in views if isinstance(view, RouteView))
+    whole = ((route, view.carries) for route, view in told if not view.bridge or view.whole is None)
+    same = (route for route, carries in whole if carries == step.hop)
+    return next(same, step.route)
 
 
 def check_egress(
