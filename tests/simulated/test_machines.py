@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+import natlab.simulated.guest
 from natlab.cloud.dataplane import CommandResult, DataPlane
 from natlab.simulated.dataplane import SimulatedDataPlane
 from tests.simulated.conftest import MakeGuest
@@ -65,7 +66,7 @@ def test_a_script_runs_and_its_end_is_told_once(ground: SimulatedDataPlane) -> N
 def test_a_script_that_takes_too_long_is_ended(ground: SimulatedDataPlane) -> None:
     """With everything it started; what it printed is kept."""
     waiter = Waiter()
-    ground.run("i-1", b"echo begun; sleep 1000 & sleep 1000", 0.5, waiter)
+    ground.run("i-1", b"echo begun; sleep 1000 & sleep 1000", 1.5, waiter)
     result = waiter.wait()
     assert (result.output, result.error) == (b"begun\n", "Timeout")
     assert result.exit_code != 0
@@ -101,13 +102,13 @@ def test_unknown_machines_have_no_agent(ground: SimulatedDataPlane) -> None:
 
 def test_power_on_boots_only_what_has_no_power(ground: SimulatedDataPlane) -> None:
     """Runtime state is lost by a reboot and not by switching on twice."""
-    guest = ground.guests["i-1"]
-    with guest.by_hand() as state:
+    machine = ground.guests["i-1"]
+    with machine.by_hand() as state:
         state["sysctl"]["net.ipv4.ip_forward"] = "1"
     ground.power_on("i-1")
-    assert guest.state["sysctl"]["net.ipv4.ip_forward"] == "1"
-    guest.reboot()
-    assert guest.state["sysctl"]["net.ipv4.ip_forward"] == "0"
+    assert machine.state["sysctl"]["net.ipv4.ip_forward"] == "1"
+    machine.reboot()
+    assert machine.state["sysctl"]["net.ipv4.ip_forward"] == "0"
 
 
 def test_scripts_find_only_shims_and_text_tools(fresh: MakeGuest) -> None:
@@ -119,10 +120,46 @@ def test_scripts_find_only_shims_and_text_tools(fresh: MakeGuest) -> None:
     assert result is not None
     environment, found = result.output.decode().split("\n\n")
     names = {line.partition("=")[0] for line in environment.splitlines()}
-    assert names - {"PWD", "OLDPWD", "SHLVL", "_"} == {"PATH", "NATKEEPER_ROOT", "TMPDIR", "HOME"}
+    assert names - {"PWD", "OLDPWD", "SHLVL", "_"} == {"PATH", "NATKEEPER_ROOT", "TMPDIR", "HOME", "NATLAB_SHIMS"}
     assert found.strip() == ""
     for program in ("ip", "nft", "iptables", "sysctl", "systemctl", "curl", "firewall-cmd", "apt-get", "id", "sshd"):
         assert os.readlink(guest.directory / "bin" / program) == ".shim"  # noqa: PTH115 -- the text of the link
+
+
+@pytest.mark.parametrize(
+    "script, output",
+    [
+        (
+            "id -u; sysctl -n no.key; echo $?",
+            b"0\nsysctl: cannot stat /proc/sys/no/key: No such file or directory\n255\n",
+        ),
+        ("sysctl -n no.key 2>/dev/null || id -u | cat", b"0\n"),
+        ('x=$(id -u); echo "<$x>"', b"<0>\n"),
+        ("{ id -u; echo a; id -u; } >f; id -u >>f; cat f", b"0\na\n0\n0\n"),
+        ("ss -lntu | { read -r first _; id -u; echo $first; }", b"0\nNetid\n"),
+        ("mkdir d; cd d; echo { >f; nginx -t -q -c f", b'nginx: [emerg] unexpected end of file, expecting "}"\n'),
+        ("env -i PATH=$PATH id -u", b"0\n"),
+        ("(id -u)& (id -u)& (id -u)& wait", b"0\n0\n0\n"),
+        ("timeout -s KILL 0.001 id -u; sleep 0.1; echo over; id -u", b"over\n0\n"),
+        ("(sleep 0.3; id -u)& echo over", b"over\n0\n"),
+        ("systemctl; echo no", b"IndexError: list index out of range\nno\n"),
+        ("sh -c 'kill -TERM $$'; echo $?; exit 7", b"143\n"),
+    ],
+)
+@pytest.mark.parametrize("served", [True, False], ids=["served", "each a Python"])
+def test_programs_of_a_script_do_the_same_served_or_not(
+    script: str, output: bytes, *, served: bool, fresh: MakeGuest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Arguments, directory, both outputs, status, concurrency; a file that several write; what outlives the script."""
+    if not served:
+        monkeypatch.setattr(natlab.simulated.guest, "_MKFIFO", None)
+    machine = fresh()
+    (machine.directory / "bin/nginx").symlink_to(".shim")
+    result = machine.run(script.encode(), PATIENCE_S)
+    assert result is not None
+    assert result.output.endswith(output)
+    assert result.exit_code == (7 if "exit 7" in script else 1 if "nginx" in script else 0)
+    assert list(machine.directory.glob("shims-*")) == []
 
 
 def test_a_look_with_curl_sees_the_public_address(fresh: MakeGuest) -> None:

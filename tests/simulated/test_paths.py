@@ -86,6 +86,16 @@ def test_a_broken_gateway_drops_and_says_why(ground: SimulatedDataPlane, breaks:
     assert ground.path("vsw-private", OUT, 80) == Reached(SECOND)
 
 
+def test_a_gateway_loses_as_large_a_share_as_it_is_told_to(ground: SimulatedDataPlane) -> None:
+    """Three of ten, and none once it is well again."""
+    guest = ground.guests["i-1"]
+    guest.loss = 0.3
+    lost = sum(isinstance(ground.path("vsw-private", OUT), Dropped) for _ in range(200))
+    assert 40 <= lost <= 80
+    guest.loss = 0.0
+    assert isinstance(ground.path("vsw-private", OUT), Reached)
+
+
 def test_a_gateway_without_public_address_leads_nowhere(ground: SimulatedDataPlane) -> None:
     """Until the address is bound to it."""
     ground.unbind_address("i-1", FIRST)

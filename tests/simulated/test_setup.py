@@ -11,6 +11,7 @@ import pytest
 from natkeeper.guest import AddressMode, ForeignRules, PortForward, SetupReport, parse_report, render
 from natkeeper.guest.script import library_command
 from natlab.simulated.flavours import FLAVOURS
+from natlab.simulated.shims import DROPIN
 from tests.simulated.conftest import CHECK, ORDER, PRIVATE_HOST, STRANGER, MakeGuest, codes, setup
 
 LOOSE = "net.netfilter.nf_conntrack_tcp_loose"
@@ -92,6 +93,8 @@ def test_what_breaks_by_hand_is_named_and_repaired(ready: MakeGuest, flavour: st
     assert guest.forwards(PRIVATE_HOST) or (breaks, flavour) == ("unbind_interface", "centos7")
     status, report = setup(guest)
     assert (status, {problem.code for problem in report.found}, codes(report)) == (0, {code}, set())
+    assert guest.forwards(PRIVATE_HOST) == ""
+    guest.reboot()
     assert guest.forwards(PRIVATE_HOST) == ""
 
 
@@ -175,6 +178,7 @@ def test_the_address_mode_decides_about_connections_of_a_lost_gateway(ready: Mak
     follow = replace(ORDER, address=AddressMode.FOLLOW)
     for order, loose, resets in ((follow, "1", 0), (ORDER, "0", 1)):
         assert setup(guest, order)[0] == 0
+        assert guest.state["sysctl"][LOOSE] == loose
         guest.reboot()
         assert guest.state["sysctl"][LOOSE] == loose
         assert sum("tcp-reset" in rule for rule in guest.state["runtime"]["direct"]) == resets
@@ -189,6 +193,63 @@ def test_a_restart_of_firewalld_keeps_the_settings_of_connection_tracking(ready:
     result = guest.run(b"systemctl restart firewalld", 20)
     assert result is not None
     assert guest.state["sysctl"][LOOSE] == "0"
+
+
+def test_the_settings_come_after_those_of_everyone_else_at_boot(ready: MakeGuest) -> None:
+    """sysctl.d is read in the order of names, and the last one counts."""
+    guest = ready()
+    key = "net.ipv4.conf.all.send_redirects"
+    (guest.directory / "root/etc/sysctl.d/99-hardening.conf").write_text(f"{key} = 1\n")
+    guest.reboot()
+    assert guest.state["sysctl"][key] == "0"
+
+
+def test_a_changed_drop_in_is_put_right_and_used_at_once(ready: MakeGuest) -> None:
+    """systemd reads it when it is told to; what firewalld loses with its modules comes back after each start."""
+    guest = ready()
+    dropin = guest.directory / "root" / DROPIN
+    dropin.write_text("[Service]\nExecStartPost=-/bin/sh -c 'exec sysctl -q -p /etc/sysctl.d/other.conf'\n")
+    status, report = setup(guest)
+    assert (status, [problem.code for problem in report.found]) == (0, ["dropin"])
+    with guest.by_hand() as state:
+        state["sysctl"][LOOSE] = "1"
+    assert guest.run(b"systemctl restart firewalld", 20) is not None
+    assert guest.state["sysctl"][LOOSE] == "0"
+
+
+@pytest.mark.parametrize("free, ended", [(True, (0, set())), (False, (5, {"busy"}))])
+def test_a_second_run_waits_a_minute_for_the_first(
+    ready: MakeGuest, *, free: bool, ended: tuple[int, set[str]]
+) -> None:
+    """Two that change the same rules would undo each other; one that waits without end would be cut unreported."""
+    guest = ready()
+    flock = guest.directory / "bin/flock"
+    asked = guest.directory / "asked"
+    flock.unlink()
+    flock.write_text(f'#!/bin/sh\necho "$@" >>"{asked}"\nexit {0 if free else 1}\n')
+    flock.chmod(0o755)
+    status, report = setup(guest, CHECK)
+    assert (status, codes(report)) == ended
+    assert set(asked.read_text().splitlines()) == {"-w 60 9"}
+
+
+def test_a_firewalld_that_does_not_answer_is_not_waited_for_without_end(fresh: MakeGuest) -> None:
+    """No call of it may last for more than 40 s: a run that Cloud Assistant cuts off reports nothing."""
+    guest = fresh("centos7")  # its firewalld needs direct rules as well
+    with guest.by_hand() as state:
+        state["runtime"]["direct"] = ["ipv4 filter FORWARD 0 -j DROP"]
+    programs, asked = guest.directory / "bin", guest.directory / "asked"
+    timeout, shim = (programs / "timeout").resolve(), programs / ".shim"
+    (programs / "timeout").unlink()
+    (programs / "timeout").write_text(f'#!/bin/sh\nLIMIT=$1 exec {timeout} "$@"\n')
+    (programs / "timeout").chmod(0o755)
+    noted = f"""case $0 in */firewall-*) echo "${{LIMIT:-no limit}}: $*" >>"{asked}" ;; esac"""
+    shim.write_text(shim.read_text().replace("\n", f"\n{noted}\n", 1))
+    for order in (replace(ORDER, foreign=ForeignRules.REMOVE), CHECK):
+        setup(guest, order)
+    calls = asked.read_text().splitlines()
+    assert any("--direct --add-rule" in call for call in calls), calls
+    assert [call for call in calls if not call.startswith("40: ")] == []
 
 
 def test_another_zone_can_be_asked_for(ready: MakeGuest) -> None:
@@ -240,6 +301,19 @@ def test_a_foreign_rule_that_rejects_forwarding_is_named_and_removed_only_if_ask
     status, report = setup(guest, replace(ORDER, foreign=ForeignRules.REMOVE))
     assert (status, report.facts.forwarding) == (0, "proven")
     assert guest.forwards(PRIVATE_HOST) == ""
+    guest.reboot()
+    assert guest.forwards(PRIVATE_HOST) == ""
+    assert setup(guest)[1].changed == ()
+
+
+def test_what_a_check_finds_it_leaves_although_removing_is_asked_for(ready: MakeGuest) -> None:
+    """The mode decides before all else."""
+    guest = ready()
+    guest.add_foreign_reject("direct")
+    before = guest.state
+    status, report = setup(guest, replace(CHECK, foreign=ForeignRules.REMOVE))
+    assert (status, report.changed, "foreign_reject" in codes(report)) == (3, (), True)
+    assert (guest.state["runtime"], guest.state["permanent"]) == (before["runtime"], before["permanent"])
 
 
 @pytest.mark.parametrize(

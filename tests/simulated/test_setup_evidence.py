@@ -60,6 +60,31 @@ def test_a_zone_that_claims_a_network_as_its_source_is_named(ready: MakeGuest, f
     assert "zone drop claims source 10.0.0.0/23" in report.sentence
 
 
+@pytest.mark.parametrize("flavour", GENERATIONS)
+@pytest.mark.parametrize("source", ["10.0.1.0/25", "10.0.1.77"])
+def test_a_zone_that_claims_a_part_of_a_network_leaves_it_unproven(ready: MakeGuest, flavour: str, source: str) -> None:
+    """The address that the proof uses passes, and a private host of that part does not."""
+    guest = ready(flavour)
+    with guest.by_hand() as state:
+        for kind in ("permanent", "runtime"):
+            state[kind]["zones"]["drop"]["sources"] = [source]
+    assert guest.forwards("10.0.1.77") != ""
+    for order in (REAL, REAL_CHECK):
+        status, report = setup(guest, order)
+        assert (status, report.facts.forwarding) == (0, "unproven")
+        assert proofs(report.facts.networks) == {"10.0.1.0/24": "unproven", "10.0.3.0/24": "proven"}
+        assert f"zone drop claims source {source}" in report.facts.networks[0].note
+
+
+def test_a_part_of_a_network_that_a_zone_lets_through_is_no_doubt(ready: MakeGuest) -> None:
+    """A zone that accepts everything cuts nobody off."""
+    guest = ready()
+    with guest.by_hand() as state:
+        state["runtime"]["zones"]["trusted"]["sources"] = ["10.0.1.0/25"]
+    status, report = setup(guest, REAL)
+    assert (status, report.facts.forwarding) == (0, "proven")
+
+
 def test_a_zone_that_lets_its_sources_through_is_no_problem(ready: MakeGuest) -> None:
     """What passes, passes."""
     guest = ready()

@@ -12,6 +12,7 @@ import ipaddress
 import re
 from dataclasses import dataclass
 from enum import Enum
+from functools import lru_cache
 
 from natkeeper.guest.proxy import ProxySettings, nginx_conf, ports
 
@@ -221,12 +222,16 @@ def _match(field: str, value: object, pattern: re.Pattern[str], allowed: str) ->
 
 
 def _network(field: str, value: object) -> None:
-    try:
-        good = isinstance(value, str) and "/" in value and str(ipaddress.IPv4Network(value)) == value
-    except ValueError:
-        good = False
-    if not good:
+    if not (isinstance(value, str) and _is_network(value)):
         raise BadParameter(field, value, "an IPv4 network such as 10.0.0.0/8")
+
+
+@lru_cache(maxsize=512)  # each sweep builds the same parameters anew
+def _is_network(value: str) -> bool:
+    try:
+        return "/" in value and str(ipaddress.IPv4Network(value)) == value
+    except ValueError:
+        return False
 
 
 def _address(field: str, value: object) -> None:

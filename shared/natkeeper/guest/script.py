@@ -14,7 +14,7 @@ import base64
 import gzip
 import hashlib
 from dataclasses import replace
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 
 from natkeeper.guest.parameters import SetupParameters
@@ -89,6 +89,7 @@ def command(parameters: str) -> str:
     )
 
 
+@lru_cache(maxsize=512)  # each sweep asks for it, for each group
 def fingerprint(parameters: SetupParameters) -> str:
     """Return what the configuration asks of a gateway, whatever the mode; the report repeats it.
 

@@ -7,7 +7,8 @@ is lost, and answer `{"ok", "ip", "reason"}`. When a loss is a loss: loss.py; ho
 
 Packaging puts `probe.json` beside index.py, one entry for each group, times in seconds:
 `{"prod": {"targets": ["http://…"], "interval": 1.0, "silence": 1.2}}`, or instead of `silence` the rule of 0.1,
-`"timeout": 0.8, "failures": 3`; the variable NATKEEPER_GROUP names the group that this function guards.
+`"timeout": 0.8, "failures": 3`; `"lane": "address:port"` where a standby is looked through as well; the variable
+NATKEEPER_GROUP names the group that this function guards.
 """
 
 from __future__ import annotations
@@ -26,7 +27,8 @@ from typing import TYPE_CHECKING, Any
 from natkeeper import bundle_root
 from natkeeper.egress_check import ADDRESS_GRACE_S, Heard, OutcomeKind, tells_address
 from natkeeper.egress_check import EgressChecks as AllChecks
-from natkeeper.probe.loss import USUAL, LossRule, Lost, PathWatch
+from natkeeper.probe.lane import LaneLooks
+from natkeeper.probe.loss import RECENT, USUAL, LossRule, Lost, PathWatch
 from natkeeper.probe.watch import Broken, CheckRunner, Watching
 
 if TYPE_CHECKING:
@@ -62,7 +64,7 @@ class ProbeMisconfiguredError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """How to check: times in seconds; either `silence`, or `timeout` and `failures`."""
+    """How to check: times in seconds; either `silence`, or `timeout` and `failures`. `lane`: address:port, or None."""
 
     group: str
     targets: tuple[str, ...]
@@ -70,6 +72,7 @@ class Settings:
     silence: float | None = None
     timeout: float = 0.0
     failures: int = 0
+    lane: str | None = None
 
     @property
     def rule(self) -> LossRule:
@@ -92,6 +95,8 @@ def settings_file(config: Config) -> bytes:
 
 def _written(probe: ProbeConfig) -> dict[str, Any]:
     written: dict[str, Any] = {"targets": list(probe.targets), "interval": float(probe.interval)}
+    if probe.lane is not None:
+        written["lane"] = probe.lane
     if probe.counted is None:
         return written | {"silence": float(probe.silent_s)}
     timeout, failures = probe.counted
@@ -110,9 +115,10 @@ def read_settings(folder: Path, environ: Mapping[str, str]) -> Settings:
     try:
         read = groups[name]
         targets, interval = tuple(str(target) for target in read["targets"]), float(read["interval"])
+        lane = None if read.get("lane") is None else str(read["lane"])
         if "silence" in read:
-            return Settings(name, targets, interval, float(read["silence"]))
-        return Settings(name, targets, interval, None, float(read["timeout"]), int(read["failures"]))
+            return Settings(name, targets, interval, float(read["silence"]), lane=lane)
+        return Settings(name, targets, interval, None, float(read["timeout"]), int(read["failures"]), lane)
     except (KeyError, TypeError, ValueError) as error:
         raise ProbeMisconfiguredError(f"{SETTINGS_FILE}: {name}: {error!r}") from error
 
@@ -129,6 +135,8 @@ class ProbeHandler:
     ticks: Callable[[], float] = time.monotonic
     wall: Callable[[], float] = time.time
     times: deque[float] = field(default_factory=lambda: deque(maxlen=USUAL))
+    fates: deque[bool] = field(default_factory=lambda: deque(maxlen=RECENT))
+    lane: Callable[[str, float, float], LaneLooks] = LaneLooks
 
     def __call__(self, event: bytes | str, context: object) -> dict[str, Any]:
         """Answer one invocation. Raises EgressLostError when egress is lost, ProbeBrokenError when it cannot look."""
@@ -155,6 +163,7 @@ class ProbeHandler:
                             return {"ok": True, "ip": told or None, "reason": ""}
                         watching.until = watching.at_most = min(watching.until, self.ticks() + ADDRESS_GRACE_S)
                     case Lost(last=last):
+                        self.fates.clear()
                         return {"ok": False, "ip": None, "reason": watching.checks.reason(last)}
                     case Broken(reason=reason) | Heard(kind=OutcomeKind.BROKEN, told=reason):
                         raise self._broken(reason)
@@ -167,7 +176,7 @@ class ProbeHandler:
         watch would have to begin with it anew.
         """
         group, started, ip = self.settings.group, self.ticks(), None
-        with self._watching(self.settings.rule) as watching:
+        with self._watching(self.settings.rule) as watching, self._beside() as lane:
             watch = watching.watch
             watching.until, watching.at_most = started + seconds, started + at_most
             for event in watching.events():
@@ -179,16 +188,35 @@ class ProbeHandler:
                         report = {"natkeeper": "egress-lost", "group": group, "since": self.wall() - lasted,
                                   "lasted": round(lasted, 3), "failures": event.checks,
                                   "reason": watching.checks.reason(last), "until": until}  # fmt: skip
+                        self.fates.clear()  # the route moves, and what is usual on the next way is not known
                         raise EgressLostError(json.dumps(report, ensure_ascii=False))
                     case Broken(reason=reason):
                         raise self._broken(reason)
                     case Heard(kind=OutcomeKind.BROKEN, told=reason) if watch.broken_checks == 1:
                         _log(f"the probe of {group} cannot look: {reason}")
-            return {"group": group, "looks": watch.asked, "lost": watch.lost + len(watch.unanswered), "ip": ip}
+            answer: dict[str, Any] = {"group": group, "looks": watch.asked, "ip": ip}
+            answer["lost"] = watch.lost + len(watch.unanswered)
+            figures = None if lane is None else lane.figures()
+            if figures is not None:
+                answer["lane"] = {**figures, "at": self.wall()}
+            return answer
+
+    @contextmanager
+    def _beside(self) -> Iterator[LaneLooks | None]:
+        """Look at the lane, where there is one, for as long as a watch lasts."""
+        if self.settings.lane is None:
+            yield None
+            return
+        looks = self.lane(self.settings.lane, self.settings.interval, self.settings.rule.answer_s)
+        looks.start()
+        try:
+            yield looks
+        finally:
+            looks.close()
 
     @contextmanager
     def _watching(self, rule: LossRule) -> Iterator[Watching]:
-        watching = Watching(PathWatch(rule, self.times), self.checks(self.settings.targets), self.ticks)
+        watching = Watching(PathWatch(rule, self.times, self.fates), self.checks(self.settings.targets), self.ticks)
         try:
             yield watching
         finally:

@@ -5,6 +5,7 @@ Pure: it knows no clock, no thread and no socket. Times are seconds of one clock
 A check that is late is not waited for: the next begins beside it. The internet is lost once nothing that was asked
 within the last `silence` was answered, for enough checks. Steady traffic does not grow for it: while checks are
 answered in time there is one each interval, and where answers usually take long, late is later and silence is longer.
+Where some checks are usually lost (a brown-out), more of them have to be: five in a row are chance there, and no loss.
 
 A refusal is neither an answer nor silence, because the gateway itself can send it, and so can a target: a loss with
 refusals in it has to last for `refused_s`. A check that could not be made, for want of the probe's
@@ -28,6 +29,13 @@ BROKEN_S = 10.0
 """For how long no check may be made, or answered, before the probe itself counts as broken."""
 USUAL = 9
 """Answers whose median time is the usual one; an odd number, so that it is one of them."""
+RECENT, LATEST = 64, 16
+"""Checks that show which share is usually lost: the greater share of the two counts, so that a brown-out that begins is
+soon noticed, and some good luck in one that lasts is not taken for its end."""
+CHANCE = 1e-5
+"""How likely it may be that so many checks in a row are lost by chance, where that share is."""
+MOST_S = 6.0
+"""However many are usually lost: so long without any answer is a loss."""
 _LATE = 2.0
 """How many times the usual time makes a check late."""
 FUZZ_S = 1e-6
@@ -41,7 +49,7 @@ class LossRule:
     `answer_s`: how long a check may take. `late_s`: after which the next one begins beside it. `refused_pace_s`: from
     the beginning of a refused check to that of the next. `checks`: unanswered ones that make a loss, if the first began
     `lost_s` ago; where one of them was refused, if first and last began `refused_s` apart. `adapts`: whether slow
-    answers make `late_s` and `lost_s` longer.
+    answers make `late_s` and `lost_s` longer, and lost ones `checks` and `lost_s`.
     """
 
     interval_s: float
@@ -95,11 +103,13 @@ class PathWatch:
     """What was asked and heard of one path.
 
     `unanswered`: the checks begun since the last one that was answered. `times`: how long the latest answers took.
-    `broken_checks`: how many could not be made since then, the first of them begun at `broken_since`.
+    `fates`: of the latest checks, whether each was lost while a later one was answered. `broken_checks`: how many could
+    not be made since then, the first of them begun at `broken_since`.
     """
 
     rule: LossRule
     times: deque[float]
+    fates: deque[bool] = field(default_factory=lambda: deque(maxlen=RECENT))
     asked: int = 0
     lost: int = 0
     unanswered: list[Asked] = field(default_factory=list)
@@ -117,7 +127,17 @@ class PathWatch:
     @property
     def lost_s(self) -> float:
         """For how long nothing must have been answered."""
-        return self.rule.lost_s * self.late_s / self.rule.late_s
+        return self.rule.lost_s * self.late_s / self.rule.late_s * self.checks / self.rule.checks
+
+    @property
+    def checks(self) -> int:
+        """How many checks must be unanswered: more where so many in a row are lost by chance now and then."""
+        share = max(sum(self.fates) / RECENT, sum([*self.fates][-LATEST:]) / LATEST)
+        most = int(MOST_S / self.late_s)
+        if not self.rule.adapts or not share:
+            return self.rule.checks
+        needed = most if share == 1 else math.ceil(math.log(CHANCE, share))
+        return max(self.rule.checks, min(needed, most))
 
     @property
     def answer_s(self) -> float:
@@ -147,7 +167,9 @@ class PathWatch:
         already, found.kind = found.kind, kind
         if kind is OutcomeKind.ANSWERED:
             self.times.append(now - found.began)
-            self.lost += sum(each.check < check for each in self.unanswered)
+            lost = sum(each.check < check for each in self.unanswered)
+            self.lost += lost
+            self.fates.extend((*[True] * lost, False))
             self.unanswered = [each for each in self.unanswered if each.check > check]
             self.broken_checks, self.broken_since = 0, math.inf
         elif kind is OutcomeKind.BROKEN and already is not kind:
@@ -158,7 +180,7 @@ class PathWatch:
         """Say whether the internet is lost by now."""
         made = [each for each in self.unanswered if each.kind is not OutcomeKind.BROKEN]
         over = [each for each in made if each.kind is OutcomeKind.REFUSED or now - each.began >= self.late_s - FUZZ_S]
-        if len(over) < self.rule.checks:
+        if len(over) < self.checks:
             return None
         if any(each.kind is OutcomeKind.REFUSED for each in over):
             lasts, enough = over[-1].began - over[0].began, self.rule.refused_s

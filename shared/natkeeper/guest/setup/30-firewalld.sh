@@ -130,13 +130,13 @@ extras() {
     DIRECT=$(timeout 40 $C --direct --get-all-rules 2>/dev/null </dev/null)
     is=remove
     ! printf '%s\n' "$DIRECT" | grep -Fqx -e "$MSS" || is=add
-    [ $is = "$CLAMP" ] || soft not_tuned "the rule that fits TCP's segments to the path is not as wanted" $C --direct --$CLAMP-rule $MSS
+    [ $is = "$CLAMP" ] || soft not_tuned "the rule that fits TCP's segments to the path is not as wanted" timeout 40 $C --direct --$CLAMP-rule $MSS
     if [ $ADDRESS = own ]; then direct fast_reset "connections of a lost gateway would hang" add "$RESET"; else direct fast_reset "connections would be reset that should go on" remove "$RESET"; fi
 }
 direct() { # direct CODE MESSAGE add|remove RULE
     is=remove
     ! printf '%s\n' "$DIRECT" | grep -Fqx -e "$4" || is=add
-    [ $is = "$3" ] || missing "$1$BOOT" "$2" "$C --direct --$is-rule $4" $C --direct --$3-rule $4
+    [ $is = "$3" ] || missing "$1$BOOT" "$2" "timeout 40 $C --direct --$is-rule $4" timeout 40 $C --direct --$3-rule $4
 }
 forget_old_rules() {
     kept=$(grep -Fx -f "$WORK/wanted" "$WORK/owned")

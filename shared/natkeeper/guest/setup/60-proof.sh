@@ -74,15 +74,25 @@ see() { # see ADDRESS NETWORK: sets RESULT and SAID
         SAID="the kernel drops what comes from it by $INPUT (reverse-path filter, ip rule or route): $SAID"
     elif [ -n "$BY" ] && host_is "$1"; then
         SAID="seen from $1 $BY"
-        if look "$in" "$TARGET" --resolve "$RESOLVE" || look "$in" "$TARGET" --resolve "$RESOLVE"; then RESULT=proven; else
+        if look "$in" "$TARGET" --resolve "$RESOLVE" || look "$in" "$TARGET" --resolve "$RESOLVE"; then
+            RESULT=proven elsewhere=$(zones_of "$2" "$1")
+            [ -z "$elsewhere" ] || RESULT=unproven SAID="$SAID, which is not all of it$elsewhere"
+        else
             SAID="$TARGET answers the gateway itself but not $1 behind it$(claimed "$2")"
         fi
     else RESULT=unproven SAID="no network namespace could be made here"; fi
 }
-claimed() { # claimed NETWORK: firewalld's zones that take packets by their source, and rules that name the network
-    fw --get-active-zones | awk -v net="$1" -v mine="$ZONE" "$IN_NET"'
+zones_of() { # zones_of NETWORK [ADDRESS]: firewalld's zones that take packets by their source, but not those of ADDRESS
+    fw --get-active-zones | awk -v net="$1" -v seen="$2" -v mine="$ZONE" "$IN_NET"'
         /^[^ \t]/ { zone = $1 }
-        / *sources:/ && zone != mine { for (i = 2; i <= NF; i++) if ($i ~ /^[0-9.]+\/?[0-9]*$/ && inside($i, net)) print "; zone " zone " claims source " $i }'
+        / *sources:/ && zone != mine { for (i = 2; i <= NF; i++)
+            if ($i ~ /^[0-9.]+\/?[0-9]*$/ && inside($i, net) && !(seen && inside($i, seen))) print zone, $i }' |
+        while read -r zone source; do
+            [ -n "$2" ] && fw --zone="$zone" --list-all | grep -q 'target: ACCEPT' || printf '; zone %s claims source %s' "$zone" "$source"
+        done
+}
+claimed() { # claimed NETWORK: such zones, and rules that name the network
+    zones_of "$1" ''
     { iptables -w -S; iptables -w -t raw -S; nft list ruleset; } 2>/dev/null | grep -iE 'drop|reject' | grep -F -e "$1" | head -n 2 | sed 's/^[[:space:]]*/; rule: /'
 }
 prove() {

@@ -46,8 +46,8 @@ mend_foreign() { # what refuses all goes, if asked; what refuses one network of 
         [ $FIX$FOREIGN = yesremove ] || continue
         case $how-$rule in
         direct*)
-            change : firewall-cmd --direct --remove-rule $where
-            ! fw --permanent --direct --get-all-rules | grep -Fqx -e "$where" || change : firewall-cmd --permanent --direct --remove-rule $where
+            change : timeout 40 firewall-cmd --direct --remove-rule $where
+            ! fw --permanent --direct --get-all-rules | grep -Fqx -e "$where" || change : timeout 40 firewall-cmd --permanent --direct --remove-rule $where
             ;;
         iptables-policy*) let_through ;;
         nft-policy*) ;;
