@@ -43,7 +43,7 @@ def test_an_hour_without_internet_is_told_four_times() -> None:
     """Sweeps and the probe's reports take turns: one beginning, every half hour while it lasts, one end."""
     stage = Stage()
     stage.world.internet = False
-    for _ in range(60):
+    for _ in range(62):
         stage.one(stage.report())
         stage.sweeps(1)
     stage.world.internet = True

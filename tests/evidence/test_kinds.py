@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 
 import pytest
 
 from natkeeper.domain.memory import Memory, decode
+from natkeeper.notify.message import Style, message
 from natkeeper.ports import CheckThroughProbe, FailureKind, PointRoute, StartGatewayCheck, StartSetup
 from tests.fakes.stage import FALLBACK, A, B, C, Stage, group, person
 
@@ -100,6 +102,41 @@ def test_a_proof_that_found_nothing_clears_no_mark_of_the_probe_while_it_is_beli
     stage.sweeps(20)
     assert memory(stage).marks == {}
     assert moves(stage) == [B, A]
+
+
+def test_status_and_messages_show_what_keeps_a_gateway_from_the_route() -> None:
+    """A hung and answers again: natkeeper does not trust it yet, so nothing may call it healthy or ready."""
+    stage = Stage({"prod": group(setup={"mode": "apply"})})
+    stage.sweeps(2)
+    stage.machine(A).hung = True
+    stage.one(stage.report())
+    stage.machine(A).hung = False
+    stage.sweeps(7)
+    receipt = stage.one(person("status"))
+    assert receipt.view is not None
+    shown = {each["id"]: each for each in receipt.view["gateways"]}
+    assert [shown[each]["health"] for each in (A, B)] == ["unhealthy", "healthy"]
+    assert re.fullmatch(
+        r"could not carry the route at \S+ \S+ UTC; its setup of \S+ UTC found it well, and private hosts have not "
+        r"been seen through it since; last choice until 07:02 UTC",
+        shown[A]["reason"],
+    )
+    left = f"no standby is left but {A}, which is taken where nothing else works"
+    todo = "nothing to repair: it is a standby again at 07:02 UTC, or when private hosts get through"
+    assert receipt.sentence.endswith(f"; {left}; {todo}: natkeeper switch prod --to {A} --force")
+    english = message([receipt.as_json()], Style())[1].splitlines()
+    chinese = message([receipt.as_json()], Style("zh", "Asia/Shanghai"))[1]
+    assert f"Standby: none is ready ({A} {shown[A]['reason']})" in english
+    assert f"Do: {todo}: natkeeper switch prod --to {A} --force" in english
+    assert f"Command: natkeeper switch prod --to {A} --force" in english
+    assert "natkeeper did: nothing; it uses the gateway again by itself" in english
+    assert "Private hosts: nothing now; the next failure may be an outage" in english
+    assert f"命令：natkeeper switch prod --to {A} --force" in chinese
+    assert "建议处理：无需修复" in chinese
+    assert "最晚到 2026-11-23 15:02:00 Asia/Shanghai" in chinese
+    assert "在 15:02 Asia/Shanghai 之前仅作最后选择" in chinese
+    assert "could not" not in chinese.partition("详情")[0]
+    assert "Standby: ready" not in message([receipt.as_json()], Style())[1]
 
 
 def test_a_proof_after_a_new_start_clears_the_mark_of_the_probe() -> None:

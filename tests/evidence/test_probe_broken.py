@@ -171,6 +171,16 @@ def test_a_loss_that_lasts_is_told_and_moves_nothing() -> None:
     assert stage.cloud.sent(WRITES) == []
 
 
+def test_a_brown_out_is_over_when_five_watches_lost_nothing() -> None:
+    """However many were lost in the watches before: those of the last minutes that are older do not count any more."""
+    stage = Stage()
+    minutes_of_loss(stage, [24] * 6)
+    for _ in range(5):
+        stage.send(heard())
+        stage.world.advance(5)
+    assert ["ended" in each for each in brown_outs(stage)] == [False, True]
+
+
 def test_a_short_or_small_loss_is_nobodys_news() -> None:
     """One bad minute, and then nine in a hundred without end."""
     stage = Stage()

@@ -108,6 +108,27 @@ def test_setups_that_cannot_be_started_any_more_are_told() -> None:
     assert "has not reported since 06:00:00 UTC" in first["cause"]
 
 
+@pytest.mark.parametrize(
+    "every, says", [(True, "is not heard from, nor is any other gateway, so setups may be late"), (False, "may hang")]
+)
+def test_what_happens_to_every_setup_is_not_held_against_one_gateway(every: bool, says: str) -> None:  # noqa: FBT001
+    """The machine that plays them slept, or OOS refuses: no standby is said to hang that nothing speaks against."""
+    stage = Stage({"prod": group(setup=APPLY)})
+    stage.sweeps(5)
+    if every:
+        stage.cloud.fail(StartSetup, FailureKind.DENIED)
+    else:
+        stage.machine(B).hung = True
+    stage.sweeps(20)
+    (cause,) = {
+        each["cause"]
+        for receipt in stage.told_people()
+        for each in receipt.get("episodes", ())
+        if each["kind"] == "degraded"
+    }
+    assert cause.startswith(f"{B} {says}: the setup of {B} ")
+
+
 def test_a_setup_that_takes_its_time_is_no_trouble() -> None:
     """Half a minute, every ten minutes, for hours."""
     stage = Stage({"prod": group(setup=APPLY, probe=None)})

@@ -101,6 +101,24 @@ def test_every_chat_gets_title_and_lines(
     assert "\\n" in everything
 
 
+@pytest.mark.parametrize("language", wording.LANGUAGES)
+@pytest.mark.parametrize(
+    "severity, kind", [("critical", "failure"), ("warning", "warning"), ("resolved", "success"), ("info", "info")]
+)
+def test_a_channel_with_severities_of_its_own_gets_that_of_the_title(
+    hooks: Chats, monkeypatch: pytest.MonkeyPatch, severity: str, kind: str, language: str
+) -> None:
+    """PagerDuty wakes nobody for "info", and a web hook that filters would drop an outage."""
+    episode = {"kind": "degraded" if severity == "warning" else "dark", "since": "2026-11-23T06:20:07Z"}
+    ended = {"ended": "2026-11-23T06:25:07Z"} if severity == "resolved" else {}
+    episodes = [] if severity == "info" else [{**episode, **ended}]
+    receipt = {"group": "prod", "outcome": "changed", "at": "2026-11-23T06:20:07.000Z", "episodes": episodes}
+    notify(monkeypatch, f"json://127.0.0.1:{hooks.port}/json", language, receipt)
+    ((_, said),) = hooks.arrived
+    assert said["title"].startswith(wording.text(wording.SEVERITY, severity, language))
+    assert said["type"] == kind
+
+
 @pytest.mark.parametrize("channel", ["wecombot", "feishu"])
 def test_a_long_text_arrives_in_parts(hooks: Chats, monkeypatch: pytest.MonkeyPatch, channel: str) -> None:
     """A place refuses what is longer than it takes, and the message would be lost; WeCom counts bytes."""

@@ -6,13 +6,16 @@ import json
 import re
 import string
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
 from natkeeper.notify import wording
-from natkeeper.notify.message import Style, message, stories_of
-from tests.fakes.stage import FALLBACK, TABLE, A, B, Stage, group, person
+from natkeeper.notify.message import Style, message, stories_of, style_of
+from natkeeper.notify.message import test_message as notification_test
+from natkeeper.ports import CreateRoute, PointRoute
+from natkeeper.receipt import ActKind
+from tests.fakes.stage import FALLBACK, TABLE, A, B, C, Stage, group, person
 
 ROOT = Path(__file__).resolve().parents[2]
 SHANGHAI = Style("zh", "Asia/Shanghai", account="1000000000000001", region="cn-hangzhou")
@@ -42,10 +45,10 @@ def test_a_failover_says_what_is_left_and_what_to_do(stage: Stage) -> None:
     assert f"moved 0.0.0.0/0 in {TABLE} from {A} to {B}" in lines["natkeeper did"]
     assert lines["Standby"] == f"none is ready ({A} is Stopping)"
     assert lines["Do"] == f"start {A}; natkeeper sets it up when it runs"
-    assert lines["Command"] == f"aliyun ecs StartInstance --InstanceId {A}"
+    assert lines["Command"] == f"aliyun ecs StartInstance --InstanceId {A} --region cn-hangzhou"
     assert lines["Where"] == f"account 1000000000000001, cn-hangzhou, 0.0.0.0/0 in {TABLE}"
     assert lines["Console"].endswith(f"/cn-hangzhou/route-tables/{TABLE}")
-    assert lines["Runbook"] == "docs/operations.md#moved"
+    assert lines["Runbook"] == "`moved` in docs/operations.md of natkeeper's repository"
 
 
 def test_the_same_in_chinese_and_local_time(stage: Stage) -> None:
@@ -55,6 +58,8 @@ def test_the_same_in_chinese_and_local_time(stage: Stage) -> None:
     assert heading == f"【通知】 prod：路由已切换到 {B}"
     assert lines["事件"] == f"{A} 正在停止"
     assert lines["开始时间"] == "2026-11-23 14:00:00 Asia/Shanghai"
+    assert "；" in lines["natkeeper 已执行"]
+    assert "; " not in lines["natkeeper 已执行"]
     assert lines["对私网主机的影响"] == f"短暂中断；经 {A} 的旧连接已断开，新连接可用"
     assert lines["备用网关"] == f"没有可用的备用网关（{A} 正在停止）"
     assert lines["详情（英文）"].startswith("moved 0.0.0.0/0")
@@ -71,7 +76,49 @@ def test_an_outage_is_critical_and_names_the_command_that_ends_it(stage: Stage) 
     assert lines["natkeeper did"] == "nothing; there was nothing safe to do"
     assert lines["Standby"] == f"none is ready ({B} is Stopped)"
     assert lines["Do"].startswith("bring one gateway back at once")
-    assert lines["Command"] == f"aliyun ecs StartInstance --InstanceId {A}"
+    assert lines["Command"] == f"aliyun ecs StartInstance --InstanceId {A} --region cn-hangzhou"
+
+
+@pytest.mark.parametrize("style, does", [(ENGLISH, ("Do", "nothing")), (SHANGHAI, ("建议处理", "无需处理"))])
+def test_the_end_of_a_trouble_asks_for_nothing(stage: Stage, style: Style, does: tuple[str, str]) -> None:
+    """What was to be done while it lasted is done."""
+    stage.world.stop(B)
+    stage.sweeps(8)
+    stage.world.start(B)
+    stage.sweeps(4)
+    heading, text = message(stage.told_people()[-1:], style)
+    assert heading.startswith(("[RESOLVED]", "【恢复】"))
+    assert text.splitlines().count(f"{does[0]}{'：' if style is SHANGHAI else ': '}{does[1]}") == 1
+
+
+def test_the_gateway_to_start_is_one_that_can_be_started(stage: Stage) -> None:
+    """StartInstance is refused while an instance is Stopping (IncorrectInstanceStatus); the other one is Stopped."""
+    stage.world.stop(B)
+    stage.sweeps(2)
+    stage.world.stop(A)
+    heading, lines = said(stage.one(stage.state(A, "Stopping")))
+    assert heading.startswith("[CRITICAL]")
+    assert lines["What"] == f"{A} carries the route and is Stopping"
+    assert lines["Command"] == f"aliyun ecs StartInstance --InstanceId {B} --region cn-hangzhou"
+
+
+def test_an_outage_that_the_platform_does_not_let_natkeeper_end_says_so() -> None:
+    """B and C are fit, so it is no use to start A: a person can point the entry, and a right is missing."""
+    stage = Stage({"prod": group(gateways=[A, B, C])})
+    for write in (PointRoute, CreateRoute):
+        stage.cloud.answer(write, "Forbidden.RAM", status=403)
+    stage.world.stop(A)
+    receipt = stage.one(stage.state(A, "Stopping"))
+    heading, lines = said(receipt)
+    assert heading == "[CRITICAL] prod: private hosts have no internet access"
+    assert "the platform refuses to lead it elsewhere: denied" in lines["What"]
+    assert lines["natkeeper did"] == "tried to lead the route to a standby, and the platform refused it"
+    assert lines["Do"].startswith(f"point the entry to {B} by hand")
+    assert lines["Command"] == "natkeeper doctor"
+    _, chinese = said(receipt, SHANGHAI)
+    assert "平台拒绝切换" in chinese["事件"]
+    assert chinese["natkeeper 已执行"] == "已尝试将路由切换到备用网关，但被平台拒绝"
+    assert chinese["命令"] == "natkeeper doctor"
 
 
 def test_an_outage_during_a_pause_says_to_end_the_pause(stage: Stage) -> None:
@@ -83,7 +130,7 @@ def test_an_outage_during_a_pause_says_to_end_the_pause(stage: Stage) -> None:
     heading, text = message([told], ENGLISH)
     assert heading.startswith("[CRITICAL]")
     assert "Do: resume the group: natkeeper resume prod\nCommand: natkeeper resume prod" in text
-    assert f"Standby: ready: {B}" in text
+    assert f"Standby: fit, but not proven to forward: {B}" in text
     _, text = message([told], SHANGHAI)
     assert "建议处理：结束暂停：在此之前 natkeeper 不做任何切换\n命令：natkeeper resume prod" in text
 
@@ -110,7 +157,7 @@ def test_a_planned_move_says_how_to_go_back(stage: Stage) -> None:
     """Nothing is broken: the old gateway is the standby."""
     heading, lines = said(stage.one(person("switch")))
     assert heading == f"[INFO] prod: moved to {B}"
-    assert lines["Standby"] == f"ready: {A}"
+    assert lines["Standby"] == f"fit, but not proven to forward: {A}"
     assert lines["Private hosts"].startswith("none for new connections")
     assert lines["Command"] == f"natkeeper switch prod --to {A}"
 
@@ -176,6 +223,9 @@ def test_a_trouble_is_named_by_what_the_routes_and_gateways_show(
         "incomplete",
         "expiring",
         "postponed",
+        "found",
+        "search",
+        "flapping",
     ],
 )
 @pytest.mark.parametrize("language", wording.LANGUAGES)
@@ -267,6 +317,50 @@ def test_a_time_zone_that_is_not_known_is_said_in_utc() -> None:
     """A message matters more than its clock."""
     _, text = message([{"group": "prod", "at": "2026-11-23T06:00:00Z"}], Style(timezone="Mars/Olympus"))
     assert "2026-11-23 06:00:00 UTC" in text
+
+
+def test_where_no_style_is_asked_for_it_is_english_and_utc() -> None:
+    """By the defaults of the message as by those of a request that says nothing."""
+    assert style_of({}) == Style() == style_of({"style": {"language": "", "timezone": ""}})
+    _, text = message([{"group": "prod", "at": "2026-11-23T06:00:00Z"}], Style())
+    assert "2026-11-23 06:00:00 UTC" in text
+
+
+@pytest.mark.parametrize("language", wording.LANGUAGES)
+@pytest.mark.parametrize("kind", get_args(ActKind))
+def test_every_act_is_told_in_words_of_its_own(kind: str, language: str) -> None:
+    """With what it was done to, and in neither language by its key."""
+    act = {"kind": kind, "what": "the-thing", "to": "i-to", "came_from": "i-from"}
+    _, text = message([{"group": "prod", "outcome": "changed", "acts": [act]}], Style(language))
+    words = wording.DID[kind][wording.LANGUAGES.index(language)]
+    assert words.format(what="the-thing", to="i-to", came_from="i-from") in text
+
+
+@pytest.mark.parametrize(
+    "kind, told", [("address", "took the-thing off i-from"), ("lane", "took out the lane the-thing")]
+)
+def test_what_leads_nowhere_any_more_was_taken_away(kind: str, told: str) -> None:
+    """An EIP without a new holder, a lane without a next hop."""
+    act = {"kind": kind, "what": "the-thing", "to": "", "came_from": "i-from"}
+    assert told in message([{"group": "prod", "outcome": "changed", "acts": [act]}], ENGLISH)[1]
+
+
+@pytest.mark.parametrize("language, label", [("en", "Runbook"), ("zh", "处理手册")])
+def test_a_runbook_is_a_link_or_says_which_page_it_means(language: str, label: str) -> None:
+    """An address and not a path of the repository, which nobody can open at night; the test message asks for one."""
+    receipt = {"group": "prod", "outcome": "attention", "episodes": [{"kind": "dark"}]}
+    linked, bare = Style(language, runbook="https://wiki.test/nk"), Style(language)
+    page = {"en": "docs/operations.md", "zh": "docs/zh/operations.md"}[language]
+    for told in ([receipt], [{**receipt, "episodes": []}]):
+        _, text = message(told, linked)
+        assert re.search(rf"^{label}(: |：)https://wiki\.test/nk#\w+$", text, re.MULTILINE)
+        _, text = message(told, bare)
+        (line,) = [each for each in text.splitlines() if each.startswith(label)]
+        assert (page in line, f"{page}#" in line, "`" in line) == (True, False, True)
+    _, text = notification_test(linked)
+    assert "https://wiki.test/nk#attention" in text
+    _, text = notification_test(bare)
+    assert "runbook: https://" in text
 
 
 @pytest.mark.parametrize("page", ["docs/operations.md", "docs/zh/operations.md"])

@@ -17,7 +17,7 @@ from typing import Any
 
 from natkeeper import bundle_root
 from natkeeper.notify.failed_run import is_failed_run, story_of_failure
-from natkeeper.notify.message import Style, body, message, style_of, test_message, title
+from natkeeper.notify.message import Style, body, message, severity_of, style_of, test_message, title
 
 VARIABLE = "NATKEEPER_NOTIFY"
 ADDRESSES_FILE = "notify.txt"
@@ -30,6 +30,8 @@ COUNT = "addresses"
 """The action of a request that is answered with the number of addresses."""
 TEST = "test"
 """The action of a request that notifies every address of a test message."""
+_TYPES = {"critical": "FAILURE", "warning": "WARNING", "resolved": "SUCCESS"}
+"""Apprise's own word for a severity, which some places make an urgency or a colour of; INFO for all else."""
 _LONGEST_BODY = {"wecombot": 680}
 """Characters that a place takes, where Apprise counts otherwise: WeCom takes 2048 bytes, three for a Chinese one."""
 
@@ -116,7 +118,8 @@ def _tell(apprise: Any, url: str, heading: str, text: str) -> str | None:  # noq
     place.body_maxlen = min(place.body_maxlen, _LONGEST_BODY.get(scheme, place.body_maxlen))
     try:
         # The text is plain: Apprise escapes it and keeps its lines for a place that wants HTML, such as e-mail.
-        sent = everything.notify(title=heading, body=text, body_format=apprise.NotifyFormat.TEXT)
+        kind = getattr(apprise.NotifyType, _TYPES.get(severity_of(heading), "INFO"))
+        sent = everything.notify(title=heading, body=text, body_format=apprise.NotifyFormat.TEXT, notify_type=kind)
     except Exception as error:  # noqa: BLE001  a plugin's own fault must not keep other places from being told
         return f"failed with {type(error).__name__}"
     return None if sent else "did not take the message"

@@ -26,7 +26,7 @@ Json = Mapping[str, Any]
 MOST_AT_LENGTH = 4
 """Of how many groups a message tells at length; trouble of a whole region must not become a hundred messages."""
 RUNBOOKS = {"en": "docs/operations.md", "zh": "docs/zh/operations.md"}
-"""Where the runbook of each language is unless the configuration names a copy of it."""
+"""The page in the repository: it is named where the configuration has no address of a copy, and is never a link."""
 _ORDER = ("moved", "created", "bridged", "address", "recovered", "unready", "paused", "resumed", "started", "setup")
 _CHANGES = ("moved", "created", "bridged", "paused", "resumed")
 """Acts that people hear of even while an episode lasts: it must not hide that the route moved."""
@@ -38,11 +38,11 @@ _LATE = timedelta(minutes=1)
 
 @dataclass(frozen=True, slots=True)
 class Style:
-    """How to say it: `language` en or zh, `timezone` an IANA name, `runbook` the address of a copy of the runbook."""
+    """How to say it: `language` en or zh, `timezone` an IANA name, `runbook` the address of a copy of it, or empty."""
 
     language: str = "en"
     timezone: str = "UTC"
-    runbook: str = RUNBOOKS["en"]
+    runbook: str = ""
     account: str = ""
     region: str = ""
 
@@ -65,7 +65,7 @@ def style_of(request: Json, *, account: str = "", region: str = "") -> Style:
     return Style(
         language,
         str(wanted.get("timezone") or "UTC"),
-        str(wanted.get("runbook") or RUNBOOKS[language]),
+        str(wanted.get("runbook") or ""),
         account,
         region,
     )
@@ -92,10 +92,15 @@ def message(receipts: Sequence[Json], style: Style) -> tuple[str, str]:
 def test_message(style: Style) -> tuple[str, str]:
     """Make the message of `natkeeper notify --test`."""
     todo = text(wording.TODO, "test", style.language)
-    story = MessageContent(
-        "test", text(wording.HEADLINES, "test", style.language), (("todo", todo), *_where(style, {}))
-    )
+    runbook = _runbook(style, "attention") if style.runbook else text(wording.WORDS, "no_runbook", style.language)
+    lines = (("todo", todo), *_where(style, {}), ("runbook", runbook))
+    story = MessageContent("test", text(wording.HEADLINES, "test", style.language), lines)
     return title(story, style), body(story, style)
+
+
+def severity_of(heading: str) -> str:
+    """Return the severity that a title says: a key of wording.SEVERITY."""
+    return next((key for key, words in wording.SEVERITY.items() if heading.startswith(words)), "info")
 
 
 def title(story: MessageContent, style: Style) -> str:
@@ -127,7 +132,7 @@ class _Teller:
 
     def __init__(self, receipt: Json, style: Style) -> None:
         self.receipt, self.style = receipt, style
-        self.seen = SeenGroup(receipt, style.language, style.timezone)
+        self.seen = SeenGroup(receipt, style.language, style.timezone, style.region)
         self.group, self.gateways, self.routes = self.seen.name, self.seen.gateways, self.seen.routes
         self.acts = [each for each in list_of(receipt.get("acts")) if isinstance(each, Mapping)]
         self._say, self._named = self.seen.say, self.seen.named
@@ -152,7 +157,7 @@ class _Teller:
             ("todo", todo),
             ("command", command),
             *_where(self.style, self._first_route()),
-            ("runbook", f"{self.style.runbook}#{kind}"),
+            ("runbook", _runbook(self.style, kind)),
             *(("lasting", self._lasting(episode)) for episode in episodes),
             *(("problem", str(problem)) for problem in list_of(self.receipt.get("problems"))[:_PROBLEMS]),
             ("detail", self._detail()),
@@ -168,18 +173,25 @@ class _Teller:
         severity = "resolved" if over else "critical" if kind == "dark" else "warning"
         headline = self._say(wording.HEADLINES, "ended" if over else kind, group=self.group, kind=name)
         felt = "nothing" if over else kind if kind in wording.FELT else "unknown"
-        todo, command = self.seen.todo("quiet" if over else kind)
+        refused = kind == "dark" and bool(episode.get("refused"))
+        done = "refused" if refused else kind
+        if kind == "degraded" and self.seen.held and not over:
+            felt = done = "held"
+        todo, command = self.seen.todo("quiet" if over else done if refused else kind)
         english = self.style.language == "en"
         lines = (
             ("what", self._named(episode.get("cause"))),
             ("since", self._span(episode.get("since"), episode.get("ended"))),
             ("felt", self._say(wording.FELT, felt, hop="", came_from="")),
-            ("did", "" if over else self._did(kind)),
+            ("did", "" if over else self._did(done)),
             ("left", self.seen.left() or (words_of(episode.get("left")) if english else "")),
-            ("todo", self._named(words_of(episode.get("todo"))) if english and episode.get("todo") else todo),
+            (
+                "todo",
+                self._named(words_of(episode.get("todo"))) if english and episode.get("todo") and not over else todo,
+            ),
             ("command", command),
             *_where(self.style, self._first_route(), words_of(episode.get("about"))),
-            ("runbook", f"{self.style.runbook}#{kind}"),
+            ("runbook", _runbook(self.style, kind)),
             ("detail", self._detail()),
             ("reference", str(self.receipt.get("run") or "")),
         )
@@ -230,7 +242,7 @@ class _Teller:
         moved = kind in ("moved", "fallback", "created")
         known = {"unready": "degraded", "unverified": "moved_unverified", "attention": "unknown"}
         key = known.get(kind, kind if kind in ("dark", "foreign", "blind", "paused", "degraded") else "nothing")
-        if key == "degraded" and self.seen.ready:
+        if key == "degraded" and self.seen.fit:
             key = "nothing"
         if moved:
             key = "moved_verified" if self.receipt.get("verified") is True else "moved_unverified"
@@ -247,7 +259,7 @@ class _Teller:
         said = []
         for act in self.acts:
             what = str(act.get("kind"))
-            key = "released" if what == "address" and not act.get("to") else what
+            key = what if act.get("to") else {"address": "released", "lane": "lane_out"}.get(what, what)
             if key not in wording.DID:
                 continue
             names = {name: self._named(act.get(name)) or "?" for name in ("what", "to", "came_from")}
@@ -256,9 +268,8 @@ class _Teller:
         if self.receipt.get("verified") is True and kind in ("moved", "fallback", "created"):
             ip = self.receipt.get("egress_ip")
             said.append(self._say(wording.DID, "looked_ip" if ip else "looked", ip=ip))
-        return "; ".join(dict.fromkeys(said)) or self._say(
-            wording.DID, "cannot" if kind in wording.BEYOND else "nothing"
-        )
+        otherwise = "cannot" if kind in wording.BEYOND else kind if kind in ("found", "refused", "held") else "nothing"
+        return self.seen.join(dict.fromkeys(said)) or self._say(wording.DID, otherwise)
 
     # ---- small words -------------------------------------------------------------------------------------
 
@@ -302,6 +313,13 @@ def _where(style: Style, route: Json, about: str = "") -> Iterator[tuple[str, st
     yield "where", wording.translated("，".join(parts)) if style.language == "zh" else ", ".join(parts)
     if style.region and table:
         yield "console", f"https://vpc.console.aliyun.com/vpc/{style.region}/route-tables/{table}"
+
+
+def _runbook(style: Style, word: str) -> str:
+    """Link the word's row where the page has an address; else say which page has it, which is no path to open."""
+    if style.runbook:
+        return f"{style.runbook}#{word}"
+    return text(wording.WORDS, "runbook", style.language, word=word, page=RUNBOOKS[style.language])
 
 
 def _kind_of(episode: Json) -> str:

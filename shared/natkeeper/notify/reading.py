@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timezone, tzinfo
+from datetime import datetime, timedelta, timezone, tzinfo
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -14,6 +14,15 @@ def moment_of(value: object) -> datetime | None:
     except ValueError:
         return None
     return moment if moment.tzinfo is not None else moment.replace(tzinfo=timezone.utc)
+
+
+def nearest(about: datetime, clock: str) -> datetime | None:
+    """Return the moment at `clock`, such as 22:39 or 22:39:30 in UTC, that is nearest to `about`; None for no clock."""
+    moment = moment_of(f"{about.astimezone(timezone.utc):%Y-%m-%d} {clock}")
+    if moment is None:
+        return None
+    days = round((about - moment) / timedelta(days=1))
+    return moment + timedelta(days=days)
 
 
 def local(moment: datetime, name: str) -> str:

@@ -7,16 +7,17 @@ whatever the message is about, and nobody is told "nothing" while no standby is 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from datetime import datetime
 from typing import Any
 
 from natkeeper.notify import wording
-from natkeeper.notify.reading import list_of, local, moment_of
+from natkeeper.notify.reading import list_of, local, moment_of, nearest
 from natkeeper.notify.wording import text
 
 Json = Mapping[str, Any]
 
-_TIME = re.compile(r"(\d{4}-\d\d-\d\d \d\d:\d\d(?::\d\d)?) UTC")
+_TIME = re.compile(r"(?:(\d{4}-\d\d-\d\d) )?(\d\d:\d\d(?::\d\d)?) UTC")
 _BY_ITSELF = ("is Starting", "is Pending")
 """Reasons that end by themselves: the gateway is set up as soon as it runs."""
 
@@ -24,8 +25,8 @@ _BY_ITSELF = ("is Starting", "is Pending")
 class SeenGroup:
     """The group of a receipt as its view shows it; what is missing or odd is not there."""
 
-    def __init__(self, receipt: Json, language: str, timezone: str) -> None:
-        self.language, self.timezone = language, timezone
+    def __init__(self, receipt: Json, language: str, timezone: str, region: str = "") -> None:
+        self.language, self.timezone, self.region = language, timezone, region
         self.name = str(receipt.get("group", "?"))
         found = receipt.get("view")
         view: Json = found if isinstance(found, Mapping) else {}
@@ -33,14 +34,23 @@ class SeenGroup:
         self.routes = [each for each in list_of(view.get("routes")) if isinstance(each, Mapping)]
         fallback = view.get("fallback")
         self.fallback = str(fallback.get("id")) if isinstance(fallback, Mapping) else ""
+        self.at = moment_of(receipt.get("at"))
         self.eip, self.paused = view.get("eip"), bool(view.get("paused_until"))
 
     @property
-    def ready(self) -> list[str]:
-        """The gateways that could carry the route now."""
+    def fit(self) -> list[Json]:
+        """The gateways that could carry the route now, by all that is known of them."""
         carrying = self._carrying()
         fit = (each for each in self.gateways if each.get("health") == "healthy" and not each.get("unfit"))
-        return [str(each.get("id")) for each in fit if each.get("id") not in carrying]
+        return [each for each in fit if each.get("id") not in carrying]
+
+    @property
+    def held(self) -> list[datetime]:
+        """Until when each gateway is held back against which nothing else speaks; empty where another one is unfit."""
+        running = (each for each in self.gateways if not each.get("cold"))
+        unfit = [each for each in running if each.get("health") != "healthy" or each.get("unfit")]
+        held = [until for each in unfit if (until := moment_of(each.get("held_until"))) is not None]
+        return held if len(held) == len(unfit) else []
 
     @property
     def elsewhere(self) -> bool:
@@ -56,8 +66,11 @@ class SeenGroup:
         """Say which standbys are left, or why there is none; empty where the view does not show it."""
         if not self.gateways:
             return ""
-        if self.ready:
-            return self.say(wording.LEFT, "ready", hops=", ".join(map(self.named, self.ready)))
+        if self.fit:
+            said: dict[str, list[str]] = {}
+            for each in self.fit:
+                said.setdefault("ready" if _proven(each) else "unproven", []).append(self.named(each.get("id")))
+            return self.join(self.say(wording.LEFT, key, hops=", ".join(said[key])) for key in sorted(said))
         others = [each for each in self.gateways if each.get("id") not in self._carrying()]
         cold = [self.named(each.get("id")) for each in others if each.get("cold")]
         if cold:
@@ -91,20 +104,25 @@ class SeenGroup:
         running = (each for each in self.gateways if not each.get("cold"))
         bad = [each for each in running if each.get("health") != "healthy" or each.get("unfit")]
         wrong = [each for each in bad if str(each.get("reason")) not in _BY_ITSELF]
-        stopped = next((each for each in wrong if str(each.get("reason")).startswith("is Stop")), None)
+        stops = [each for each in wrong if str(each.get("reason")).startswith("is Stop")]
+        stopped = next((each for each in stops if each.get("reason") == "is Stopped"), next(iter(stops), None))
         if kind in ("moved", "fallback") and not bad and came_from:
             command = f"natkeeper switch {self.name} --to {came_from}"
             return self.say(wording.TODO, "home", hop=self.named(came_from)), command
         first = [self.say(wording.TODO, "dark")] if kind == "dark" and bad else []
-        join = "；" if self.language == "zh" else "; "
         if stopped is not None:
             words = self.say(wording.TODO, "start", hop=self.named(stopped.get("id")))
-            return join.join([*first, words]), f"aliyun ecs StartInstance --InstanceId {stopped.get('id')}"
+            region = f" --region {self.region}" if self.region else ""
+            return self.join([*first, words]), f"aliyun ecs StartInstance --InstanceId {stopped.get('id')}{region}"
+        if self.held and kind != "dark":
+            last = local(max(self.held), self.timezone)
+            words = self.say(wording.TODO, "held", hop=self.named(wrong[0].get("id")), until=last)
+            return words, f"natkeeper switch {self.name} --to {wrong[0].get('id')} --force"
         if wrong:
             words = self.say(wording.TODO, "repair", hop=self.named(wrong[0].get("id")))
-            return join.join([*first, words]), f"natkeeper setup {wrong[0].get('id')}"
-        calm = kind == "moved" and (self.ready or bad)
-        return join.join(first) or self.say(wording.TODO, "nothing" if calm else "attention"), status
+            return self.join([*first, words]), f"natkeeper setup {wrong[0].get('id')}"
+        calm = kind == "moved" and (self.fit or bad)
+        return self.join(first) or self.say(wording.TODO, "nothing" if calm else "attention"), status
 
     def say(self, table: dict[str, tuple[str, str]], key: str, **fields: object) -> str:
         """Say words of a table in the language."""
@@ -119,9 +137,25 @@ class SeenGroup:
                 words = words.replace(ident, f"{name} ({ident})")
         return wording.translated(words) if self.language == "zh" else words
 
+    def join(self, parts: Iterable[str]) -> str:
+        """Put parts of a sentence one after the other, with the language's own semicolon."""
+        return ("；" if self.language == "zh" else "; ").join(parts)
+
     def _moment(self, found: re.Match[str]) -> str:
-        moment = moment_of(found[1])
-        return found[0] if moment is None else local(moment, self.timezone)
+        if found[1]:
+            moment = moment_of(f"{found[1]} {found[2]}")
+            return found[0] if moment is None else local(moment, self.timezone)
+        moment = None if self.at is None else nearest(self.at, found[2])
+        if moment is None:
+            return found[0]
+        clock, zone = local(moment, self.timezone).split(" ", 1)[1].split(" ", 1)
+        return f"{clock[: len(found[2])]} {zone}"
 
     def _carrying(self) -> list[str]:
         return [str(route.get("next_hop")) for route in self.routes]
+
+
+def _proven(gateway: Json) -> bool:
+    """Return True if private hosts were seen to reach the internet through a gateway, or its setup proved that."""
+    evidence = gateway.get("evidence")
+    return isinstance(evidence, Mapping) and evidence.get("found") == "seen"

@@ -59,7 +59,10 @@ HEADLINES = {
     "unguarded": ("{group}: a route table is not guarded", "{group}：有路由表未受保护"),
     "incomplete": ("{group}: a part of a gateway's setup does not work", "{group}：网关的部分配置不可用"),
     "expiring": ("{group}: a gateway expires soon", "{group}：有网关即将到期"),
-    "postponed": ("{group}: a planned move waits for its window", "{group}：计划内切换等待时间窗口"),
+    "postponed": ("{group}: a planned move waits", "{group}：计划内切换被推迟"),
+    "found": ("{group}: gateways or routes were found", "{group}：发现了网关或路由"),
+    "search": ("{group}: the search for gateways or routes fails", "{group}：查找网关或路由不成功"),
+    "flapping": ("{group}: a trouble comes and goes", "{group}：故障反复出现"),
     "attention": ("{group}: needs you", "{group}：需要人工处理"),
     "quiet": ("{group}: all is well", "{group}：一切正常"),
     "ended": ("{group}: over: {kind}", "{group}：已结束：{kind}"),
@@ -84,7 +87,10 @@ KINDS = {
     "unguarded": ("route table not guarded", "路由表未受保护"),
     "incomplete": ("part of a gateway's setup does not work", "网关的部分配置不可用"),
     "expiring": ("gateway expires soon", "网关即将到期"),
-    "postponed": ("planned move waits for its window", "计划内切换等待时间窗口"),
+    "postponed": ("planned move waits", "计划内切换被推迟"),
+    "found": ("gateways or routes found", "发现网关或路由"),
+    "search": ("search for gateways or routes fails", "查找网关或路由不成功"),
+    "flapping": ("trouble comes and goes", "故障反复出现"),
 }
 
 FELT = {
@@ -99,12 +105,13 @@ FELT = {
                          "未知：尚未验证新连接是否可用"),
     "foreign": ("they use {hop}, which natkeeper neither checks nor replaces",
                 "流量经 {hop}，natkeeper 既不检查也不替换它"),
-    "blind": ("not known; natkeeper moves nothing while it cannot see",
-              "未知；在无法获知状态时 natkeeper 不做任何切换"),
+    "blind": ("not known; what natkeeper cannot see moves nothing",
+              "未知；natkeeper 看不到的情况不会引起切换"),
     "paused": ("nothing now; but if the gateway fails during the pause, nobody moves the route",
                "目前没有影响；但暂停期间网关故障时不会自动切换"),
     "degraded": ("nothing now; the next failure would be an outage", "目前没有影响；但下一次故障将导致断网"),
     "unproven": ("perhaps nothing: nobody sees whether their packets arrive", "可能没有影响：无法确认数据包是否送达"),
+    "held": ("nothing now; the next failure may be an outage", "目前没有影响；但下一次故障可能导致断网"),
     "full": ("new connections fail once the limit is reached", "达到上限后，新连接会失败"),
     "brownout": ("slow connections, and some that fail", "连接变慢，部分连接失败"),
     "probe": ("nothing; but a gateway that hangs is noticed later", "没有影响；但网关挂死会更晚被发现"),
@@ -112,7 +119,11 @@ FELT = {
     "unguarded": ("nothing now; hosts of that table lose the internet when its gateway fails",
                   "目前没有影响；但该路由表的网关故障时，其主机会断网"),
     "expiring": ("nothing now; the gateway stops when it expires", "目前没有影响；到期后该网关会停机"),
-    "postponed": ("nothing; the move waits for its window", "没有影响；切换将在时间窗口内进行"),
+    "postponed": ("nothing; the move is made later", "没有影响；切换将在稍后进行"),
+    "found": ("nothing now; their packets may go through what was found from now on",
+              "目前没有影响；此后其流量可能经过所发现的网关"),
+    "search": ("nothing now; but what was not found is not guarded", "目前没有影响；但未找到的对象不受保护"),
+    "flapping": ("what each time costs them: see the first messages", "每次的影响见最初的几条消息"),
     "incomplete": ("nothing, unless they need the part that does not work", "没有影响，除非用到不可用的那部分"),
     "failed": ("nothing by itself; but while runs fail, no route is moved", "暂无直接影响；但运行失败期间不会切换路由"),
     "nothing": ("nothing", "没有影响"),
@@ -133,7 +144,13 @@ DID = {
     "released": ("took {what} off {came_from}", "将 {what} 从 {came_from} 解绑"),
     "setup": ("started the setup of {what}", "开始配置 {what}"),
     "started": ("started the cold standby {what}", "启动了冷备网关 {what}"),
+    "found": ("guards what was found from now on", "此后保护所发现的对象"),
+    "lane": ("led the lane {what} through {to}", "将备用通道 {what} 引向 {to}"),
+    "lane_out": ("took out the lane {what}", "撤下备用通道 {what}"),
     "nothing": ("nothing; there was nothing safe to do", "未执行任何操作（没有安全的操作可做）"),
+    "refused": ("tried to lead the route to a standby, and the platform refused it",
+                "已尝试将路由切换到备用网关，但被平台拒绝"),
+    "held": ("nothing; it uses the gateway again by itself", "未执行任何操作；之后会自动重新使用该网关"),
     "cannot": ("nothing; a person has to do this", "未执行任何操作（需要人工处理）"),
     "looked": ("it looked through the new next hop: the internet answered", "已通过新的下一跳验证：公网可达"),
     "looked_ip": ("it looked through the new next hop: the internet answered and saw {ip}",
@@ -142,6 +159,7 @@ DID = {
 
 LEFT = {
     "ready": ("ready: {hops}", "就绪：{hops}"),
+    "unproven": ("fit, but not proven to forward: {hops}", "可用，但未经验证能否转发：{hops}"),
     "cold": ("{hops} is stopped, and natkeeper starts it when it is needed", "{hops} 已停机，需要时由 natkeeper 启动"),
     "none": ("none is ready ({hops})", "没有可用的备用网关（{hops}）"),
     "alone": ("there is no other gateway", "没有其他网关"),
@@ -150,11 +168,15 @@ LEFT = {
 TODO = {
     "start": ("start {hop}; natkeeper sets it up when it runs", "启动 {hop}；启动后 natkeeper 会自动配置"),
     "repair": ("find out what is wrong with {hop}, and set it up again", "排查 {hop} 的问题并重新配置"),
+    "held": ("nothing to repair: {hop} is a standby again when private hosts get through, at the latest at {until}",
+             "无需修复：{hop} 在私网主机经它访问公网成功后恢复为备用网关，最晚到 {until}；以下命令可立即尝试"),
     "dark": ("bring one gateway back at once: natkeeper moves by itself as soon as one is fit",
              "立即恢复任一网关：一旦可用，natkeeper 会自动切换"),
     "home": ("nothing is urgent; to go back once {hop} is well, use the command",
              "无需紧急处理；{hop} 恢复后可用以下命令切回"),
     "nothing": ("nothing", "无需处理"),
+    "refused": ("point the entry to a standby by hand; the command shows which right is missing",
+                "在控制台将路由条目指向备用网关；以下命令可显示缺少的权限"),
     "paused_dark": ("end the pause: natkeeper moves nothing before", "结束暂停：在此之前 natkeeper 不做任何切换"),
     "unproven": ("look from a private host; if it has no internet, switch. To be sure from now on, deploy a probe",
                  "从私网主机检查；如无法访问公网，请切换。要长期确认，请部署探针"),
@@ -171,6 +193,10 @@ TODO = {
     "expiring": ("renew it, or pay; natkeeper moves the routes away in the last hour",
                  "续费；到期前一小时内 natkeeper 会切走路由"),
     "incomplete": ("mend the part that is named, then set the gateway up again", "修复所述部分后，重新配置该网关"),
+    "found": ("if one should not be in the group: take the tag off it, or point its entry elsewhere",
+              "如有不应属于该组的对象：移除其标签，或将其路由条目改指他处"),
+    "search": ("give the tag to the gateways of the group and to nothing else, and point an entry at one of them",
+               "只给该组的网关打上标签，并将路由条目指向其中一台"),
     "setup": ("nothing; in about a minute the command shows what came of it",
               "无需处理；约一分钟后可用以下命令查看结果"),
     "look": ("see whether it works, and what natkeeper sees now", "确认是否可用，并查看当前状态"),
@@ -193,6 +219,11 @@ WORDS = {
     "until": ("until {time}", "至 {time}"),
     "account": ("account {account}", "账号 {account}"),
     "nothing": ("nothing", "无"),
+    "runbook": ("`{word}` in {page} of natkeeper's repository", "natkeeper 仓库 {page} 中的 `{word}`"),
+    "no_runbook": (
+        "no link; put docs/operations.md where people can open it at night, and set runbook: https://… to it",
+        "没有链接；请把 docs/zh/operations.md 放到夜里也能打开的地方，并设置 runbook: https://…",
+    ),
 }
 
 ADVICE = {
@@ -200,6 +231,7 @@ ADVICE = {
     "blind": ("blind", "doctor"),
     "paused": ("paused", "resume"),
     "paused_dark": ("paused_dark", "resume"),
+    "refused": ("refused", "doctor"),
     "repaired": ("who", "who"),
     "unverified": ("look", "status"),
     "attention": ("attention", "status"),
@@ -212,10 +244,13 @@ ADVICE = {
     "unguarded": ("unguarded", "init"),
     "expiring": ("expiring", "status"),
     "incomplete": ("incomplete", "setup"),
+    "found": ("found", "status"),
+    "search": ("search", "doctor"),
 }
 """For each kind of message: the key in TODO, and of the command (seen_group.py); gateways decide about the others."""
 
-BEYOND = ("degraded", "unproven", "full", "brownout", "probe", "started", "unguarded", "expiring", "incomplete")
+BEYOND = ("degraded", "unproven", "full", "brownout", "probe", "started", "unguarded", "expiring", "incomplete",
+          "search")  # fmt: skip
 """Kinds that natkeeper never mends by a write."""
 
 _PHRASES = tuple(
@@ -226,12 +261,28 @@ _PHRASES = tuple(
         (r"^paused until (.+?) by a person: ", r"由人工暂停至 \1："),
         (r"^resumed by a person$", "由人工恢复"),
         (r" carries the route and (?=is |does )", " 承载路由且 "),
+        (r"; the platform refuses to lead it elsewhere: ", "；平台拒绝切换："),
+        (
+            r" could not carry the route at (.+? \S+) and has not been seen to work since",
+            r" 在 \1 无法承载路由，此后未见恢复",
+        ),
+        (
+            r" could not carry the route at (\S+ \S+ \S+); its setup of (\S+ \S+) found it well",
+            r" 在 \1 无法承载路由；\2 的配置检查正常",
+        ),
+        (r", and private hosts have not been seen through it since", "，但尚未见私网主机经它访问公网"),
+        (r"; last choice until (\S+ [\w/+-]+)", r"；在 \1 之前仅作最后选择"),
         (r" ?\bis Stopped\b", " 已停止"),
         (r" ?\bis Stopping\b", " 正在停止"),
         (r" ?\bis Starting\b", " 正在启动"),
         (r" ?\bis Pending\b", " 正在创建"),
         (r" ?\bdoes not exist\b", " 不存在"),
         (r"\bthe route entry is missing\b", "路由条目缺失"),
+        (r" (?:has|have) the tag ", " 带有标签 "),
+        (r" has lost the tag ", " 已失去标签 "),
+        (r" leads to gateways", " 指向网关"),
+        (r"; new: ", "；新增："),
+        (r"; no longer: ", "；不再包含："),
         (r"(\d[\d.]*/\d+) in (vtb-[\w-]+)", r"\2 中的 \1"),
     )
 )
