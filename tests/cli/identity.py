@@ -62,6 +62,8 @@ class IdentityStandIn:
     asked: list[str] = field(default_factory=list)
     issued: list[KeyPair] = field(default_factory=list)
     ports: dict[str, int] = field(default_factory=dict)
+    sessions: list[str] = field(default_factory=list)
+    """The names that sessions of a role were asked for under."""
 
     def issue(self, role: str) -> KeyPair:
         """Give out credentials of a role, as the local cloud knows them."""
@@ -97,11 +99,12 @@ class IdentityStandIn:
             return {"access_token": ACCESS_TOKEN, "refresh_token": "the-next-refresh-token", "expires_in": 3600}
         if path == "/v1/exchange" and bearer == f"Bearer {ACCESS_TOKEN}":
             return self._fields("oauth")
-        return self._fields("uri") if path == "/credentials" else None
+        return {"Code": "Success", **self._fields("uri")} if path == "/credentials" else None
 
     def _sts(self, method: str, query: dict[str, str], body: dict[str, str]) -> Any:
         both = {**query, **body}
         role = both.get("RoleArn", "").rpartition("/")[2]
+        self.sessions.append(both.get("RoleSessionName", ""))
         if both.get("Action") == "AssumeRoleWithOIDC":
             return {"Credentials": self._fields(role)} if both.get("OIDCToken") == TOKEN else None
         key = self.place.cloud.accounts.issued(query.get("AccessKeyId", ""))

@@ -51,11 +51,20 @@ def test_shared_options_stand_before_or_after_the_command(place: Workspace, natk
         (["switch"], "Missing argument 'GROUP'"),
         (["status", "--evry", "1"], "--evry"),
         (["switch", "nonsense", "--direct"], "there is no group 'nonsense' in natkeeper.yaml"),
-        (["switch", "prod", "--to", "tokyo", "--direct"], "switch: to must be an instance i-… or a NAT Gateway ngw-…"),
+        (["switch", "prod", "--to", "tokyo", "--direct"], "no gateway is called 'tokyo'"),
         (["status", "--fc2", "alone"], "write it as SERVICE/FUNCTION"),
         (["status", "--fc2", "a/b", "--direct"], "--direct asks no function"),
         (["status", "--region", "cn-beijing"], "natkeeper.yaml is about region cn-hangzhou"),
         (["history", "--since", "tomorrow"], "--since 'tomorrow' is not a length of time"),
+        (["status", "--every", "9"], "--every has no meaning without --watch or --serve"),
+        (["status", "--times", "3"], "--times has no meaning without --watch"),
+        (["status", "--watch", "--port", "8000"], "--port has no meaning without --serve"),
+        (["status", "--function", "other", "--direct"], "--function has no meaning with --direct"),
+        (["switch", "prod", "--dry-run", "--wait"], "--wait has no meaning with --dry-run"),
+        (["drill", "prod", "--restore", "--kind", "stop"], "--kind has no meaning with --restore"),
+        (["conformance", "--compare", "x.json", "--restore"], "--restore has no meaning with --compare"),
+        (["policy", "--ros", "--for", "oos"], "--for has no meaning with --ros"),
+        (["probes", "--vswitch", "vtb-1=vsw-1"], "--vswitch has no meaning without --write"),
     ],
 )
 def test_wrong_requests_are_refused_with_what_would_be_accepted(
@@ -68,11 +77,37 @@ def test_wrong_requests_are_refused_with_what_would_be_accepted(
     assert "Traceback" not in ended.err
 
 
+@pytest.mark.parametrize(
+    "line, other", [(["policy", "--ros"], "--ros"), (["metrics", "--format", "openmetrics"], "--format openmetrics")]
+)
+def test_json_is_refused_where_the_answer_is_of_another_format(
+    place: Workspace, natkeeper: Command, line: list[str], other: str
+) -> None:
+    """Wherever it stands."""
+    for typed in ([*line, "--json"], ["--json", *line]):
+        ended = natkeeper(*typed)
+        assert (ended.code, ended.data["error"]) == (2, f"--json has no meaning with {other}")
+
+
 def test_a_group_that_is_not_known_is_answered_with_those_that_are(place: Workspace, natkeeper: Command) -> None:
     """Before anything is asked of the cloud."""
     ended = natkeeper("pause", "porduction", "--for", "1h", "--why", "x")
     assert "groups are: prod" in ended.err
     assert not place.cloud.calls
+
+
+@pytest.mark.parametrize("command", ["status", "plan", "sweep", "metrics", "history", "check"])
+def test_a_configuration_that_is_named_and_missing_is_an_error(
+    place: Workspace, natkeeper: Command, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    """Also where the command could do without, because a region is known: what was named is another place."""
+    ended = natkeeper("-c", "nosuch.yaml", "--region", "cn-hangzhou", command)
+    assert (ended.code, ended.out) == (2, "")
+    assert "there is no configuration nosuch.yaml" in ended.err
+    monkeypatch.setenv("NATKEEPER_CONFIG", "gone/natkeeper.yaml")
+    ended = natkeeper(command)
+    assert ended.code == 2
+    assert "NATKEEPER_CONFIG names it: unset that" in ended.err
 
 
 def test_troubles_are_json_too(natkeeper: Command) -> None:
@@ -90,6 +125,14 @@ def test_a_cloud_that_does_not_answer_is_exit_3(place: Workspace, natkeeper: Com
     ended = natkeeper("status", "--endpoint", "http://127.0.0.1:9")
     assert ended.code == 3
     assert "127.0.0.1:9: the connection was refused" in ended.err
+
+
+def test_a_region_that_does_not_exist_is_thought_of(place: Workspace, natkeeper: Command) -> None:
+    """It is a part of the name that does not resolve."""
+    ended = natkeeper("status", "--endpoint", "http://fc.cn-hangzou.invalid:9")
+    assert ended.code == 3
+    assert "its name does not resolve" in ended.err
+    assert "check the name of the region" in ended.err
 
 
 def test_being_denied_is_exit_4(deployed: Workspace, natkeeper: Command, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -242,3 +285,37 @@ def test_init_refuses_the_name_of_a_group_before_it_reads_anything(place: Worksp
         ended = natkeeper("init", "--group", name, "-o", "-", "--region", "cn-hangzhou")
         assert (ended.code, "is not the name of a group" in ended.err) == (2, True)
     assert not place.cloud.calls
+
+
+@pytest.mark.parametrize("command", ["check", "config --effective", "config --schema"])
+def test_an_answer_that_cannot_be_written_is_no_error_of_natkeeper(place: Workspace, command: str) -> None:
+    """A full disk is named; a standard output that is closed is nobody's trouble, because the exit code tells."""
+    line = [sys.executable, "-m", "natkeeper.cli", *command.split()]
+    environ = {**os.environ, "PYTHONPATH": str(ROOT / "shared")}
+    with Path("/dev/full").open("w", encoding="utf-8") as full:
+        ended = subprocess.run(line, env=environ, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert ended.returncode == 1
+    assert ended.stderr.startswith("natkeeper: the answer could not be written: No space left on device\n")
+    assert "Exception" not in ended.stderr
+    closed = ["sh", "-c", 'exec "$@" >&-', "sh", *line]
+    ended = subprocess.run(closed, env=environ, stderr=subprocess.PIPE, text=True, check=False)
+    assert (ended.returncode, ended.stderr) == (0, "")
+
+
+@pytest.mark.parametrize(
+    "line, says",
+    [("status", "nothing was changed"), ("history", "nothing was changed"), ("sweep", "a run that was begun")],
+)
+def test_ctrl_c_says_what_it_means_for_the_command(
+    place: Workspace, natkeeper: Command, monkeypatch: pytest.MonkeyPatch, line: str, says: str
+) -> None:
+    """One that only looks has begun nothing."""
+
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("natkeeper.cli.invoke.Asker.ask", interrupted)
+    monkeypatch.setattr("natkeeper.cli.survey.history.events_of", interrupted)
+    ended = natkeeper(line)
+    assert ended.code == 130
+    assert says in ended.err

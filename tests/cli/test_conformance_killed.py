@@ -9,6 +9,7 @@ import pytest
 
 from natkeeper.cli.commands import conformance
 from natkeeper.cli.conformance.place import Place
+from natkeeper.cli.conformance.trial import Trial
 from natlab.cloud.kernel.latencies import Latencies
 from tests.cli.test_conformance import untouched
 from tests.cli.town import Command, Workspace
@@ -24,6 +25,7 @@ class TrialKilledError(BaseException):
 def trial(place: Workspace, monkeypatch: pytest.MonkeyPatch) -> Workspace:
     """A place with a fallback, and a standby with an EIP; no function is needed."""
     monkeypatch.setattr("natkeeper.cli.conformance.place.POLL_S", 0.02)
+    monkeypatch.setattr("natkeeper.cli.conformance.figures.LOOKED_WITHIN_S", 0.5)
     place.cloud.latencies = Latencies(scale=0.002)
     vswitch = place.cloud.vpc.create_vswitch(place.vpc, "10.0.9.0/24")
     place.b = place.cloud.ecs.create_instance(vswitch, name="nat-c")
@@ -82,15 +84,38 @@ def test_killed_after_any_write_it_is_put_back_by_the_next_command(trial: Worksp
     pytest.fail(f"a trial makes more than {MOST_WRITES} writes")
 
 
-@pytest.mark.parametrize("number", [1, 4, 14, 18, 20, 22, 23])
+def test_a_probe_that_answers_nothing_is_not_asked_without_a_pause(trial: Workspace, natkeeper: Command) -> None:
+    """Thousands of invocations in half a minute were made where each is refused at once."""
+    attempt(trial, natkeeper)
+    asked = [call.action for call in trial.cloud.calls].count("InvokeFunction")
+    assert 0 < asked < 10
+
+
+@pytest.mark.parametrize("number", [1, 4, 14, 23, 27, 29, 30, 31, 33])
 def test_interrupted_after_a_write_it_puts_everything_back(trial: Workspace, natkeeper: Command, number: int) -> None:
-    """Ctrl-C: it says so, and is done; while it puts back, it names the command that goes on, and that command does."""
+    """Ctrl-C: it says so, and is done; the last of these fall into the changed hop, the maintenance and the stop."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Place, "code", ending(trial, number, KeyboardInterrupt))
         trial.cloud.calls.clear()
         ended = natkeeper("conformance", "prod", "--yes", "--vpc", trial.vpc)
     assert ended.code == 130, ended
-    if "everything is back" not in ended.err:
-        assert "natkeeper conformance prod --restore" in ended.err
-        assert natkeeper("conformance", "prod", "--restore").code == 0
+    assert "everything is back" in ended.err
+    untouched(trial)
+
+
+@pytest.mark.parametrize("step", ["_cancel", "_start", "_bind", "_delete", "_lead_back"])
+def test_interrupted_while_it_puts_back_it_names_the_command_that_goes_on(
+    trial: Workspace, natkeeper: Command, step: str
+) -> None:
+    """That command does, from whichever step it was."""
+
+    def interrupted(_: Trial) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Trial, step, interrupted)
+        ended = natkeeper("conformance", "prod", "--yes", "--vpc", trial.vpc)
+    assert ended.code == 130, ended
+    assert "natkeeper conformance prod --restore" in ended.err
+    assert natkeeper("conformance", "prod", "--restore").code == 0
     untouched(trial)

@@ -163,22 +163,58 @@ def test_the_token_of_the_environment_is_kept(place: Workspace, fresh: Run) -> N
     assert signers(place) == {session.access_key_id}
 
 
+def pod(folder: Path) -> dict[str, str]:
+    """The environment of a pod of ACK or of a CI job."""
+    folder.joinpath("token").write_text(TOKEN, encoding="utf-8")
+    return {
+        "ALIBABA_CLOUD_ROLE_ARN": "acs:ram::1000000000000001:role/pod",
+        "ALIBABA_CLOUD_OIDC_PROVIDER_ARN": "acs:ram::1000000000000001:oidc-provider/ack",
+        "ALIBABA_CLOUD_OIDC_TOKEN_FILE": str(folder / "token"),
+    }
+
+
 def test_a_role_of_oidc_is_taken_from_the_environment(
     place: Workspace, known: IdentityStandIn, fresh: Run, tmp_path: Path
 ) -> None:
     """As a pod of ACK or a CI job has it."""
-    tmp_path.joinpath("token").write_text(TOKEN, encoding="utf-8")
-    environ = {
-        "ALIBABA_CLOUD_ROLE_ARN": "acs:ram::1000000000000001:role/pod",
-        "ALIBABA_CLOUD_OIDC_PROVIDER_ARN": "acs:ram::1000000000000001:oidc-provider/ack",
-        "ALIBABA_CLOUD_OIDC_TOKEN_FILE": str(tmp_path / "token"),
-    }
+    environ = pod(tmp_path)
     profiles(tmp_path, ak("default", place.key))
     assert fresh("status", "--direct", **environ).code == 0
     assert signers(place) == {known.issued[-1].access_key_id}
     del environ["ALIBABA_CLOUD_OIDC_PROVIDER_ARN"]
     assert fresh("status", "--direct", **environ).code == 0
     assert signers(place) == {place.key.access_key_id}, "a role that is named by half is passed over"
+
+
+def test_a_session_of_oidc_has_the_name_that_the_environment_gives(
+    known: IdentityStandIn, fresh: Run, tmp_path: Path
+) -> None:
+    """ActionTrail shows who acted by it."""
+    environ = pod(tmp_path)
+    assert fresh("status", "--direct", **environ, ALIBABA_CLOUD_ROLE_SESSION_NAME="night-shift").code == 0
+    assert known.sessions == ["night-shift"]
+
+
+def test_a_credentials_uri_is_asked_where_nothing_else_answers(
+    place: Workspace, known: IdentityStandIn, fresh: Run
+) -> None:
+    """As a sidecar that hands out credentials has it."""
+    uri = f"http://127.0.0.1:{known.ports['http']}/credentials"
+    assert fresh("status", "--direct", ALIBABA_CLOUD_CREDENTIALS_URI=uri).code == 0
+    assert signers(place) == {known.issued[-1].access_key_id}
+    assert known.asked == ["GET 127.0.0.1/credentials"]
+
+
+@pytest.mark.parametrize("said, used", [("true", False), ("TRUE", False), ("false", True)])
+def test_profiles_can_be_switched_off(
+    place: Workspace, known: IdentityStandIn, fresh: Run, tmp_path: Path, said: str, *, used: bool
+) -> None:
+    """Where a machine's role should be taken although someone else has signed in on it."""
+    profiles(tmp_path, ak("default", place.key))
+    environ = {"ALIBABA_CLOUD_CLI_PROFILE_DISABLED": said, "ALIBABA_CLOUD_ECS_METADATA_DISABLED": "false"}
+    assert fresh("status", "--direct", **environ).code == 0
+    expected = place.key if used else known.issued[-1]
+    assert signers(place) == {expected.access_key_id}
 
 
 @pytest.mark.parametrize("name", ["credentials", "credentials.ini"])
@@ -221,6 +257,17 @@ def test_the_role_of_the_machine_is_the_last_to_be_asked(place: Workspace, known
     assert fresh("status", "--direct", ALIBABA_CLOUD_ECS_METADATA_DISABLED="false").code == 0
     assert signers(place) == {known.issued[-1].access_key_id}
     assert any("security-credentials/machine-role" in asked for asked in known.asked)
+
+
+def test_a_machine_that_names_its_role_is_not_asked_for_the_name(
+    place: Workspace, known: IdentityStandIn, fresh: Run
+) -> None:
+    """ALIBABA_CLOUD_ECS_METADATA has it, for images that may not list roles."""
+    environ = {"ALIBABA_CLOUD_ECS_METADATA_DISABLED": "false", "ALIBABA_CLOUD_ECS_METADATA": "gateway-role"}
+    assert fresh("status", "--direct", **environ).code == 0
+    assert signers(place) == {known.issued[-1].access_key_id}
+    names = [asked.rpartition("/")[2] for asked in known.asked if "security-credentials" in asked]
+    assert names == ["gateway-role"]
 
 
 @pytest.mark.parametrize(

@@ -20,6 +20,7 @@ from tests.cli.town import Command, Ended, Workspace
 @pytest.fixture
 def settled(place: Workspace, natkeeper: Command) -> Workspace:
     """A town in which everything is as it should be."""
+    place.top = {"heartbeat": True}
     place.write(setup={"via": "oos"})
     place.settle()
     natkeeper("setup", "prod", "--direct")
@@ -175,7 +176,7 @@ FUNCTIONS: tuple[Wrong, ...] = (
 MUTE: tuple[Wrong, ...] = (
     (
         lambda t: t.cloud.fc.delete_trigger("natkeeper-failover", "ecs-notices"),
-        "natkeeper-failover triggers of s.yaml",
+        "natkeeper-failover in s.yaml",
         "ecs-notices missing",
         "s failover deploy --trigger ecs-notices -y",
     ),
@@ -215,7 +216,7 @@ def test_an_agent_without_a_heartbeat_is_found(place: Workspace, natkeeper: Comm
 BETTER: tuple[tuple[Harm, str, str], ...] = (
     (
         lambda t: t.cloud.fc.update_trigger("natkeeper-failover", "ecs-notices", {"description": "an older release"}),
-        "natkeeper-failover triggers of s.yaml",
+        "natkeeper-failover in s.yaml",
         "ecs-notices differs",
     ),
     (_age_template, "OOS template natkeeper-gateway-setup", "is not that of this version"),
@@ -247,6 +248,48 @@ def test_what_could_be_better_is_advice(settled: Workspace, natkeeper: Command) 
     assert ended.code == 0, findings(ended, "wrong")
     for _, about, says in BETTER:
         assert says in found[about.format(b=settled.b)]["says"]
+
+
+@pytest.mark.parametrize(
+    "top, level", [({}, "advice"), ({"heartbeat": True}, "ok"), ({"metrics": "5m"}, "ok")], ids=str
+)
+def test_someone_outside_should_notice_when_natkeeper_stops(
+    place: Workspace, natkeeper: Command, top: dict[str, Any], level: str
+) -> None:
+    """A heartbeat does it, and so do alarms on the metrics that are logged."""
+    place.top = top
+    place.write()
+    found = findings(natkeeper("doctor", "--all", "--json"))["heartbeat"]
+    assert (found["level"], "templates/ros/monitoring.yaml" in found.get("do", "")) == (level, level == "advice")
+
+
+@pytest.mark.parametrize(
+    "more, says, do",
+    [
+        ({"connections": 850}, "uses 85 % of its 1000 connections", "shorten setup.idle"),
+        ({"drops": 3}, "dropped 3 packets in 60 s because its table of connections was full", "more memory"),
+        (
+            {"busiest": "203.0.113.9:443/tcp", "busiest_ports": 64000},
+            "uses 64000 of 64512 ports to 203.0.113.9",
+            "keep",
+        ),
+        ({"sent_bytes": 750_000_000}, "sent 100 of 100 Mbit/s for 60 s", "more bandwidth"),
+        ({"connections": 799}, "799 of 1000 connections", ""),
+    ],
+)
+def test_a_gateway_that_is_full_is_found_by_its_last_report(
+    settled: Workspace, natkeeper: Command, more: dict[str, Any], says: str, do: str
+) -> None:
+    """By the same alarms by which people are told."""
+    settled.guests.figures[settled.a] = {"connections": 10, "maximum": 1000, "seconds": 60, **more}
+    natkeeper("setup", settled.a, "--direct")
+    until = time.monotonic() + 10
+    found: dict[str, dict[str, Any]] = {}
+    while time.monotonic() < until and f"{settled.a} load" not in found:
+        time.sleep(0.2)
+        found = findings(natkeeper("doctor", "--all", "--json"))
+    load = found[f"{settled.a} load"]
+    assert (load["level"], says in load["says"], do in load.get("do", "")) == ("wrong" if do else "ok", True, True)
 
 
 def test_networks_that_are_all_covered_are_well(settled: Workspace, natkeeper: Command) -> None:

@@ -210,7 +210,8 @@ def test_a_second_ctrl_c_says_what_is_still_broken_and_restore_mends_it(slow: Wo
     drill.send_signal(signal.SIGINT)
     drill.send_signal(signal.SIGINT)
     out, err = drill.communicate(timeout=30)
-    assert drill.returncode == 130, (out, err)
+    # The third may meet a process that has said all and is ending: a shell says 130 of both.
+    assert drill.returncode in (130, -signal.SIGINT), (out, err)
     assert f"still broken: nat-a ({slow.a}) is Stopping and was Running before the drill" in err
     assert "natkeeper drill prod --restore" in err
     mended = natkeeper("drill", "prod", "--restore")

@@ -42,6 +42,7 @@ def test_a_stopped_gateway_is_felt_replaced_and_put_back(live: Workspace, natkee
     assert stop.params["StoppedMode"] == "KeepCharging"
     page = Path(found["report"]).read_text(encoding="utf-8")
     assert "Measured through the probe function" in page
+    assert re.search(rf"\w \(<span class=\"id\">{live.a}</span>\)", page), "the story names gateways"
     embedded = re.search(r'id="figures">(.*?)</script>', page)
     assert embedded is not None
     assert json.loads(embedded[1])["outage_s"] == found["outage_s"]
@@ -86,6 +87,17 @@ def test_what_would_be_an_outage_is_refused(live: Workspace, natkeeper: Command)
     ended = natkeeper("drill", "prod", "--yes")
     assert (ended.code, "is not quiet" in ended.err) == (5, True)
     assert "StopInstance" not in actions(live)
+
+
+@pytest.mark.parametrize("output", ["nosuch/report.html", "."])
+def test_a_report_that_could_not_be_written_is_named_before_anything_is_done(
+    place: Workspace, natkeeper: Command, output: str
+) -> None:
+    """And not after the gateway was stopped, when what was measured would be lost."""
+    ended = natkeeper("drill", "prod", "--kind", "stop", "--yes", "--direct", "-o", output)
+    assert ended.code == 2
+    assert f"{output} cannot be written" in ended.err
+    assert not place.cloud.calls
 
 
 def test_without_a_probe_there_is_nothing_to_measure_with(place: Workspace, natkeeper: Command) -> None:

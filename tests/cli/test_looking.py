@@ -61,12 +61,22 @@ def test_status_shows_eip_fallback_notice_and_pause(place: Workspace, natkeeper:
 
 def test_status_shows_what_cannot_be_seen(place: Workspace, natkeeper: Command) -> None:
     """Blind is not dead: health is unknown, and the reason is the API's own."""
+    for action in ("DescribeInstances", "DescribeInstancesFullStatus"):
+        place.cloud.faults.add(CallFault(FaultKind.ERROR_CODE, action=action, code="Forbidden.RAM", status=403))
+    ended = natkeeper("status", "--direct")
+    assert ended.code == 1
+    assert "unknown" in ended.out
+    assert "Forbidden.RAM" in ended.out
+
+
+def test_status_says_when_only_power_states_can_be_seen(place: Workspace, natkeeper: Command) -> None:
+    """Another call stands in for the one that is refused; routes are guarded, and the refusal is not hidden."""
     place.cloud.faults.add(
         CallFault(FaultKind.ERROR_CODE, action="DescribeInstances", code="Forbidden.RAM", status=403)
     )
     ended = natkeeper("status", "--direct")
-    assert ended.code == 1
-    assert "unknown" in ended.out
+    assert ended.code == 0
+    assert ended.out.count("healthy  no more than its power state can be read") == 2
     assert "Forbidden.RAM" in ended.out
 
 
@@ -85,6 +95,26 @@ def test_watch_looks_again(place: Workspace, natkeeper: Command) -> None:
     assert (ended.code, ended.out.count("prod  quiet")) == (0, 2)
     lines = natkeeper("status", "--watch", "--times", "3", "--every", "0.1", "--direct", "--json").out.splitlines()
     assert [json.loads(line)["ok"] for line in lines] == [True] * 3
+
+
+@pytest.mark.parametrize("kind, codes", [("degraded", [1, 1, 1, 1, 0]), ("postponed", [0, 0, 0, 0, 0])])
+def test_a_trouble_that_lasts_shows_in_the_exit_code(
+    place: Workspace, natkeeper: Command, monkeypatch: pytest.MonkeyPatch, kind: str, codes: list[int]
+) -> None:
+    """As `ok` does in --json; only a scrape goes on, because its lines say so and a cron job must not lose them."""
+    ask, ok = Asker.ask, kind == "postponed"
+
+    def answer(asker: Asker, request: Mapping[str, Any]) -> dict[str, Any]:
+        found = ask(asker, request)
+        (receipt,) = found["receipts"]
+        episode = {"kind": kind, "since": "2026-11-28T10:00:00Z", "cause": "nat-b is Stopped", "about": []}
+        return {**found, "ok": ok, "receipts": [{**receipt, "outcome": "quiet", "episodes": [episode]}]}
+
+    monkeypatch.setattr(Asker, "ask", answer)
+    ways = (["status"], ["status", "--watch", "--times", "1"], ["plan"], ["metrics"],
+            ["metrics", "--format", "openmetrics"])  # fmt: skip
+    assert [natkeeper(*way, "--direct").code for way in ways] == codes
+    assert natkeeper("status", "--direct", "--json").data["ok"] is ok
 
 
 def test_watching_goes_on_when_natkeeper_cannot_be_reached_for_a_while(deployed: Workspace, natkeeper: Command) -> None:

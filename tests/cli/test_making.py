@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -169,6 +170,19 @@ def test_check_says_where_s_yaml_is_of_another_release(place: Workspace, natkeep
     assert "s.yaml is of release 0.1.0, and this is natkeeper" in said.out
 
 
+def test_check_names_a_time_zone_that_does_not_exist(place: Workspace, natkeeper: Command) -> None:
+    """Messages would be in UTC without a word."""
+    place.top["timezone"] = "Asia/Shanghia"
+    place.write()
+    said = natkeeper("check")
+    assert said.code == 0
+    assert "timezone Asia/Shanghia is unknown on this machine" in said.out
+    assert "Did you mean Asia/Shanghai?" in said.out
+    place.top["timezone"] = "Asia/Shanghai"
+    place.write()
+    assert "timezone" not in natkeeper("check").out
+
+
 def test_init_overwrites_nothing_unless_told(place: Workspace, natkeeper: Command) -> None:
     """A configuration is a person's work."""
     ended = natkeeper("init")
@@ -176,6 +190,20 @@ def test_init_overwrites_nothing_unless_told(place: Workspace, natkeeper: Comman
     assert "natkeeper.yaml is there already" in ended.err
     assert natkeeper("init", "--region", "cn-hangzhou", "-o", "-").out.startswith("# natkeeper, drafted from")
     assert natkeeper("init", "--region", "cn-hangzhou", "--force").code == 0
+
+
+def test_init_names_only_the_variables_that_s_yaml_has_not_yet(place: Workspace, natkeeper: Command) -> None:
+    """A second time, and with an s.yaml that is about another VPC or that nobody can read."""
+    Path("natkeeper.yaml").unlink()
+    natkeeper("init", "--region", "cn-hangzhou")
+    again = natkeeper("init", "--region", "cn-hangzhou", "--force")
+    assert "set these in s.yaml" not in again.out
+    text = Path("s.yaml").read_text(encoding="utf-8")
+    Path("s.yaml").write_text(re.sub("^  vpc: .*", "  vpc: vpc-other", text, flags=re.MULTILINE), encoding="utf-8")
+    other = natkeeper("init", "--region", "cn-hangzhou", "--force", "--json").data
+    assert other["to_set"] == {"vpc": place.vpc}
+    Path("s.yaml").write_text("vars: [", encoding="utf-8")
+    assert set(natkeeper("init", "--region", "cn-hangzhou", "--force", "--json").data["to_set"]) > {"vpc", "vswitch"}
 
 
 def test_init_asks_which_vpc_where_there_are_several(place: Workspace, natkeeper: Command) -> None:

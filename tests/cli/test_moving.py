@@ -7,10 +7,15 @@ import signal
 import subprocess
 import sys
 import threading
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from natkeeper.cli.commands import actions
+from natkeeper.cli.errors import Unreached
+from natkeeper.cli.invoke import Asker
+from natkeeper.ports import Failure
 from natlab.cloud.kernel.faults import CallFault, FaultKind
 from tests.cli.town import ROOT, SEEN_IP, Command, Workspace
 
@@ -26,6 +31,13 @@ def test_switch_moves_the_route_through_the_function(deployed: Workspace, natkee
     assert SEEN_IP in ended.out
 
 
+def test_a_request_that_changes_nothing_names_gateways_too(place: Workspace, natkeeper: Command) -> None:
+    """A switch to where the route is, and the end of a pause that there is not; a sweep that finds nothing to do."""
+    assert f"nat-a ({place.a})" in natkeeper("sweep", "--direct").out
+    assert f"nat-a ({place.a})" in natkeeper("switch", "prod", "--to", place.a, "--direct").out
+    assert place.a not in natkeeper("resume", "prod", "--direct").out.replace(f"nat-a ({place.a})", "")
+
+
 def test_a_dry_run_moves_nothing(deployed: Workspace, natkeeper: Command) -> None:
     """It says what would be done, to the best standby where none is named."""
     ended = natkeeper("switch", "prod", "--dry-run", "--json")
@@ -35,6 +47,61 @@ def test_a_dry_run_moves_nothing(deployed: Workspace, natkeeper: Command) -> Non
     assert "prod: nothing was done: would move" in words
     assert "under way" not in words
     assert receipt["sentence"].startswith(f"would move 0.0.0.0/0 in {deployed.table} from {deployed.a} to {deployed.b}")
+
+
+@pytest.mark.parametrize(
+    "flags, asked, told",
+    [
+        (["--wait"], ["switch", "sweep", "sweep"], ["step 1", "step 3"]),
+        ([], ["switch"], ["step 1"]),
+    ],
+)
+@pytest.mark.usefixtures("place")
+def test_wait_asks_until_the_move_is_settled(
+    natkeeper: Command, monkeypatch: pytest.MonkeyPatch, flags: list[str], asked: list[str], told: list[str]
+) -> None:
+    """Only if asked to; what the first answer did stays part of what is told."""
+    requests: list[Any] = []
+
+    def ask(_: Asker, request: dict[str, Any]) -> dict[str, Any]:
+        requests.append(request)
+        outcome = "waiting" if len(requests) < 3 else "changed"
+        return {"receipts": [{"group": "prod", "outcome": outcome, "sentence": f"step {len(requests)}"}]}
+
+    monkeypatch.setattr(Asker, "ask", ask)
+    monkeypatch.setattr(actions, "LOOK_AGAIN_S", 0.01)
+    ended = natkeeper("switch", "prod", *flags, "--table", "vtb-1", "--to", "i-b", "--json")
+    assert [each["action"] for each in requests] == asked
+    assert {each["group"] for each in requests} == {"prod"}
+    assert requests[0]["dry_run"] is ("--dry-run" in flags)
+    assert (requests[0]["to"], requests[0]["table"], requests[0]["force"]) == ("i-b", "vtb-1", False)
+    assert [receipt["sentence"] for receipt in ended.data["receipts"]] == told
+
+
+def test_wait_looks_every_two_seconds_and_gives_up_after_three_minutes() -> None:
+    """A move that does not settle is an error of its own, which says where to look."""
+    asks: list[bytes] = []
+    now = 0.0
+
+    class Never:
+        name = "the function"
+
+        def once(self, payload: bytes) -> tuple[bytes, str]:
+            asks.append(payload)
+            return b'{"receipts": [{"group": "prod", "outcome": "waiting", "sentence": "."}]}', ""
+
+        def failure(self, error: Exception) -> Failure:
+            raise error
+
+    def sleep(seconds: float) -> None:
+        nonlocal now
+        assert seconds == actions.LOOK_AGAIN_S
+        now += seconds
+
+    asker = Asker(Never(), print, sleeper=sleep, monotonic=lambda: now)
+    with pytest.raises(Unreached, match=r"the move of prod was not settled within 180 s"):
+        actions._settled(asker, "prod", asker.ask({"action": "switch", "group": "prod"}))
+    assert len(asks) == 1 + 90
 
 
 def test_an_unwell_gateway_is_refused_until_it_is_forced(place: Workspace, natkeeper: Command) -> None:
@@ -114,6 +181,36 @@ def test_setup_runs_on_one_gateway_or_all(place: Workspace, natkeeper: Command) 
     stranger = natkeeper("setup", "i-stranger", "--direct")
     assert stranger.code == 2
     assert f"gateways are: prod: {place.a}, {place.b}" in stranger.err
+
+
+@pytest.mark.parametrize("command", [["switch", "prod", "--direct", "--to"], ["setup", "--direct"]])
+def test_a_gateway_may_be_called_by_its_name(place: Workspace, natkeeper: Command, command: list[str]) -> None:
+    """Nobody knows ids by heart; a name that no gateway has is answered with all of them."""
+    place.write(setup={"via": "assistant"})
+    ended = natkeeper(*command, "nat-b", "--json")
+    assert place.b in str(ended.data["receipts"][0]["did"]), ended
+    for wrong in ("nat-c", place.table):
+        refused = natkeeper(*command, wrong)
+        assert refused.code == 2
+        assert f"no gateway is called '{wrong}'" in refused.err
+        assert f"gateways are: nat-a ({place.a}), nat-b ({place.b})" in refused.err
+    assert "Did you mean nat-" in natkeeper(*command, "nat-c").err
+
+
+def test_two_gateways_of_one_name_have_to_be_told_apart(place: Workspace, natkeeper: Command) -> None:
+    """A guess could move the route to the wrong one."""
+    place.cloud.ecs._state.instances.put(place.b, replace(place.cloud.ecs.instance(place.b), name="nat-a"))
+    ended = natkeeper("switch", "prod", "--to", "nat-a", "--direct")
+    assert ended.code == 2
+    assert "more than one gateway is called 'nat-a'" in ended.err
+    assert place.hop == place.a
+
+
+def test_a_group_that_was_mistyped_is_guessed(place: Workspace, natkeeper: Command) -> None:
+    """In every command that takes one."""
+    for command in (["switch", "prdo"], ["setup", "prdo"], ["status", "prdo"]):
+        ended = natkeeper(*command, "--direct")
+        assert (ended.code, "Did you mean prod?" in ended.err) == (2, True), ended
 
 
 def test_sweep_repairs_what_it_finds(place: Workspace, natkeeper: Command) -> None:

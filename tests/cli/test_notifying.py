@@ -40,13 +40,17 @@ def deploy(place: Workspace, urls: str) -> None:
 
 
 def test_every_address_takes_it(place: Workspace, natkeeper: Command, hook: Receiver) -> None:
-    """Exit 0; the message has the account and region, and says that nothing is to be done."""
+    """Exit 0; the message has the account and region, links the runbook, and says that nothing is to be done."""
     deploy(place, hook.url)
+    configured = place.home / "natkeeper.yaml"
+    runbook = "https://wiki.example.com/natkeeper"
+    configured.write_text(f"runbook: {runbook}\n{configured.read_text(encoding='utf-8')}", encoding="utf-8")
     ended = natkeeper("notify", "--test")
     assert (ended.code, "1 of 1 addresses took the test message." in ended.out) == (0, True), ended
     (arrived,) = hook.messages
     assert arrived["title"] == "[TEST] natkeeper test message"
     assert "cn-hangzhou" in arrived["message"]
+    assert f"{runbook}#attention" in arrived["message"]
 
 
 def test_one_that_fails_is_named_by_its_number(place: Workspace, natkeeper: Command, hook: Receiver) -> None:

@@ -284,7 +284,7 @@ def test_a_browser_shows_it_in_any_window(browse: Browse, width: int, dark: bool
     assert f"→ 生产环境备用网关 ({B})" in seen["text"]
     assert re.search(r"2026-11-2\d \d\d:\d\d:\d\d", seen["text"]), "the year first, in both languages"
     words = (
-        ("断网", "承载路由", "次探测", "最近的切换") if lang == "zh" else ("no internet", "carries the route", "looks")
+        ("断网", "承载路由", "次探测", "最近的切换") if lang == "zh" else ("no internet", "carries the route", "checks")
     )
     assert all(word in seen["text"] for word in words)
     assert (("需要处理" if lang == "zh" else "needs you") in seen["title"]) is True
@@ -303,6 +303,20 @@ def test_without_a_standby_not_all_is_well(browse: Browse) -> None:
     seen = browse(state)["text"]
     assert "no standby" not in seen
     assert "cold standby" in seen
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind, words", [("dark", "no internet"), ("degraded", "no standby"), ("full", "full")])
+def test_while_a_trouble_lasts_not_all_is_well(browse: Browse, kind: str, words: str) -> None:
+    """Whatever the last run did: the group is called by its trouble, stands first, and the title says so."""
+    state = shown()
+    state["groups"][1] |= {"outcome": "waiting", "episodes": []}
+    state["groups"][0]["episodes"] = [{"kind": kind, "since": "2026-11-24T05:00:00Z", "cause": "x"}]
+    seen = browse(state)
+    assert seen["order"] == ["quiet-one", "bad-one"]
+    assert "all well" not in seen["text"]
+    assert seen["text"].count(words) >= 2
+    assert "needs you" in seen["title"]
 
 
 @pytest.mark.slow

@@ -14,9 +14,11 @@ import pytest
 from rich.console import Console
 
 from natkeeper.cli.app import COMMANDS
-from natkeeper.cli.output import with_names
+from natkeeper.cli.commands.metrics import rows
+from natkeeper.cli.output import Screen, with_names
 from natkeeper.cli.status_table import board
 from natkeeper.cli.survey.history import Written, lines_of
+from natkeeper.failover.metrics import Metric
 from tests.cli.screens import assert_screen
 from tests.cli.town import ROOT, Command, Workspace
 
@@ -120,10 +122,99 @@ def test_the_loss_of_each_probe_stands_below_its_group() -> None:
     assert "probe p" not in "\n".join(printed(lambda c: board({"receipts": [silent]}, c), 400, terminal=False))
 
 
+@pytest.mark.parametrize(
+    "looks, lost, connections, shown",
+    [
+        (60000, 0, 10, ["░" * 10, "░" * 10]),
+        (60000, 1, 29_000, ["█" + "░" * 9, "█" * 4 + "░" * 6]),
+        (60, 60, 65_536, ["█" * 10, "█" * 10]),
+    ],
+)
+def test_a_bar_is_as_long_as_the_share(looks: int, lost: int, connections: int, shown: list[str]) -> None:
+    """10 of 65,536 connections are no tenth; of what is lost, anything shows."""
+    view = {
+        "gateways": [{"id": A, "health": "healthy", "figures": {"connections": connections, "maximum": 65_536}}],
+        "probes": [{"function": "p", "table": TABLE, "looks": looks, "lost": lost}],
+    }
+    answer = {"receipts": [{"group": "prod", "outcome": "quiet", "sentence": "", "view": view}]}
+    lines = printed(lambda c: board(answer, c), 400, terminal=False)
+    gateway, probe = ((re.findall("[█░]+", line) or [""])[0] for line in lines[1:3])
+    assert [probe, gateway] == shown
+    assert (" 0 %" in lines[2]) == (lost == 0), "what is lost is not nothing"
+
+
 def test_the_group_that_needs_attention_stands_first() -> None:
     """It must not be what a small window crops."""
     lines = printed(lambda c: board(ANSWER, c), 80, terminal=True)
     assert lines[0].startswith("bad-one")
+
+
+def test_a_group_with_a_trouble_that_lasts_stands_before_one_that_waits() -> None:
+    """What this run did may be nothing: the episode is what a person has to see."""
+    lasting = receipt("a-quiet-one", "quiet") | {"episodes": [{"kind": "degraded"}]}
+    over = receipt("over", "quiet") | {"episodes": [{"kind": "degraded", "ended": "2026-11-23T06:20:07Z"}]}
+    answer = {"receipts": [over, receipt("waiting-one", "waiting"), lasting]}
+    lines = printed(lambda c: board(answer, c), 80, terminal=True)
+    heads = [line.split()[0] for line in lines if line and not line.startswith(" ")]
+    assert heads == ["a-quiet-one", "waiting-one", "over"]
+    assert [line.split()[1] for line in lines if line.startswith(tuple(heads))] == ["degraded", "waiting", "paused"]
+
+
+def test_figures_fit_into_forty_columns_and_are_one_line_each_in_a_pipe() -> None:
+    """Below what they are about, which has name and id; a pipe is for grep."""
+    found = [
+        Metric("natkeeper_group_episode", {"group": "prod", "kind": "probe broken"}, 0.0),
+        Metric("natkeeper_gateway_received_packets_per_second", {"group": "prod", "gateway": A}, 123456.0),
+        Metric("natkeeper_gateway_drops", {"group": "prod", "gateway": A}, 0.0),
+    ]
+    assert printed(lambda c: rows(found, c, {A: "nat-a"}), 40, terminal=True) == [
+        "prod",
+        "  group_episode  probe broken  0",
+        f"prod nat-a ({A})",
+        "  gateway_received_packets_per_second",
+        "      123456",
+        "  gateway_drops  0",
+    ]
+    piped = printed(lambda c: rows(found, c, {A: "nat-a"}), 40, terminal=False)
+    assert [line.split() for line in piped][2] == ["gateway_drops", "prod", A, "0"]
+    assert len(piped) == 3
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_an_indented_sentence_goes_on_below_itself(*, terminal: bool) -> None:
+    """An advice of `check`, a problem below a receipt: the left margin is of what stands there."""
+    out = Console(width=40, file=io.StringIO(), force_terminal=terminal, color_system=None, soft_wrap=not terminal)
+    screen = Screen()
+    vars(screen)["console"] = vars(screen)["aside"] = out
+    sentence = "  advice: prod: one gateway and no fallback, so there is nowhere to go when it fails"
+    screen.say(sentence)
+    screen.remark(sentence)
+    assert isinstance(out.file, io.StringIO)
+    first, *others = out.file.getvalue().splitlines()
+    if terminal:
+        half = len(others) // 2
+        assert others[half] == first
+        assert all(line.startswith(" " * 4) for line in others[:half])
+        assert max(map(len, others)) <= 40
+    else:
+        assert [first, *others] == [sentence, sentence]
+
+
+def test_an_error_goes_on_below_itself_on_a_terminal_and_is_one_line_in_a_pipe() -> None:
+    """What is wrong and what to do stay apart."""
+    what, do = "word " * 30 + "end", "do " * 40 + "it"
+    for terminal in (True, False):
+        console = Console(
+            width=60, file=io.StringIO(), force_terminal=terminal, color_system=None, soft_wrap=not terminal
+        )
+        screen = Screen()
+        vars(screen)["aside"] = console
+        screen.trouble(what, do, 2)
+        assert isinstance(console.file, io.StringIO)
+        first, *others = console.file.getvalue().splitlines()
+        assert first.startswith("natkeeper: word")
+        assert all(line.startswith(" " * 11) for line in others)
+        assert max(map(len, [first, *others])) <= 60 if terminal else len(others) == 1
 
 
 def test_names_stand_beside_ids() -> None:

@@ -145,6 +145,8 @@ class Workspace:
     b: str
     key: KeyPair
     config: dict[str, Any] = field(default_factory=dict)
+    top: dict[str, Any] = field(default_factory=dict)
+    """Settings of the whole deployment."""
 
     def write(self, **group: Any) -> None:
         """Write natkeeper.yaml, with these settings of group `prod` instead of the usual ones; None leaves one out."""
@@ -156,7 +158,12 @@ class Workspace:
             **group,
         }
         settings = {key: value for key, value in settings.items() if value is not None}
-        self.config = {"region": self.cloud.region, "notify": "natkeeper-notify", "groups": {"prod": settings}}
+        self.config = {
+            "region": self.cloud.region,
+            "notify": "natkeeper-notify",
+            **self.top,
+            "groups": {"prod": settings},
+        }
         self.home.joinpath("natkeeper.yaml").write_text(yaml.safe_dump(self.config), encoding="utf-8")
 
     def deploy(self, *, role: str = "natkeeper-failover", service: str = "") -> None:
@@ -196,7 +203,7 @@ class Workspace:
         account: Deployer | None = None,
         *,
         say: Callable[[str], None] | None = None,
-        only: Mapping[str, Sequence[str]] | None = None,
+        only: Mapping[str, Sequence[str] | None] | None = None,
         **variables: str,
     ) -> None:
         """Deploy the project's own s.yaml, with small functions in the place of the bundles."""

@@ -10,7 +10,7 @@ import json
 import re
 import shlex
 import zipfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -285,28 +285,79 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Workspace
         yield built
 
 
+STEPS = 22
+"""Of a first deployment, as `s` names them: roles, three functions, their triggers and settings."""
+
+
+@pytest.mark.parametrize("step", range(1, STEPS + 1))
+def test_a_deployment_killed_after_any_step_is_named_with_the_commands_that_complete_it(
+    place: Workspace, natkeeper: Command, step: int
+) -> None:
+    """Between functions, between code and settings, at each trigger: then nothing is missing, whatever was said."""
+    done: list[str] = []
+
+    def say(what: str) -> None:
+        done.append(what)
+        if len(done) == step:
+            raise KilledError
+
+    with pytest.raises(KilledError):
+        place.deploy_template(say=say)
+    ended = natkeeper("deployment", "--json")
+    assert (ended.code == 0) is (step == STEPS), done[-1]
+    for each in ended.data["incomplete"]:
+        perform(place, each["do"])
+    assert natkeeper("deployment").code == 0, done[-1]
+    whole = state(place.cloud)[1:]
+    place.deploy_template()
+    assert state(place.cloud)[1:] == whole, f"something of s.yaml was missing after {done[-1]}"
+
+
+def test_a_deployment_has_so_many_steps(place: Workspace) -> None:
+    """None is left out above."""
+    said: list[str] = []
+    place.deploy_template(say=said.append)
+    assert len(said) == STEPS
+
+
 @pytest.mark.parametrize("trigger", EVENTS)
-def test_a_deployment_killed_at_a_trigger_is_named_with_the_command_that_completes_it(
+def test_a_deployment_killed_at_a_trigger_is_named_by_the_doctor(
     place: Workspace, natkeeper: Command, trigger: str
 ) -> None:
     """Another `s deploy -y` reports success and leaves them out; the named command deploys them, and all is well."""
     with pytest.raises(KilledError):
         place.deploy_template(say=killed_before(trigger))
     left = EVENTS[EVENTS.index(trigger) :]
+    wanted = f"s failover deploy --trigger {','.join(left)} -y"
+    whole = f"{wanted} && s failover deploy -y"
+    assert whole in natkeeper("deployment").out
+    assert whole in natkeeper("doctor", "--json").out
     if trigger != EVENTS[0]:  # nothing of EventBridge was there: nothing to stop at
         place.deploy_template()
         assert not set(left) & {each.name for each in place.cloud.fc.triggers(FUNCTION)}
-    wanted = f"s failover deploy --trigger {','.join(left)} -y"
-    assert wanted in natkeeper("deployment").out
-    assert wanted in natkeeper("doctor", "--json").out
-    place.deploy_template(only=named(wanted))
+        whole = wanted
+    perform(place, whole)
     place.deploy_template()
     assert natkeeper("deployment").code == 0
     assert "--trigger" not in natkeeper("doctor", "--json").out
 
 
-def named(line: str) -> dict[str, Sequence[str]]:
-    """What a command line `s RESOURCE deploy --trigger NAME,NAME -y` deploys."""
-    program, resource, verb, option, names, yes = shlex.split(line)
-    assert (program, verb, option, yes) == ("s", "deploy", "--trigger", "-y")
-    return {resource: names.split(",")}
+def test_a_probe_that_reports_to_nobody_is_named_by_the_doctor(place: Workspace, natkeeper: Command) -> None:
+    """A deployment that was killed after the probe's trigger: it looks, and nobody hears."""
+    place.deploy_template()
+    assert "asyncInvokeConfig" not in natkeeper("doctor", "--json").out
+    del place.cloud.fc.queue.configs["natkeeper-probe"]
+    ended = natkeeper("doctor", "--json")
+    assert "s probe deploy -y" in ended.out
+    assert ended.code == 1
+    perform(place, "s probe deploy -y")
+    assert "asyncInvokeConfig" not in natkeeper("doctor", "--json").out
+
+
+def perform(place: Workspace, line: str) -> None:
+    """Run a command line `s RESOURCE deploy [--trigger NAME,NAME] -y`, or several that are joined."""
+    for command_line in line.split(" && "):
+        program, resource, verb, *options = shlex.split(command_line)
+        assert (program, verb, options[-1]) == ("s", "deploy", "-y")
+        names = options[1].split(",") if options[0] == "--trigger" else None
+        place.deploy_template(only={resource: names})

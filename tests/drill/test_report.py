@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from natkeeper.drill import Flow, Observed, figures, render
+from natkeeper.drill import Flow, Moment, Observed, figures, render
 from tests import browser
 from tests.drill.facts import FAULT, RESET, attempts, drill
 
@@ -19,13 +19,16 @@ _LOADS = re.compile(r"""<(?:link|img|iframe|object|embed)\b|\bsrc\s*=|\bhref\s*=
 _ASK = """(() => {
   const box = (each) => each.getBoundingClientRect();
   const plot = [...document.querySelectorAll("svg.plot")].find((each) => box(each).width > 0);
-  const names = [...plot.querySelectorAll("text.name")].map(box);
-  const crossing = names.filter((a, i) => names.some((b, j) => i < j && a.left < b.right && b.left < a.right
+  const words = [...plot.querySelectorAll("text")].map(box), air = 1;
+  const crossing = words.filter((a, i) => words.some((b, j) => i < j && a.left < b.right + air && b.left < a.right + air
     && a.top < b.bottom - 2 && b.top < a.bottom - 2)).length;
   const svg = box(plot);
   const outside = [...plot.querySelectorAll("text")].map(box)
-    .filter((each) => each.left < svg.left - 1 || each.right > svg.right + 1 || each.bottom > svg.bottom + 1).length;
-  return { crossing, outside, wide: document.documentElement.scrollWidth > innerWidth,
+    .filter((each) => each.left < svg.left - 1 || each.right > svg.right + 1 || each.bottom > svg.bottom + 1
+      || each.top < svg.top - 1).length;
+  const edge = Math.min(...[...plot.querySelectorAll("line.grid")].map((each) => box(each).left));
+  const touching = [...plot.querySelectorAll("text[x='0']")].filter((each) => box(each).right > edge - 3).length;
+  return { crossing, outside, touching, wide: document.documentElement.scrollWidth > innerWidth,
     cut: [...document.querySelectorAll(".wide, figure")].filter((each) => each.scrollWidth > each.clientWidth).length,
     height: svg.height, loaded: performance.getEntriesByType("resource").length,
     dark: getComputedStyle(document.body).backgroundColor, dots: document.querySelectorAll("svg circle.ok").length };
@@ -132,12 +135,20 @@ def browse(tmp_path: Path) -> Browse:
     return ask
 
 
+def test_an_id_is_never_broken_at_its_hyphen() -> None:
+    """A phone would; a word that only looks like one stays a word."""
+    told = Moment(0.5, "detail", "natkeeper", "moved from gateway-a (i-bp1alpha) to i-bp1bravo in vtb-bp1, e-mail sent")
+    page = render(drill(moments=(told,)))
+    assert re.findall(r'<span class="id">(.*?)</span>', page) == ["i-bp1alpha", "i-bp1bravo", "vtb-bp1"]
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("width", [1200, 800, 390])
 def test_browser_draws_it_without_overlaps(browse: Browse, width: int) -> None:
-    """Names of moments do not cover each other, all text is inside the picture, nothing is cut on a phone either."""
+    """No text of the picture touches another one, all text is inside it, nothing is cut on a phone either."""
     seen = browse(drill(), width=width)
     assert (seen["crossing"], seen["outside"], seen["wide"], seen["loaded"], seen["cut"]) == (0, 0, False, 0, 0)
+    assert seen["touching"] == 0
     assert seen["height"] > width / 4
     assert seen["dots"] > 50
 
@@ -151,6 +162,8 @@ def test_dark_screens_get_dark_pages(browse: Browse) -> None:
 
 @pytest.mark.slow
 def test_drill_without_outage_or_flows_is_drawn(browse: Browse) -> None:
-    """A planned move that nobody felt."""
-    seen = browse(drill(attempts=attempts(down=0.0), flows=(), gaps=(), ways={"out": "out"}))
+    """A planned move that nobody felt; the legend names nothing that is not there."""
+    calm = drill(attempts=attempts(down=0.0), flows=(), gaps=(), ways={"out": "out"})
+    assert re.findall(r'<li><i class="(\w+)">', render(calm)) == ["ok"]
+    seen = browse(calm)
     assert (seen["crossing"], seen["outside"]) == (0, 0)

@@ -94,13 +94,21 @@ class Estate:
 
 @contextmanager
 def estate(
-    without: Callable[[Grant], Grant] = lambda grant: grant, readings: Mapping[str, str] | None = None
+    without: Callable[[Grant], Grant] = lambda grant: grant,
+    readings: Mapping[str, str] | None = None,
+    only: Mapping[str, Json] | None = None,
 ) -> Iterator[Estate]:
-    """Serve an estate whose roles have exactly the printed policies, but for what `without` takes from one."""
+    """Serve an estate whose roles have exactly the printed policies, but for what `without` takes from one.
+
+    `only`: other groups instead of its own; a `vpc` in them becomes that of the estate.
+    """
     time, guests = VirtualClock(), WorkspaceGuests()
     cloud = Cloud(clock=time, latencies=Latencies(scale=1.0), data_plane=guests, readings=readings)
     ids = _build(cloud)
-    config = parse_config(_settings(cloud, ids))
+    settings = _settings(cloud, ids)
+    if only is not None:
+        settings["groups"] = {name: {**group, "vpc": ids["vpc"]} for name, group in only.items()}
+    config = parse_config(settings)
     for grant in grants(config).values():
         left = without(grant)
         if grant.trusts:

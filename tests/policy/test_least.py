@@ -40,3 +40,18 @@ def test_without_any_one_permission_something_fails_and_says_so(
     product, _, operation = action.partition(":")
     named = (action, f"{product}.{operation}", f"'{action}'")
     assert any(name in failure for name in named), failure
+
+
+def test_without_the_right_to_change_an_entry_a_route_is_led_around_it() -> None:
+    """By the real API's strictness: halves are created, the entry is replaced, and the receipt names the right."""
+    change = "vpc:ModifyRouteEntry"
+    ((key, number),) = {(key, number) for key, number, action, _ in parts() if action == change}
+    with estate(taking(key, number, change)) as place:
+        place.stop("a")
+        receipt = place.run({"action": "sweep", "group": "full"})
+        assert any(change in problem for problem in receipt["problems"]), receipt
+        for _ in range(3):
+            place.let_pass(10)
+            receipt = place.run({"action": "sweep", "group": "full"})
+        assert place.hop("full") == place.ids["b"], receipt
+        assert place.cloud.vpc.eip(place.ids["eip"]).target_id == place.ids["b"], receipt

@@ -130,12 +130,12 @@ def test_a_person_who_acts_directly_needs_what_the_function_needs(
     become(monkeypatch, place.cloud.ram.create_user("ann"))
     place.cloud.ram.enforce()
     direct = grant_of("direct")
-    for missing, code in (("vpc:AssociateEipAddress", 5), ("vpc:ModifyRouteEntry", 1)):
+    for missing in ("vpc:AssociateEipAddress", "vpc:ModifyRouteEntry"):
         kept = (tuple(one for one in each.actions if one != missing) for each in direct.statements)
         statements = [replace(each, actions=left) for each, left in zip(direct.statements, kept, strict=True) if left]
         allow(place, "ann", replace(direct, statements=tuple(statements)))
         ended = natkeeper("switch", "prod", "--direct")
-        assert (ended.code, place.hop) == (code, first), ended
+        assert (ended.code, place.hop) == (5, first), ended
         assert missing in ended.out
     allow(place, "ann", direct)
     ended = natkeeper("switch", "prod", "--direct")

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import errno
 import importlib
 import io
 import logging
 import os
 import sys
 import traceback
+from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import click
@@ -85,10 +88,23 @@ def app(ctx: click.Context) -> None:
     print_help(ctx)
 
 
+_GOES_ON = "a run that was begun goes on and ends by itself; `natkeeper status` shows what became of it"
+_HALF_WAY = "what was written before stays; the same command goes on from there"
+_ENDS = {
+    **dict.fromkeys(("switch", "pause", "resume", "setup", "sweep", "drill", "conformance"), _GOES_ON),
+    **dict.fromkeys(("init", "template", "package", "probes"), _HALF_WAY),
+    "notify": "the test message may arrive all the same",
+}
+"""What Ctrl-C means for a command; the others only look."""
+
+
 def run(arguments: list[str] | None = None) -> int:
     """Run one command line; returns its exit code, having printed what there is to say."""
     logging.getLogger().addHandler(logging.NullHandler())  # the SDKs log what we say in a sentence
     arguments = sys.argv[1:] if arguments is None else arguments
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:  # the caller closed it
+            setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115  for the whole process
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # a name in another alphabet must not end a command
@@ -100,17 +116,29 @@ def run(arguments: list[str] | None = None) -> int:
     except click.ClickException as wrong:
         return _failed(context, _usage(wrong), _hint(wrong), Exit.WRONG, as_json="--json" in arguments)
     except (KeyboardInterrupt, click.Abort):
-        after = "a run that was begun goes on and ends by itself; `natkeeper status` shows what became of it"
-        return _failed(context, "interrupted", after, Exit.INTERRUPTED)
+        command = next((word for word in arguments if word in COMMANDS), "")
+        return _failed(context, "interrupted", _ENDS.get(command, "nothing was changed"), Exit.INTERRUPTED)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the reader of the pipe has gone
         return Exit.OK
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EIO):
+            return _broken(context, error)
+        with suppress(OSError):
+            sys.stdout.close()  # or what it could not write is tried once more, and again in vain
+        after = "make room where the output goes; what was asked for is done all the same: `natkeeper status`"
+        return _failed(context, f"the answer could not be written: {error.strerror}", after, Exit.ATTENTION)
     except Exception as error:  # noqa: BLE001  the outermost edge: a fault of ours becomes a sentence
-        if os.environ.get(DEBUG):
-            traceback.print_exc()
-        what = f"an error of natkeeper itself: {type(error).__name__}: {error}"
-        return _failed(context, what, f"please report it; with {DEBUG}=1 it prints the trace", Exit.BROKEN)
+        return _broken(context, error)
     return int(ended) if isinstance(ended, int) else Exit.OK
+
+
+def _broken(context: CommandContext, error: Exception) -> int:
+    """Say that natkeeper itself is at fault."""
+    if os.environ.get(DEBUG):
+        traceback.print_exc()
+    what = f"an error of natkeeper itself: {type(error).__name__}: {error}"
+    return _failed(context, what, f"please report it; with {DEBUG}=1 it prints the trace", Exit.BROKEN)
 
 
 def _failed(context: CommandContext, what: str, do: str, code: Exit, *, as_json: bool = False) -> int:

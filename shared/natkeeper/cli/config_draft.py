@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from natkeeper.cli.errors import Wrong
 from natkeeper.cli.survey import network
+from natkeeper.domain.lane import is_any_lane
 from natkeeper.domain.observed import HopKind, RouteEntry, resolved
 from natkeeper.failover.gateway_setup import PRIVATE
 
@@ -135,6 +136,7 @@ def _routes(found: Found, gateways: Sequence[str], tables: Sequence[str]) -> lis
         for entry in entries
         if entry.next_hop is not None
         and entry.next_hop.kind is HopKind.INSTANCE
+        and not is_any_lane(entry)
         and (not tables or table in tables)
         and (not gateways or entry.next_hop.id in gateways or table in tables)
     ]
@@ -181,6 +183,10 @@ def _lines(
             yield _with_comment(f"      # - {machine.id}", _machine(machine))
     elif len(chosen) == 1:
         yield "      # No other instance here has a public address: without a second gateway nothing can fail over."
+    yield "    # Or search the VPC instead of listing; then anyone who may tag an instance may take the route:"
+    yield f"    # vpc: {found.vpc.id}"
+    yield "    # gateways: {tag: natkeeper=" + group + "}"
+    yield "    # routes: all"
     yield "    routes:"
     homes = {hop for _, _, hop in routes if hop}
     for table, destination, hop in routes:
@@ -211,6 +217,7 @@ def _not_guarded(found: Found, chosen: Sequence[str], routes: Sequence[tuple[str
         for entry in entries
         if entry.next_hop is not None
         and entry.next_hop.id in chosen
+        and not is_any_lane(entry)
         and (entry.table, entry.destination) not in guarded
     ]
     if others:

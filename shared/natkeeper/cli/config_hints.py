@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zoneinfo
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -9,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from natkeeper import __version__
-from natkeeper.domain.window import zone_of
+from natkeeper.cli.command_list import did_you_mean
+from natkeeper.domain.window import known_zone, zone_of
 
 if TYPE_CHECKING:
     from natkeeper.domain.config import Config
@@ -34,6 +36,11 @@ def advice(config: Config) -> list[str]:
                 f"{group.name}: no probe looks through {', '.join(blind)} (routes[].probe): a gateway that only they "
                 f"lead to and that hangs is noticed when its next setup is due ({group.setup.every / 60:g} min)"
             )
+        if group.tag:
+            found.append(
+                f"{group.name}: anyone who may tag an instance of the VPC may take the route, and has the setup run "
+                "there as root: give ecs:TagResources only to people who may do both"
+            )
         if group.setup.mode == "off":
             found.append(f"{group.name}: setup.mode is off, so nobody looks whether a standby would work")
         if group.planned is not None and zone_of(group.planned) is None:
@@ -44,9 +51,19 @@ def advice(config: Config) -> list[str]:
         ids = [*group.gateways, *(route.table for route in group.routes)]
         if any(_EXAMPLE in one for one in ids):
             found.append(f"{group.name}: some ids are still those of the example")
+    if known_zone(config.timezone) is None:
+        found.append(
+            f"timezone {config.timezone} is unknown on this machine: where Function Compute does not know it either, "
+            f"messages are in UTC; a zone is called like Asia/Shanghai.{_near(config.timezone)}"
+        )
     if config.notify is None:
         found.append("no notify, so nobody is told of a move")
     return found
+
+
+def _near(zone: str) -> str:
+    """Ask for the zone that was meant, where one of this machine is like it."""
+    return did_you_mean(zone, sorted(zoneinfo.available_timezones()))
 
 
 def about_template(config: Config, path: Path) -> tuple[list[str], list[str]]:

@@ -15,7 +15,8 @@ from typing import Any, Literal, Union, get_args, get_origin
 import msgspec
 
 from natkeeper.domain import config as c
-from natkeeper.domain.config_values import WINDOW, ZONE, Failback, Seconds
+from natkeeper.domain.config_values import WINDOW, ZONE, Failback, Finds, Seconds
+from natkeeper.domain.discovery_config import TAG, VPC
 
 Json = dict[str, Any]
 FILE = "templates/natkeeper.schema.json"
@@ -51,6 +52,7 @@ _LIMITS: dict[str, dict[str, Json]] = {
         "targets": {"minItems": 1},
         "failures": {"minimum": 2, "maximum": 20},
         "table": _id("vtb-"),
+        "lane": {"pattern": "^[0-9]{1,3}(\\.[0-9]{1,3}){3}:[0-9]{1,5}$"},
     },
     "Planned": {
         "window": {"pattern": f"^(?:{WINDOW.pattern})$"},
@@ -68,10 +70,11 @@ _LIMITS: dict[str, dict[str, Json]] = {
 
 def schema() -> Json:
     """Return the schema."""
-    defs = {struct.__name__: _limited(struct) for struct in _structs(c.Group)}
+    defs = {struct.__name__: _limited(struct) for struct in _structs(c.Group) if struct is not Finds}
     group = defs["Group"]
     group["properties"].pop("name")
     group["required"].remove("name")
+    _add_discovery(group)
     words = {key: {"type": "string", "pattern": f"^(?:{form.pattern})$"} for key, form, _ in c.ABOUT_MESSAGES}
     whole = {
         "$schema": _DRAFT,
@@ -99,11 +102,34 @@ def schema() -> Json:
     return plain
 
 
+def _add_discovery(group: Json) -> None:
+    """Describe what may stand in the place of lists, and that both need the VPC and leave no list."""
+    properties = group["properties"]
+    properties.pop("finds")
+    tag = {"type": "string", "pattern": f"^(?:{TAG.pattern})$"}
+    tagged = {"type": "object", "additionalProperties": False, "required": ["tag"], "properties": {"tag": tag}}
+    properties["gateways"] = {"anyOf": [properties["gateways"], tagged]}
+    properties["routes"] = {"anyOf": [properties["routes"], {"const": "all"}]}
+    group["properties"] = {"vpc": {"type": "string", "pattern": f"^{VPC.pattern}$"}, **properties}
+    finds = [{"properties": {"gateways": {"type": "object"}}}, {"properties": {"routes": {"const": "all"}}}]
+    group |= {"if": {"anyOf": finds}, "then": {"required": ["vpc"]}, "else": {"not": {"required": ["vpc"]}}}
+
+
 def effective(config: c.Config) -> Json:
     """Return a configuration as plain data in which every default is written out; it parses to the same."""
     full: Json = msgspec.to_builtins(config, enc_hook=_plain)
-    groups = {group.pop("name"): _without_none(group) for group in full.pop("groups")}
+    groups = {group.pop("name"): _without_none(_as_written(group)) for group in full.pop("groups")}
     return {**_without_none(full), "groups": groups}
+
+
+def _as_written(group: Json) -> Json:
+    """Write what is found as natkeeper.yaml has it."""
+    finds = group.pop("finds")
+    if finds is None:
+        return group
+    gateways = {"gateways": {"tag": finds["tag"]}} if finds["tag"] else {}
+    routes = {"routes": "all"} if finds["routes"] else {}
+    return {"vpc": finds["vpc"], **group, **gateways, **routes}
 
 
 def _structs(struct: type[msgspec.Struct]) -> Iterator[type[msgspec.Struct]]:

@@ -13,10 +13,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from natkeeper.cli.command_list import did_you_mean
 from natkeeper.cli.errors import Wrong
 from natkeeper.cli.output import Screen
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from natkeeper.cli.client import RegionClients
     from natkeeper.domain.config import Config, Group
 
@@ -48,10 +51,7 @@ class CommandContext:
 
         path = Path(self.config_path)
         if not path.exists():
-            raise Wrong(
-                f"there is no configuration {path}",
-                "name one with --config, or let `natkeeper init` write one from what is in a VPC",
-            )
+            raise self._no_config()
         try:
             config, _ = read_configuration(path)
         except ConfigurationRefused as refused:
@@ -59,6 +59,36 @@ class CommandContext:
         if self.region and self.region != config.region:
             raise Wrong(f"{path} is about region {config.region}, and --region says {self.region}", "leave one out")
         return config
+
+    @cached_property
+    def as_found(self) -> Config:
+        """The configuration with the gateways and routes that its groups find now. Raises CommandError."""
+        if all(group.finds is None for group in self.config.groups):
+            return self.config
+        from natkeeper.cli.errors import trouble_of
+        from natkeeper.cli.survey.found import find
+        from natkeeper.ports import Failure
+
+        found = find(self.reach, self.config)
+        for name, finding in found.findings.items():
+            if isinstance(finding, Failure):
+                raise trouble_of(finding, f"looking for gateways and routes of {name}")
+        return found.config
+
+    def found_group(self, name: str) -> Group:
+        """Return the group of that name with what it finds. Raises Wrong, and where nothing is found."""
+        from natkeeper.domain.discovery import lacking
+
+        group = next(each for each in self.as_found.groups if each.name == self.group(name).name)
+        if group.finds is not None and (lack := lacking(group)):
+            raise Wrong(f"{name} guards nothing: {lack}", "`natkeeper doctor` says more")
+        return group
+
+    def _no_config(self) -> Wrong:
+        todo = "name one with --config, or let `natkeeper init` write one from what is in a VPC"
+        if self.config_path == self.environ.get("NATKEEPER_CONFIG"):
+            todo = f"NATKEEPER_CONFIG names it: unset that, {todo}"
+        return Wrong(f"there is no configuration {self.config_path}", todo)
 
     @property
     def has_config(self) -> bool:
@@ -69,8 +99,28 @@ class CommandContext:
         """Return the group of that name. Raises Wrong with those there are."""
         group = self.config.group(name)
         if group is None:
-            raise Wrong(f"there is no group {name!r} in {self.config_path}", f"groups are: {self.group_names}")
+            near = did_you_mean(name, [group.name for group in self.config.groups])
+            there = f"there is no group {name!r} in {self.config_path}"
+            raise Wrong(f"{there}.{near}" if near else there, f"groups are: {self.group_names}")
         return group
+
+    def named_gateway(self, word: str, groups: Sequence[Group]) -> str:
+        """Return the id of the gateway in `groups` that `word` is the name of, which is read from ECS. Raises Wrong."""
+        from natkeeper.cli.survey import network
+        from natkeeper.ports import Failure
+
+        known = list(dict.fromkeys(gateway for group in groups for gateway in group.gateways))
+        found = self.reach.try_(lambda attempt: network.machines(attempt, ids=known[:100]))
+        if isinstance(found, Failure):
+            raise Wrong(f"{word!r} is not an id, and names could not be read: {found}", "`natkeeper status` shows ids")
+        names = network.names(found)
+        ids = [ident for ident in known if names.get(ident) == word]
+        if len(ids) != 1:
+            listed = ", ".join(f"{names[each]} ({each})" if each in names else each for each in known)
+            near = did_you_mean(word, list(names.values()))
+            how_many = "more than one gateway is" if ids else "no gateway is"
+            raise Wrong(f"{how_many} called {word!r}{'.' if near else ''}{near}", f"gateways are: {listed}")
+        return str(ids[0])
 
     @property
     def group_names(self) -> str:
@@ -82,6 +132,8 @@ class CommandContext:
         """The region to speak to: the configuration's, or --region, or that of the profile. Raises Wrong."""
         if self.has_config:
             return self.config.region
+        if self.config_path != CONFIG:  # one that was named must not be passed over
+            raise self._no_config()
         region = self.region or self.profile_region()
         if not region:
             todo = "write one with `natkeeper init`, or name a region with --region"

@@ -85,7 +85,10 @@ def trouble_of(failure: Failure, doing: str) -> CommandError:
         case FailureKind.DENIED:
             return Denied(what, _about_denial(failure.code))
         case FailureKind.UNREACHABLE:
-            return Unreached(what, "check the network from here, or try again in a moment")
+            todo = "check the network from here, or try again in a moment"
+            if "its name does not resolve" in what:  # the region is a part of the name
+                todo = "check the name of the region, and the network from here"
+            return Unreached(what, todo)
         case FailureKind.THROTTLED | FailureKind.BUSY:
             return Unreached(what, "try again in a moment")
         case _:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import wraps
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +25,29 @@ def _remember(ctx: click.Context, parameter: click.Parameter, value: Any) -> Non
     given = ctx.get_parameter_source(parameter.name or "") is not ParameterSource.DEFAULT
     if given and parameter.name:
         setattr(context, parameter.name, value)
+
+
+def only_with(partners: Mapping[str, bool], *names: str) -> None:
+    """Refuse parameters typed on the command line that mean nothing without one of `partners`, which may be given."""
+    if not any(partners.values()):
+        for option in _typed(names):
+            some = " or ".join(partners)
+            raise Wrong(f"{option} has no meaning without {some}", f"add {some}, or leave it out")
+
+
+def not_with(partner: str, given: object, *names: str) -> None:
+    """Refuse parameters typed on the command line that mean nothing beside `partner`, where that is given."""
+    if given:
+        for option in _typed(names):
+            raise Wrong(f"{option} has no meaning with {partner}", "leave one out")
+
+
+def _typed(names: Iterable[str]) -> Iterator[str]:
+    """Yield the options of these parameters that a person typed; the environment may hold for other commands."""
+    ctx = click.get_current_context()
+    for parameter in ctx.command.params:
+        if parameter.name in names and ctx.get_parameter_source(parameter.name) is ParameterSource.COMMANDLINE:
+            yield parameter.opts[0]
 
 
 def shared(*, outermost: bool = False) -> Decorator:
@@ -62,6 +85,7 @@ def asks(function: Any) -> Any:  # noqa: ANN401  as click's own decorators
     @wraps(function)
     def asking(*args: Any, name: str, fc2: str | None, direct: bool, **kwargs: Any) -> Any:  # noqa: ANN401
         context = click.get_current_context().ensure_object(CommandContext)
+        not_with("--direct", direct, "name")
         return function(*args, asker=asker(context, name, fc2, direct=direct), **kwargs)
 
     return _all(

@@ -77,7 +77,7 @@ class Screen:
     def say(self, sentence: str, style: str = "") -> None:
         """Print a sentence for a person; with `as_json` there is none."""
         if not self.as_json:
-            self.console.print(self.named(sentence), style=style or None, markup=False)
+            self.console.print(_indented(self.console, self.named(sentence)), style=style or None, markup=False)
 
     def show(self, what: RenderableType) -> None:
         """Print a table or the like for a person."""
@@ -87,7 +87,7 @@ class Screen:
     def remark(self, sentence: str) -> None:
         """Print a sentence about what is going on; it is on standard error, and never in the way of a machine."""
         if not self.as_json:
-            self.aside.print(self.named(sentence), style="dim", markup=False)
+            self.aside.print(_indented(self.aside, self.named(sentence)), style="dim", markup=False)
 
     def progress(self, sentence: str) -> None:
         """Remark, even to a terminal that was closed: that must not end the putting back."""
@@ -99,9 +99,9 @@ class Screen:
         if self.as_json:
             self.data({"ok": False, "error": what, "do": do, "exit": code})
             return
-        self.aside.print(self.named(f"natkeeper: {what}"), markup=False)
-        if do:
-            self.aside.print(self.named(f"           {do}"), markup=False)
+        for lead, sentence in (("natkeeper: ", what), (" " * 11, do)):
+            if sentence:
+                self.aside.print(_hanging(self.aside, lead, self.named(sentence)), markup=False)
 
     @contextmanager
     def working(self, on: str) -> Iterator[None]:
@@ -109,8 +109,26 @@ class Screen:
         if self.as_json or not sys.stderr.isatty():
             yield
             return
-        with self.aside.status(on):
+        spinner = "dots" if self.aside.encoding.startswith("utf") else "line"
+        with self.aside.status(on, spinner=spinner):
             yield
+
+
+def _hanging(console: Console, lead: str, sentence: str) -> str:
+    """Put `lead` before a sentence; on a terminal what does not fit goes on below the sentence and not below `lead`."""
+    if not console.is_terminal:
+        return lead + sentence
+    lines = [line for part in sentence.split("\n") for line in _wrapped(part, console.width - 1 - len(lead))]
+    return lead + ("\n" + " " * len(lead)).join(lines)
+
+
+def _indented(console: Console, sentence: str) -> str:
+    """Let an indented sentence go on below itself on a terminal, two cells further in."""
+    indent = len(sentence) - len(sentence.lstrip(" "))
+    if not indent or not console.is_terminal:
+        return sentence
+    lines = _wrapped(sentence[indent:], console.width - 1 - indent - 2)
+    return " " * indent + ("\n" + " " * (indent + 2)).join(lines)
 
 
 def names_in(view: Mapping[str, Any]) -> dict[str, str]:

@@ -27,7 +27,7 @@ def conclude(screen: Screen, answer: Json, *, would: bool = False) -> Exit:
             show(screen, receipt, would=would)
         for reason in answer.get("ignored", ()):
             screen.say(f"ignored: {reason}")
-    return exit_of(answer)
+    return exit_of(answer) if would else _of_outcomes(answer)
 
 
 def show(screen: Screen, receipt: Json, *, would: bool = False) -> None:
@@ -54,7 +54,13 @@ def show(screen: Screen, receipt: Json, *, would: bool = False) -> None:
 
 
 def exit_of(answer: Json) -> Exit:
-    """Say how a command with this answer ends."""
+    """Say how a command that looks ends: with `ok` of the answer, which is false while a trouble lasts."""
+    code = _of_outcomes(answer)
+    return Exit.ATTENTION if code is Exit.OK and answer.get("ok") is False else code
+
+
+def _of_outcomes(answer: Json) -> Exit:
+    """Say how a command that does something ends: by what its run did."""
     return _CODES.get(worst(answer), Exit.OK)
 
 

@@ -32,15 +32,27 @@ def board(answer: Json, console: Console) -> Iterator[Text]:
 
 
 def _urgency(receipt: Json) -> int:
+    if _lasting(receipt):
+        return 0
     outcome = str(receipt.get("outcome"))
     return _URGENT.index(outcome) if outcome in _URGENT else 0
+
+
+def _lasting(receipt: Json) -> str:
+    """Return the kind of the first episode that lasts; empty where none does."""
+    return next((str(each.get("kind")) for each in receipt.get("episodes") or () if "ended" not in each), "")
 
 
 def _group(receipt: Json, console: Console) -> Iterator[Text]:
     view = receipt.get("view") or {}
     names = names_in(view)
     sentence = with_names(str(receipt["sentence"]), names)
-    yield item(console, 0, [str(receipt["group"]), styled(str(receipt.get("outcome")))], [sentence])
+    word = styled(str(receipt.get("outcome")))
+    if lasts := _lasting(receipt):  # whatever this run did: a group in trouble is not "quiet"
+        word = f"[{'red' if lasts in ('dark', 'blind') else 'yellow'}]{lasts}[/]"
+    elif view.get("paused_until") and receipt.get("outcome") == "quiet":
+        word = "[yellow]paused[/]"  # nothing is wrong, and nothing would be done about it
+    yield item(console, 0, [str(receipt["group"]), word], [sentence])
     if view.get("paused_until"):
         yield item(console, 2, [f"paused until {_when(view['paused_until'])}: nothing is done before"], style="yellow")
     for route in view.get("routes", ()):
@@ -56,6 +68,10 @@ def _group(receipt: Json, console: Console) -> Iterator[Text]:
         holder = eip.get("holder") or "no instance"
         about = [f"EIP {eip.get('id', '')} ({eip.get('address', '?')})", str(eip.get("state"))]
         yield item(console, 2, about, [with_names(str(eip.get("reason") or f"on {holder}"), names)])
+    lane = view.get("lane")
+    if lane:
+        led = f"through {lane['next_hop']} since {_when(lane['since'])}" if "next_hop" in lane else "through no standby"
+        yield item(console, 2, [f"lane {lane['target']}", f"in {lane['table']}"], [with_names(led, names)])
     for probe in view.get("probes", ()):
         yield from _probe(probe, console)
     for problem in receipt.get("problems", ()):
@@ -69,7 +85,8 @@ def _probe(probe: Json, console: Console) -> Iterator[Text]:
     if not probe.get("looks"):
         return
     percent = 100 * probe["lost"] / probe["looks"]
-    lost = f"{bar(percent, console)} {percent:.0f} % of {probe['looks']} checks lost"
+    said = "under 1" if 0 < percent < 1 else f"{percent:.0f}"
+    lost = f"{bar(max(percent, 10 * (percent > 0)), console)} {said} % of {probe['looks']} checks lost"
     minutes = ", ".join(f"{each} %" for each in probe.get("minutes", ()))
     about = [lost, f"minute by minute: {minutes}"] if len(probe.get("minutes", ())) > 1 else [lost]
     yield item(console, 2, [f"probe {probe['function']}", f"through {probe['table']}"], about)
@@ -78,6 +95,7 @@ def _probe(probe: Json, console: Console) -> Iterator[Text]:
 def _route(route: Json, names: dict[str, str], console: Console) -> Text:
     hop, home = route.get("next_hop"), route.get("home")
     facts = [f"route {route['destination']} in {route['table']}", styled(str(route.get("state")))]
+    facts += ["found"] if route.get("found") else []
     about = [f"to {hop}" if hop else "to nothing"]
     if home and hop != home:
         about.append(f"home {home}")
@@ -99,7 +117,9 @@ def _gateway(gateway: Json, console: Console, *, carries: bool) -> Text:
     facts = [f"{mark} {gateway.get('name') or 'gateway'}", str(gateway["id"]), state]
     if unfit and not reason:
         facts.append("[yellow]not ready[/]")
-    why = str(reason or unfit or "")
+    if gateway.get("found"):
+        facts.append("found")
+    why = str(reason or unfit or gateway.get("unread") or "")
     if gateway.get("until"):
         why = f"{why}, until {_when(gateway['until'])}"
     place = "  ".join(str(gateway[key]) for key in ("zone", "public_ip") if gateway.get(key))
@@ -119,8 +139,8 @@ def _fullness(figures: Json | None, console: Console) -> Iterator[str]:
 
 
 def bar(percent: float, console: Console) -> str:
-    """Draw a share as ten blocks; what is more than nothing shows."""
-    blocks = min(10, max(round(percent / 10), percent > 0))
+    """Draw a share as ten blocks, each of them a full tenth or the nearer half of one."""
+    blocks = min(10, round(percent / 10))
     return sign(console, "█", "#") * blocks + sign(console, "░", ".") * (10 - blocks)
 
 

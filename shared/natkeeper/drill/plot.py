@@ -18,11 +18,10 @@ from natkeeper.drill.observed import NewConnection, Observed
 WIDE: Final = 1080
 NARROW: Final = 560
 """Units of the picture on a desktop and on a phone, where the same letters take twice the room."""
-LEFT: Final = 158
 RIGHT: Final = 22
 _ROW: Final = 17
 _LETTER: Final = 6.7
-_CLOUD: Final = 190
+_RANGE: Final = 150
 _STRIP: Final = 20
 _LANE: Final = 22
 _SPACE: Final = 14
@@ -43,7 +42,21 @@ class _Scale:
 
     def x(self, seconds: float) -> float:
         inside = min(max(seconds, self.first), self.last)
-        return round(LEFT + (inside - self.first) / (self.last - self.first) * (self.width - LEFT - RIGHT), 1)
+        return round(self.left + (inside - self.first) / (self.last - self.first) * (self.width - self.left - RIGHT), 1)
+
+    @property
+    def left(self) -> int:
+        """Room for names at the left."""
+        return 158 if self.width == WIDE else 172
+
+    @property
+    def room(self) -> int:
+        """Height above the longest time: on a phone the name of the picture stands in it, beside nothing else."""
+        return 34 if self.width == WIDE else 70
+
+    @property
+    def cloud(self) -> int:
+        return self.room + _RANGE + 6
 
     def shows(self, seconds: float) -> bool:
         return self.first <= seconds <= self.last
@@ -58,7 +71,7 @@ def plot(observed: Observed, found: DrillFigures, width: int = WIDE) -> str:
     parts: list[str] = []
     y = top + _SPACE
     parts += _cloud(observed, scale, y)
-    y += _CLOUD + _SPACE
+    y += scale.cloud + _SPACE
     for way, name in observed.ways.items():
         if way != OUT:
             parts += _strip(observed, way, name, scale, y)
@@ -124,7 +137,7 @@ def _rows(names: Sequence[tuple[float, str, str]], scale: _Scale) -> list[float]
         x = scale.x(at)
         step = 0 if x > over else step + 1
         over = max(over, x + 12 + len(text) * _LETTER)
-        rows.append(6.0 + step * _ROW)
+        rows.append(10.0 + step * _ROW)
     return rows
 
 
@@ -148,28 +161,29 @@ def _outage(observed: Observed, scale: _Scale, top: float, bottom: float) -> lis
     return [f'<rect class="outage" {box}><title>{found[1] - found[0]:.2f} s without a new connection</title></rect>']
 
 
-def _height(seconds: float, top: float) -> float:
+def _height(seconds: float, scale: _Scale, top: float) -> float:
     """Places of lengths of time: each tenfold as high as the one before; what got no answer is at the top."""
     low, high = math.log10(_SHORTEST_S), math.log10(_LONGEST_S)
     part = (math.log10(min(max(seconds, _SHORTEST_S), _LONGEST_S)) - low) / (high - low)
-    return round(top + _CLOUD - 6 - part * (_CLOUD - 40), 1)
+    return round(top + scale.room + (1 - part) * _RANGE, 1)
 
 
 def _cloud(observed: Observed, scale: _Scale, top: float) -> list[str]:
     """Every new connection outwards: when it began, and how long it took or that it was lost."""
     right = scale.width - RIGHT
+    first, second, third = (top + y for y in ((13, 29, 43) if scale.width == WIDE else (31, 48, 64)))
     drawn = [
-        f'<text class="lane" x="0" y="{top + 13}">new connections</text>',
-        f'<text class="small" x="0" y="{top + 29}">{escape(pace_of(attempts_of(observed, OUT)))},</text>',
-        f'<text class="small" x="0" y="{top + 43}">by how long it took</text>',
+        f'<text class="lane" x="0" y="{first}">new connections</text>',
+        f'<text class="small" x="0" y="{second}">{escape(pace_of(attempts_of(observed, OUT)))},</text>',
+        f'<text class="small" x="0" y="{third}">by how long it took</text>',
     ]
     for seconds, name in ((0.001, "1 ms"), (0.01, "10 ms"), (0.1, "0.1 s"), (1.0, "1 s")):
-        y = _height(seconds, top)
-        drawn.append(f'<line class="grid" x1="{LEFT}" x2="{right}" y1="{y}" y2="{y}"/>')
-        drawn.append(f'<text class="small" x="{LEFT - 8}" y="{y + 4}" text-anchor="end">{name}</text>')
+        y = _height(seconds, scale, top)
+        drawn.append(f'<line class="grid" x1="{scale.left}" x2="{right}" y1="{y}" y2="{y}"/>')
+        drawn.append(f'<text class="small" x="{scale.left - 8}" y="{y + 4}" text-anchor="end">{name}</text>')
     lost = top + 9
-    drawn.append(f'<line class="grid" x1="{LEFT}" x2="{right}" y1="{lost}" y2="{lost}"/>')
-    drawn.append(f'<text class="small" x="{LEFT - 8}" y="{lost + 4}" text-anchor="end">lost</text>')
+    drawn.append(f'<line class="grid" x1="{scale.left}" x2="{right}" y1="{lost}" y2="{lost}"/>')
+    drawn.append(f'<text class="small" x="{scale.left - 8}" y="{lost + 4}" text-anchor="end">lost</text>')
     for each in attempts_of(observed, OUT):
         began = each.began - observed.fault_at
         if not scale.shows(began):
@@ -180,15 +194,16 @@ def _cloud(observed: Observed, scale: _Scale, top: float) -> list[str]:
             drawn.append(f'<path class="lost" d="M{x - 3} {lost - 3}l6 6m0 -6l-6 6"><title>{said}</title></path>')
             continue
         kind = "slow" if _is_slow(each) else "ok"
-        drawn.append(f'<circle class="{kind}" cx="{x}" cy="{_height(each.ended - each.began, top)}" r="2.2"/>')
+        drawn.append(f'<circle class="{kind}" cx="{x}" cy="{_height(each.ended - each.began, scale, top)}" r="2.2"/>')
     return drawn
 
 
 def _strip(observed: Observed, way: str, name: str, scale: _Scale, top: float) -> list[str]:
     """New connections of another way, one mark each."""
+    place = f'x="{scale.left}" width="{scale.width - scale.left - RIGHT}" y="{top}"'
     drawn = [
         f'<text class="lane" x="0" y="{top + 14}">{escape(name)}</text>',
-        f'<rect class="bed" x="{LEFT}" width="{scale.width - LEFT - RIGHT}" y="{top}" height="{_STRIP}" rx="3"/>',
+        f'<rect class="bed" {place} height="{_STRIP}" rx="3"/>',
     ]
     for kind, height in (("ok", 8), ("slow", 14), ("lost", _STRIP)):
         attempts = [each for each in attempts_of(observed, way) if _kind(each) == kind]
@@ -205,10 +220,10 @@ def _lane(observed: Observed, key: tuple[str, str], label: str, scale: _Scale, t
     flows = [flow for flow in observed.flows if (flow.way, flow.kind) == key]
     middle = top + _LANE / 2
     over = max((flow.ended if flow.error else math.inf for flow in flows), default=math.inf)
-    length = scale.x(min(over - observed.fault_at, scale.last)) - LEFT
+    length = scale.x(min(over - observed.fault_at, scale.last)) - scale.left
     drawn = [
         f'<text class="lane" x="0" y="{middle + 4}">{escape(label)}</text>',
-        f'<rect class="alive" x="{LEFT}" width="{length:.1f}" y="{middle - 3}" height="6" rx="3"/>',
+        f'<rect class="alive" x="{scale.left}" width="{length:.1f}" y="{middle - 3}" height="6" rx="3"/>',
     ]
     share = max(0.12, 1 / max(1, len(flows)))
     for gap in observed.gaps:

@@ -6,6 +6,7 @@ It reads well on light and dark screens and on paper, and holds its figures as J
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timezone
 from html import escape
@@ -15,6 +16,7 @@ from natkeeper.drill.observed import Observed
 from natkeeper.drill.plot import NARROW, WIDE, plot
 from natkeeper.drill.style import STYLE
 
+_ID = re.compile(r"(?<![\w-])((?:i|vtb|eip|eni|ngw|vpc|vsw)-[a-z0-9]+)(?![\w-])")
 _KINDS = {
     "busy": "TCP, speaking ten times a second",
     "idle": "TCP, silent until the end",
@@ -45,10 +47,11 @@ def render(observed: Observed) -> str:
     verdict = '<span class="good">good</span>' if found.ok else '<span class="bad">not good</span>'
     when = datetime.fromtimestamp(observed.fault_at, timezone.utc)
     embedded = json.dumps(found.as_json()).replace("<", "\\u003c")
-    legend = "".join(f'<li><i class="{kind}"></i>{escape(text)}</li>' for kind, text in _LEGEND)
     pace = pace_of(attempts_of(observed, OUT))
     widths = (("desk", WIDE), ("phone", NARROW))
     pictures = "".join(f'<div class="{name}">{plot(observed, found, width)}</div>' for name, width in widths)
+    drawn = [(kind, text) for kind, text in _LEGEND if f'class="{kind}"' in pictures or f'tick {kind}"' in pictures]
+    legend = "".join(f'<li><i class="{kind}"></i>{escape(text)}</li>' for kind, text in drawn)
     body = [
         f"<header><h1>Drill: {escape(observed.scenario)} {verdict}</h1>",
         f"<p>{escape(observed.story)}</p>",
@@ -157,6 +160,7 @@ def _story(observed: Observed) -> str:
     lines = []
     for moment in observed.moments:
         at = moment.at - observed.fault_at
-        cells = f'<td class="at">{at:+.3f} s</td><td>{escape(moment.who)}</td><td>{escape(moment.what)}</td>'
+        what = _ID.sub(r'<span class="id">\1</span>', escape(moment.what))  # a phone breaks lines at hyphens
+        cells = f'<td class="at">{at:+.3f} s</td><td>{escape(moment.who)}</td><td>{what}</td>'
         lines.append(f'<tr class="{moment.kind}">{cells}</tr>')
     return f'<div class="wide"><table class="story"><tbody>{"".join(lines)}</tbody></table></div>'

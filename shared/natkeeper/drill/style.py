@@ -73,6 +73,7 @@ thead th { border-top: 0; color: var(--dim); font-weight: 600; } td { font-varia
 .facts td:first-child { white-space: nowrap; }
 .story tr:first-child td { border-top: 0; } .story td { border-top-color: var(--bed); overflow-wrap: break-word; }
 .story td:nth-child(2) { white-space: nowrap; } .story .at { text-align: right; white-space: nowrap; width: 1%; }
+.story .id { white-space: nowrap; }
 .story tr.detail td { color: var(--dim); } .story tr:not(.detail) td { font-weight: 600; }
 .story tr.fault td { color: var(--fault); } .story tr.signal td { color: var(--signal); }
 .story tr.decision td { color: var(--decision); } .story tr.route td { color: var(--route); }

@@ -6,9 +6,18 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from natkeeper.cli.command_list import did_you_mean
 from natkeeper.cli.context import CommandContext
 from natkeeper.cli.errors import Exit, Unreached, Wrong
-from natkeeper.cli.options import asks, complete_gateways, complete_groups, complete_tables, complete_targets, shared
+from natkeeper.cli.options import (
+    asks,
+    complete_gateways,
+    complete_groups,
+    complete_tables,
+    complete_targets,
+    not_with,
+    shared,
+)
 from natkeeper.cli.receipts import conclude, worst
 
 if TYPE_CHECKING:
@@ -22,7 +31,9 @@ SETTLED_WITHIN_S = 180.0
 
 @click.command()
 @click.argument("group", shell_complete=complete_groups)
-@click.option("--to", metavar="HOP", shell_complete=complete_gateways, help="i-… or ngw-…; default: the best standby.")
+@click.option(
+    "--to", metavar="HOP", shell_complete=complete_gateways, help="i-…, its name, or ngw-…; default: the best standby."
+)
 @click.option("--table", metavar="TABLE", shell_complete=complete_tables, help="Only the routes in this route table.")
 @click.option("--dry-run", is_flag=True, help="Tell what would be done, and do nothing.")
 @click.option(
@@ -48,12 +59,15 @@ def switch(
     natkeeper moves them as it would by itself: in place, with the EIP where one follows, and looks whether the internet
     is reached. It does not move them back by itself afterwards. A gateway that is unwell is refused unless --force.
     """
+    not_with("--dry-run", dry_run, "wait")
     _check(context, group)
+    if to is not None and context.has_config and not to.startswith(("i-", "ngw-")):
+        to = context.named_gateway(to, [context.found_group(group)])
     request: Json = {"action": "switch", "group": group, "force": force, "dry_run": dry_run}
     request |= {key: value for key, value in (("to", to), ("table", table)) if value is not None}
-    with context.screen.working(f"moving {group}"):
+    with context.screen.working(f"asking what a switch of {group} would do" if dry_run else f"moving {group}"):
         answer = asker.ask(request)
-        if wait and not dry_run:
+        if wait:
             answer = _settled(asker, group, answer)
     return conclude(context.screen, answer, would=dry_run)
 
@@ -88,20 +102,25 @@ def resume(context: CommandContext, *, group: str, asker: Asker) -> Exit:
 
 
 @click.command()
-@click.argument("target", metavar="GROUP|INSTANCE", shell_complete=complete_targets)
+@click.argument("target", metavar="GROUP|GATEWAY", shell_complete=complete_targets)
 @asks
 @shared()
 @click.pass_obj
 def setup(context: CommandContext, *, target: str, asker: Asker) -> Exit:
     """Configure a gateway, or all gateways of a group, now: firewalld, masquerading, forwarding, port forwards.
 
-    The setup runs for about a minute after this command; `natkeeper status` tells what came of it.
+    GATEWAY is its id or its name. The setup runs for about a minute after this command; `natkeeper status` tells what
+    came of it.
     """
     request: Json = {"action": "setup", "group": target}
+    names = [str(group.name) for group in context.config.groups] if context.has_config else [target]
+    if not target.startswith("i-") and target not in names and not did_you_mean(target, names):
+        target = context.named_gateway(target, context.as_found.groups)
     if target.startswith("i-"):
-        group = next((group for group in context.config.groups if target in group.gateways), None)
+        groups = context.as_found.groups
+        group = next((group for group in groups if target in group.gateways), None)
         if group is None:
-            known = "; ".join(f"{group.name}: {', '.join(group.gateways)}" for group in context.config.groups)
+            known = "; ".join(f"{group.name}: {', '.join(group.gateways)}" for group in groups)
             raise Wrong(f"no group in {context.config_path} has gateway {target}", f"gateways are: {known}")
         request = {"action": "setup", "group": group.name, "gateway": target}
     else:

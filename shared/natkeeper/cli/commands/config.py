@@ -7,8 +7,21 @@ import json
 import click
 
 from natkeeper.cli.context import CommandContext
-from natkeeper.cli.errors import Exit, Wrong
+from natkeeper.cli.errors import CommandError, Exit, Wrong
 from natkeeper.cli.options import shared
+
+
+def _found(context: CommandContext) -> list[str]:
+    """Say what the groups find now, where there is something to find and it can be read."""
+    if all(group.finds is None for group in context.config.groups):
+        return []
+    from natkeeper.domain.discovery import things
+
+    try:
+        groups = context.as_found.groups
+    except CommandError as trouble:
+        return [f"what is found cannot be read: {trouble.what}"]
+    return [f"{g.name} finds now: {', '.join(things(g)) or 'nothing'}" for g in groups if g.finds is not None]
 
 
 @click.command()
@@ -32,4 +45,6 @@ def config(context: CommandContext, *, effective: bool, schema: bool) -> Exit:
         context.screen.data(data)
     else:
         click.echo(yaml.safe_dump(data, sort_keys=False, allow_unicode=True), nl=False)
+        for line in _found(context):
+            click.echo(f"# {line}")
     return Exit.OK

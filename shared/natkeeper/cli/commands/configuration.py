@@ -14,6 +14,7 @@ from natkeeper.cli import questions
 from natkeeper.cli.context import CommandContext
 from natkeeper.cli.errors import CommandError, Exit, Wrong
 from natkeeper.cli.options import shared
+from natkeeper.cli.output import item
 
 if TYPE_CHECKING:
     from natkeeper.cli.config_draft import Draft
@@ -87,7 +88,7 @@ def init(
         context.screen.say(f"  {variable}: {value}")
     context.screen.say("Go on with:")
     for command, does in _NEXT:
-        context.screen.say(f"  {command:<40}{does}")
+        context.screen.show(item(context.screen.console, 2, [f"{command:<38}", does]))
     return Exit.OK
 
 
@@ -107,7 +108,8 @@ def _lay_out(
     from natkeeper.packaging import release
 
     if (directory / release.TEMPLATE).exists():
-        return [], dict(variables)
+        there = _variables(directory / release.TEMPLATE)
+        return [], {name: value for name, value in variables.items() if there.get(name) != value}
     known = {name: value for name, value in variables.items() if not value.startswith("(")}
     left = {name: value for name, value in variables.items() if name not in known}
     try:
@@ -115,6 +117,18 @@ def _lay_out(
     except CommandError as trouble:
         left["account"] = f"(the id of your account; {trouble.what})"
     return release.lay_out(directory, known), left
+
+
+def _variables(template: Path) -> Mapping[str, Any]:
+    """Return what an s.yaml has in `vars`; nothing where it cannot be read."""
+    import yaml
+
+    try:
+        document = yaml.safe_load(template.read_text(encoding="utf-8"))
+    except (OSError, ValueError, yaml.YAMLError):
+        return {}
+    found = document.get("vars") if isinstance(document, dict) else None
+    return found if isinstance(found, dict) else {}
 
 
 def _add_probes(directory: Path, drafted: Draft) -> int:
@@ -134,7 +148,8 @@ def _region(context: CommandContext) -> str:
     """The region that was named, or that of the profile: init writes the configuration, so it asks none."""
     region = context.region or context.profile_region()
     if not region:
-        raise Wrong("no region is known", "name one with --region, or set one with `aliyun configure`")
+        of = f" of the profile {context.profile}" if context.profile else ""
+        raise Wrong(f"no region is known{of}", "name one with --region, or set one with `aliyun configure`")
     context.region_id = region
     return region
 
@@ -167,6 +182,7 @@ def check(context: CommandContext) -> Exit:
     It calls no API. `natkeeper doctor` goes on from here, against the account.
     """
     from natkeeper.cli.config_hints import about_template, advice
+    from natkeeper.domain.discovery import in_words
 
     config = context.config
     wrong, remarks = about_template(config, Path(context.config_path).parent / "s.yaml")
@@ -175,6 +191,7 @@ def check(context: CommandContext) -> Exit:
     if context.as_json:
         groups = [
             {"name": g.name, "gateways": list(g.gateways), "routes": [str(route) for route in g.routes]}
+            | ({"finds": in_words(g)} if g.finds is not None else {})
             for g in config.groups
         ]
         context.screen.data(
@@ -184,7 +201,9 @@ def check(context: CommandContext) -> Exit:
     if wrong:
         raise Wrong("; ".join(wrong))
     for group in config.groups:
-        context.screen.say(f"{group.name}: {len(group.gateways)} gateway(s), {', '.join(map(str, group.routes))}")
+        gateways = f"{len(group.gateways)} gateway(s)" if group.gateways else ""
+        parts = [gateways, *map(str, group.routes), in_words(group)]
+        context.screen.say(f"{group.name}: {', '.join(filter(None, parts))}")
     for remark in remarks:
         context.screen.say(f"  advice: {remark}", "yellow")
     context.screen.say(f"{context.config_path} is valid.", "green")
@@ -229,7 +248,7 @@ def _unusable(config: Any) -> list[str]:  # noqa: ANN401  a Config
 def package(context: CommandContext, *, out: str, cache: str, target: str, only: tuple[str, ...]) -> Exit:
     """Build what `s deploy` uploads: one archive for each function, with the validated configuration in it.
 
-    `s deploy` does this by itself (`make bundle`); the same input gives the same bytes.
+    `s deploy` does this by itself; the same input gives the same bytes.
     """
     from natkeeper.packaging import (
         BUNDLES,

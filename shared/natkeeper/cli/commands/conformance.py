@@ -12,7 +12,7 @@ from natkeeper.cli import questions
 from natkeeper.cli.commands.cost import an_hour
 from natkeeper.cli.context import FUNCTION, CommandContext
 from natkeeper.cli.errors import Exit, Interrupted, Wrong
-from natkeeper.cli.options import asker, complete_groups, shared
+from natkeeper.cli.options import asker, complete_groups, not_with, shared
 
 if TYPE_CHECKING:
     from natkeeper.cli.conformance.document import Document
@@ -45,10 +45,11 @@ def conformance(
 ) -> Exit:
     """Find out on a trial deployment of GROUP which way the platform is, where nobody could confirm it.
 
-    It creates two route entries to addresses that nobody uses, writes to them, simulates a maintenance of the standby,
-    and STOPS it for some minutes while the gateway that carries the route goes on; everything is put back on every
-    exit, and by the next trial or --restore where this one was killed. Refused in a VPC with other instances than those
-    of templates/ros/demo.yaml, unless it is named with --vpc.
+    It creates two route entries to addresses that nobody uses, writes to them, MOVES the route to the standby and back
+    (connections break), simulates a maintenance of the standby, and STOPS it for some minutes while the gateway that
+    carries the route goes on; everything is put back on every exit, and by the next trial or --restore where this one
+    was killed. Refused in a VPC with other instances than those of templates/ros/demo.yaml, unless it is named with
+    --vpc.
 
     The findings are for `natlab demo --as conformance.json`, and for a report of what this release assumes wrongly.
     """
@@ -56,13 +57,14 @@ def conformance(
     from natkeeper.cli.conformance.trial import Trial, leftover, prepare
     from natkeeper.cli.drill.journal import folder
 
+    not_with("--compare", compare, "output", "vpc", "restore", "yes")
     if compare is not None:
         return _compare(context, Path(compare))
     if group is None:
         raise Wrong(
             "a trial is of one group", f"name it: natkeeper conformance GROUP, and groups are: {context.group_names}"
         )
-    policy = context.group(group)
+    policy = context.found_group(group)
     file = file_of(folder(context.environ, context.url), context.region_id, group)
     say = context.screen.progress
     before = read(file)
@@ -79,7 +81,8 @@ def conformance(
     place, journal = prepare(context.reach, policy, vpc)
     if not yes:
         questions.name_of_group(context, _means(policy, place.standby), policy.name)
-    trial = Trial(place, journal, function, say, asker(context, function, None, direct=False))
+    asking = asker(context, function, None, direct=False)
+    trial = Trial(place, journal, function, say, asking, context.config.notify)
     journal.write(file)
     _run(trial, file, group)
     return _tell(context, trial, Path(output))
@@ -129,7 +132,10 @@ def _tell(context: CommandContext, trial: Trial, output: Path) -> Exit:
     from natkeeper.cli.conformance.readings import readings
 
     place = trial.place
-    document = Document(f"{context.reach.clock():%Y-%m-%dT%H:%M:%SZ}", context.region_id, trial.found, place.seconds)
+    at = f"{context.reach.clock():%Y-%m-%dT%H:%M:%SZ}"
+    document = Document(
+        at, context.region_id, trial.found, place.seconds, unmeasured=place.unmeasured, codes=place.codes
+    )
     ids = {place.standby: "the standby", place.active: "the active gateway", place.table: "the table"}
     found = document.as_json({**ids, place.eip: "the EIP", place.group.fallback or "": "the NAT Gateway"})
     output.write_text(json.dumps(found, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
@@ -151,7 +157,7 @@ def _show(context: CommandContext, document: Document) -> Exit:
     from natkeeper.cli.conformance.readings import readings
 
     known = readings()
-    wrong = refuted(document, known)
+    wrong, odd = refuted(document, known), {call: code for call, code in document.codes.items() if not code.ok}
     if context.as_json:
         rows = {
             each.name: {
@@ -161,17 +167,23 @@ def _show(context: CommandContext, document: Document) -> Exit:
             }
             for each in known
         }
-        context.screen.data({"ok": not wrong, "readings": rows, "latencies": dict(document.latencies)})
+        whole = document.as_json()
+        measured = {key: whole[key] for key in ("latencies", "unmeasured", "codes")}
+        context.screen.data({"ok": not wrong and not odd, "readings": rows, **measured})
     context.screen.say(page(document, known, an_hour("usd")))
     for each in wrong:
         way = document.found[each.name].way
         context.screen.say(f"refuted: {each.name} is {way}, and this release assumes {each.assumed}", "yellow")
-    return Exit.ATTENTION if wrong else Exit.OK
+    for call, code in odd.items():
+        what = f"{call} was answered with {code.code or 'no refusal'} ({code.means})"
+        context.screen.say(f"refuted: {what}, and this release wants: {code.wanted}", "yellow")
+    return Exit.ATTENTION if wrong or odd else Exit.OK
 
 
 def _means(group: Group, standby: str) -> str:
     """Say what a trial is going to do."""
     return (
-        f"This creates two entries in the first route table of {group.name}, simulates a maintenance of {standby}, and "
-        "STOPS it for some minutes; meanwhile the group has one standby less. Everything is put back."
+        f"This creates two entries in the first route table of {group.name}, MOVES its route to {standby} and back, "
+        f"which breaks connections, simulates a maintenance of {standby}, and STOPS it for some minutes; meanwhile the "
+        "group has one standby less. Everything is put back."
     )

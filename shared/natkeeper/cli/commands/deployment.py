@@ -28,10 +28,11 @@ _SET_OR_NOBODY = (
 @shared()
 @click.pass_obj
 def deployment(context: CommandContext, *, before: bool) -> Exit:
-    """Compare the deployed triggers with s.yaml; name what is missing or differs, and the command that completes it.
+    """Compare what is deployed with s.yaml; name what is missing or differs, and the command that completes it.
 
     `s deploy` runs both halves by itself: `--before` before anything is written, the comparison after it succeeded.
     The component skips every EventBridge trigger after the first one that did not change, and still reports success.
+    A deployment that was killed may lack functions, triggers, and what is written last: where a probe reports.
     Nothing is changed here.
     """
     return _before(context) if before else _after(context)

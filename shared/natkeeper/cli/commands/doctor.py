@@ -40,7 +40,7 @@ def doctor(
     functions and triggers, roles and each permission, the probe's place, and asks the function what it sees. Changes
     nothing.
     """
-    from natkeeper.cli.doctor import facts, gateways, routes
+    from natkeeper.cli.doctor import discovery, facts, gateways, lanes, routes
     from natkeeper.cli.doctor.deployment import AREA, deployment
     from natkeeper.cli.policies import DeployedNames, grants
     from natkeeper.cli.survey import network
@@ -63,13 +63,14 @@ def doctor(
     except TemplateUnreadable as unreadable:
         raise Wrong(str(unreadable)) from unreadable
     with context.screen.working("looking at the account"):
+        config, found = discovery.discovered(context.reach, config)
         known = facts.account(context.reach, config, name, wanted, ask, fc2=fc2 is not None, template=template_beside)
-    found: list[Finding] = []
     for group in config.groups:
         ground = known.grounds[group.name]
         found += routes.not_guarded(group, ground, config)
         context.screen.names |= {} if isinstance(ground.machines, Failure) else network.names(ground.machines.values())
         found += [*routes.routes(group, ground), *gateways.gateways(group, ground), *routes.addresses(group, ground)]
+        found += lanes.lane(group, ground)
     found += deployment(known, name, wanted)
     areas = [*(group.name for group in config.groups), AREA]
     found.sort(key=lambda finding: areas.index(finding.area) if finding.area in areas else len(areas))

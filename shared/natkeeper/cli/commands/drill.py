@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,7 +11,7 @@ import click
 from natkeeper.cli import questions
 from natkeeper.cli.context import CommandContext
 from natkeeper.cli.errors import Exit, Refused, Wrong
-from natkeeper.cli.options import asks, complete_groups, shared
+from natkeeper.cli.options import asks, complete_groups, not_with, shared
 
 if TYPE_CHECKING:
     from natkeeper.cli.drill.journal import Journal
@@ -61,11 +62,16 @@ def drill(
     from natkeeper.cli.drill.restore import command
     from natkeeper.drill import figures, render
 
+    not_with("--restore", restore, "kind", "within", "output")
     if restore:
-        return _restore(context, asker, [context.group(group)] if group else list(context.config.groups), yes=yes)
+        groups = [context.found_group(group)] if group else list(context.as_found.groups)
+        return _restore(context, asker, groups, yes=yes)
     if group is None:
         raise Wrong("a drill is of one group", f"name it: natkeeper drill GROUP, and groups are: {context.group_names}")
-    policy, kept = context.group(group), folder(context.environ, context.url)
+    path = Path(output or f"drill-{group}-{kind}.html")
+    if path.is_dir() or not os.access(path if path.exists() else path.parent, os.W_OK):
+        raise Wrong(f"{path} cannot be written", "nothing was done; name another file with --output")
+    policy, kept = context.found_group(group), folder(context.environ, context.url)
     if find(kept, context.region_id, group, policy.gateways):
         raise Refused(f"an earlier drill of {group} was not put back", f"do it with `{command(group)}`")
     rehearsal = Rehearsal(context.reach, asker, policy, kind, within, context.screen.progress)
@@ -75,7 +81,6 @@ def drill(
         questions.name_of_group(context, _means(kind, group, gateway), group)
     observed = rehearsal.run(gateway)
     found = figures(observed)
-    path = Path(output or f"drill-{group}-{kind}.html")
     path.write_text(render(observed), encoding="utf-8")
     if context.as_json:
         mend = {"left": rehearsal.left, "mend": rehearsal.mend} if rehearsal.left else {}

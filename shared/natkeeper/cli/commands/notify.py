@@ -28,7 +28,7 @@ def notify(context: CommandContext, *, test: bool, fc2: str | None) -> Exit:
         raise Wrong(f"{context.config_path} has no notify, so nobody is notified", "name the function: notify: NAME")
     function = config.notify
     way: Invoker = Fc2Invoker(context.reach, fc2, function) if fc2 else Fc3Invoker(context.reach, function)
-    style = {"language": config.language, "timezone": config.timezone}
+    style = {"language": config.language, "timezone": config.timezone, "runbook": config.runbook}
     with context.screen.working("sending a test message"):
         answer = Asker(way, context.screen.remark).ask({"action": "test", "style": style})
     told, total = int(answer.get("told") or 0), int(answer.get("of") or 0)

@@ -8,7 +8,7 @@ import click
 
 from natkeeper.cli.context import FUNCTION, CommandContext
 from natkeeper.cli.errors import Exit, Wrong
-from natkeeper.cli.options import shared
+from natkeeper.cli.options import not_with, shared
 
 
 @click.command()
@@ -42,6 +42,9 @@ def policy(
     from natkeeper.cli.policies import DeployedNames, grants
     from natkeeper.cli.policies.ros import roles_stack
 
+    not_with("--ros", ros, "key")
+    if ros and context.as_json:
+        raise Wrong("--json has no meaning with --ros", "leave one out")
     if account != "*" and not account.isdecimal():
         raise Wrong(f"--account {account} is not an account id", "it is a number, such as 1234567890123456, or *")
     service, _, function = (fc2 or "/").partition("/")

@@ -9,7 +9,7 @@ import click
 
 from natkeeper.cli.context import CommandContext
 from natkeeper.cli.errors import Exit, Wrong
-from natkeeper.cli.options import shared
+from natkeeper.cli.options import only_with, shared
 
 
 @click.command()
@@ -27,6 +27,7 @@ def probes(context: CommandContext, *, write: bool, given: tuple[str, ...]) -> E
     from natkeeper.cli.probe_resources import NoProbeResource, lacking, wanted, with_probe
     from natkeeper.cli.survey.template_file import FILE, TemplateUnreadable, declared
 
+    only_with({"--write": write}, "given")
     path = Path(context.config_path).parent / FILE
     try:
         missing = lacking(context.config, declared(path))

@@ -9,7 +9,7 @@ import click
 
 from natkeeper.cli.context import CommandContext
 from natkeeper.cli.errors import Exit, Unreached, Wrong
-from natkeeper.cli.options import asks, complete_groups, shared
+from natkeeper.cli.options import asks, complete_groups, only_with, shared
 from natkeeper.cli.receipts import conclude, exit_of
 
 if TYPE_CHECKING:
@@ -54,6 +54,9 @@ def status(
     """
     if serve and watch:
         raise Wrong("--serve and --watch are two ways to look", "leave one out")
+    only_with({"--watch": watch, "--serve": serve}, "every")
+    only_with({"--watch": watch}, "times")
+    only_with({"--serve": serve}, "port")
     if group is not None and context.has_config:
         context.group(group)
     request = {"action": "status"} | ({"group": group} if group else {})
@@ -153,7 +156,7 @@ def history(context: CommandContext, *, group: str | None, since: str, everybody
     from natkeeper.cli.survey.history import events_of, lines_of
     from natkeeper.ports import Failure
 
-    groups = [context.group(group)] if group else list(context.config.groups)
+    groups = [context.found_group(group)] if group else list(context.as_found.groups)
     with context.screen.working("reading ActionTrail"):
         events = events_of(context.reach, groups, utc_now() - _length(since), everybody=everybody)
     if context.as_json:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from natkeeper import __version__
-from natkeeper.cli.conformance.found import TrialResult
+from natkeeper.cli.conformance.found import CodeFound, TrialResult
 from natkeeper.cli.conformance.readings import Reading
 from natkeeper.cli.errors import Wrong
 
@@ -18,18 +18,30 @@ STACK = (
     "What the instances and EIPs of the trial deployment cost, ROS says before they are created: "
     '`aliyun ros GetTemplateEstimateCost --TemplateBody "$(cat templates/ros/demo.yaml)"`.'
 )
+HOW_MEASURED = """\
+Durations are from the answer of the call until a read shows the end of it; of events, from their time. Packets
+(`vpc.route_entry.packets`): from the moment that the API shows the end of a change until the probe, which looks
+without a pause, is answered by the new way; 0 where packets were first. A cold start (`fc.cold_start.platform`): what
+the first answer takes longer than a later one, the start of the process included. A busy function
+(`fc.async.throttled_retry`): from sending an event to its next attempt.
+"""
 CONFIRMED, REFUTED, UNDECIDED = "confirmed", "refuted", "not decided"
 
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """`latencies` are seconds by the names of `natlab latencies`; `at` is RFC 3339 in UTC. No ids are in it."""
+    """`latencies` are seconds by the names of `natlab latencies`; `at` is RFC 3339 in UTC. No ids are in it.
+
+    `unmeasured` has the reasons why other durations are not there, `codes` what answered which wrong call.
+    """
 
     at: str
     region: str
     found: Mapping[str, TrialResult]
     latencies: Mapping[str, float]
     version: str = __version__
+    unmeasured: Mapping[str, str] = field(default_factory=dict)
+    codes: Mapping[str, CodeFound] = field(default_factory=dict)
 
     def as_json(self, ids: Mapping[str, str] | None = None) -> dict[str, Any]:
         """The object of conformance.json; `ids` of the account are replaced by what they stand for."""
@@ -41,6 +53,8 @@ class Document:
             "region": self.region,
             "readings": rows,
             "latencies": dict(self.latencies),
+            "unmeasured": dict(self.unmeasured),
+            "codes": {call: asdict(code) for call, code in self.codes.items()},
         }
         text = json.dumps(full, ensure_ascii=False)
         for each, word in (ids or {}).items():
@@ -60,8 +74,12 @@ def load(path: Path) -> Document:
             for name, row in data["readings"].items()
         }
         latencies = {str(name): float(seconds) for name, seconds in data["latencies"].items()}
-        return Document(str(data["at"]), str(data["region"]), found, latencies, str(data["natkeeper"]))
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        why = {str(name): str(text) for name, text in data.get("unmeasured", {}).items()}
+        codes = {str(call): CodeFound(**row) for call, row in data.get("codes", {}).items()}
+        return Document(str(data["at"]), str(data["region"]), found, latencies, str(data["natkeeper"]), why, codes)
+    except OSError as error:
+        raise Wrong(f"{path} cannot be read: {error.strerror}", "name a conformance.json") from error
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise Wrong(f"{path} is not what `natkeeper conformance` writes: {error}", "name a conformance.json") from error
 
 
@@ -98,9 +116,11 @@ def page(document: Document, known: tuple[Reading, ...], hour: float) -> str:
         lines.append(f"- `{each.name}`: " + "; ".join(filter(None, [found.why, f"`{said}`" if said else ""])))
     lines += ["", "## Measured", "", "| What | Seconds |", "|---|---|"]
     lines += [f"| {name} | {seconds:g} |" for name, seconds in sorted(document.latencies.items())]
+    lines += ["", HOW_MEASURED, *(f"- `{name}` was not measured: {why}" for name, why in document.unmeasured.items())]
+    lines += ["", "## Wrong calls", "", "| Call | Code | It means | Wanted | |", "|---|---|---|---|---|"]
     lines += [
-        "",
-        "Durations are from the answer of the call until a read shows the end of it; of events, from their time.",
+        f"| {call} | {found.code or '-'} | {found.means} | {found.wanted} | {CONFIRMED if found.ok else REFUTED} |"
+        for call, found in document.codes.items()
     ]
     lines += [
         "",

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from natkeeper.alibaba.errors import classify, code_of, kind_of
 from natkeeper.alibaba.lean_imports import lean
+from natkeeper.cli.conformance.found import CodeFound
 from natkeeper.cli.errors import CommandError, trouble_of
 from natkeeper.cli.survey import network
 from natkeeper.ports import Failure, FailureKind
@@ -47,7 +48,7 @@ class Place:
     """A table, the gateway that carries the group's route (`active`), its standby, and what calls took.
 
     `eip` is the address that the standby holds, empty for none. `seconds` are measured durations by the names of
-    natlab's table of latencies.
+    natlab's table of latencies, `unmeasured` says why others are not there. `codes` answered wrong calls.
     """
 
     reach: RegionClients
@@ -59,6 +60,8 @@ class Place:
     sleeper: Callable[[float], None] = time.sleep
     monotonic: Callable[[], float] = time.monotonic
     seconds: dict[str, float] = field(default_factory=dict)
+    unmeasured: dict[str, str] = field(default_factory=dict)
+    codes: dict[str, CodeFound] = field(default_factory=dict)
 
     def code(self, make: Callable[[Attempt], Any]) -> str:
         """Make a call once; Alibaba's code if it was refused, empty if it was carried out.
@@ -85,10 +88,10 @@ class Place:
         )
         return self.code(lambda a: a.clients.client(Vpc).create_route_entry_with_options(request, a.options()))
 
-    def modify(self, *, hop: str = "", dry_run: bool = False, **words: Any) -> str:  # noqa: ANN401  fields of the SDK's request
-        """ModifyRouteEntry of the first entry: next hop, name, description; the code of its refusal."""
+    def modify(self, destination: str = TRIED[0], *, hop: str = "", dry_run: bool = False, **words: Any) -> str:  # noqa: ANN401  fields of the SDK's request
+        """ModifyRouteEntry, of the first entry by default: next hop, name, description; the code of its refusal."""
         request = vpc.ModifyRouteEntryRequest(
-            region_id=self.reach.region, route_table_id=self.table, destination_cidr_block=TRIED[0], **words
+            region_id=self.reach.region, route_table_id=self.table, destination_cidr_block=destination, **words
         )
         if hop:
             request.new_next_hop_type = "Instance" if hop.startswith("i-") else "NatGateway"
@@ -123,6 +126,12 @@ class Place:
         if isinstance(found, str):
             raise CommandError(f"the route table cannot be read: {found}")
         return next((each for each in found if each.destination_cidr_block == destination), None)
+
+    @staticmethod
+    def leads(entry: Any) -> str:  # noqa: ANN401
+        """Return the id of an entry's next hop, empty where it has none."""
+        hops = entry.next_hops.next_hop if entry.next_hops is not None else ()
+        return str(hops[0].next_hop_id or "") if hops else ""
 
     def require_entry(self) -> None:
         """Raise CommandError if the first entry is not there to be tried."""

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from natkeeper.alibaba.fields import text_of
-from natkeeper.cli.conformance import deployment, events, routes, standby
+from natkeeper.cli.conformance import deployment, events, figures, refusals, routes, standby
 from natkeeper.cli.conformance.found import TrialResult
 from natkeeper.cli.conformance.journal import TrialJournal
 from natkeeper.cli.conformance.place import POLL_S, TRIED, Place
@@ -80,13 +80,17 @@ def prepare(reach: RegionClients, group: Group, vpc_named: str) -> tuple[Place, 
 
 @dataclass
 class Trial:
-    """Tries one place. `function` is the failover function, and `asker` asks it; `left` says what is not put back."""
+    """Tries one place. `function` is the failover function, and `asker` asks it; `notify` is the notify function.
+
+    `left` says what is not put back.
+    """
 
     place: Place
     journal: TrialJournal
     function: str
     say: Callable[[str], None]
     asker: Asker | None = None
+    notify: str | None = None
     found: dict[str, TrialResult] = field(default_factory=dict)
     left: list[str] = field(default_factory=list)
     began: datetime = field(init=False)
@@ -104,6 +108,23 @@ class Trial:
                 self.found |= {name: TrialResult(None, trouble.what) for name in names if name not in self.found}
         self.found |= {name: TrialResult(None, why) for name, why in NOT_HERE.items()}
 
+    def _figures(self) -> dict[str, TrialResult]:
+        """Measure what no reading is about; a figure that cannot be measured has its reason, and the rest goes on."""
+        place, route = self.place, self.place.group.routes[0]
+        for name, part in figures.parts(place, route, self.function, self.notify, self.asker).items():
+            try:
+                part()
+            except Denied:
+                raise
+            except CommandError as trouble:
+                place.unmeasured[name] = trouble.what
+        return {}
+
+    def _refusals(self) -> dict[str, TrialResult]:
+        self.place.require_entry()
+        self.place.codes |= refusals.codes(self.place)
+        return {}
+
     def _parts(self) -> Iterator[tuple[tuple[str, ...], str, Part]]:
         place = self.place
         yield ("async-type",), "reading how rules invoke", lambda: deployment.triggers(place, self.function)
@@ -117,7 +138,9 @@ class Trial:
         )
         yield ("route-filters",), "reading with a filter", lambda: routes.filters(place)
         yield ("route-name", "route-description"), "writing names and descriptions", lambda: routes.words(place)
+        yield (), "making calls that are wrong", self._refusals
         yield ("route-half", "route-in-place-to-nat"), "changing the next hop", lambda: routes.moves(place)
+        yield (), "moving the route to the standby and back", self._figures
         yield (), "simulating a maintenance", lambda: events.announce(place, self.journal.not_before)
         yield ("eip-off-stopping",), f"stopping {place.standby}", self._stop
         yield ("route-stopped-hop", "health-status", "route-to-stopped"), "looking at a stopped next hop", self._stopped
@@ -150,16 +173,24 @@ class Trial:
             (self._start, "stopped"),
             (self._bind, "without its EIP"),
             (self._delete, "with entries of the trial"),
+            (self._lead_back, "with the route at the standby"),
         )
         self.left = []
         for step, broken in steps:
             try:
                 step()
             except CommandError as trouble:
-                where = self.place.table if step == self._delete else self.place.standby
+                where = self.place.table if step in (self._delete, self._lead_back) else self.place.standby
                 self.left.append(f"{where} may be {broken}: {trouble.what}")
         if not self.left:
             file.unlink(missing_ok=True)
+
+    def _lead_back(self) -> None:
+        """Let the route go to the active gateway again, unless that is dead and natkeeper left it."""
+        place = self.place
+        machines = place.reach.do("reading the gateway", partial(network.machines, ids=[place.active]))
+        if any(machine.status == "Running" for machine in machines):
+            figures.lead_back(place, place.group.routes[0])
 
     def _cancel(self) -> None:
         refused = cancel_notice(self.place.reach, self.place.standby, self.journal.not_before)

@@ -104,10 +104,10 @@ def _triggers(facts: Facts, function: Deployed) -> Iterator[Finding]:
 
 
 def _incomplete(facts: Facts) -> Iterator[Finding]:
-    """Name triggers that are not as s.yaml says; without one, the function is blind to something."""
+    """Name what is not as s.yaml says: without a trigger the function is blind to something, without settings mute."""
     for one in facts.incomplete:
-        about = f"{one.function.name} triggers of s.yaml"
-        yield wrong(AREA, about, one.says, one.command) if one.missing else advice(AREA, about, one.says, one.command)
+        about, bad = f"{one.function.name} in s.yaml", one.missing or one.settings
+        yield wrong(AREA, about, one.says, one.command) if bad else advice(AREA, about, one.says, one.command)
 
 
 def _ways(facts: Facts, function: Deployed) -> Iterator[Finding]:
@@ -224,6 +224,20 @@ def _notify(facts: Facts) -> Iterator[Finding]:
         yield advice(AREA, name, "has no addresses, so it tells nobody", do)
     else:
         yield ok(AREA, name, f"tells {facts.addresses} address(es)")
+    yield from _heartbeat(facts)
+
+
+def _heartbeat(facts: Facts) -> Iterator[Finding]:
+    """Say whether anyone outside notices when natkeeper itself stops."""
+    if facts.config.heartbeat:
+        yield ok(AREA, "heartbeat", "a service outside is called after each good sweep")
+    elif facts.config.metrics is not None:
+        yield ok(AREA, "heartbeat", "the log has metrics, for the alarms of templates/ros/monitoring.yaml")
+    elif facts.config.notify:
+        do = "heartbeat: true, and heartbeat+https://… in natkeeper.notify; or metrics: 5m and "
+        do += "templates/ros/monitoring.yaml"
+        says = "nobody is told when Function Compute, the timer or the account itself stops"
+        yield advice(AREA, "heartbeat", says, do)
 
 
 def _templates(facts: Facts) -> Iterator[Finding]:

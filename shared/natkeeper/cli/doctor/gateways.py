@@ -14,11 +14,14 @@ from natkeeper.domain.health import Draining, Healthy, Sight, assess, remark
 from natkeeper.domain.ids import InstanceId, InterfaceId
 from natkeeper.domain.observed import Instance, PowerState
 from natkeeper.failover.gateway_setup import setup_parameters
+from natkeeper.failover.proof import load_of
 from natkeeper.guest.report import SetupReport, UnreadableReport
 from natkeeper.guest.script import fingerprint, script_hash
 from natkeeper.ports import Failure, SetupRun
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from natkeeper.cli.doctor.facts import GroupFacts
     from natkeeper.domain.config import Group
 
@@ -217,8 +220,23 @@ def _setup(group: Group, ground: GroupFacts, machine: SurveyedInstance) -> Itera
     last = next((run for run in ground.setups if run.gateway == machine.id), None)
     yield _last_setup(group, about, last)
     report = None if last is None else last.report
+    if last is not None and isinstance(report, SetupReport):
+        yield from _load(group, machine, report, last.started)
     if isinstance(report, SetupReport) and isinstance(ground.machines, Mapping):
         yield from tunnel(group, machine, [ground.machines[g] for g in group.gateways if g in ground.machines], report)
+
+
+def _load(group: Group, machine: SurveyedInstance, report: SetupReport, when: datetime) -> Iterator[Finding]:
+    """Judge how full it was in its latest setup, as the function does (`alarms`)."""
+    about, at = f"{machine.id} load", f"{when:%Y-%m-%d %H:%M} UTC"
+    figures = load_of(report)
+    if figures is None:
+        return
+    found = list(group.alarms.exceeded(figures, machine.bandwidth or 0))
+    for says, do in found:
+        yield wrong(group.name, about, f"at {at} it {says}", do)
+    if not found:
+        yield ok(group.name, about, f"at {at}: {figures.connections} of {figures.maximum} connections")
 
 
 def tunnel(

@@ -15,6 +15,7 @@ from natkeeper.cli.drill.journal import Journal, RouteBefore
 from natkeeper.cli.drill.restore import Restore, command, fit_for_duty
 from natkeeper.cli.drill.sampler import Feeling
 from natkeeper.cli.errors import CommandError, Interrupted, Refused
+from natkeeper.cli.output import names_in, with_names
 from natkeeper.cli.survey import network
 from natkeeper.domain.observed import EntryStatus
 from natkeeper.drill import Moment, Observed
@@ -54,6 +55,8 @@ class Rehearsal:
     clock: Callable[[], float] = time.time
     moments: list[Moment] = field(default_factory=list)
     reasons: list[str] = field(default_factory=list)
+    names: dict[str, str] = field(default_factory=dict)
+    """What the group's gateways are called, by id."""
     before: tuple[RouteBefore, ...] = ()
     """Where the group's routes went when `check` looked."""
     broken: bool = False
@@ -81,6 +84,7 @@ class Rehearsal:
             )
         if self.kind == "stop":
             self._check_stop(hop)
+        self.names = names_in(view)
         self.before = tuple(
             RouteBefore(str(route["table"]), str(route["destination"]), str(route["next_hop"]))
             for route in view.get("routes", ())
@@ -236,5 +240,5 @@ class Rehearsal:
             )
 
     def _tell(self, kind: Kind, who: str, what: str, at: float) -> None:
-        self.moments.append(Moment(at, kind, who, what))
+        self.moments.append(Moment(at, kind, who, with_names(what, self.names)))
         self.say(what)

@@ -28,11 +28,12 @@ _CHECK = b'{"action":"look"}'
 
 @dataclass
 class Feeling:
-    """Checks egress in a thread of its own from `begin` to `end`; `attempts` grows meanwhile."""
+    """Checks egress in a thread of its own from `begin` to `end`, `between_s` apart; `attempts` grows meanwhile."""
 
     reach: RegionClients
     function: str
     clock: Callable[[], float] = time.time
+    between_s: float = BETWEEN_S
     attempts: list[NewConnection] = field(default_factory=list)
     blind: str = ""
     """Why the probe could not be asked, the last time that it could not."""
@@ -90,4 +91,4 @@ class Feeling:
             seen = self.check()
             if seen is not None:
                 self.attempts.append(seen)
-            self._over.wait(BETWEEN_S)
+            self._over.wait(self.between_s)

@@ -2,21 +2,22 @@
 
 What changes something is limited to the route tables, instances, EIPs and functions that the configuration names.
 What only reads is allowed on `*`: the pages of VPC and ECS differ over the years in what they ask about for a list,
-and a route that cannot be read is a route that cannot be kept.
+and a route that cannot be read is a route that cannot be kept. Where gateways are found by a tag, the tag is the limit;
+where routes are found, every route table is allowed, because RAM knows no limit by VPC for them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from natkeeper.cli.policies.statements import Arns, Json, Statement, commands
 from natkeeper.domain.config import Follow
 
 if TYPE_CHECKING:
     from natkeeper.domain.config import Config, Group
 
-Json = dict[str, Any]
 VERSION = "1"
 FC = "fc.aliyuncs.com"
 OOS = "oos.aliyuncs.com"
@@ -66,24 +67,6 @@ class DeployedNames:
 
 
 @dataclass(frozen=True, slots=True)
-class Statement:
-    """One statement: what it is for, what it allows, on what, and under which condition (operator, key, values)."""
-
-    purpose: str
-    actions: tuple[str, ...]
-    resources: tuple[str, ...] = ("*",)
-    condition: tuple[str, str, tuple[str, ...]] | None = None
-
-    def as_json(self) -> Json:
-        """Give the statement as a RAM policy has it; RAM has no place for the purpose."""
-        full: Json = {"Effect": "Allow", "Action": list(self.actions), "Resource": list(self.resources)}
-        if self.condition is not None:
-            operator, key, values = self.condition
-            full["Condition"] = {operator: {key: list(values)}}
-        return full
-
-
-@dataclass(frozen=True, slots=True)
 class Grant:
     """Permissions of one role, or of one kind of person; `trusts` is the service that takes the role on."""
 
@@ -112,7 +95,7 @@ class Grant:
 
 def grants(config: Config, names: DeployedNames = DeployedNames()) -> dict[str, Grant]:
     """Return every grant that this configuration needs, by its key: what `--for` takes."""
-    arn = _Arns(config.region, names.account, {names.failover: names.service} if names.service else {})
+    arn = Arns(config.region, names.account, {names.failover: names.service} if names.service else {})
     found = [_function(config, names, arn), *_oos(config, arn)]
     if any(group.probes for group in config.groups):
         found.append(_probe(config, names, arn))
@@ -122,44 +105,17 @@ def grants(config: Config, names: DeployedNames = DeployedNames()) -> dict[str, 
     return {grant.key: grant for grant in found}
 
 
-@dataclass(frozen=True, slots=True)
-class _Arns:
-    region: str
-    account: str
-    services: Mapping[str, str]
-    """By name of a function of FC 2.0: the service that it is of."""
-
-    def of(self, product: str, *resources: str) -> tuple[str, ...]:
-        return tuple(f"acs:{product}:{self.region}:{self.account}:{resource}" for resource in resources)
-
-    def roles(self, *names: str) -> tuple[str, ...]:
-        return tuple(f"acs:ram:*:{self.account}:role/{name.lower()}" for name in names)
-
-    def functions(self, *names: str) -> tuple[str, ...]:
-        return self.of("fc", *(resource for name in names for resource in self._function(name)))
-
-    def _function(self, name: str) -> tuple[str, ...]:
-        service = self.services.get(name)
-        if service is None:
-            return f"functions/{name}", f"functions/{name}/*"
-        return f"services/{service}/functions/{name}", f"services/{service}.*/functions/{name}"
-
-    def gateways(self, groups: Iterable[Group]) -> tuple[str, ...]:
-        ids = dict.fromkeys(gateway for group in groups for gateway in group.gateways)
-        return self.of("ecs", *(f"instance/{one}" for one in ids))
-
-
 # ---- the functions' roles --------------------------------------------------------------------------------
 
 
-def _function(config: Config, names: DeployedNames, arn: _Arns) -> Grant:
+def _function(config: Config, names: DeployedNames, arn: Arns) -> Grant:
     purpose = "the failover function: sees routes and gateways, moves routes, has gateways set up, tells people"
     go_on = Statement("go on with what a run leaves", ("fc:InvokeFunction",), arn.functions(names.failover))
     statements = (*_keeping(config, arn), go_on, _log(config, names, arn))
     return Grant("function", names.failover_role, purpose, statements, FC)
 
 
-def _log(config: Config, names: DeployedNames, arn: _Arns) -> Statement:
+def _log(config: Config, names: DeployedNames, arn: Arns) -> Statement:
     """Give what a function with a role of its own needs to have a log."""
     # Component fc3 names the project serverless-REGION-…, after a hash of the account; that of FC 2.0 another way.
     made = "*/*" if names.service else f"serverless-{config.region}-*/default-logs"
@@ -168,10 +124,11 @@ def _log(config: Config, names: DeployedNames, arn: _Arns) -> Statement:
     return Statement("write its log", ("log:PostLogStoreLogs",), arn.of("log", resource))
 
 
-def _keeping(config: Config, arn: _Arns) -> Iterator[Statement]:
+def _keeping(config: Config, arn: Arns) -> Iterator[Statement]:
     """List what keeping routes needs: the function's permissions, and those of a person with --direct."""
     groups = config.groups
     tables = tuple(dict.fromkeys(f"routetable/{route.table}" for group in groups for route in group.routes))
+    tables = ("routetable/*",) if any(group.finds_routes for group in groups) else tables
     following = [group for group in groups if isinstance(group.address, Follow)]
     reads = ["vpc:DescribeRouteEntryList"]
     reads += ["vpc:DescribeEipAddresses"] if following else []
@@ -193,12 +150,8 @@ def _keeping(config: Config, arn: _Arns) -> Iterator[Statement]:
         )
     cold = [group for group in groups if group.standby == "cold"]
     if cold:
-        yield Statement("start a cold standby", ("ecs:StartInstance",), arn.gateways(cold))
-    yield Statement(
-        "look at the internet from a gateway, and set one up without OOS",
-        ("ecs:RunCommand",),
-        (*arn.gateways(groups), *arn.of("ecs", "command/*")),
-    )
+        yield from arn.on_gateways("start a cold standby", ("ecs:StartInstance",), cold)
+    yield from commands(arn, "look at the internet from a gateway, and set one up without OOS", groups)
     yield Statement("read what became of it", ("ecs:DescribeInvocations", "ecs:DescribeInvocationResults"))
     yield from _through_oos(config, arn)
     functions = [function for group in groups for function in group.probes]
@@ -207,7 +160,7 @@ def _keeping(config: Config, arn: _Arns) -> Iterator[Statement]:
         yield Statement("ask the probe, tell people", ("fc:InvokeFunction",), arn.functions(*functions))
 
 
-def _through_oos(config: Config, arn: _Arns) -> Iterator[Statement]:
+def _through_oos(config: Config, arn: Arns) -> Iterator[Statement]:
     setups = [group.setup for group in config.groups if group.setup.via == "oos"]
     if not setups:
         return
@@ -222,7 +175,7 @@ def _through_oos(config: Config, arn: _Arns) -> Iterator[Statement]:
     )
 
 
-def _oos(config: Config, arn: _Arns) -> Iterator[Grant]:
+def _oos(config: Config, arn: Arns) -> Iterator[Grant]:
     """Give one grant for each role that setups run with."""
     by_role: dict[str, list[Group]] = {}
     for group in config.groups:
@@ -231,18 +184,14 @@ def _oos(config: Config, arn: _Arns) -> Iterator[Grant]:
     for role, groups in by_role.items():
         statements = (
             Statement("look at the gateways first", ("ecs:DescribeInstances",)),
-            Statement(
-                "run the setup on the gateways",
-                ("ecs:RunCommand",),
-                (*arn.gateways(groups), *arn.of("ecs", "command/*")),
-            ),
+            *commands(arn, "run the setup on the gateways", groups),
             Statement("read what it printed", ("ecs:DescribeInvocations", "ecs:DescribeInvocationResults")),
         )
         key = "oos" if len(by_role) == 1 else f"oos-{role}"
         yield Grant(key, role, "OOS, while it sets gateways up", statements, OOS, tuple(g.name for g in groups))
 
 
-def _probe(config: Config, names: DeployedNames, arn: _Arns) -> Grant:
+def _probe(config: Config, names: DeployedNames, arn: Arns) -> Grant:
     statements = (
         Statement(
             "report a loss, by an asynchronous destination", ("fc:InvokeFunction",), arn.functions(names.failover)
@@ -258,7 +207,7 @@ def _probe(config: Config, names: DeployedNames, arn: _Arns) -> Grant:
 # ---- people ----------------------------------------------------------------------------------------------
 
 
-def _deployer(config: Config, names: DeployedNames, arn: _Arns) -> Grant:
+def _deployer(config: Config, names: DeployedNames, arn: Arns) -> Grant:
     functions = _deployed(config, names)
     probes = any(group.probes for group in config.groups)
     roles = [names.failover_role, *([names.probe_role] if probes else [])]
@@ -313,7 +262,7 @@ def _deployer(config: Config, names: DeployedNames, arn: _Arns) -> Grant:
     return Grant("deployer", "natkeeper-deployer", "the person who runs `s deploy`", tuple(statements))
 
 
-def _operator(config: Config, names: DeployedNames, arn: _Arns) -> Grant:
+def _operator(config: Config, names: DeployedNames, arn: Arns) -> Grant:
     purpose = "the person who runs `natkeeper`"
     return Grant("operator", "natkeeper-operator", purpose, tuple(_operating(config, names, arn)))
 
@@ -324,7 +273,7 @@ def _deployed(config: Config, names: DeployedNames) -> tuple[str, ...]:
     return (names.failover, *probes, *([config.notify] if config.notify else []))
 
 
-def _operating(config: Config, names: DeployedNames, arn: _Arns) -> Iterator[Statement]:
+def _operating(config: Config, names: DeployedNames, arn: Arns) -> Iterator[Statement]:
     yield Statement(
         "ask natkeeper: status, plan, switch, pause, resume, setup, sweep",
         ("fc:InvokeFunction",),
@@ -370,16 +319,16 @@ def _operating(config: Config, names: DeployedNames, arn: _Arns) -> Iterator[Sta
     yield Statement("doctor, roles", ("ram:GetRole", "ram:ListPoliciesForRole", "ram:GetPolicy"))
 
 
-def _driller(config: Config, arn: _Arns) -> Grant:
+def _driller(config: Config, arn: Arns) -> Grant:
     """Give what `natkeeper drill` needs besides the operator's: it feels through the probe, and breaks gateways."""
     groups = [group for group in config.groups if group.probes]
     probes = [function for group in groups for function in group.probes]
     statements = (
         Statement("feel through the probe", ("fc:InvokeFunction",), arn.functions(*probes)),
-        Statement(
+        *arn.on_gateways(
             "stop and start a gateway, send it a simulated notice",
             ("ecs:StopInstance", "ecs:StartInstance", "ecs:CreateSimulatedSystemEvents"),
-            arn.gateways(groups),
+            groups,
         ),
         Statement("cancel a simulated notice", ("ecs:CancelSimulatedSystemEvents",)),
     )
@@ -387,7 +336,7 @@ def _driller(config: Config, arn: _Arns) -> Grant:
     return Grant("driller", "natkeeper-driller", purpose, statements)
 
 
-def _direct(config: Config, arn: _Arns) -> Grant:
+def _direct(config: Config, arn: Arns) -> Grant:
     """Give what --direct needs besides; who may do that may do what the function may do."""
     purpose = "the person who runs `natkeeper … --direct`: what the function may do, done by a person"
     return Grant("direct", "natkeeper-direct", purpose, tuple(_keeping(config, arn)))

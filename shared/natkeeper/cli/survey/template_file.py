@@ -1,4 +1,6 @@
-"""What s.yaml says of functions and their triggers, with `${vars.…}` resolved; other expressions are left as they are.
+"""What s.yaml says of functions, their triggers and how they are invoked.
+
+`${vars.…}` is resolved; other expressions are left as they are.
 
 Source of the file's shape: Serverless Devs, edition 3.0.0; component fc3, schema.
 """
@@ -7,7 +9,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -39,21 +41,31 @@ class DeclaredTrigger:
 
 @dataclass(frozen=True, slots=True)
 class DeclaredFunction:
-    """One resource of component fc3: `resource` is its name in the file, `name` the function's."""
+    """One resource of component fc3: `resource` is its name in the file, `name` the function's.
+
+    `asynchronous` is its asyncInvokeConfig, empty for none; `reserved` its reservedConcurrency.
+    """
 
     resource: str
     name: str
     triggers: tuple[DeclaredTrigger, ...]
     environment: Mapping[str, str] = field(default_factory=dict)
+    asynchronous: Mapping[str, Any] = field(default_factory=dict)
+    reserved: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Incomplete:
-    """Triggers of one function that are not as the file says: missing ones, and those that differ."""
+    """What of one function is not as the file says: triggers that are missing, those that differ, and settings.
+
+    Settings are written after all triggers, so a deployment that was killed lacks them, too: `asyncInvokeConfig` (where
+    a probe reports) and `concurrencyConfig`.
+    """
 
     function: DeclaredFunction
     missing: tuple[str, ...]
     stale: tuple[str, ...]
+    settings: tuple[str, ...] = ()
 
     @property
     def says(self) -> str:
@@ -64,18 +76,22 @@ class Incomplete:
         if self.stale:
             verb = "differs" if len(self.stale) == 1 else "differ"
             parts.append(f"{', '.join(self.stale)} {verb} from {FILE}")
+        if self.settings:
+            parts.append(f"{' and '.join(self.settings)} not as {FILE} says")
         return "; ".join(parts)
 
     @property
     def command(self) -> str:
         """Return the one command that completes them.
 
-        Named one by one, because the component stops at the first EventBridge trigger that did not change and skips
-        those after it (fc3, deploy of triggers).
+        Triggers are named one by one, because the component stops at the first EventBridge trigger that did not change
+        and skips those after it (fc3, deploy of triggers). Settings come with the whole function.
         """
         wanted = {*self.missing, *self.stale}
         names = [trigger.name for trigger in self.function.triggers if trigger.name in wanted]
-        return f"s {self.function.resource} deploy --trigger {','.join(names)} -y"
+        resource = self.function.resource
+        steps = [f"s {resource} deploy --trigger {','.join(names)} -y"] if names else []
+        return " && ".join([*steps, *([f"s {resource} deploy -y"] if self.settings else [])])
 
 
 def declared(path: Path) -> tuple[DeclaredFunction, ...]:
@@ -101,7 +117,7 @@ def declared(path: Path) -> tuple[DeclaredFunction, ...]:
 
 
 def incomplete(function: DeclaredFunction, deployed: Deployed) -> Incomplete | None:
-    """Compare triggers with what is deployed; None where each one is as the file says."""
+    """Compare triggers and settings with what is deployed; None where each one is as the file says."""
     there = {trigger.name: trigger for trigger in deployed.triggers}
     missing = tuple(trigger.name for trigger in function.triggers if trigger.name not in there)
     stale = tuple(
@@ -109,7 +125,29 @@ def incomplete(function: DeclaredFunction, deployed: Deployed) -> Incomplete | N
         for trigger in function.triggers
         if trigger.name in there and not _same(trigger, there[trigger.name])
     )
-    return Incomplete(function, missing, stale) if missing or stale else None
+    settings = tuple(_settings(function, deployed))
+    return Incomplete(function, missing, stale, settings) if missing or stale or settings else None
+
+
+def _settings(function: DeclaredFunction, deployed: Deployed) -> Iterator[str]:
+    """Name the settings that differ; one that the file leaves out is not looked at."""
+    wanted = function.asynchronous
+    destinations = wanted.get("destinationConfig") or {}
+    pairs: list[tuple[object, object]] = [
+        (_place(destinations.get(when)), found.rpartition("/")[2])
+        for when, found in (("onFailure", deployed.on_failure), ("onSuccess", deployed.on_success))
+    ]
+    if wanted.get("maxAsyncRetryAttempts") is not None:
+        pairs.append((wanted["maxAsyncRetryAttempts"], deployed.async_retries))
+    if wanted and any(mine != theirs for mine, theirs in pairs):
+        yield "asyncInvokeConfig"
+    if function.reserved is not None and function.reserved != deployed.reserved:
+        yield "concurrencyConfig"
+
+
+def _place(destination: Any) -> str:  # noqa: ANN401  whatever YAML can say
+    """Return the function that a destination names, empty for none: account and region may be expressions."""
+    return str(destination.get("destination", "")).rpartition("/")[2] if isinstance(destination, dict) else ""
 
 
 def _same(wanted: DeclaredTrigger, found: SurveyedTrigger) -> bool:
@@ -148,7 +186,15 @@ def _function(resource: str, props: Mapping[str, Any]) -> DeclaredFunction:
         for trigger in props.get("triggers") or ()
     )
     environment = {str(key): str(value) for key, value in (props.get("environmentVariables") or {}).items()}
-    return DeclaredFunction(resource, str(props["functionName"]), triggers, environment)
+    reserved = (props.get("concurrencyConfig") or {}).get("reservedConcurrency")
+    return DeclaredFunction(
+        resource,
+        str(props["functionName"]),
+        triggers,
+        environment,
+        dict(props.get("asyncInvokeConfig") or {}),
+        reserved,
+    )
 
 
 def _resolved(value: Any, known: Mapping[str, Any]) -> Any:  # noqa: ANN401  whatever YAML can say
