@@ -68,6 +68,16 @@ def test_every_question_is_used_and_every_placeholder_is_asked_for(built: Path) 
     assert set(schema["required"]) == {n for n, field in schema["properties"].items() if "default" not in field}
 
 
+def test_every_question_says_what_it_asks_and_has_the_templates_default(built: Path) -> None:
+    """The console of Serverless Devs shows `title` above a field and `description` below it."""
+    own = yaml.safe_load((ROOT / "s.yaml").read_text(encoding="utf-8"))["vars"]
+    for name, field in described(built)["Parameters"]["properties"].items():
+        assert set(field) - {"default"} == {"type", "title", "description"}
+        assert field["type"] == "string"
+        assert field["title"] == field["description"]
+        assert field.get("default", own[name]) == own[name]
+
+
 def test_laid_out_it_is_the_projects_own_template(built: Path) -> None:
     """Function by function, with the answers in the place of the variables."""
     path = laid_out(built, ANSWERS) / "s.yaml"

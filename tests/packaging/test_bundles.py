@@ -21,6 +21,7 @@ from natkeeper.packaging import (
     bundles,
     bytecode,
     here,
+    release,
     wheels,
 )
 from natkeeper.packaging import __main__ as command
@@ -286,3 +287,44 @@ def test_the_command_builds_what_is_asked_for(
     assert run([*arguments, "--for", "here", "--only", "probe"], source, monkeypatch) == 0
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["probe", "probe.json", "probe.zip"]
     assert "probe.zip" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "name, parts",
+    [
+        ("failover", {"__init__.py", "alibaba", "domain", "egress_check.py", "failover", "guest", "notify", "ports.py",
+                      "probe", "receipt.py"}),
+        ("probe", {"__init__.py", "probe", "egress_check.py", "domain"}),
+        ("notify", {"__init__.py", "notify"}),
+    ],
+)  # fmt: skip
+def test_a_function_carries_the_parts_that_it_needs_and_nothing_of_the_operators(name: str, parts: set[str]) -> None:
+    """No command line, no reports of drills and no packaging: each would be unpacked at every cold start."""
+    spec = next(each for each in bundles.BUNDLES if each.name == name)
+    names = [path for path, _ in bundles._own_files(spec, Source.release(), b"")]
+    ours = [path.split("/") for path in names if path.startswith("natkeeper/")]
+    assert {each[1] for each in ours} == parts
+    assert "index.py" in names
+    assert not any("__pycache__" in path or path.endswith("py.typed") for path in names)
+
+
+def test_what_was_installed_once_is_kept_in_the_checkout_or_in_the_users_cache(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`make clean` takes the one away; the other is where programs keep such things."""
+    assert release.cache() == release.root() / "build" / "cache"
+    monkeypatch.setattr(release, "is_checkout", lambda: False)
+    monkeypatch.setenv("XDG_CACHE_HOME", "/somewhere")
+    assert release.cache() == Path("/somewhere/natkeeper")
+    monkeypatch.delenv("XDG_CACHE_HOME")
+    monkeypatch.setenv("HOME", "/home/someone")
+    assert release.cache() == Path("/home/someone/.cache/natkeeper")
+
+
+def test_the_command_says_its_defaults_and_takes_several_functions() -> None:
+    """What a checkout builds without arguments is what `s deploy` uploads from it."""
+    plain = command._parser().parse_args([])
+    assert (plain.config, plain.out, plain.cache) == (Path("natkeeper.yaml"), Path("build/bundle"), Path("build/cache"))
+    assert (plain.target, plain.only) == ("fc", None)
+    assert command._parser().parse_args(["--only", "probe", "--only", "failover"]).only == ["probe", "failover"]
+    said = " ".join(command._parser().format_help().split())
+    for name, default in (("CONFIG", "natkeeper.yaml"), ("OUT", "build/bundle"), ("CACHE", "build/cache")):
+        assert f"{name} default: {default} " in said

@@ -47,6 +47,9 @@ def test_the_example_is_accepted() -> None:
 def keys_of(struct: type[Any]) -> Iterator[str]:
     """Yield the names of all keys that a configuration struct and those inside it know."""
     for info in msgspec.structs.fields(struct):
+        if info.name == "finds":  # `vpc`, `gateways: {tag: …}` and `routes: all` in natkeeper.yaml
+            yield "vpc"
+            continue
         if info.name != "name":
             yield info.encode_name
         for part in (info.type, *get_args(info.type)):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from types import CodeType
@@ -10,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from natkeeper.failover.fast_dataclasses import install
+from natkeeper.failover.fast_dataclasses import Inspect, install
 from natkeeper.packaging.methods import GENERATED, module_of, write_methods
 
 
@@ -90,3 +91,21 @@ def test_a_bundle_that_cannot_be_imported_goes_without(tmp_path: Path) -> None:
     (tmp_path / "index.py").write_text("import nothing_of_that_name\n", encoding="utf-8")
     assert not write_methods(tmp_path)
     assert not (tmp_path / GENERATED).exists()
+
+
+def test_what_stands_for_inspect_gives_dataclasses_what_the_module_would(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Annotations are the same, inherited ones are no part of them; anything else makes way for the real module."""
+    import inspect
+
+    class Base:
+        first: int
+
+    class Child(Base):
+        second: "list[str]"  # noqa: UP037  a text stays a text
+
+    stands = Inspect("inspect")
+    monkeypatch.setitem(sys.modules, "inspect", stands)
+    for owner in (Base, Child, type("Bare", (Base,), {})):
+        assert stands.get_annotations(owner) == inspect.get_annotations(owner)
+    assert stands.isclass is inspect.isclass or stands.isclass(Child)
+    assert sys.modules["inspect"] is not stands

@@ -100,7 +100,7 @@ def test_an_empty_folder_becomes_one_to_deploy_from(installed: Path, tmp_path: P
         assert {(home / resource.props["code"]).resolve() for resource in template.resources} == built
         again = run(installed, place, home, "init", "--region", "cn-hangzhou", "--force")
         assert "Wrote s.yaml" not in again.stdout
-        assert place.private in again.stdout
+        assert place.private not in again.stdout  # s.yaml has it already
 
 
 def test_the_steps_of_a_laid_out_s_yaml_are_commands_of_an_installed_natkeeper() -> None:
@@ -114,6 +114,18 @@ def test_the_steps_of_a_laid_out_s_yaml_are_commands_of_an_installed_natkeeper()
     assert steps[0] == "natkeeper package"
     changed = [line for line, other in zip(own.splitlines(), text.splitlines(), strict=True) if line != other]
     assert all("make bundle" in line or ".venv/bin/natkeeper" in line for line in changed)
+
+
+def test_a_directory_is_made_with_all_above_it_and_nothing_in_it_is_written_over(tmp_path: Path) -> None:
+    """Only what is missing is written; s.yaml has the variables that were asked for."""
+    home = tmp_path / "deep" / "er"
+    names = release.lay_out(home, {"region": "cn-beijing"})
+    assert names == [release.TEMPLATE, release.EXAMPLE, release.SCHEMA, release.IGNORED]
+    assert yaml.safe_load((home / release.TEMPLATE).read_text(encoding="utf-8"))["vars"]["region"] == "cn-beijing"
+    (home / release.EXAMPLE).unlink()
+    (home / release.SCHEMA).write_text("mine", encoding="utf-8")
+    assert release.lay_out(home, {}) == [release.EXAMPLE]
+    assert (home / release.SCHEMA).read_text(encoding="utf-8") == "mine"
 
 
 def test_variables_keep_their_comments_and_unknown_ones_are_refused() -> None:

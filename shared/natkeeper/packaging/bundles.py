@@ -23,6 +23,7 @@ from natkeeper.notify.handler import ADDRESSES_FILE
 from natkeeper.packaging import archive, bytecode, release, wheels
 from natkeeper.packaging.configuration import as_json
 from natkeeper.packaging.methods import write_methods
+from natkeeper.packaging.patterns import write_patterns
 from natkeeper.packaging.target import BundleTarget, runs_here
 from natkeeper.probe.handler import SETTINGS_FILE, settings_file
 
@@ -42,7 +43,8 @@ class BundleSpec:
     configuration: str | None
     modules: tuple[str, ...] = ("",)
     fast_start: bool = False
-    """Whether a cold start of it is part of an outage: then its dataclasses' methods are compiled with it."""
+    """Whether a cold start of it is part of an outage: then its dataclasses' methods and
+    its regular expressions are compiled with it."""
 
 
 BUNDLES = (
@@ -137,7 +139,9 @@ def build(
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(content)
         if spec.fast_start and runs_here(target):
-            write_methods(top, *([layer.directory] if layer else []))
+            dependencies = [layer.directory] if layer else []
+            write_methods(top, *dependencies)
+            write_patterns(top, *dependencies)
         if compiler:
             compiler.compile(top)
         archive.write(zipped, top, on_top_of=layer.zipped if layer else None)

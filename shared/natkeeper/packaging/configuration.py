@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import json
 import re
+import unicodedata
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -28,9 +30,21 @@ class ConfigurationRefused(Exception):
 
 _MERGE = "tag:yaml.org,2002:merge"
 _FULL_WIDTH = dict(
-    zip("\uff1a\uff0c\uff3b\uff3d\uff5b\uff5d\u201c\u201d\u2018\u2019\u3000\uff0d", ":,[]{}\"\"'' -", strict=True)
+    zip(
+        "\uff1a\uff0c\uff3b\uff3d\uff5b\uff5d\u201c\u201d\u2018\u2019\u3000\uff0d\u3002\u3001",
+        ":,[]{}\"\"'' -.,",
+        strict=True,
+    )
 )
 """Signs that a Chinese input method writes, and that mean nothing in YAML."""
+_FULL_WIDTH_WORD = re.compile(
+    "[" + "".join(sign for sign in map(chr, range(0xFF01, 0xFF5F)) if sign not in _FULL_WIDTH) + "]+"
+)
+_UNSEEN = {
+    "\u00a0": "a no-break space (U+00A0); write a space",
+    **{sign: f"an invisible U+{ord(sign):04X}; delete it" for sign in "\u200b\u200c\u200d\u2060\ufeff"},
+}
+"""Signs that come along when text is copied from a web page or a chat, and that nobody sees."""
 _QUOTED = re.compile(r"\"[^\"]*\"|'[^']*'|(?:^|\s)#.*")
 
 
@@ -116,13 +130,22 @@ def _encoding(raw: bytes, error: UnicodeDecodeError) -> str:
 
 
 def _full_width(text: str) -> list[str]:
-    """List the lines with signs of a Chinese input method where YAML has its own: the likely cause of the rest."""
+    """List the lines with signs of a Chinese input method, or unseen ones: the likely cause of the rest."""
     return [
-        f"line {number}: has a full-width {sign!r}; write {_FULL_WIDTH[sign]!r}"
+        f"line {number}: has {problem}"
         for number, line in enumerate(text.splitlines(), 1)
-        for sign in dict.fromkeys(_QUOTED.sub("", line))
-        if sign in _FULL_WIDTH
+        for problem in dict.fromkeys(_strange(_QUOTED.sub("", line)))
     ]
+
+
+def _strange(line: str) -> Iterator[str]:
+    for sign in line:
+        if sign in _FULL_WIDTH:
+            yield f"a full-width {sign!r}; write {_FULL_WIDTH[sign]!r}"
+        elif sign in _UNSEEN:
+            yield _UNSEEN[sign]
+    for word in _FULL_WIDTH_WORD.findall(line):
+        yield f"a full-width {word!r}; write {unicodedata.normalize('NFKC', word)!r}"
 
 
 def _tabs(text: str) -> list[str]:
@@ -133,7 +156,11 @@ def _tabs(text: str) -> list[str]:
 
 def _place(error: yaml.YAMLError) -> str:
     """Say what is wrong with the YAML itself and where, in one line."""
+    if isinstance(error, yaml.reader.ReaderError):
+        return f"not YAML that can be read: has a control character (U+{error.character:04X}); delete it"
     mark = getattr(error, "problem_mark", None)
     problem = getattr(error, "problem", None) or str(error)
+    if problem.startswith("but "):
+        problem = f"{getattr(error, 'context', '')}, {problem}"
     where = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
     return f"{where}not YAML that can be read: {problem}"
