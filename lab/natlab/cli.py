@@ -198,7 +198,7 @@ def play(scenario: str, pace: float) -> None:
 
 
 @main.command("break")
-@click.argument("kind")
+@click.argument("kind", default="")
 @click.argument("gateway", default="")
 def break_(kind: str, gateway: str) -> None:
     """Break something in the playground: KIND of `natlab list`, for most of them the GATEWAY to break."""
@@ -289,8 +289,8 @@ def cloud(port: int, region: str, pace: float, given: tuple[str, ...], findings:
 @click.option("--lab-runs", type=click.IntRange(0), default=5, show_default=True, help="Of each scenario in the lab.")
 @click.option("--hours", type=click.IntRange(1), default=24, show_default=True, help="Of packet loss, simulated.")
 @click.option("--only", multiple=True, help="Measure this part only; may be repeated.",
-              type=click.Choice(["size", "cold", "warm", "scale", "storm", "tasks", "outage", "commands",
-                                 "detection", "loss", "forwarding", "lab"]))  # fmt: skip
+              type=click.Choice(["size", "cold", "warm", "scale", "shards", "storm", "tasks", "outage",
+                                 "commands", "detection", "loss", "forwarding", "lab"]))  # fmt: skip
 @click.option("--out", type=click.Path(dir_okay=False), default="build/bench.json", show_default=True)
 @click.option("--json", "as_json", is_flag=True, help="Print what is written to the file, instead of the table.")
 def bench(*, out: str, as_json: bool, only: tuple[str, ...], **numbers: int) -> None:

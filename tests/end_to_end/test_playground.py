@@ -17,7 +17,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from pytest_mock import MockerFixture
 
+from tests import browser
 from tests.cli.screens import masked
 from tests.cli.town import ROOT
 
@@ -41,8 +43,8 @@ def recorded() -> list[str]:
     return block.splitlines()
 
 
-def until(true: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 90.0
+def until(true: Callable[[], bool], within_s: float = 90.0) -> None:
+    deadline = time.monotonic() + within_s
     while not true():
         assert time.monotonic() < deadline
         time.sleep(0.2)
@@ -83,6 +85,35 @@ def test_the_exports_lead_to_the_commands(playground: tuple[subprocess.Popen[str
     """Also where no environment is active in the other terminal."""
     _, environ, _ = playground
     assert all(shutil.which(name, path=environ["PATH"]) for name in ("natkeeper", "natlab"))
+
+
+_PICTURE = ROOT / "docs" / "img" / "live-page.png"
+_WORDS = "[...document.querySelectorAll('h1, h2, h3, strong, .word, code')].map((one) => one.textContent).join('\\n')"
+_WELL = "document.querySelector('section.quiet') !== null"
+_MOVED = "[...document.querySelectorAll('h3')].at(-1).nextSibling.children.length > 1"
+
+
+@pytest.mark.skipif(browser.PROGRAM is None, reason="chromium is not installed: apt-get install chromium")
+def test_the_picture_of_the_page_is_true(
+    playground: tuple[subprocess.Popen[str], dict[str, str], Path], tmp_path: Path
+) -> None:
+    """The page says the words that its picture was taken with.
+
+    NATKEEPER_SHOTS=docs/img takes it anew, after two moves and when the page knows of them (three minutes).
+    """
+    _, environ, log = playground
+    (url,) = re.findall(r"In a browser: (http://127\.0\.0\.1:\d+/)", log.read_text(encoding="utf-8"))
+    with browser.opened(f"{url}?lang=en", tmp_path, width=900, height=600) as tab:
+        if browser.SHOTS in os.environ:
+            for name in ("gateway-b", "gateway-a"):
+                (gateway,) = set(re.findall(rf"{name} \((i-\w+)\)", PAGE.read_text(encoding="utf-8")))
+                run(f"natkeeper switch prod --to {gateway}", environ).check_returncode()
+            until(lambda: bool(tab.evaluate(f"{_MOVED} && {_WELL}")), 300.0)
+        tab.until(_WELL)
+        says = tab.evaluate(_WORDS)
+        tab.picture(_PICTURE.stem, says)
+    assert says == browser.text_of(_PICTURE)
+    assert _PICTURE.stat().st_size < 150_000
 
 
 def test_the_tour_is_true(playground: tuple[subprocess.Popen[str], dict[str, str], Path]) -> None:
@@ -139,6 +170,16 @@ def test_what_a_killed_one_left_is_swept_and_that_of_others_never(
     assert kept == {name for name in names if str(mine) in name} | {"natlab-play-notes", "other"}
 
 
+def test_a_machine_that_stood_still_is_told(mocker: MockerFixture) -> None:
+    """A laptop that slept for a quarter of an hour; a wait that ends a little late is none."""
+    from natlab.play.playground import standstills
+
+    over = mocker.Mock()
+    over.wait.side_effect = [False, False, False, True]
+    times = iter([100.0, 105.1, 118.0, 1023.0])
+    assert list(standstills(over, lambda: next(times))) == [0.0, 0.0, pytest.approx(900.0)]
+
+
 def test_a_cloud_forgets_old_executions() -> None:
     """A day of them must not slow a sweep down."""
     from natlab.cloud.kernel.records import Records
@@ -148,6 +189,19 @@ def test_a_cloud_forgets_old_executions() -> None:
         records.put(str(number), number)
     records.put("8", 80)
     assert dict(records) == {"7": 7, "8": 80, "9": 9}
+
+
+def test_a_cloud_forgets_nothing_that_is_under_way() -> None:
+    """A setup of a thousand gateways goes on to its end, and can be read then."""
+    from natlab.cloud.kernel.records import Records
+
+    records: Records[str] = Records(lambda: 0.0, keep=2, over=lambda state: state == "over")
+    for name in ("a", "b", "c", "d"):
+        records.put(name, "runs")
+    records.put("b", "over")
+    assert list(records) == ["a", "c", "d"]
+    records.put("a", "over")
+    assert list(records) == ["c", "d"]
 
 
 def test_a_cloud_that_was_up_for_a_day_holds_no_more_than_one_that_was_up_for_an_hour() -> None:

@@ -1,6 +1,7 @@
 """All tests of the lab run in one worker of pytest-xdist, so that they share one lab; the others where there is room.
 
-So do those of a file whose fixtures take longer than its tests: each worker would set them up for itself.
+So do those of a file whose fixtures take longer than its tests: each worker would set them up for itself. Files that
+build a lab of their own stay beside the rest of it: two labs at once on two processors lose a connection now and then.
 
 What `--dist loadgroup` is for, but pytest 9.2 ignores the names that pytest-xdist 3.8 gives to grouped tests.
 """
@@ -13,7 +14,7 @@ import pytest
 
 _SCOPES = (
     "tests/lab/", "tests/budget/test_bench.py", "tests/budget/test_calls.py", "tests/budget/test_start.py",
-    "tests/packaging/test_wheel.py",
+    "tests/end_to_end/test_playground.py", "tests/packaging/test_wheel.py",
 )  # fmt: skip
 
 

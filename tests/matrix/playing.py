@@ -11,10 +11,14 @@ from natkeeper.domain.ids import InstanceId, TableId
 from natkeeper.domain.observed import HopKind
 from natkeeper.ports import CheckThroughProbe, FailureKind
 from tests.fakes.stage import NOTIFY, A, Stage, timer
-from tests.matrix.cells import DEAD, STANDBY, Cell, strike, well
+from tests.matrix.cells import BROWN_OUT, DEAD, Cell, settle, strike, well
 
 WELL_FOR, PLAYED_FOR, NEEDED_AFTER = 5, 45, 16
 """Minutes: before the fault, after it, and until a faulty standby that nobody heard of is needed."""
+SEEN_WITHIN = 6 * 60
+"""Seconds from then on in which people hear of it: a brown-out is judged over five minutes."""
+TAKEN_WITHIN = 5 * 60
+"""Seconds from then on in which it takes the route, if it can: it starts, is set up and proven."""
 LOOKS = 72
 """Looks of a watch in which some are lost."""
 _PLACES = {
@@ -34,16 +38,16 @@ class Outcome:
     told_s: int | None = None
     moved_s: int | None = None
     evidence: str = ""
+    needed_s: int | None = None
 
     @property
     def bad(self) -> bool:
         """Return True if nobody heard of it, or too late."""
         if self.ended == "nobody can see this without a probe":
             return not self.cell.nobody_can_see
-        if self.cell.role == STANDBY and self.ended == "told when needed":
-            return False
         known = [each for each in (self.told_s, self.moved_s) if each is not None]
-        return self.ended == "silent" or not known or min(known) > self.cell.bound_s
+        begins, bound = (0, self.cell.bound_s) if self.needed_s is None else (self.needed_s, SEEN_WITHIN)
+        return self.ended == "silent" or not known or min(known) - begins > bound
 
     def as_json(self) -> dict[str, Any]:
         """Return the object of the table in JSON."""
@@ -71,6 +75,7 @@ class CellPlay:
         settings = {key: value for key, value in self.cell.settings.items() if value is not None}
         self.stage = Stage({"prod": settings})
         self.stage.told.probes.reporting = True
+        settle(self.stage, self.cell)
 
     def run(self) -> Outcome:
         """Play it to its end."""
@@ -88,8 +93,9 @@ class CellPlay:
             self._judge(outcome)
             if outcome.ended in ("moved", "repaired") or (outcome.ended == "told" and minute > NEEDED_AFTER):
                 break
-            if self.cell.role == STANDBY and minute == NEEDED_AFTER and outcome.ended == "silent":
+            if self.cell.waits and minute == NEEDED_AFTER and outcome.ended == "silent":
                 self.needed, self.heard = True, len(self.stage.cloud.handed)
+                outcome.needed_s = round((self.stage.world.now - self.struck).total_seconds())
                 self.stage.world.stop(A)
                 self.stage.send(self.stage.state(A, "Stopping"))
         if outcome.ended == "silent" and self.cell.nobody_can_see:
@@ -149,19 +155,42 @@ class CellPlay:
         stage, cell = self.stage, self.cell
         assert self.struck is not None
         told = [each for each in stage.cloud.handed[self.heard :] if each[1] == NOTIFY]
+        if self.needed:  # that the other gateway stopped, and the route moved, is told as well
+            carries = any(stage.next_hop(route.table) == cell.gateway for route in stage.config.groups[0].routes)
+            waited = (stage.world.now - self.struck).total_seconds() - (outcome.needed_s or 0)
+            carries = carries or waited < TAKEN_WITHIN
+            told = [each for each in told if _is_about(cell, json.loads(each[2])["tell"], carries=carries)]
         if told and outcome.told_s is None:
             outcome.told_s = round((told[0][0] - self.struck).total_seconds())
             outcome.evidence = _evidence(json.loads(told[0][2])["tell"])
         light = all(self._loss(route.table) == 0 for route in stage.config.groups[0].routes)
         left = all(stage.next_hop(route.table) != cell.gateway for route in stage.config.groups[0].routes)
-        if cell.role != STANDBY and light and left:
+        if not cell.waits and light and left:
             outcome.ended = "moved"
             moves = [at for at, _ in stage.world.moved_at if at >= self.struck]
             outcome.moved_s = round((moves[-1] - self.struck).total_seconds()) if moves else None
         elif light and well(stage, cell) and told:
             outcome.ended = "repaired"
-        elif told and (not self.needed or not cell.nobody_can_see or outcome.evidence == _PLACES["brown-out"]):
+        elif told:
             outcome.ended = "told when needed" if self.needed else "told"
+
+
+def _is_about(cell: Cell, receipts: list[dict[str, Any]], *, carries: bool) -> bool:
+    """Return True if people read that the gateway loses what it is sent, is unproven or full, or was repaired.
+
+    If it never carries anything, it is enough to read that private hosts are dark, and which gateways to bring back.
+    """
+    kinds = {each["kind"] for receipt in receipts for each in receipt.get("episodes", ()) if "ended" not in each}
+    if cell.fault == BROWN_OUT:
+        return "brown-out" in kinds
+    doubted = {
+        each["next_hop"] for receipt in receipts for each in receipt.get("evidence", ()) if each["found"] != "seen"
+    }
+    repaired = {each for receipt in receipts for each in receipt.get("repaired", ())}
+    refuses = any(f"{cell.gateway} has the public address" in receipt["sentence"] for receipt in receipts)
+    return (
+        refuses or cell.gateway in doubted | repaired or bool(kinds & {"brown-out", "full", "" if carries else "dark"})
+    )
 
 
 def _evidence(receipts: list[dict[str, Any]]) -> str:

@@ -14,7 +14,10 @@ from tests.matrix import playing
 from tests.matrix.__main__ import MOST_UNSEEN, table
 from tests.matrix.cells import (
     ACTIVE,
+    ADDRESS,
+    BEFORE_COLD,
     BROWN_OUT,
+    COLD,
     DEAD,
     EGRESS,
     FAULTS,
@@ -36,8 +39,8 @@ PUBLISHED = (ROOT / "docs" / "matrix.md").read_text(encoding="utf-8").splitlines
 
 
 def test_the_matrix_has_every_cell() -> None:
-    """Two roles, eight faults, four ways of looking, two kinds of address."""
-    assert len(set(cells())) == 2 * 8 * 4 * 2
+    """Eight faults of two roles, seven and five around a cold standby; four ways of looking, two kinds of address."""
+    assert len(set(cells())) == (2 * 8 + 7 + 5) * 4 * 2
     assert sum(cell.nobody_can_see for cell in cells()) <= MOST_UNSEEN
     assert len(FAULTS) == 8
 
@@ -56,6 +59,10 @@ def test_the_matrix_has_every_cell() -> None:
         Cell(ACTIVE, BROWN_OUT, NONE, OWN),
         Cell(STANDBY, HANG, ONE, FOLLOW),
         Cell(STANDBY, BROWN_OUT, PER_TABLE, OWN),
+        Cell(BEFORE_COLD, HANG, PER_TABLE, OWN),
+        Cell(COLD, ZONE, ONE, FOLLOW),
+        Cell(COLD, MASQUERADE, NONE, OWN),
+        Cell(COLD, ADDRESS, ONE, OWN),
     ],
     ids=str,
 )
@@ -95,10 +102,18 @@ def test_a_late_cell_is_bad() -> None:
     assert not playing.Outcome(cell, "told", told_s=cell.bound_s).bad
 
 
+def test_a_standby_that_failed_unseen_is_told_soon_after_it_is_needed() -> None:
+    """It counts from then on; and a message about something else in the meantime is none about it."""
+    cell = Cell(COLD, ZONE, ONE, OWN)
+    assert not playing.Outcome(cell, "told when needed", told_s=1300, needed_s=1042).bad
+    assert playing.Outcome(cell, "told when needed", told_s=1500, needed_s=1042).bad
+    assert playing.Outcome(cell, "silent", needed_s=1042).bad
+
+
 def test_the_command_prints_one_object_a_cell() -> None:
     """For machines: cell, how it ended, when it was told and moved, and on which evidence."""
     natlab = str(Path(sys.executable).with_name("natlab"))
-    command = [natlab, "matrix", "--json", "--only", "standby, masquerade lost, one probe"]
+    command = [natlab, "matrix", "--json", "--only", "active, masquerade lost, one probe"]
     run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     lines = [json.loads(line) for line in run.stdout.splitlines()]
     assert (run.returncode, len(lines)) == (0, 2), run.stderr

@@ -33,6 +33,7 @@ from natkeeper.failover.run import Told, attend
 from natkeeper.notify.handler import handler as notify
 from natkeeper.ports import Batch, CheckFromFunction, Result, drive
 from natkeeper.probe.handler import ProbeHandler, Settings
+from natkeeper.probe.lane import LaneLooks
 from natlab.cloud.cloud import Cloud
 from natlab.cloud.fc.runtime.instances import Done, FunctionInstance, InstanceSpec, InvocationJob, JobOutcome, as_bytes
 from natlab.cloud.kernel.clock import Clock, VirtualClock
@@ -44,7 +45,7 @@ from natlab.scenarios.evidence import FunctionRun, HostConnection
 from natlab.scenarios.network import FAILOVER, NOTIFY, WEB_SITE
 from natlab.scenarios.testbed import WEB_SERVER, Try
 from natlab.scenarios.traffic import Traffic
-from natlab.simulated.network import Reached
+from natlab.simulated.network import Reached, Way
 from tests.readings.ground import RememberingGround
 
 TRY_EVERY_S = 0.25
@@ -71,6 +72,8 @@ class VirtualCourse(Course):
         self.config: Config | None = None
         self.cloud: Cloud | None = None
         self.waiting: deque[Callable[[], None]] = deque()
+        self.problems: list[str] = []
+        """Evidence that receipts have named since the first sweep; what came before it does not count."""
 
     def runtime(self, shared: Path | None) -> VirtualCourse:
         """Run functions here."""
@@ -222,6 +225,7 @@ class _Failover(_Instance):
         deadline = course.now() + timedelta(seconds=45)
         attending = attend(job.event, course.config, job.request_id, course.now, deadline, self.told)
         answer = drive(attending, self, deadline + timedelta(seconds=8))
+        course.problems += (problem for receipt in answer.receipts for problem in receipt.problems)
         took = course.virtual.now() - began
         if answer.untold and b'"action"' not in job.event:
             body = json.dumps({"errorMessage": "; ".join(each.sentence for each in answer.untold)})
@@ -293,8 +297,10 @@ class _ProbeThread:
             self._done(self._outcome)
 
     def _body(self) -> None:
-        settings = Settings("prod", (WEB_SITE,), INTERVAL_S, SILENCE_S)
-        handler = ProbeHandler(settings, lambda _targets: self, self._clock.now, self._clock.now)
+        config, clock = self._probe.course.config, self._clock
+        assert config is not None
+        settings = Settings("prod", (WEB_SITE,), INTERVAL_S, SILENCE_S, lane=config.groups[0].probe.lane)
+        handler = ProbeHandler(settings, lambda _targets: self, clock.now, clock.now, lane=self._lane)
         timeout = self._probe.spec.function.timeout_s
         context = SimpleNamespace(function=SimpleNamespace(timeout=timeout))
         try:
@@ -306,10 +312,16 @@ class _ProbeThread:
             self._outcome = JobOutcome(json.dumps(body).encode(), "UnhandledInvocationError")
         self._rests.set()
 
+    def _way(self, destination: str) -> Way:
+        network = self._probe.spec.function.vpc
+        return self._probe.course.machines.machines.path(network.vswitch_ids[0] if network else "", destination)
+
+    def _lane(self, target: str, interval: float, timeout: float) -> LaneLooks:
+        return _VirtualLane(self._clock, lambda: self._way(target.partition(":")[0]), target, interval, timeout)
+
     def begin(self, check: int, timeout_s: float) -> None:
         """Begin a check."""
-        network = self._probe.spec.function.vpc
-        way = self._probe.course.machines.machines.path(network.vswitch_ids[0] if network else "", WEB_SERVER)
+        way = self._way(WEB_SERVER)
         if isinstance(way, Reached):
             heapq.heappush(self._due, (self._clock.now() + ANSWER_AFTER_S, check, OutcomeKind.ANSWERED, way.public_ip))
 
@@ -339,3 +351,18 @@ class _ProbeThread:
     def close(self) -> None:
         """End all checks."""
         self._due.clear()
+
+
+class _VirtualLane(LaneLooks):
+    """Looks when the clock says so, beside the probe's thread."""
+
+    def __init__(
+        self, clock: VirtualClock, way: Callable[[], Way], target: str, interval: float, timeout: float
+    ) -> None:
+        super().__init__(target, interval, timeout, clock.now)
+        self._clock, self._way = clock, way
+
+    def start(self) -> None:
+        if not self._over.is_set():
+            self._note(self._clock.now(), answered=isinstance(self._way(), Reached))
+            self._clock.call_later(self.interval, self.start)

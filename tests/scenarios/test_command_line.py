@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import signal
 import subprocess
 from pathlib import Path
 
@@ -11,11 +13,22 @@ from click.testing import CliRunner
 from natlab.cli import main
 from natlab.cloud.kernel.latencies import TABLE
 from natlab.scenarios.catalogue import SCENARIOS
+from tests.unchanged import unchanged_process
 
 
 def run(*arguments: str) -> tuple[int, str, str]:
     result = CliRunner().invoke(main, list(arguments))
     return result.exit_code, result.stdout, result.stderr
+
+
+def test_a_test_leaves_the_process_as_it_was() -> None:
+    """natlab takes signals, natkeeper takes log records: both would be there for the tests that follow."""
+    before = signal.getsignal(signal.SIGTERM), list(logging.root.handlers)
+    with unchanged_process():
+        run("demo", "--list")
+        logging.root.addHandler(logging.NullHandler())
+        assert signal.getsignal(signal.SIGTERM) is not before[0]
+    assert (signal.getsignal(signal.SIGTERM), logging.root.handlers) == before
 
 
 def test_an_unknown_scenario_is_refused_with_the_list() -> None:

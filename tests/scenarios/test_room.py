@@ -7,7 +7,7 @@ import io
 import pytest
 from rich.console import Console
 
-from natlab.demo.room import CROWDED_S, Capacity, Pulse
+from natlab.demo.room import CROWDED_S, Capacity, Pulse, machine
 from natlab.demo.table import Board
 from natlab.demo.waiting import Waiting
 from natlab.scenarios.catalogue import SCENARIOS
@@ -26,6 +26,13 @@ def test_a_busy_machine_plays_fewer_with_more_patience(
     """One at a time at load 20 on two processors."""
     here = Capacity(processors, load)
     assert (here.jobs, here.patience, here.busy) == (jobs, patience, busy)
+
+
+def test_what_the_demo_itself_puts_on_a_machine_leaves_it_no_busier(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The load average counts the scenarios that are being played, too; without them there is room for as many."""
+    monkeypatch.setattr("os.sched_getaffinity", lambda _: {0, 1})
+    monkeypatch.setattr("os.getloadavg", lambda: (5.0, 0.0, 0.0))
+    assert [machine(playing).jobs for playing in (0, 3, 6)] == [1, 4, 6]
 
 
 def test_a_machine_is_crowded_while_sleeps_end_late() -> None:
@@ -82,8 +89,10 @@ def test_long_work_says_now_and_then_that_it_goes_on(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr("natlab.demo.waiting.EVERY_S", 0.05)
     console = Console(width=80, file=io.StringIO())
     with Waiting(console, "set-up", 2) as waiting:
+        waiting._over.wait(0.1)
         waiting.say("installing")
         waiting.advance()
         waiting._over.wait(0.3)
     assert isinstance(console.file, io.StringIO)
     assert console.file.getvalue().count("so far") >= 2
+    assert console.file.getvalue().startswith("set-up, 0 s so far")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import pytest
@@ -49,10 +49,11 @@ class Made:
     """Plays that say what a test wants, the last one first: nothing is ready in order."""
 
     bad: dict[str, dict[str, Any]] = {}  # noqa: RUF012  set by tests, by monkeypatch
+    interrupted_after: int | None = None
 
-    def __init__(self, pace: float, patience: float, crowded: object, platform: Platform) -> None:
+    def __init__(self, pace: float, patience: Callable[[], float], crowded: object, platform: Platform) -> None:
         assert (pace, callable(crowded), platform) == (1.0, True, Platform())
-        assert patience >= 1.0
+        assert patience() >= 1.0
 
     def __enter__(self) -> Made:  # noqa: PYI034  Python 3.10 has no Self
         return self
@@ -60,8 +61,13 @@ class Made:
     def __exit__(self, *_: object) -> None:
         """Nothing runs."""
 
-    def play(self, names: Sequence[str], jobs: int, *, timeline: bool = False) -> Iterator[tuple[str, dict[str, Any]]]:
-        for name in reversed(names):
+    def play(
+        self, names: Sequence[str], jobs: Callable[[int], int], *, timeline: bool = False
+    ) -> Iterator[tuple[str, dict[str, Any]]]:
+        assert jobs(0) >= 1
+        for number, name in enumerate(reversed(names)):
+            if number == self.interrupted_after:
+                raise KeyboardInterrupt
             yield name, {"phase": "deploying"}
             yield name, {"names": {A: "gateway-a", B: "gateway-b"}}
             for at, kind, who, what in MOMENTS if timeline else ():
@@ -184,3 +190,57 @@ def test_ctrl_c_ends_it(monkeypatch: pytest.MonkeyPatch) -> None:
     done = demo("stop")
     assert done.exit_code == 130
     assert "nothing is left running" in done.stderr
+
+
+@pytest.fixture
+def load_20(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let two processors have a load of 20, as `natlab demo` sees it."""
+    monkeypatch.setattr("os.sched_getaffinity", lambda _: {0, 1})
+    monkeypatch.setattr("os.getloadavg", lambda: (20.0, 20.0, 20.0))
+
+
+@pytest.mark.usefixtures("load_20")
+def test_a_busy_machine_is_told_beforehand_how_long_it_takes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before the first scenario, then after each of them; and what it spoils is played again by one command."""
+    monkeypatch.setattr(Made, "bad", {"crash": {"result": result("crash", ok=False, reasons=["late"]), "strips": {}}})
+    done = demo()
+    first, note, *_ = done.stdout.splitlines()
+    assert first == (
+        "14 scenarios, 1 at a time: about 21 minutes on this machine (load 20.0 on 2 processors), after the set-up."
+    )
+    assert note.startswith("Note: this machine is busy.")
+    assert "14 of 14 played" in done.stdout
+    assert "less than a minute to go" in done.stdout
+    assert "make demo SCENARIO='crash' ARGS='--jobs 1'" in done.stdout
+    assert "not good" not in done.stdout
+
+
+@pytest.mark.usefixtures("load_20")
+def test_who_ends_it_sees_what_was_played(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ctrl-C after some of them: their rows, no verdict about the others, status 130."""
+    monkeypatch.setattr(Made, "interrupted_after", 3)
+    done = demo()
+    assert done.exit_code == 130
+    assert "4 of 4 good, 10 not played" in done.stdout
+    assert done.stdout.count("  not played\n") == 10
+    assert "The machine was too busy" not in done.stdout
+
+
+def test_a_busy_machine_that_can_play_nothing_is_not_asked_for_the_rest(
+    load_20: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Three could not even be set up: the others would take half an hour to fail as well."""
+    monkeypatch.setattr(Made, "bad", {each.name: {"failed": "ReadTimeout"} for each in SHOWN})
+    done = demo()
+    assert done.exit_code == 1
+    assert "0 of 3 good, 11 not played" in done.stdout
+    assert "The machine was too busy (load 20.0 on 2 processors now)" in done.stdout
+    monkeypatch.setattr("os.getloadavg", lambda: (0.0, 0.0, 0.0))
+    assert "0 of 14 good" in demo().stdout
+
+
+def test_in_a_pipe_no_sentence_is_wrapped(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However long the story of a scenario is."""
+    monkeypatch.setenv("COLUMNS", "60")
+    text = CliRunner().invoke(main, ["demo"]).stdout
+    assert f"stop: {SHOWN[0].story}\n" in text

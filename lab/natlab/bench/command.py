@@ -9,7 +9,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from natlab.bench import cold, commands, detection, forwarding, loss, packets, report, scale, size, storm, trouble, warm
+from natlab.bench import (
+    cold,
+    commands,
+    detection,
+    forwarding,
+    loss,
+    packets,
+    report,
+    scale,
+    shards,
+    size,
+    storm,
+    trouble,
+    warm,
+)
 from natlab.bench.machine import Checkout, machine
 from natlab.bench.results import BenchPart, Figure, FigureTable
 from natlab.bench.scale import GROUPS
@@ -37,6 +51,7 @@ def parts(order: BenchOptions, place: Checkout, say: Callable[[str], None]) -> t
         BenchPart("cold", cold.KEYS, lambda: cold.cold(place, order.runs)),
         BenchPart("warm", warm.KEYS, lambda: warm.warm(order.runs)),
         BenchPart("scale", scale.keys(order.groups), lambda: scale.scale(order.sweeps, order.groups)),
+        BenchPart("shards", shards.KEYS, lambda: shards.shards(order.sweeps, 4 * order.groups, order.groups)),
         BenchPart("storm", storm.KEYS, storm.storm),
         BenchPart("tasks", trouble.TASKS_KEYS, trouble.slow_tasks),
         BenchPart("outage", trouble.OUTAGE_KEYS, lambda: trouble.api_back(order.sweeps)),

@@ -118,7 +118,7 @@ def fail_over(here: BenchWorld, group: Guarded, watch: WarmWatch) -> Failover:
     if not watch.answered.wait(_LONGEST_S):
         raise NotMeasuredError(f"the route still goes to {here.hop(group)}; {_log(here)}")
     settle(here)
-    runs = [run for run in cloud.fc.invocations if run.function == FAILOVER and run.received >= began]
+    runs = [run for run in cloud.fc.invocations if run.function == here.function and run.received >= began]
     moving = next(run for run in runs if b'"changed"' in run.result)
     ended = moving.finished or cloud.clock.now()
     calls = tuple(call.action for call in here.asked(moving.started or began) if call.at <= ended)
@@ -153,5 +153,5 @@ def _floor(here: BenchWorld, group: Guarded) -> float:
 
 
 def _log(here: BenchWorld) -> str:
-    runs = [run for run in here.cloud.fc.invocations if run.function == FAILOVER]
+    runs = [run for run in here.cloud.fc.invocations if run.function == here.function]
     return f"the last run said {runs[-1].result.decode()[:500]}" if runs else "no run was started"

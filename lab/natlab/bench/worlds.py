@@ -68,10 +68,14 @@ class Guarded:
 
 @dataclass(frozen=True, slots=True)
 class BenchWorld:
-    """A cloud with groups in it, each in a VPC of its own, and the configuration that guards them."""
+    """A cloud with groups in it, each in a VPC of its own, and the configuration that guards them.
+
+    `function` is the failover function that guards `groups`; several guard one cloud where it is sharded.
+    """
 
     cloud: Cloud
     groups: tuple[Guarded, ...]
+    function: str = FAILOVER
 
     def config(self, **more: Any) -> dict[str, Any]:
         """Write natkeeper.yaml, everything by default but what `more` says for each group."""
@@ -93,8 +97,10 @@ class BenchWorld:
 
     def cool_down(self) -> None:
         """Let the next run of the failover function be a cold start, of code that was unpacked before."""
-        self.cloud.fc.invoke(FAILOVER, b"{}")
-        self.cloud.fc.update_function(FAILOVER, {"description": "as before; its instances end with the old version"})
+        self.cloud.fc.invoke(self.function, b"{}")
+        self.cloud.fc.update_function(
+            self.function, {"description": "as before; its instances end with the old version"}
+        )
 
     def hop(self, group: Guarded) -> str:
         """Where the group's route goes now."""
@@ -104,7 +110,7 @@ class BenchWorld:
     def asked(self, since: float) -> list[CallRecord]:
         """List what the failover function called since a moment of the cloud's clock."""
         calls = [call for call in list(self.cloud.calls) if call.at >= since]
-        return [call for call in calls if (call.role or "").endswith(f"/{FAILOVER}")]
+        return [call for call in calls if (call.role or "").endswith(f"/{self.function}")]
 
 
 @contextmanager
@@ -130,23 +136,24 @@ def _guarded(cloud: Cloud, number: int) -> Guarded:
     return Guarded(f"group-{number:03}", table, (first, second), vpc)
 
 
-def install(cloud: Cloud, archive: Any, *probed: Guarded) -> None:
-    """Deploy the failover function as s.yaml says, and probes for the groups that will fail over.
+def install(cloud: Cloud, archive: Any, *probed: Guarded, function: str = FAILOVER) -> None:
+    """Deploy the failover function as s.yaml says, under the name `function`, and probes for `probed`.
 
     The timer is slowed down, so that nothing happens unasked.
     """
     key = cloud.accounts.create_access_key()
     account = deploy.Deployer(cloud.account_id, key.access_key_id, key.access_key_secret)
     setup = {"RegionId": cloud.region, "TemplateName": TEMPLATE.stem, "Content": TEMPLATE.read_text(encoding="utf-8")}
-    cloud.call("oos", "CreateTemplate", setup)
+    if not cloud.fc.functions():
+        cloud.call("oos", "CreateTemplate", setup)
     wanted = deploy.Overrides(
-        vars={"account": cloud.account_id, "region": cloud.region},
+        vars={"account": cloud.account_id, "region": cloud.region, "failover": function, "failoverRole": function},
         environment={"NATKEEPER_ENDPOINT": cloud.endpoint},
         cron="@every 1440m",
         code={"failover": archive},
     )
     template = deploy.load(ROOT / "s.yaml", wanted, account_id=cloud.account_id, environ={})
-    only = tuple(resource for resource in template.resources if resource.function == FAILOVER)
+    only = tuple(resource for resource in template.resources if resource.function == function)
     deploy.deploy(replace(template, resources=only), cloud.endpoint, account)
     for group in probed:
         put_function(cloud, group.probe, SEES_ALWAYS)

@@ -19,6 +19,8 @@ CROWDED_S = 0.03
 _JOBS_A_PROCESSOR = 3
 """Scenarios mostly wait for assumed latencies, so several fit on one processor."""
 _MOST_PATIENCE = 5.0
+_OWN_LOAD = 1.0
+"""What a scenario that is being played adds to the load average: about ten processor seconds in ten seconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +49,9 @@ class Capacity:
         return f"load {self.load:.1f} on {self.processors} processor{'s' * (self.processors > 1)}"
 
 
-def machine() -> Capacity:
-    """Measure this machine."""
-    return Capacity(len(os.sched_getaffinity(0)), os.getloadavg()[0])
+def machine(playing: int = 0) -> Capacity:
+    """Measure this machine, without what the scenarios that are being played put on it."""
+    return Capacity(len(os.sched_getaffinity(0)), max(os.getloadavg()[0] - playing * _OWN_LOAD, 0.0))
 
 
 class Pulse:

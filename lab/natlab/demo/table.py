@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable, Mapping
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from rich import box
-from rich.console import Console, RenderableType
+from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
 
 from natlab.demo import wording
+from natlab.demo.forecast import Forecast, in_words
 from natlab.scenarios.scenario import Scenario
 
 LEGEND = (
@@ -24,6 +26,8 @@ LEGEND = (
     "fault are shortened, and so is the minute where a scenario waits for the next sweep."
 )
 
+HOPELESS = 3
+"""So many scenarios that could not even be set up, and none that could: a busy machine will not play the others."""
 WIDE = 118
 _COLUMNS = (("scenario", 0), ("what happens", WIDE), ("outage", 0), ("detected", 76), ("decided", 92), ("routed", 86),
             ("next hop", 0), ("verdict", 0))  # fmt: skip
@@ -42,9 +46,17 @@ class Board:
     failed: dict[str, str] = field(default_factory=dict)
     busy: bool = False
     """Whether the machine was too busy for figures to mean anything."""
+    over: bool = False
+    """Whether nothing more is played."""
+    forecast: Forecast = field(default_factory=Forecast)
+    clock: Callable[[], float] = time.monotonic
 
     def hear(self, name: str, message: Mapping[str, Any]) -> None:
         """Take in what a scenario says."""
+        self.forecast.begin(name, self.clock())
+        if "result" in message or "failed" in message:
+            takes_s = next(each.takes_s for each in self.scenarios if each.name == name)
+            self.forecast.end(name, takes_s, self.clock())
         if "phase" in message:
             self.phases[name] = message["phase"]
         elif "failed" in message:
@@ -53,6 +65,33 @@ class Board:
             self.names[name] = message["names"]
         elif "result" in message:
             self.results[name] = message["result"]
+
+    def follow(self, messages: Iterable[tuple[str, Mapping[str, Any]]]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+        """Take in what scenarios say and yield it, until they are over or a busy machine can play none of them."""
+        for name, message in messages:
+            self.hear(name, message)
+            yield name, message
+            if self.busy and len(self.failed) >= HOPELESS and not self.results:
+                return
+
+    @property
+    def played(self) -> int:
+        """How many are over."""
+        return len(self.results) + len(self.failed)
+
+    @property
+    def playing(self) -> int:
+        """How many are under way."""
+        return self.forecast.under_way
+
+    def outlook(self, jobs: int) -> str:
+        """Say how many are over, and how long the others will take, `jobs` at a time."""
+        left = [(each.name, each.takes_s) for each in self.scenarios if not self._over(each.name)]
+        how_far = f"{self.played} of {len(self.scenarios)} played"
+        return f"{how_far}, {in_words(self.forecast.left_s(left, jobs, self.clock()))} to go" if left else how_far
+
+    def _over(self, name: str) -> bool:
+        return name in self.results or name in self.failed
 
     @property
     def good(self) -> int:
@@ -97,6 +136,8 @@ class Board:
             return cells | {"verdict": self._bad("failed")}
         if result is None:
             phase = self.phases.get(name, "")
+            if self.over:
+                return cells | {"verdict": Text("not played", "dim")}
             dots: RenderableType = Spinner("dots", style="cyan") if phase and spinning else Text(" ")
             return cells | {"next hop": Text(phase or "waiting", "dim"), "verdict": dots}
         times = {each: wording.seconds(result[f"{each}_s"]) for each in ("detected", "decided", "routed")}
@@ -108,10 +149,12 @@ class Board:
         return Text("too busy", "yellow") if self.busy else Text(word, "bold red")
 
 
-def progress(board: Board, console: Console) -> Live:
-    """A table that fills while scenarios are played; it is gone when they are over."""
+def progress(board: Board, console: Console, jobs: Callable[[], int]) -> Live:
+    """A table that fills while scenarios are played, and how long that will go on; it is gone when they are over."""
     return Live(
-        get_renderable=lambda: board.table(width=console.width, spinning=True),
+        get_renderable=lambda: Group(
+            board.table(width=console.width, spinning=True), Text(board.outlook(jobs()), "dim", overflow="ellipsis")
+        ),
         console=console,
         refresh_per_second=4,
         transient=True,

@@ -106,8 +106,8 @@ class Timeline:
                 else:
                     picture.append("#" if sign == "+" else ".")
             where = f" behind {table}" if len(strips) > 1 else ""
-            what = "new connection" if stretch == wording.EVERY_MS else f"{stretch / 1000:g} s of new connections"
-            self.console.print(f"\n  Each mark is one {what} of a private host{where}, one every 50 ms:")
+            what = "a new connection" if stretch == wording.EVERY_MS else f"{stretch / 1000:g} s of new connections"
+            self.console.print(f"\n  Each mark is {what} of a private host{where}, one every 50 ms:")
             self.console.print(Text("  ") + picture)
             self.console.print(Text("  " + wording.scale(len(signs), stretch, _BEFORE_MS), style="dim"))
 

@@ -51,4 +51,5 @@ class Waiting:
     def _lines(self) -> None:
         while not self._over.wait(EVERY_S):
             took = time.monotonic() - self._began
-            self._console.print(f"{self._what}: {self._doing}, {took:.0f} s so far", highlight=False, soft_wrap=True)
+            doing = ": ".join(filter(None, (self._what, self._doing)))
+            self._console.print(f"{doing}, {took:.0f} s so far", highlight=False, soft_wrap=True)

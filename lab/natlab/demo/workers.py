@@ -34,7 +34,8 @@ class Workers:
     """Plays scenarios; use it within `with`."""
 
     pace: float = 1.0
-    patience: float = 1.0
+    patience: Callable[[], float] = lambda: 1.0
+    """How much longer than on an idle machine a scenario that begins now has to wait for what ought to happen."""
     crowded: Callable[[], bool] = lambda: False
     """Whether the machine has no room for another scenario now; one is played in any case."""
     platform: Platform = field(default_factory=Platform)
@@ -58,11 +59,16 @@ class Workers:
                 process.wait()
         remove(self._directory)
 
-    def play(self, names: Sequence[str], jobs: int, *, timeline: bool = False) -> Iterator[tuple[str, Message]]:
-        """Play scenarios, `jobs` at a time, in this order; yields what each one says, as it comes."""
+    def play(
+        self, names: Sequence[str], jobs: Callable[[int], int], *, timeline: bool = False
+    ) -> Iterator[tuple[str, Message]]:
+        """Play scenarios in this order; yields what each one says, as it comes.
+
+        `jobs` is asked before each beginning how many may be under way, and given how many are.
+        """
         waiting, under_way = list(names), 0
         while waiting or under_way:
-            while waiting and under_way < jobs and not (under_way and self.crowded()):
+            while waiting and under_way < jobs(under_way) and not (under_way and self.crowded()):
                 self._begin(waiting.pop(0), timeline=timeline)
                 under_way += 1
             try:
@@ -75,7 +81,8 @@ class Workers:
     def _begin(self, name: str, *, timeline: bool) -> None:
         home = self._directory / name
         home.mkdir()
-        command = [sys.executable, "-m", "natlab.scenarios", name, f"--pace={self.pace}", f"--patience={self.patience}"]
+        command = [sys.executable, "-m", "natlab.scenarios", name, f"--pace={self.pace}"]
+        command += [f"--patience={self.patience()}"]
         command += [f"--unpacked={self._directory}", *(["--timeline"] * timeline)]
         command += self.platform.arguments()
         process = subprocess.Popen(

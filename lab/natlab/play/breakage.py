@@ -68,7 +68,8 @@ class Breaker:
         """Break something; returns what happened. Raises CannotBreak."""
         known = KINDS.get(kind)
         if known is None:
-            raise CannotBreak(f"there is no way to break {kind!r}; there are: {', '.join(KINDS)}")
+            what = f"there is no way to break {kind!r}; there are" if kind else "name what to break"
+            raise CannotBreak(f"{what}: {', '.join(KINDS)}")
         if known.on_gateway and name not in self.gateways:
             which = f"there is no gateway {name!r}" if name else "name a gateway"
             raise CannotBreak(f"{which}: {', '.join(self.gateways)}, as in `natlab break {kind} {self.gateways[0]}`")

@@ -7,7 +7,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from shutil import which
 from typing import Any
@@ -35,7 +35,9 @@ _STYLES = {"fault": "bold red", "power": "red", "event": "magenta", "write": "bo
            "address": "green", "receipt": "bold", "told": "bold", "step": "bold yellow"}  # fmt: skip
 KEPT_ATTEMPTS = 5000
 """Connections of a private host that are remembered: four minutes."""
-_TIDY_S = 30.0
+_TIDY_S = 5.0
+_STOOD_STILL_S = 10.0
+"""How late a wait ends on a machine that is not just busy but was asleep, or whose processes were stopped."""
 
 
 class Playground:
@@ -89,11 +91,15 @@ class Playground:
             self._live = True
             play.traffic.start()
             try:
-                while not over.wait(_TIDY_S):
+                for stood_still in standstills(over):
                     for attempts in play.traffic.attempts.values():
                         del attempts[:-KEPT_ATTEMPTS]
+                    if stood_still:
+                        what = f"stood still for {stood_still:.0f} s; what is late now is late because of that"
+                        self._line(time.time(), "this machine", what, "bold red")
             finally:  # a signal may end it, too: what is taken down must not be told as a failure
                 self._live = False
+                self.console.print("\nEnding: what it kept is removed, which takes some seconds.", style="dim")
                 play.traffic.stop()
 
     def _welcome(self, exports: Mapping[str, str], url: str) -> None:
@@ -159,6 +165,20 @@ class Playground:
         clock = time.strftime("%H:%M:%S", time.localtime(at))
         said = wording.named(what, self._names)
         row(self.console, (clock, 8), who, Text(said), style)
+
+
+def standstills(over: threading.Event, clock: Callable[[], float] = time.time) -> Iterator[float]:
+    """Yield every few seconds until `over`: for how long the machine stood still meanwhile, in seconds, mostly 0.
+
+    A clock that goes on while a machine sleeps tells: setups and checks that were under way then come late, and
+    natkeeper, which cannot know why, calls gateways unproven for a minute.
+    """
+    before = clock()
+    while not over.wait(_TIDY_S):
+        now = clock()
+        late = now - before - _TIDY_S
+        yield late if late >= _STOOD_STILL_S else 0.0
+        before = now
 
 
 def sweep_leftovers() -> None:

@@ -14,6 +14,8 @@ _PATIENCE_S = 0.3
 _SERVED_WITHIN_S = 4.0
 """A SYN that is lost comes again after a second."""
 _SCRIPT_TIMEOUT_S = 120.0
+_CROSSINGS = 4
+"""How often a packet and its answer pass a gateway's one cable together."""
 
 
 class LabGround:
@@ -48,6 +50,9 @@ class LabGround:
 
     def thaw(self, instance_id: str) -> None:
         self.lab.guests[instance_id].thaw()
+
+    def lose_packets(self, instance_id: str, share: float) -> None:
+        self.lab.guests[instance_id].lose_packets(1 - (1 - share) ** (1 / _CROSSINGS))
 
     def internet(self, *, up: bool) -> None:
         if up:

@@ -44,6 +44,8 @@ _HURRIED = "oos.", "ecs.assistant.", "ecs.instance.", "event.ecs."
 CALM_S = 0.5
 """How long traffic is watched before anything is broken, and after the script has ended."""
 READY_WITHIN_S = 60.0
+BETWEEN_S = 3.0
+"""Between two sweeps while the gateways are made ready: one may lead the lane, and the next finds nothing to do."""
 RECIPE = b"""
 sysctl -w net.ipv4.ip_forward=1
 firewall-cmd --zone=public --change-interface=eth0
@@ -152,6 +154,7 @@ def stage(scenario: Scenario, setting: Setting) -> Iterator[Play]:
         account = functions.install(cloud, world, code, amend=setting.amend, notify=notify, sleeper=course.sleep)
         made = Play(cloud, ground, world, record, _traffic(course, ground, world, record), account, haste, course)
         setting.phase(SETTING_UP)
+        made.patience = max(setting.patience, 1.0)  # impatience is for scripts
         _set_up(made)
         with cloud.lock:
             haste.clear()
@@ -192,8 +195,16 @@ def _set_up(stage: Play) -> None:
     stage.poke(FAILOVER, "sweep")
     stage.until("the first sweep had set up all gateways", stage.set_up, READY_WITHIN_S)
     began = stage.now()
-    stage.poke(FAILOVER, "sweep")
-    stage.until("a sweep found nothing more to do", lambda: quiet_since(stage, began), READY_WITHIN_S)
+    swept = 0.0
+
+    def quiet() -> bool:
+        nonlocal swept
+        if stage.now() - swept > BETWEEN_S:
+            swept = stage.now()
+            stage.poke(FAILOVER, "sweep")
+        return quiet_since(stage, began)
+
+    stage.until("a sweep found nothing more to do", quiet, READY_WITHIN_S)
 
 
 def watch(stage: Play) -> None:
@@ -267,6 +278,8 @@ def _host(ground: Testbed, vswitch: str) -> Callable[[], Any]:
 
 
 def _noticed(record: Record, world: ScenarioNetwork, table: str, attempt: HostConnection) -> None:
+    if not record.single_connections:
+        return
     who = "private host" if len(world.vswitches) == 1 else f"host behind {table}"
     what = f"a new connection works, seen as {attempt.public_ip}" if attempt.public_ip else "new connections fail"
     lost = attempt.lost

@@ -49,6 +49,8 @@ class Record:
         self.writes: list[SeenWrite] = []
         self.messages: list[str] = []
         self.listeners: list[Callable[[TimelineEntry], None]] = []
+        self.single_connections = True
+        """Whether it is told of each new connection that works or fails after another: not while many are lost."""
         cloud.subscribers.append(self._event)
         cloud.fc.observers.append(self._invocation)
         cloud.gate.observers.append(self._call)
@@ -122,6 +124,8 @@ class Record:
             call.params.get("RouteTableId", ""),
             call.params.get("NewNextHopId", call.params.get("NextHopId", "")),
         )
+        if call.params.get("DestinationCidrBlock", "").endswith("/32"):
+            to = ""  # a lane: it carries no private host's packets
         self.writes.append(SeenWrite(call.at, call.action, name(table), name(to) if to else "", call.error))
         detail = f" {name(table)} to {name(to)}" if to else ""
         self.say("write", call.product, call.action + detail + refused, call.at)

@@ -1,9 +1,9 @@
 """Plays scenarios one after the other on one stage, for whom a stage of its own for each would take too long.
 
 Between two of them all is mended as people would do it: what was announced is called off, what stands still goes on,
-what is off is started, natkeeper sets it up, and what the route remembers of it is taken out. The route stays where it
-is; from then on, the gateway that has it is the one that scenarios call gateway-a. For worlds of two gateways and one
-route table.
+what is off is started, natkeeper sets it up, the route goes home, and what it remembers is taken out. Where an EIP
+follows, the route stays where it is; from then on, the gateway that has it is the one that scenarios call gateway-a.
+For worlds of two gateways and one route table.
 """
 
 from __future__ import annotations
@@ -61,11 +61,13 @@ class ReadyWorld:
 
     def _mend(self, setting: Setting) -> None:
         ready = self.ready
-        if ready.hop(TABLE) == B:
+        if ready.hop(TABLE) == B and ready.world.topology.follow:
             ready.world = ready.record.world = ready.world.exchanged(A, B)
+        ready.record.single_connections = True
         with self._in_haste(setting):
             for gateway in (ready.id(name) for name in (A, B)):
                 ready.ground.thaw(gateway)
+                ready.ground.lose_packets(gateway, 0.0)
                 ready.cloud.ecs.call_off(gateway)
                 self._start(gateway)
                 ready.ground.run(gateway, _FORGET_CONNECTIONS)
@@ -82,6 +84,8 @@ class ReadyWorld:
         if ecs.status_of(gateway) == "Stopped":
             ready.cloud.call("ecs", "StartInstance", {"InstanceId": gateway})
         alive = ready.ground.data_plane.agent_alive
+        if ecs.status_of(gateway) == "Running" and not alive(gateway):  # its guest died, and ECS does not see that
+            ready.cloud.call("ecs", "RebootInstance", {"InstanceId": gateway, "ForceStop": "true"})
         ready.until("a gateway was up", lambda: ecs.status_of(gateway) == "Running" and alive(gateway), 60.0)
 
     @contextlib.contextmanager
@@ -137,11 +141,19 @@ def _still(ready: Play) -> bool:
 
 
 def _forget(ready: Play) -> None:
-    """Take from the route entry what it remembers: a gateway that failed a minute ago is judged more slowly."""
+    """Bring the route home, and take from its entry what it remembers.
+
+    A gateway that failed a minute ago is judged more slowly, and so is a report about a gateway away from home of which
+    the entry does not say since when it has the route.
+    """
     route = {"RouteTableId": ready.id(TABLE), "DestinationCidrBlock": "0.0.0.0/0"}
+    home = {"NewNextHopId": ready.id(A), "NewNextHopType": "Instance"} if ready.hop(TABLE) != A else {}
     ready.cloud.call(
-        "vpc", "ModifyRouteEntry", {"RegionId": ready.cloud.region} | route | {"Description": "all is well again"}
+        "vpc",
+        "ModifyRouteEntry",
+        {"RegionId": ready.cloud.region} | route | home | {"Description": "all is well again"},
     )
+    ready.until("the route was home", lambda: ready.hop(TABLE) == A, 30.0)
 
 
 def _watch_anew(ready: Play) -> None:

@@ -108,6 +108,10 @@ class Testbed(Protocol):
         """It goes on where it stood; nothing happens to one that runs."""
         ...
 
+    def lose_packets(self, instance_id: str, share: float) -> None:
+        """Lose this share of what passes a machine, on the way there or back, as ping would count it; 0.0 heals it."""
+        ...
+
     def internet(self, *, up: bool) -> None:
         """Nothing on the internet answers, or it does again."""
         ...
@@ -174,6 +178,9 @@ class SimulatedGround:
 
     def thaw(self, instance_id: str) -> None:
         self._machines.guests[instance_id].resume()
+
+    def lose_packets(self, instance_id: str, share: float) -> None:
+        self._machines.guests[instance_id].loss = share
 
     def internet(self, *, up: bool) -> None:
         if up:

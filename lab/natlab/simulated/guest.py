@@ -8,18 +8,20 @@ from __future__ import annotations
 
 import contextlib
 import os
+import random
 import shlex
 import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import natlab
 from natlab.cloud.dataplane import CommandResult
-from natlab.simulated import answers, shims, shims_firewalld, system
+from natlab.simulated import answers, shims, shims_firewalld, shims_server, system
 from natlab.simulated.flavours import Flavour
 
 TEXT_TOOLS = (
@@ -39,6 +41,17 @@ PROC = {
 PACKAGE_MANAGERS = {"apt-get", "dnf", "yum"}
 
 
+_MKFIFO = shutil.which("mkfifo") if Path("/proc/self/cmdline").exists() else None
+"""Makes a queue; None where the shims of a script cannot be served by one process, which needs /proc."""
+
+
+def _python(code: str) -> list[str]:
+    """Return the command that runs code with the modules of the shims; quick to start."""
+    lab = str(Path(natlab.__file__).parents[1])
+    program = f"import sys; sys.path.insert(0, {lab!r}); from natlab.simulated import shims, shims_server; {code}"
+    return [sys.executable, "-IS", "-c", program]
+
+
 class Guest:
     """One simulated machine. All methods may be called from any thread."""
 
@@ -48,6 +61,9 @@ class Guest:
         self.private_ip = private_ip
         self.power = True
         self.hung = False
+        self.loss = 0.0
+        """Which share of what it forwards is lost, on the way there or back."""
+        self._chance = random.Random(private_ip)
         self._shell = shell
         self._running: set[subprocess.Popen[bytes]] = set()
         self._lock = threading.Lock()
@@ -68,10 +84,8 @@ class Guest:
             path.write_text(text)
         commands = self.directory / "bin"
         commands.mkdir()
-        lab = str(Path(natlab.__file__).parents[1])
-        program = f"import sys; sys.path.insert(0, {lab!r}); from natlab.simulated import shims; shims.main()"
-        start = f'exec {shlex.quote(sys.executable)} -IS -c {shlex.quote(program)} "$0" "$@"\n'
-        (commands / ".shim").write_text(f"#!/bin/sh\n{start}")
+        asks = shims_server.PROGRAM.replace("MKFIFO", shlex.quote(_MKFIFO or "false"))
+        (commands / ".shim").write_text(f'{asks}exec {shlex.join(_python("shims.main()"))} "$0" "$@"\n')
         (commands / ".shim").chmod(0o755)
         absent = PACKAGE_MANAGERS - {self.flavour.package_manager}
         absent |= {"firewall-cmd", "firewall-offline-cmd", "nginx"}
@@ -112,6 +126,8 @@ class Guest:
             return "the gateway is off"
         if self.hung:
             return "the gateway hangs"
+        if self._chance.random() < self.loss:
+            return "the packet is lost on the way"
         return system.forwards(self.state, source)
 
     def forwarded_port(self, protocol: str, port: int, address: str = "") -> tuple[str, int] | None:
@@ -139,9 +155,10 @@ class Guest:
         """Boot: only what is on disk comes back."""
         if self.power:
             return
-        settings, dropin = self._files_for_boot()
         with self._edit() as state:
-            system.boot(state, settings, dropin=dropin)
+            root = str(self.directory)
+            if system.boot(state, self._settings_for_boot(), shims.read(root, shims.DROPIN)):
+                shims.run_dropin(state, root)
         self.power = True
         self.hung = False
 
@@ -159,10 +176,9 @@ class Guest:
         """It goes on where it stood."""
         self.hung = False
 
-    def _files_for_boot(self) -> tuple[list[str], bool]:
-        etc = self.directory / "root" / "etc"
-        files = sorted((etc / "sysctl.d").glob("*.conf"), key=lambda path: path.name)
-        return [file.read_text() for file in files], (self.directory / "root" / shims.DROPIN).exists()
+    def _settings_for_boot(self) -> list[str]:
+        folder = self.directory / "root" / "etc" / "sysctl.d"
+        return [file.read_text() for file in sorted(folder.glob("*.conf"), key=lambda path: path.name)]
 
     # ── broken by hand ──────────────────────────────────────────────────────────────────────────────────────
     def lose_masquerade(self, *, permanently: bool = False) -> None:
@@ -270,10 +286,12 @@ class Guest:
         """Run a script to its end; None when the machine stopped meanwhile and nobody knows."""
         if not self.alive:
             return None
+        queue = Path(tempfile.mkdtemp(dir=self.directory, prefix="shims-"))
+        served = [*_python("shims_server.main(*sys.argv[1:])"), str(queue)] if _MKFIFO else []
         with self._lock:
             generation = self._generation
             process = subprocess.Popen(
-                [self._shell, "/dev/stdin"],
+                [*served, self._shell, "/dev/stdin"],
                 stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                 cwd=self.directory / "root", env=self._environment(), start_new_session=True,
             )  # fmt: skip
@@ -288,6 +306,7 @@ class Guest:
         finally:
             with self._lock:
                 self._running.discard(process)
+            shutil.rmtree(queue, ignore_errors=True)
         if generation != self._generation:
             return None
         return CommandResult(process.returncode, output, error)

@@ -22,6 +22,7 @@ LONGEST_WAIT_S = 300.0
 """How long a connection whose packets are dropped is kept; clients give up long before."""
 _LIMIT = 65536
 _POLL_S = 0.05
+_SYN_AGAIN_S, _DATA_AGAIN_S = 1.0, 0.2
 
 
 class TunnelServer:
@@ -121,7 +122,7 @@ class TunnelServer:
         while True:
             if not await _request(reader):
                 return
-            path = await self._patiently(reader, lambda: self._path(*way))
+            path = await self._patiently(reader, lambda: self._path(*way), _DATA_AGAIN_S)
             if path is None:
                 return
             await _answer(writer, path.public_ip)
@@ -129,12 +130,14 @@ class TunnelServer:
     def _path(self, vswitch: str, destination: str) -> Way:
         return self._data_plane.path(vswitch, destination) if vswitch else self._data_plane.path_from_public()
 
-    async def _patiently(self, reader: asyncio.StreamReader, path: Callable[[], Way]) -> Reached | None:
+    async def _patiently(
+        self, reader: asyncio.StreamReader, path: Callable[[], Way], pause: float = _SYN_AGAIN_S
+    ) -> Reached | None:
         """The way, once a packet gets through as a retransmission would; None when the client gave up first.
 
-        A connection whose SYN is lost is retried after 1, 3, 7 … seconds by a real client's kernel.
+        What is lost is sent again after `pause` by a real client's kernel, and then after twice as long each time.
         """
-        waited, pause = 0.0, 1.0
+        waited = 0.0
         while waited < LONGEST_WAIT_S:
             match path():
                 case Reached() as reached:

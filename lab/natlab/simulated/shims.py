@@ -49,6 +49,8 @@ def systemctl(state: State, arguments: list[str]) -> int:
     """The units that matter: firewalld, nginx and what scripts write; every other unit is not there."""
     words = [word for word in arguments if not word.startswith("-")]
     verb, names = words[0], words[1:]
+    if verb == "daemon-reload":
+        state["dropin"] = read(state["root"], DROPIN)
     if verb in {"daemon-reload", "show"}:
         return 0
     name = names[0].removesuffix(".service")
@@ -86,7 +88,7 @@ def switch(state: State, name: str, verb: str, *, now: bool) -> int:
     elif name == "firewalld":
         if not unit["active"] or verb == "restart":
             system.start_firewalld(state)
-            run_dropin(state)
+            run_dropin(state, state["root"])
     else:
         unit["active"] = verb != "stop"
     if name == "natkeeper-proxy" and unit["active"] and verb not in {"enable", "disable"}:
@@ -142,12 +144,21 @@ def ss(state: State, _arguments: list[str]) -> int:
     return 0
 
 
-def run_dropin(state: State) -> None:
-    """What natkeeper's drop-in does after firewalld has started."""
-    settings = os.path.join(state["root"], "root/etc/sysctl.d/zz-natkeeper.conf")
-    if os.path.exists(os.path.join(state["root"], "root", DROPIN)) and os.path.exists(settings):
-        with open(settings) as file:
-            system.apply_settings(state, file.read())
+def run_dropin(state: State, root: str) -> None:
+    """Do after a start of firewalld what its drop-in says, as systemd has read it: sysctl with a file of settings."""
+    section, _, command = state["dropin"].partition("\n")
+    before, found, path = command.strip().rstrip("'").partition("'exec sysctl -q -p ")
+    if section == "[Service]" and before == "ExecStartPost=-/bin/sh -c " and found:
+        system.apply_settings(state, read(root, path.lstrip("/")))
+
+
+def read(root: str, name: str) -> str:
+    """Read a file of the machine that lies in `root`; empty where there is none."""
+    path = os.path.join(root, "root", name)
+    if not os.path.exists(path):
+        return ""
+    with open(path) as file:
+        return file.read()
 
 
 def sysctl(state: State, arguments: list[str]) -> int:

@@ -109,6 +109,7 @@ def fresh(flavour: State, private_ip: str) -> State:
         "nft": [],
         "chains": {},
         "flushed": False,
+        "dropin": "",
         "full": False,
         "panic": False,
         "failed": False,
@@ -275,8 +276,12 @@ def forwarded_port(state: State, protocol: str, port: int, address: str = "") ->
     return None
 
 
-def boot(state: State, sysctl_files: list[str], *, dropin: bool) -> None:
-    """Runtime state is gone, what is on disk comes to life: settings first, then firewalld and its drop-in."""
+def boot(state: State, sysctl_files: list[str], dropin: str) -> bool:
+    """Runtime state is gone, what is on disk comes to life: settings first, then firewalld if it is to start.
+
+    Return True if it started: then its drop-in runs.
+    """
+    state["dropin"] = dropin
     state["sysctl"] = dict(KERNEL)
     state["iptables"] = {"policy": "ACCEPT", "rules": []}
     state["nft"] = []
@@ -292,8 +297,7 @@ def boot(state: State, sysctl_files: list[str], *, dropin: bool) -> None:
     unit = state["units"]["firewalld"]
     if state["installed"] and unit["enabled"] and not unit["masked"]:
         start_firewalld(state)
-        if dropin and sysctl_files:
-            apply_settings(state, sysctl_files[-1])
+    return bool(unit["active"])
 
 
 def apply_settings(state: State, text: str) -> None:
