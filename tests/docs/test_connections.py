@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
 
 from natlab.drill.systems import ROWS
 from natlab.scenarios.catalogue import NAMES, scenario
-from tests.docs.markdown import CONNECTIONS, ROOT, section
+from tests.docs.markdown import CONNECTIONS, ROOT, ZH_CONNECTIONS, section
 
 _NOT_PLAYED, _NEVER = "(2)", "-"
 _JOINED, _SURVIVING, _UDP = (f"tests/lab/test_{name}.py" for name in ("connections", "surviving", "udp"))
@@ -17,8 +18,8 @@ _PLANNED = f"{_JOINED}::test_a_planned_move_keeps_every_connection"
 _DIES_OWN = f"{_SURVIVING}::test_own_addresses_reset_connections_and_new_ones_work"
 _DIES_FOLLOW = f"{_SURVIVING}::test_address_that_follows_keeps_every_connection"
 _FOLLOW = f"{_UDP}::test_with_an_address_that_follows_nothing_migrates"
-_UDP_PLANNED = f"{_UDP}::test_a_planned_move_loses_no_datagram"
-_UDP_DIES = f"{_UDP}::test_after_a_death_the_other_end_is_heard_again_from_the_hosts_next_packet_on"
+_UDP_PLANNED = f"{_UDP}::test_a_planned_move_loses_nothing"
+_UDP_DIES = f"{_UDP}::test_after_a_death_the_other_end_waits_for_the_hosts_next_packet"
 SHOWN = {
     "TCP, outwards": (_PLANNED, "relay", _FOLLOW, _DIES_OWN, _DIES_FOLLOW),
     "UDP, outwards": (_UDP_PLANNED, _PLANNED, _FOLLOW, _UDP_DIES, _DIES_FOLLOW),
@@ -44,6 +45,19 @@ def test_every_cell_is_shown_by_what_is_played_or_says_that_it_is_not() -> None:
     for name, cells in table.items():
         unshown = [cell.endswith(_NOT_PLAYED) or cell == _NEVER for cell in cells]
         assert unshown == [not shown for shown in SHOWN[name]], name
+
+
+@pytest.mark.parametrize("page, title", [(CONNECTIONS, "What protocols over UDP feel"),
+                                         (ZH_CONNECTIONS, "UDP 上的协议会遇到什么")])  # fmt: skip
+def test_protocols_are_measured_in_the_moves_of_the_table(page: Path, title: str) -> None:
+    """A column for each move that the lab plays them in, and a row for each way in which it lets them ask."""
+    played = re.findall(r'_ended\(talk, "(.+?)"', (ROOT / _UDP).read_text(encoding="utf-8"))
+    columns = next(line for line in section(page, title).splitlines() if line.startswith("| ")).strip("| ").split(" | ")
+    chinese = {"planned, own": "计划内，own", "planned, follow": "计划内，follow", "gateway dies, own": "网关宕机，own"}
+    assert set(columns[1:]) in (set(played), {chinese[move] for move in played})
+    lines = [line for line in section(page, title).splitlines() if line.startswith("|")][2:]
+    kinds = [re.split("[,，]", line.strip("| "))[0] for line in lines]
+    assert kinds == ["DNS"] * 2 + ["QUIC"] * 3 + ["WireGuard"] * 4
 
 
 @pytest.mark.parametrize("shown", sorted({each for row in SHOWN.values() for each in row if each}))

@@ -12,7 +12,8 @@ import pytest
 import yaml
 
 from natkeeper.cli.commands.cost import FAILOVER, PROBE, compare, listed, units
-from natkeeper.domain.config import MANUAL, Config, parse_config
+from natkeeper.domain.config import Config, parse_config
+from natkeeper.domain.config_values import MANUAL
 from natkeeper.domain.payloads import parse
 from natkeeper.domain.requests import MANUAL_ACTIONS
 from natkeeper.domain.signals import Manual
@@ -118,7 +119,7 @@ def structs_in(kind: Any) -> Iterator[tuple[str, type[msgspec.Struct]]]:
 def keys_of(struct: type[msgspec.Struct], prefix: str = "") -> Iterator[tuple[str, Any]]:
     """Every key below `struct` as the page writes it, with its default."""
     for field in msgspec.structs.fields(struct):
-        if field.name == "name":
+        if field.name in ("name", "finds"):  # `vpc`, `gateways: {tag: …}` and `routes: all` are its keys
             continue
         yield prefix + field.encode_name, field.default
         for mark, below in structs_in(field.type):
@@ -134,7 +135,7 @@ def documented(page: Path) -> dict[str, str]:
 def known() -> dict[str, Any]:
     """The keys that the configuration has, with their defaults."""
     group = next(struct for field in msgspec.structs.fields(Config) for _, struct in structs_in(field.type))
-    return {**dict(keys_of(Config)), **dict(keys_of(group))}
+    return {**dict(keys_of(Config)), **dict(keys_of(group)), "vpc": None, "gateways.tag": msgspec.NODEFAULT}
 
 
 @configurations

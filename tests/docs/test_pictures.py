@@ -37,6 +37,12 @@ def test_every_picture_is_used() -> None:
     """And each README has the one of its language."""
     assert "docs/img/how-it-works.svg" in links(ENGLISH)
     assert "docs/img/how-it-works.zh-CN.svg" in links(CHINESE)
-    pages = (ENGLISH, CHINESE, ROOT / "docs" / "connections.md")
+    pages = (
+        ENGLISH,
+        CHINESE,
+        ROOT / "docs" / "connections.md",
+        ROOT / "docs" / "tour.md",
+        ROOT / "docs" / "gateway.md",
+    )
     shown = {Path(link).name for page in pages for link in links(page)}
     assert {path.name for path in IMAGES.iterdir()} <= shown

@@ -28,9 +28,17 @@ from tests.mutation.mutants import Mutant, mutants_of
 from tests.mutation.reach import PACKAGE, ROOT
 from tests.mutation.trying import Verdict
 
-LOOP = ("afterwards", "pacing", "reconcile", "reports")
+FAILOVER, DOMAIN = "natkeeper.failover.", "natkeeper.domain."
+LOOP = (
+    *("afterwards", "discovery", "flapping", "handing_on", "lane", "ledger", "noting", "pacing", "putting_off"),
+    *("reconcile", "reports", "seen", "spreading", "standing_in", "verify"),
+)
 """Of the failover function."""
-MODULES = (*sorted(p.stem for p in (PACKAGE / "domain").glob("*.py") if p.stem != "__init__"), *LOOP)
+MODULES = {
+    **{path.stem: DOMAIN + path.stem for path in sorted((PACKAGE / "domain").glob("*.py")) if path.stem != "__init__"},
+    **{f"failover.{name}": FAILOVER + name for name in LOOP},
+}
+"""What is examined whole, by the name it is asked for with."""
 TESTS = (
     *(f"tests/{folder}" for folder in ("deciding", "memory", "config", "events", "controlling", "observing")),
     *(f"tests/{folder}" for folder in ("receipts", "hostile")),
@@ -38,7 +46,6 @@ TESTS = (
 )
 BEFORE = ("hypothesis.strategies", "hypothesis.stateful", "msgspec.json", "natlab.cloud.cloud", "yaml", "click")
 """What no child need import anew: nothing of it may import natkeeper."""
-DOMAIN = "natkeeper.domain."
 SEED = "17"
 """Of the fresh stories: the same for every fault."""
 RECORD = Path("build/mutation.json")
@@ -57,6 +64,7 @@ def main() -> int:
     parser.add_argument("--list", action="store_true", help="name the faults, plant none")
     parser.add_argument("--sample", type=int, metavar="N", help="plant only N faults, taken at random")
     parser.add_argument("--seed", type=int, default=0, help="which sample (default: 0)")
+    parser.add_argument("--resume", action="store_true", help="go on with a sample that was ended early")
     parser.add_argument("--only", metavar="TEXT", action="append", help="plant only faults whose name has this in it")
     parser.add_argument("--tests", metavar="PATH", action="append", help="run only these tests")
     parser.add_argument(
@@ -66,11 +74,12 @@ def main() -> int:
     areas = [AREAS[name] for name in asked.modules if name in AREAS]
     if areas or (asked.sample is not None and not asked.modules):
         return sampling.examine(
-            areas or [*AREAS.values()], asked.sample or 10**6, asked.seed, asked.workers, Console(highlight=False)
-        )
+            areas or [*AREAS.values()], asked.sample or 10**6, asked.seed, asked.workers,
+            Console(highlight=False), resume=asked.resume,
+        )  # fmt: skip
     if unknown := set(asked.modules) - set(MODULES):
         parser.error(f"unknown: {', '.join(sorted(unknown))}")
-    names = [f"natkeeper.failover.{m}" if m in LOOP else DOMAIN + m for m in asked.modules or MODULES]
+    names = [MODULES[name] for name in asked.modules or MODULES]
     mutants = [m for name in names for m in mutants_of(name, path_of(name).read_text(encoding="utf-8"))]
     mutants = [mutant for mutant in mutants if not asked.only or any(text in str(mutant) for text in asked.only)]
     if asked.sample is not None:

@@ -8,10 +8,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 _APPLYING = "tests/applying", "tests/contract", "tests/budget/test_calls.py"
-_PLAYED = (
-    "tests/end_to_end/test_telling.py",
-    *(f"tests/end_to_end/test_scenarios.py::test_a_scenario_ends_well[{name}]" for name in ("stop", "follow")),
-)
+_PLAYED = ("tests/end_to_end/test_scenarios.py::test_a_scenario_ends_well[stop]",)
 """Not every scenario: they go much the same ways, and a fault that nothing notices would cost ten minutes."""
 
 
@@ -47,7 +44,7 @@ AREAS = {
         Area(
             "guest",
             ("shared/natkeeper/guest/*.py", "shared/natkeeper/guest/setup/*.sh"),
-            ("tests/guest", "tests/budget/test_setup_room.py", "tests/simulated", "tests/lab"),
+            ("tests/guest", "tests/budget/test_setup_room.py", "tests/simulated"),
         ),
         Area(
             "probe",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import pickle
 import sys
@@ -80,6 +81,8 @@ def _swap_all(mutants: list[Mutant], tests: Sequence[str], workers: int, console
         console.print(f"{len(items)} tests without any fault: {time.monotonic() - began:.0f} s")
         learnt.trouble = "".join(f"fails without any fault: {test}\n" for test in learnt.reach.failed)
         if not learnt.trouble:
+            for name in {mutant.module for mutant in mutants}:  # some are imported by those runs only that need them
+                importlib.import_module(name)
             chances = [Chance(m, _tests_of(m, learnt.reach)) for m in mutants if _swappable(m, learnt)]
             learnt.verdicts = _try("swapped in", chances, swapping(items, plugin, path_of), workers, console, tell=True)
 

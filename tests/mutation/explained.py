@@ -5,6 +5,7 @@ from __future__ import annotations
 NO_WORD = "no answer has this word and no request: only that it is another than the rest counts"
 ALWAYS_GIVEN = "a default that nobody relies on: what is decided about is made with a value of its own"
 PACE = "how often to look, and how long, is a pace: neither right nor wrong"
+STAND_IN = "stands for a value that was refused, so that other mistakes are found as well; it shows nowhere"
 EXPLAINED: dict[str, str] = {
     (
         "natkeeper.domain.selection._lasts_until: 0.0 becomes 1.0: return health.until.timestamp() "
@@ -37,7 +38,7 @@ EXPLAINED: dict[str, str] = {
         'f"the probe\'s {report.failures} checks in a row failed: {report.reason}".rstrip(": "))'
     ): "a set of characters to strip, to which it adds X: shows only in a reason that ends with X",
     (
-        "natkeeper.domain.world.RouteView.remembered: 0.0 becomes 1.0: return max(known, "
+        "natkeeper.domain.world.RouteView._last_move: 0.0 becomes 1.0: return max(known, "
         "key=lambda memory: memory.since.timestamp() if memory.since else 0.0, default=NOTHING)"
     ): "what never moved is sorted behind every move; one second into 1970 is as far behind",
     "natkeeper.failover.reports.apply_report: or becomes and: if seen.egress or world.so_far.moved:": (
@@ -50,7 +51,7 @@ EXPLAINED: dict[str, str] = {
         "natkeeper.failover.reconcile._recognise: the filter is left out: "
         "there = {entry.destination for entry in entries if entry.next_hop == step.to}"
     ): "an entry that leads elsewhere than it was moved to remembers no move, so it is not taken for one",
-    ("natkeeper.failover.pacing.lags: Lt becomes LtE: return now - at < LAG and before == shown(world, write.call)"): (
+    "natkeeper.failover.pacing._hidden: Lt becomes LtE: return now - at < LAG and before == shown(world, call)": (
         "at the very microsecond: a write is made once more 0.3 s later"
     ),
     "natkeeper.failover.reconcile._worth_watching: Lt becomes LtE: and waited < BLIND_FOR": (
@@ -62,5 +63,55 @@ EXPLAINED: dict[str, str] = {
     ("natkeeper.failover.reports.resume: LtE becomes Lt: if report.until is not None and report.until <= now:"): (
         "at the very microsecond: a watch that ends at once"
     ),
+    """natkeeper.domain.discovery_config.spelled_out: 'vpc-standin' becomes another: vpc = "vpc-standin\"""": STAND_IN,
+    """natkeeper.domain.discovery_config._tag: 'stand=in' becomes another: return "stand=in\"""": STAND_IN,
+    (
+        "natkeeper.domain.lane.less_lossy: 1 becomes 2 (number 2): "
+        "loss, other = lossy.lost / max(1, lossy.checks), lossy.lane_lost / max(1, lossy.lane_checks)"
+    ): "one lost check by the lane is more than a quarter of any loss, be it all or half of what was asked",
+    "natkeeper.domain.window.opens: 1 becomes 2: for ahead in range(-1, _DAYS_AHEAD):": (
+        "what opened the day before yesterday has opened"
+    ),
+    "natkeeper.domain.window: 16 becomes 17: _DAYS_AHEAD = 16": "a day more than two weeks need",
+    (
+        "natkeeper.domain.window.opens: Lt becomes LtE: while first < last and not _open(planned, first, zone):"
+        "  # the clocks skip it: it opens when they have"
+    ): "what is not open at the later of both moments is not open a minute later either: its day is not planned",
+    (
+        "natkeeper.domain.window.opens: Gt becomes GtE: "
+        "opening = next((at for at in (first, last) if at > now and _open(planned, at, zone)), None)"
+    ): "a window that opens at this very moment is open, which was answered before",
+    "natkeeper.domain.window._open: Lt becomes LtE: if begin < end:": "the configuration refuses a window of no length",
+    (
+        "natkeeper.domain.bridge.view_of: the filter is left out: "
+        "others = frozenset(part.destination for part in fine if part not in ours)"
+    ): "a part of the bridge is not missing either way: it is there",
+    (
+        "natkeeper.domain.bridge._missing: LtE becomes Lt: "
+        "finer = here.route in here.world.so_far.half_refused or not there <= set(halves)"
+    ): "both halves are there, so no finer part is asked for either way",
+    (
+        'natkeeper.domain.bridge.finish: LtE becomes Lt: what = "the other half is missing" '
+        'if set(missing) <= set(halves_of(route.destination)) else "a part is missing"'
+    ): "a bridge that lacks both halves is none",
+    "natkeeper.failover.lane._write: 0.0 becomes 1.0: _, answer = yield (Wait(0.0), write.call)": PACE,
+    (
+        "natkeeper.failover.verify._through_probe: GtE becomes Gt: if clock() + timedelta(seconds=AGAIN_S) >= until:"
+    ): "at the very microsecond: one more look",
+    "natkeeper.failover.verify._on_gateway: Lt becomes LtE: while clock() < until:": (
+        "at the very microsecond: one more look"
+    ),
+    (
+        "natkeeper.failover.handing_on.hand_on: Sub becomes Add: "
+        "at, waiting = rest.pending.get(vpc, (now - LOST_AFTER, set()))"
+    ): "what was never handed on is as long ago, or as far ahead, as what does not count",
+    (
+        "shared/natkeeper/packaging/wheels.py: layer: '-' becomes another (number 2): "
+        'home = cache / f"{lock.stem}-{target.name}-{key[:16]}"'
+    ): "a folder of a cache: any name will do that is another for other content",
+    (
+        "shared/natkeeper/probe/handler.py: settings_file: 1 becomes 2: return (json.dumps(groups, "
+        'ensure_ascii=False, indent=1, sort_keys=True) + "\\n").encode()'
+    ): "how far the lines of a file are indented that only the probe reads",
 }
 """What a surviving fault is called, and why it may survive; one that is noticed after all is to be taken out."""

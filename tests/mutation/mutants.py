@@ -1,8 +1,8 @@
 """Small faults, one at a time: every place in a module where one operator, word or value can be another.
 
 Not mutated: what only type checkers and people read (annotations, docstrings, imports, decorators, the words of a
-sentence), and assertions. A text is prose when two words stand side by side in it; keys, tokens, ids, patterns and the
-values of enums are mutated.
+sentence), and assertions. A text is prose when two words, or two Chinese characters, stand side by side in it; keys,
+tokens, ids, patterns and the values of enums are mutated.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _COUNTED: dict[type[ast.operator], type[ast.operator]] = {
 _ORDER = (ast.Lt, ast.LtE, ast.Gt, ast.GtE)
 _FOR_TYPES = {"TYPE_CHECKING", "TypeVar", "NewType"}
 _UNREAD = ("annotation", "returns", "decorator_list", "type_params")
-_PROSE = re.compile(r"[A-Za-z][,;:.)…]? \(?[A-Za-z]")
+_PROSE = re.compile(r"[A-Za-z][,;:.)…]? \(?[A-Za-z]|[\u4e00-\u9fff]{2}")
 Change = Callable[[Any], None]
 
 
@@ -126,7 +126,8 @@ def _at(node: ast.AST, place: NodePlace) -> NodePlace:
         case ast.match_case(pattern=pattern, body=[first, *_]):
             return replace(place, lines=range(pattern.lineno, max(first.lineno, pattern.lineno + 1)))
         case ast.Assign(targets=targets):
-            place = replace(place, binds=place.binds | {t.id for t in targets if isinstance(t, ast.Name)})
+            several = (t for target in targets for t in (target.elts if isinstance(target, ast.Tuple) else [target]))
+            place = replace(place, binds=place.binds | {t.id for t in several if isinstance(t, ast.Name)})
         case ast.AnnAssign(target=ast.Name(id=name)):
             place = replace(place, binds=place.binds | {name})
         case ast.FunctionDef(name=name):

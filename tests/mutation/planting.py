@@ -1,78 +1,117 @@
 """Planting a fault in a copy of the repository, and running tests there: for code that runs in processes of its own.
 
 Each worker has a copy with an environment beside it in which natkeeper and natlab are the copy's, so that commands,
-bundles, scripts and templates that tests start carry the fault. The processor time of each try is bounded: a fault
-that makes something run without end is noticed.
+bundles, scripts and templates that tests start carry the fault. First all tests run once without a fault: that tells
+which lines each runs, in any process, and how long it takes (footprint.py). A fault is then tried with the tests that
+run its line, those first that promise most for their time, until one fails or the time is used up.
 """
 
 from __future__ import annotations
 
+import ast
 import contextlib
+import functools
 import os
 import queue
 import re
-import resource
 import shutil
-import signal
 import subprocess
 import sys
 import sysconfig
 import tempfile
+import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
-import pytest
-
+from tests.mutation import reached
 from tests.mutation.areas import ROOT, Area
+from tests.mutation.footprint import Footprints, keep, learn, read_all
 from tests.mutation.texts import TextMutation
+from tests.mutation.warm import Warm
 
-PROCESSOR_S = 900
-"""Seconds of processor time for each process of one try."""
-WALL_S = 1500
-FIRST = 6
-"""Files of tests that are tried before all others: most faults are noticed there, for a tenth of the time."""
-_LONG = "tests/end_to_end/", "tests/lab/"
+FIRST_S, GROWTH = 4.0, 3.0
+"""Seconds of tests that one start of pytest runs at first, and how many times more at each start after it."""
+ENOUGH_S = 30.0
+"""Seconds of tests after which a fault counts as unnoticed, so that a score is a lower bound."""
+_FILE_S = 0.3
+"""Of processor time, to import a file of tests."""
 _WORD = re.compile(r"[A-Za-z]\w{3,}")
-_PYTEST = "-x", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", "--no-header", "--tb=no", "-m", "not slow"
 
 
 @dataclass(frozen=True, slots=True)
 class Tried:
-    """What became of a fault: the test that noticed it, or None; `seconds` by the clock."""
+    """What became of a fault: the test that noticed it, or None; `seconds` by the clock, `untried` tests."""
 
     fault: TextMutation
     area: str
     by: str | None
     seconds: float
+    untried: int = 0
+
+
+@dataclass(slots=True)
+class Known:
+    """What is known of the tests of a tree: what each does, and how often a file of them noticed a fault in a file."""
+
+    footprints: Footprints
+    noticed: Counter[tuple[str, str]] = field(default_factory=Counter)
 
 
 def try_all(
-    chances: Sequence[tuple[Area, TextMutation]], workers: int, done: Callable[[Tried], None]
-) -> Iterator[Tried]:
-    """Try faults side by side, each in a copy; yields in the order in which they end."""
-    with tempfile.TemporaryDirectory(prefix="natkeeper-faults-") as scratch:
-        trees: queue.SimpleQueue[Path] = queue.SimpleQueue()
+    chances: Sequence[tuple[Area, TextMutation]],
+    workers: int,
+    done: Callable[[Tried], None],
+    tell: Callable[[str], object] = print,
+    kept: tuple[Path, str] | None = None,
+) -> None:
+    """Try faults side by side, each in a copy. `kept` is where footprints are kept, and the name of the tree."""
+    with tempfile.TemporaryDirectory(prefix="natkeeper-faults-") as scratch, ThreadPoolExecutor(workers) as pool:
+        copies: queue.SimpleQueue[Warm] = queue.SimpleQueue()
         for number in range(workers):
-            trees.put(_copy(Path(scratch, str(number), "natkeeper")))
+            copies.put(Warm(copy_to(Path(scratch, str(number), "natkeeper"))))
 
-        def attempt(chance: tuple[Area, TextMutation]) -> Tried:
-            tree = trees.get()
-            try:
-                tried = _try(tree, *chance)
-            finally:
-                trees.put(tree)
-            done(tried)
-            return tried
+        try:
+            known = Known(read_all(*kept) if kept else Footprints())
+            locks = {folder: threading.Lock() for area, _ in chances for folder in area.tests}
 
-        with ThreadPoolExecutor(workers) as pool:
-            yield from pool.map(attempt, chances)
+            def attempt(warm: Warm, chance: tuple[Area, TextMutation]) -> Tried:
+                for folder in chance[0].tests:
+                    with locks[folder]:
+                        if kept and folder not in known.footprints.seconds:  # another process may have learnt it
+                            known.footprints.update(read_all(*kept))
+                        if folder not in known.footprints.seconds:
+                            learnt(learn(warm, folder))
+                return try_one(warm, *chance, known)
+
+            def learnt(said: Mapping[str, Any]) -> None:
+                known.footprints.add(said)
+                if kept:
+                    keep(kept[0], said)
+                tell(f"{sum(said['seconds'].values()):5.0f} s  {len(said['seconds'])} tests of {said['folder']}")
+                for test in said["failed"]:
+                    tell(f"fails or is skipped without any fault: {test}")
+
+            def one(chance: tuple[Area, TextMutation]) -> None:
+                warm = copies.get()
+                try:
+                    tried = attempt(warm, chance)
+                finally:
+                    copies.put(warm)
+                done(tried)
+
+            for _ in pool.map(one, chances):
+                pass
+        finally:
+            while not copies.empty():
+                copies.get().close()
 
 
-def _copy(tree: Path) -> Path:
+def copy_to(tree: Path) -> Path:
     """Copy what git tracks, and make an environment whose natkeeper is that copy."""
     listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=True).stdout  # noqa: S607
     for name in listed.decode().split("\0"):
@@ -85,7 +124,8 @@ def _copy(tree: Path) -> Path:
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(tree / ".venv")], check=True)
     site = next((tree / ".venv" / "lib").glob("python*/site-packages"))
     paths = [str(tree / "shared"), str(tree / "lab"), sysconfig.get_path("purelib")]
-    (site / "copy.pth").write_text("\n".join(paths) + "\n", encoding="utf-8")
+    (site / "copy.pth").write_text("\n".join([*paths, "import natkeeper_reached"]) + "\n", encoding="utf-8")
+    shutil.copy2(reached.__file__, site / "natkeeper_reached.py")
     for script in Path(sys.executable).parent.iterdir():
         if script.is_file() and not script.is_symlink() and script.read_bytes()[:2] == b"#!":
             target = tree / ".venv" / "bin" / script.name
@@ -96,33 +136,99 @@ def _copy(tree: Path) -> Path:
     return tree
 
 
-def _try(tree: Path, area: Area, fault: TextMutation) -> Tried:
-    path, began = tree / fault.path, time.monotonic()
-    before = path.read_text(encoding="utf-8")
+def try_one(warm: Warm, area: Area, fault: TextMutation, known: Known) -> Tried:
+    """Plant a fault, run tests until one notices it, and take it out again."""
+    path, began, by = warm.tree / fault.path, time.monotonic(), None
+    tests = in_turn(fault, area.tests, known)
+    left, seconds = len(tests), {t: s for folder in area.tests for t, s in known.footprints.seconds[folder].items()}
+    with _kept_as_it_was(warm.tree, path):
+        _write(warm.tree, path, fault.content())
+        for batch in batches(tests, seconds):
+            files = dict.fromkeys(test.partition("::")[0] for test in batch)
+            place = {file: number for number, file in enumerate(files)}
+            ordered = sorted(batch, key=lambda test: place[test.partition("::")[0]])
+            by = warm.run([*files], sum(seconds[test] for test in batch), ordered).by
+            left -= len(batch)
+            if by is not None:
+                known.noticed[str(fault.path), by.partition("::")[0]] += 1
+                break
+    return Tried(fault, area.name, by, time.monotonic() - began, 0 if by else left)
+
+
+def in_turn(fault: TextMutation, folders: Sequence[str], known: Known) -> list[str]:
+    """List the tests that run a fault's line, those first that promise most for their time.
+
+    What promises are rare words that a test and its file share with the fault, that a test runs the line itself, and
+    faults that its file noticed in the same file.
+    """
+    found = known.footprints.tests_of(fault, folders)
+    words = set(_WORD.findall(f"{fault.path.stem} {fault.what} {fault.text}"))
+    files = {test: test.partition("::")[0] for test in found}
+    of_file = {file: words & _words_of_file(file) for file in {*files.values()}}
+    of_test = {test: words & _words_of_test(files[test], test.partition("[")[0].rpartition("::")[2]) for test in found}
+    common = Counter(word for each in of_file.values() for word in each)
+    closely = Counter(word for each in of_test.values() for word in each)
+    seconds = {test: took for folder in folders for test, took in known.footprints.seconds[folder].items()}
+
+    def cost(test: str) -> float:
+        promise = 0.02 + 0.2 * found[test] + sum(0.3 / common[word] for word in of_file[files[test]])
+        promise += sum(1.0 / closely[word] for word in of_test[test])
+        promise += 0.1 * known.noticed[str(fault.path), files[test]]
+        return float((0.03 + seconds[test]) / promise)
+
+    return sorted(found, key=cost)
+
+
+def batches(tests: Iterable[str], seconds: Mapping[str, float]) -> Iterator[list[str]]:
+    """Yield what one start of pytest runs at a time, ever more, as long as all takes no more than is enough."""
+    batch: list[str] = []
+    files: set[str] = set()
+    size, spent, used = FIRST_S, 0.0, 0.0
+    for test in tests:
+        if spent + seconds[test] > ENOUGH_S:
+            continue
+        file = test.partition("::")[0]
+        cost = seconds[test] + _FILE_S * (file not in files)
+        if batch and used + cost > size:
+            yield batch
+            batch, used, size = [], 0.0, size * GROWTH
+            files.clear()
+        batch.append(test)
+        files.add(file)
+        used += cost
+        spent += seconds[test]
+    if batch:
+        yield batch
+
+
+@functools.cache
+def _words_of_file(file: str) -> frozenset[str]:
+    return frozenset(_WORD.findall((ROOT / file).read_text(encoding="utf-8")))
+
+
+@functools.cache
+def _tests_in(file: str) -> dict[str, frozenset[str]]:
+    text = (ROOT / file).read_text(encoding="utf-8")
+    return {
+        node.name: frozenset(_WORD.findall(ast.unparse(node)))
+        for node in ast.walk(ast.parse(text))
+        if isinstance(node, ast.FunctionDef) and node.name.startswith("test_")
+    }
+
+
+def _words_of_test(file: str, name: str) -> frozenset[str]:
+    return _tests_in(file).get(name, frozenset())
+
+
+@contextlib.contextmanager
+def _kept_as_it_was(tree: Path, path: Path) -> Iterator[None]:
+    """Put a file back with its times, or what was compiled from it would be compiled anew for each fault."""
+    before, times = path.read_text(encoding="utf-8"), path.stat()
     try:
-        _write(tree, path, fault.content())
-        by = next(filter(None, (_noticed(tree, tests) for tests in in_turn(fault, area.tests))), None)
+        yield
     finally:
         _write(tree, path, before)
-    return Tried(fault, area.name, by, time.monotonic() - began)
-
-
-def in_turn(fault: TextMutation, tests: Sequence[str]) -> Iterator[list[str]]:
-    """Yield the files of tests that share the rarest words with a fault and where it is, then all others."""
-    files = {file: None for path in tests for file in _files(path)}
-    words = set(_WORD.findall(f"{fault.path.stem} {fault.what} {fault.text}"))
-    quick = [file for file in files if not file.startswith(_LONG)]
-    shared = {file: words & set(_WORD.findall((ROOT / file).read_text(encoding="utf-8"))) for file in quick}
-    common = Counter(word for each in shared.values() for word in each)
-    score = {file: sum(1 / common[word] for word in each) for file, each in shared.items() if each}
-    first = sorted(score, key=score.__getitem__, reverse=True)[:FIRST]
-    yield from filter(None, (first, [file for file in files if file not in first]))
-
-
-def _files(path: str) -> Iterator[str]:
-    """List the files of tests in a folder; anything else is one itself."""
-    folder = ROOT / path
-    yield from (str(f.relative_to(ROOT)) for f in sorted(folder.glob("test_*.py"))) if folder.is_dir() else [path]
+        os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
 
 
 def _write(tree: Path, path: Path, content: str) -> None:
@@ -130,39 +236,3 @@ def _write(tree: Path, path: Path, content: str) -> None:
     path.write_text(content, encoding="utf-8")
     if path.suffix == ".sh":
         subprocess.run([str(tree / ".venv/bin/python"), "-m", "natkeeper.guest.pack"], cwd=tree, check=True)
-
-
-def _noticed(tree: Path, tests: Sequence[str]) -> str | None:
-    """Run tests in a copy; answers the first that fails."""
-    command = [str(tree / ".venv/bin/python"), "-B", "-m", "pytest", *_PYTEST, *tests]
-    environment = {key: value for key, value in os.environ.items() if not key.startswith("PYTEST_")}
-    with tempfile.TemporaryFile("w+", encoding="utf-8") as said:
-        process = subprocess.Popen(
-            command,
-            cwd=tree,
-            stdin=subprocess.DEVNULL,
-            stdout=said,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-            env=environment | {"CI": "1", "NATKEEPER_SEED": "17"},
-            preexec_fn=_bound,  # noqa: PLW1509  the child only lowers its own limits
-        )
-        try:
-            code = process.wait(WALL_S)
-        except subprocess.TimeoutExpired:
-            return "(it ran without end)"
-        finally:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
-        if code in {pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED}:
-            return None
-        said.seek(0)
-        if code == pytest.ExitCode.USAGE_ERROR:
-            raise RuntimeError(f"pytest cannot run: {said.read()[-500:]}")
-        lines = [line for line in said if line.startswith(("FAILED ", "ERROR "))]
-        return lines[0].split(" - ")[0].split(" ", 1)[1].strip() if lines else f"(pytest ended with {code})"
-
-
-def _bound() -> None:
-    resource.setrlimit(resource.RLIMIT_CPU, (PROCESSOR_S, PROCESSOR_S))

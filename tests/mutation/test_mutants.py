@@ -12,6 +12,7 @@ import pytest
 from tests.mutation.campaign import path_of
 from tests.mutation.explained import EXPLAINED
 from tests.mutation.mutants import mutants_of, plant
+from tests.mutation.texts import faults_of
 
 ROOT = Path(__file__).resolve().parents[2]
 TOY = '''"""A toy."""
@@ -53,6 +54,12 @@ def test_every_place_that_can_be_otherwise_is_a_fault() -> None:
         "toy.many: quiet= is left out: log(thing, quiet=quiet)",
         'toy.many: returns None: return f"there are {len(things)} of them"',
     ]
+
+
+def test_a_constant_is_known_by_each_name_that_its_line_gives() -> None:
+    """So the tests of what uses it are found, also where one line names several."""
+    for source, names in (("A = 1", {"A"}), ("A, B = 1, 2", {"A", "B"})):
+        assert {name for mutant in mutants_of("toy", source) for name in mutant.place.binds} == names
 
 
 def test_a_fault_keeps_its_name_when_lines_move() -> None:
@@ -106,8 +113,10 @@ def test_what_tests_notice_is_counted_and_what_none_of_them_runs_is_named() -> N
 
 def test_what_is_explained_is_a_fault_of_today() -> None:
     """An explanation goes with the line that it is about, or moves with it."""
+    files = {Path(fault.partition(": ")[0]) for fault in EXPLAINED if fault.partition(": ")[0].endswith(".py")}
     modules = {module for fault in EXPLAINED for module in _modules(fault) if path_of(module).is_file()}
-    there = {str(each) for module in modules for each in mutants_of(module, path_of(module).read_text("utf-8"))}
+    there = {str(each) for file in files for each in faults_of(file)}
+    there |= {str(each) for module in modules for each in mutants_of(module, path_of(module).read_text("utf-8"))}
     assert sorted(EXPLAINED.keys() - there) == []
 
 

@@ -29,13 +29,17 @@ _KEYWORDS = ("if ", "elif ", "else", "fi", "for ", "while ", "do", "done", "case
 
 @dataclass(frozen=True, slots=True)
 class TextMutation:
-    """One fault: what becomes of what in which file; `content` makes the whole file with it."""
+    """One fault: what becomes of what in which file; `content` makes the whole file with it.
+
+    `lines` are those of its statement, of which a test that can notice it runs one; None where that is not known.
+    """
 
     path: Path
     what: str
     text: str
     content: Callable[[], str] = field(compare=False, repr=False)
     twin: int = 1
+    lines: range | None = field(default=None, compare=False)
 
     def __str__(self) -> str:
         """Name it so that it is found again when lines have moved."""
@@ -56,7 +60,7 @@ def _python(path: Path, source: str) -> Iterator[TextMutation]:
     for mutant in mutants_of(path.stem, source):
         where = ".".join(mutant.place.names)
         what = f"{where}: {mutant.what}" if where else mutant.what
-        yield TextMutation(path, what, mutant.text, partial(_unparsed, mutant))
+        yield TextMutation(path, what, mutant.text, partial(_unparsed, mutant), lines=mutant.place.lines)
 
 
 def _unparsed(mutant: Mutant) -> str:

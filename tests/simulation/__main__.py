@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import multiprocessing
 import os
+import signal
 import sys
 import time
 from collections.abc import Iterator
@@ -44,14 +45,22 @@ def main() -> int:
     print(f"seeds {first} to {first + asked.seeds - 1}, {len(SHAPES)} kinds of deployment", flush=True)
     total = Tally()
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(asked.jobs, mp_context=context) as pool:
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    # A Ctrl-C reaches the whole terminal: the workers leave it to this process, which still says what they found.
+    with ProcessPoolExecutor(asked.jobs, context, signal.signal, (signal.SIGINT, signal.SIG_IGN)) as pool:
         parcels = list(_parcels(first, asked.seeds))
-        for number, part in enumerate(pool.map(tally, *zip(*parcels, strict=True)), 1):
-            total.add(part)
-            for seed, broken in part.broken:
-                print(f"seed {seed}: {broken}", flush=True)
-            if number % 40 == 0:
-                print(f"… {total.stories} stories, {len(total.broken)} broken", file=sys.stderr, flush=True)
+        try:
+            for number, part in enumerate(pool.map(tally, *zip(*parcels, strict=True)), 1):
+                total.add(part)
+                for seed, broken in part.broken:
+                    print(f"seed {seed}: {broken}", flush=True)
+                if number % 40 == 0:
+                    print(f"… {total.stories} stories, {len(total.broken)} broken", file=sys.stderr, flush=True)
+        except KeyboardInterrupt:
+            print(f"ended early, after {total.stories} of {asked.seeds} stories")
+            for worker in multiprocessing.active_children():
+                worker.terminate()
+            pool.shutdown(wait=False, cancel_futures=True)
     print(total)
     for seed, _ in total.broken[:SHOWN]:
         print("\n" + account(shrink(make(seed))))

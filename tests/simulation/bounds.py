@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from typing import TYPE_CHECKING, Any
 
 from natkeeper.domain.config import Follow
@@ -23,6 +22,8 @@ ON_IT_S = 30.0
 EIP_S = 5.0
 """How long a route and its EIP may be apart besides the EIP's own time, from the first run that could bring it."""
 LATELY_S = 30.0
+HOUR_S = 3590.0
+"""Within which there is one round of moves of a broken witness; sweeps come some seconds sooner or later."""
 WOKEN_S = 120.0
 """How long nothing may work before a cold standby is started."""
 
@@ -42,7 +43,8 @@ class Bounds:
         """Until when a run that knows of it should have brought the EIP."""
         self.asleep: dict[str, float] = {}
         """Since when a table's group has needed a standby that is stopped."""
-        self.moves: dict[str, deque[float]] = {}
+        self.moves: dict[str, tuple[float, int]] = {}
+        """When a table's last round of moves began, and how many there were since; a return may end it late."""
         self.stalled_until = -1.0
         self.parts: set[tuple[str, str, str]] = set()
         """Tables and next hops to which a run had an entry created."""
@@ -107,6 +109,7 @@ class Bounds:
         for route in group.routes:
             entry = self.town.entry(route.table, DEFAULT)
             led = entry is not None and entry.hop == hop and entry.status is EntryStatus.AVAILABLE
+            led = led and self.town.hop_of(route.table) == hop  # halves to another one carry its packets
             if led and self.town.addresses[call.eip].holder == call.holder:
                 self.rules.violate(
                     "make before break", f"{run.name} takes the EIP off {hop}, which works and has the route"
@@ -127,6 +130,10 @@ class Bounds:
         if self.tries[key] > TRIES + ((run.name, call.table, key[-1]) in self.parts):
             self.rules.violate("attempts", f"{run.name} tries {key[1:]} for the {self.tries[key]}th time")
 
+    def refused(self, run: Any, table: str, hop: Any) -> bool:
+        """Return True if the platform has refused `hop` to a run."""
+        return any((key[0], key[2], key[-1]) == (run.name, table, hop.id) for key in self.tries)
+
     def accepted(self, run: Any, call: Any) -> None:
         """A write was carried out; while all witnesses fail alike there is one round of moves an hour."""
         self.wrote.add(run.name)
@@ -134,19 +141,31 @@ class Bounds:
             self.bringing[call.table] = self._brought_by(call.table)
         if isinstance(call, CreateRoute):
             self.parts.add((run.name, call.table, call.to.id))
-        if not isinstance(call, PointRoute) or self.town.second >= self.region.probe_broken_until:
+            self.moves.pop(call.table, None)  # the entry that remembered the round is gone
+        if not isinstance(call, PointRoute) or self.town.second >= self.region.probe_broken_until or run.action:
             return
-        if self.region.forgetful:
-            return  # nothing can be remembered of the rounds
+        if self.town.second < self.region.edited_until:
+            return  # what was remembered of the rounds is lost, or of another time
+        if self.rules.before[0] == call.to:
+            return  # it is there already, and the reads of this run lagged behind
         group = self.rules.group_of[call.table]
         if not all(self.rules.truth.works(hop, group) for hop in self.rules.truth.hops(group)):
             return
-        moves = self.moves.setdefault(call.table, deque())
-        moves.append(self.town.second)
-        while moves[0] < self.town.second - 3600:
-            moves.popleft()
-        if len(moves) > 2 * len(self.rules.truth.hops(group)):
-            self.rules.violate("rounds", f"{run.name} moves {call.table} for the {len(moves)}th time in an hour")
+        began, moves = self.moves.get(call.table, (-1e9, 0))
+        began, moves = (self.town.second, 1) if self.town.second - began > HOUR_S else (began, moves + 1)
+        self.moves[call.table] = began, moves
+        if moves > (len(self.rules.truth.hops(group)) + self._started(group)) * len(self.rules.deployments):
+            self.rules.violate("rounds", f"{run.name} moves {call.table} for the {moves}th time in an hour")
+
+    def _started(self, group: Group) -> int:
+        """Count the gateways that started within the hour: each is worth a try."""
+        started = (self.town.machines[gateway].started for gateway in group.gateways)
+        return sum((self.town.now - at).total_seconds() < HOUR_S for at in started)
+
+    def new_process(self) -> None:
+        """A process begins that knows nothing but what is written: without words it may begin a round."""
+        if self.region.forgetful:
+            self.moves.clear()
 
     # ---- time ----------------------------------------------------------------------------------------------
 
@@ -191,6 +210,7 @@ class Bounds:
         )
         hidden = any(self.town.holes.get(each, -1.0) > self.town.second for each in group.gateways)
         held = truth.paused(group) or truth.foreign(group, route) or not self.town.internet or hidden
+        held = held or not self.region.reads(route.table)
         works = any(truth.visible(each, group) for each in truth.hops(group) if each != hop)
         if not (seen and asleep) or held or works or self.town.stuck.get(route.table, -1.0) > self.town.second:
             self.asleep.pop(route.table, None)

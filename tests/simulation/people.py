@@ -18,6 +18,10 @@ AGAIN_S = 31 * 60.0
 """How long it counts that people were told of a dark group: they hear of it every half hour while it lasts."""
 
 
+FLAPPING_S, SINGLE_S = 2 * 3600.0, 660.0
+"""How long it counts that troubles come and go, and how long a single one may last then before it is told."""
+
+
 class People:
     """Those whom the notifying function tells; what they should know is judged once a minute, after the sweep began."""
 
@@ -26,6 +30,8 @@ class People:
         self.heard: dict[str, float] = {}
         self.knows_dark: dict[str, float] = {}
         """When people were last told of a dark group that is dark, whose end nobody told them."""
+        self.flapping: dict[str, float] = {}
+        """When people were last told that a group's troubles come and go."""
         self.dark: dict[str, float] = {}
         """Since when, or since the last disturbance."""
         self.began: dict[str, float] = {}
@@ -37,6 +43,8 @@ class People:
             self.heard[receipt["group"]] = self.town.second
             self.town.played["told"] += 1
             for episode in receipt.get("episodes", ()):
+                if episode["kind"] == "flapping":
+                    self.flapping[receipt["group"]] = -1e9 if "ended" in episode else self.town.second
                 if episode["kind"] == "dark":
                     self.knows_dark.pop(receipt["group"], None)
                     if "ended" not in episode:
@@ -67,6 +75,8 @@ class People:
         lasts = self.town.second - since
         if self.town.second - self.knows_dark.get(group.name, -1e9) < AGAIN_S:
             return  # a broken probe had it dark before it was: that it truly is now cannot be seen, nor is it news
+        if lasts < SINGLE_S and self.town.second - self.flapping.get(group.name, -1e9) < FLAPPING_S:
+            return
         if lasts >= TOLD_WITHIN_S and self.heard.get(group.name, -1.0) < self.began[route.table]:
             self.rules.violate("silence", f"{route.table} is dark for {lasts:.0f} s, and nobody was told")
 
@@ -74,6 +84,8 @@ class People:
         """Return True if natkeeper can know that the route leads nowhere: ECS shows it, or a probe that works."""
         if self.rules.truth.foreign(group, route) and not group.checked_by_probe(route):
             return self.town.entry(route.table, DEFAULT) is None
+        if not self.region.reads(route.table):
+            return False
         hop = self.town.hop_of(route.table)
         if self.rules.truth.paused(group) and not group.checked_by_probe(route):
             return (

@@ -6,14 +6,20 @@ import re
 from dataclasses import dataclass, replace
 from typing import Any
 
+from natkeeper.domain.observed import EntryStatus, HopKind
+from natkeeper.domain.world import belongs
 from natkeeper.ports import (
     AssociateEip,
     CreateRoute,
     DeleteRoute,
     NoteRoute,
     PointRoute,
+    ReadRoutes,
     UnassociateEip,
 )
+from tests.fakes.things import Timings
+from tests.simulation.interfaces import by_interface
+from tests.simulation.town import DEFAULT, HALVES
 
 KINDS: dict[str, tuple[type[Any], ...]] = {
     "point": (PointRoute,),
@@ -25,6 +31,7 @@ KINDS: dict[str, tuple[type[Any], ...]] = {
     "give": (AssociateEip,),
     "eip": (UnassociateEip, AssociateEip),
     "words": (PointRoute, CreateRoute, NoteRoute),
+    "read": (ReadRoutes,),
 }
 OF_A_HOP = (
     "ResourceNotFound.Instance",
@@ -70,17 +77,19 @@ class RefusingActs:
     def _is_refused(self, kind: str, code: str, hop: str | None, table: str | None, seconds: float) -> None:
         town, region = self.simulation.town, self.simulation.region
         region.refusals.append(ScriptedRefusal(town.second + seconds, kind, code, hop, table))
+        town.played["hidden"] += kind == "read"
         self._until_over(seconds)
 
     def _tasks_take(self, task_s: float, seconds: float) -> None:
-        town, usual = self.simulation.town, self.simulation.town.timings
-        town.timings = replace(usual, modify=task_s, create=task_s + 3, delete=task_s + 2)
+        town = self.simulation.town
+        town.timings = slow = replace(town.timings, modify=task_s, create=task_s + 3, delete=task_s + 2)
 
         def over() -> None:
-            town.timings = usual
+            if town.timings is slow:  # otherwise tasks take longer for another reason by now
+                town.timings = Timings()
             self.simulation.rules.disturbed("tasks are quick again")
 
-        town.slow_until = town.second + seconds + task_s
+        town.slow_until = max(town.slow_until, town.second + seconds + task_s)
         town.after(seconds, over)
 
     def _entry_is_stuck(self, table: str, seconds: float) -> None:
@@ -93,11 +102,35 @@ class RefusingActs:
         town.holes |= dict.fromkeys(lacking, town.second + seconds)
         self._until_over(seconds)
 
-    def _is_rolled_back(self, table: str) -> None:
-        """The first release writes its own letters into the entries, and drops the others; then the new one is back."""
-        for entry in self.simulation.town.tables[table]:
+    def _is_rolled_back(self, table: str, how: str = "letters") -> None:
+        """The first release is back for a moment, then the new one is: a process that knows only what is written.
+
+        It writes its own letters into the entries, and drops the others. Then it moves the route, or is stopped in the
+        midst of a bridge.
+        """
+        simulation, town = self.simulation, self.simulation.town
+        for entry in town.tables[table]:
             entry.description = _NEW_LETTERS.sub("", entry.description)
         self._forgetful(3600.0)
+        simulation.function.configure(simulation.function.config)
+        group, whole = simulation.rules.group_of[table], town.entry(table, DEFAULT)
+        truth, parts = simulation.rules.truth, [town.entry(table, half) for half in HALVES]
+        if how == "letters" or whole is None or whole.hop is None or any(parts) or truth.paused(group):
+            return
+        ways = [hop for hop in truth.hops(group) if hop.id != whole.hop.id and truth.works(hop, group)]
+        if not ways or whole.status is not EntryStatus.AVAILABLE or not belongs(whole.hop, group):
+            return
+        to = by_interface(ways[0]) if whole.hop.via and ways[0].kind is HopKind.INSTANCE else ways[0]
+        when = town.wall
+        words = f"natkeeper: {to} since {when:%Y-%m-%dT%H:%M:%SZ}: {whole.hop} is Stopping "
+        words += f"[nk1 s={when.timestamp():.0f} b=auto h={group.gateways[0]} g={to.id}]"
+        town.played["released"] += 1
+        if how == "moves":
+            town.point_route(table, to)
+            whole.description = words
+            return
+        for half in reversed(HALVES):
+            town.add_entry(table, half, to).description = words
 
     def _memory_is_edited(self, table: str, how: str) -> None:
         """A person edits the description in the console: its end is lost, words are added, a value, or all of it."""

@@ -155,6 +155,11 @@ class Region(FakeCloud):
         kinds = [PointRoute("", TableId(table), "0.0.0.0/0", hop, "", "")]
         return all(self.refused(call) is None for call in kinds)
 
+    def reads(self, table: str) -> bool:
+        """Return True if `table` can be read now, and could a moment ago."""
+        hidden = (each for each in self.refusals if each.kind == "read" and each.table == table)
+        return not any(self.town.second < each.until + 5 for each in hidden)
+
     def retires(self, table: str) -> bool:
         """Return True if the platform would delete entries of `table` now."""
         deletions = (each for each in self.refusals if each.kind == "delete" and each.table in (None, table))

@@ -71,6 +71,7 @@ class Rules(SentRules):
         """How long each fixable loss lasted, seconds."""
         self.notes, self.notes_since = 0, 0.0
         self.moves = 0
+        self.pointed: dict[str, float] = {}
         self.writes = 0
         self.lost_s = 0.0
         self.tell: Callable[[str], None] = lambda _line: None
@@ -98,6 +99,11 @@ class Rules(SentRules):
         self.notes, self.notes_since = 0, now
         self.more.disturbed()
         self.people.disturbed()
+
+    @property
+    def settled(self) -> bool:
+        """Return True if nothing is owed."""
+        return not (self.fixable_since or self.halved_since or self.more.apart or self.more.asleep)
 
     def look(self) -> None:
         """Look at the world after every change."""
@@ -138,7 +144,7 @@ class Rules(SentRules):
         self.more.together(route, group)
         stuck = self.town.stuck.get(table, -1.0) > now or self.town.slow_until > now
         halves = [e for e in town.tables[table] if e.destination in HALVES and is_ours(e.description)]
-        stuck = stuck or not self.region.retires(table)
+        stuck = stuck or not self.region.retires(table) or not self.region.reads(table)
         fit = any(self.truth.works(hop, group) and self.region.creates(table, hop) for hop in self.truth.hops(group))
         if halves and fit and not stuck and not self.truth.paused(group) and not self.truth.foreign(group, route):
             self.halved_since.setdefault(table, now)
@@ -175,7 +181,7 @@ class Rules(SentRules):
             self.covered = {table: self.town._covered(table, DEFAULT) for table in self.group_of}
             self._moves_before = len(self.town.moves)
             entry = None if isinstance(call, DeleteRoute) else self.town.entry(call.table, call.destination)
-            self._before: tuple[NextHop | None, str] = (None, "") if entry is None else (entry.hop, entry.description)
+            self.before: tuple[NextHop | None, str] = (None, "") if entry is None else (entry.hop, entry.description)
 
     def arrived(self, run: RunView, call: Any, result: Result, how: str, *, heard: bool) -> None:
         """Judge a write that was carried out by what is true. `heard`: its answer reaches the run."""
@@ -195,7 +201,8 @@ class Rules(SentRules):
                     self._break("rule 1", f"{run.name} leaves {table} without a route")
         if not isinstance(result, Failure) or how:
             self.writes += 1
-            if self.story.quiet and not run.action:
+            blind = isinstance(call, NoteRoute) and self.story.noise.slow  # two sweeps saw nothing: that is told
+            if self.story.quiet and not (run.action or blind):
                 self._break("quiet world", f"{run.name} sends {call}")
         self.more.accepted(run, call)
         if isinstance(call, NoteRoute):
@@ -205,8 +212,8 @@ class Rules(SentRules):
         self.look()
 
     def _point_arrived(self, run: RunView, call: PointRoute | CreateRoute) -> None:
-        here = self._before[0]
-        changed = len(self.town.moves) > self._moves_before if isinstance(call, PointRoute) else True
+        here = self.before[0]
+        changed = len(self.town.moves) > self._moves_before or not isinstance(call, PointRoute)
         if not changed or here == call.to:
             return
         self.moves += 1
@@ -214,8 +221,7 @@ class Rules(SentRules):
         self.town.played["replaced"] += here is not None and here.id in self.former
         group = self.group_of[call.table]
         run.moved_at[group.name] = self.town.now
-        origin = f" from {here}" if here is not None else ""
-        self.tell(f"{run.name} points {call.destination} in {call.table}{origin} to {call.to}")
+        self.tell(f"{run.name} points {call.destination} in {call.table}{f' from {here}' * bool(here)} to {call.to}")
         if run.action.get("action") == "switch":
             self.targets.clear()
             return
@@ -226,6 +232,7 @@ class Rules(SentRules):
         if isinstance(call, PointRoute) and here is not None and belongs(here, group):
             self._good_reason(run, call, group, here, known)
             self._no_ping_pong(run, call, here, known)
+        self.pointed[call.table] = self.town.second
 
     def _good_target(self, run: RunView, call: PointRoute | CreateRoute, group: Group, known: float) -> None:
         """Rule 2: not to what has been visibly bad, while something always was good."""
@@ -233,12 +240,12 @@ class Rules(SentRules):
         if not any(isinstance(asked, ReadConditions) for asked in run.known):
             return  # an unreadable condition does not make the power state unknown
         offline = not self.town.internet or self.town.second < self.internet_until + 15
-        if since is None or since > known or self._stale_lately() or offline:
+        unread = call.to.kind is HopKind.NAT_GATEWAY and self.story.noise.fails > 0  # it may be the last resort
+        if since is None or since > known or self._stale_lately() or offline or unread:
             return
-        machine = self.town.machines.get(InstanceId(call.to.id))
+        machine, memory = self.town.machines.get(InstanceId(call.to.id)), memory_of(call.description)
         if machine is not None and machine.status is PowerState.RUNNING and isinstance(call, CreateRoute):
             return  # a bridge that is finished, to a gateway that drains
-        memory = memory_of(call.description)
         if isinstance(memory, Memory) and memory.by == "person":
             return  # a person began it
         if self.town.second < self.region.probe_broken_until + REPORT_S:
@@ -253,6 +260,7 @@ class Rules(SentRules):
             if hop.id not in self.ever_bad
             and not self.truth.marked(group, hop.id)
             and self.region.takes(call.table, hop)
+            and not self.more.refused(run, call.table, hop)
         ]
         if best:
             self._break(
@@ -261,18 +269,18 @@ class Rules(SentRules):
 
     def _good_reason(self, run: RunView, call: PointRoute, group: Group, here: NextHop, known: float) -> None:
         """Rule 6: a next hop is left because it was bad, or because a planned return is due."""
-        now, memory = self.town.second, memory_of(self._before[1])
+        now, memory = self.town.second, memory_of(self.before[1])
         read = self._known_entries(run, call.table).get(call.destination)
         repointed = self.town.repointed.get(call.table)
         just = repointed is not None and self.town.now - repointed < timedelta(seconds=FRESH_S)
         if (not self.story.alone or just) and (read is None or read.next_hop != here):
             return  # another run or someone else was faster; the platform has no compare-and-set
-        if self.town.second < self.region.probe_broken_until + REPORT_S:
-            return  # the witness lies
+        if run.pointed.get(call.table) != call.to or self.town.second < self.region.probe_broken_until + REPORT_S:
+            return  # on its way for so long that the run has tried another since; or the witness lies
         if here.id in self.bad_since or self.last_bad.get(here.id, -1e9) >= known or self._stale_lately():
             return
-        if self._refused_its_eip(here, group):
-            return  # the route is there, and the EIP cannot follow
+        if self._refused_its_eip(here, group) or not any(belongs(here, each) for each in run.config.groups):
+            return  # the route is there, and the EIP cannot follow; or the run's configuration does not have it
         lost_now = self.town.hop_of(call.table) == here and self.town.egress(call.table) is None
         if (
             lost_now
@@ -297,8 +305,23 @@ class Rules(SentRules):
             rested = (self.town.wall - memory.since).total_seconds() >= group.hold_down - 1
             ours = repointed is None or repointed < memory.since or memory.to == here.id or bool(self.town.skew_s)
             if rested and ours and (call.to.id == home or here.id == group.fallback):
+                self._in_window(run, call, group)
                 return
+        rests = now - self.pointed.get(call.table, now) >= group.hold_down - 1
+        if self.region.forgetful and rests and (call.to.id == home or here.id == group.fallback):
+            return  # no entry remembers the move, but the process that made it does
         self._break("rule 6", f"{run.name} leaves {here}, which is healthy, for {call.to}: {call.description}")
+
+    def _in_window(self, run: RunView, call: PointRoute, group: Group) -> None:
+        """A return waits for the window that its group has for planned moves."""
+        if group.planned is None:
+            return
+        begin, _, end = group.planned.window.partition("-")
+        second = timedelta(seconds=2)  # between the decision and the arrival of the write
+        times = (f"{self.town.wall:%H:%M}", f"{self.town.wall - second:%H:%M}")
+        if not any(begin <= at < end for at in times):
+            self._break("window", f"{run.name} returns {call.table} to {call.to} at {times[0]}, out of {begin}-{end}")
+        self.town.played["window"] += 1
 
     def _refused_its_eip(self, hop: NextHop, group: Group) -> bool:
         """Return True if the platform would not bring the EIP that follows to `hop` now."""
@@ -329,7 +352,8 @@ class Rules(SentRules):
             return  # two deployments, of which one believes a broken witness, or has other gateways by now
         self.notes += 1
         most = sum(2 * len(group.gateways) * len(group.routes) for group in self.config.groups) + 2
-        most += int((self.town.second - self.notes_since) / 300)  # second tries of what fails
+        every = 60 if self.story.noise.fails or self.story.noise.slow else 300  # second tries; sweeps that see nothing
+        most += int((self.town.second - self.notes_since) / every)
         if self.notes > most * len(self.deployments):
             self._break("quiet world", f"{run.name} notes for the {self.notes}th time while nothing changes")
 
@@ -364,7 +388,8 @@ class Rules(SentRules):
         if any(self.town.hop_of(table) != to for table, to in run.pointed.items()):
             return True
         late = (self.town.now - run.began).total_seconds() > 40
-        trouble = self.region.troubled_lately or bool(self.story.noise.fails or self.story.noise.slow)
+        trouble = self.region.troubled_lately or not all(self.region.reads(r.table) for r in group.routes)
+        trouble = trouble or bool(self.story.noise.fails or self.story.noise.slow)
         watched = bool(group.probes) and len(group.routes) == 1
         return late or trouble or not watched or self.truth.paused(group) or self._known_pause(run, group)
 

@@ -247,6 +247,8 @@ class SimulatedFunction:
         self.next_kill: list[tuple[int, bool]] = []
         self.next_stall: list[tuple[int, float]] = []
         self.closed_until = 0.0
+        self.quiet_sweeps = 0
+        """How many runs of the timer in a row had nothing to tell."""
         self.runs = self.calls = 0
         self.tell: Callable[[str], None] = lambda _line: None
 
@@ -259,6 +261,7 @@ class SimulatedFunction:
     def configure(self, config: Config) -> None:
         """Deploy another configuration: what runs goes on with the old one, a new process begins."""
         self.config, self.told = config, self._cold()
+        self.rules.more.new_process()
 
     def invoke(self, payload: bytes, source: str, *, wait_s: float = 0.5, age_s: float = 0.0, tries: int = 0) -> None:
         """Ask for a run; FC tries again while it is throttled, until the event is too old."""
@@ -285,6 +288,7 @@ class SimulatedFunction:
         self.calls += run.calls
         self.running.remove(run)
         self.told = self._cold()
+        self.rules.more.new_process()
         self.rules.disturbed(f"{run.name} {why}")
         self.tell(f"{run.name} dies: {why}")
         if run.tries < self.retries:
@@ -296,6 +300,8 @@ class SimulatedFunction:
         self.calls += run.calls
         self.running.remove(run)
         self.rules.answered(run, answer)
+        quiet = all(receipt.outcome == "quiet" for receipt in answer.receipts)
+        self.quiet_sweeps = (self.quiet_sweeps + (run.source == "timer")) * quiet
         for receipt in answer.receipts:
             if receipt.outcome != "quiet":
                 self.tell(f"{run.name} ends: {receipt.group}: {receipt.outcome}: {receipt.sentence}")

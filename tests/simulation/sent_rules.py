@@ -17,6 +17,7 @@ from natkeeper.ports import (
     HandOver,
     NoteRoute,
     PointRoute,
+    ReadConditions,
     ReadInstances,
     ReadNatGateway,
     ReadRoutes,
@@ -112,7 +113,11 @@ class SentRules:
             self._break("pause", f"{run.name} starts {call.gateway} in a paused group, or only to tell")
         if self.story.quiet:
             self._break("quiet world", f"{run.name} starts {call.gateway}")
-        works = [each for each in group.gateways if self.truth.works(NextHop.gateway(each), group)]
+        unmarked = [each for each in group.gateways if not self.truth.marked(group, each)]  # nobody looks meanwhile
+        works = [each for each in unmarked if self.truth.works(NextHop.gateway(each), group)]
+        works = [
+            each for each in works if all(self.region.takes(r.table, self.truth.hop_of[each]) for r in group.routes)
+        ]
         bad = {each: max(self.last_bad.get(each, -1e9), self.last_lost.get(each, -1e9)) for each in works}
         if any(self.town.second - at > BLIND_S for at in bad.values()) and not self._witness():
             self._break("cold", f"{run.name} starts {call.gateway}, while {works} work")
@@ -151,8 +156,8 @@ class SentRules:
             self._break("its kind", f"{run.name} points {here.via or here} to {call.to.via or call.to}")
         if not isinstance(call, NoteRoute):
             run.pointed[call.table] = call.to
-            before = run.began <= self.reconfigured_at and call.to.id in self.former
-            if not belongs(call.to, group) and not before:
+            theirs = next(each for each in run.config.groups if each.name == group.name)
+            if not belongs(call.to, theirs):
                 self._break("only ours", f"{run.name} points a route to {call.to}")
 
     def _eip_sent(self, run: RunView, call: UnassociateEip | AssociateEip) -> None:
@@ -204,7 +209,12 @@ class SentRules:
         if here is None or here == call.to:
             return
         wanted: type[Any] = ReadInstances if here.kind is HopKind.INSTANCE else ReadNatGateway
-        if not any(isinstance(asked, wanted) for asked in run.known):
+        # Its power state alone is enough to leave an instance that is dead.
+        seen = (
+            isinstance(asked, wanted) or (isinstance(asked, ReadConditions) and here.id in known)
+            for asked, (_, known) in run.known.items()
+        )
+        if not any(seen):
             self._break("rule 3", f"{run.name} leaves {here} without having seen it")
 
     def _known_pause(self, run: RunView, group: Group) -> bool:
@@ -215,7 +225,7 @@ class SentRules:
         return False
 
     def _group_of_gateways(self, run: RunView, gateways: tuple[InstanceId, ...]) -> Group:
-        for group in self.config.groups:
+        for group in run.config.groups:  # another deployment may have other gateways
             before = self.former if run.began <= self.reconfigured_at else set()
             if set(gateways) <= {*group.gateways, *before}:
                 return group

@@ -28,6 +28,8 @@ from tests.simulation.story import OTHER, SHAPES, STRANGE_TABLE, STRANGER, Story
 from tests.simulation.town import SimulatedWorld
 
 SWEEP_S = 60.0
+QUIET, EACH = 3, 3
+"""After so many quiet sweeps in a row, while nothing happens, only each third one is played."""
 
 
 @dataclass(slots=True)
@@ -107,6 +109,12 @@ class Simulation:
         self.rules.truth.knows = lambda interface: any(
             interface in ledger.owners for ledger in self.function.told.ledgers.values()
         )
+        self.rules.truth.kept = lambda group: (
+            memory
+            for name, ledger in self.function.told.ledgers.items()
+            for _, memory in ledger.unwritten.values()
+            if name == group.name
+        )
         self.eyes = {
             function: Eye(self.town, group, function, self._report)
             for group in self.config.groups
@@ -121,6 +129,7 @@ class Simulation:
             for function in self.functions:
                 function.tell = self.say
         self._skip_timer = 0
+        self._minutes = 0
         self._numbers = itertools.count(1)
         self._acts = Acts(self)
 
@@ -175,8 +184,11 @@ class Simulation:
 
     def _timer(self) -> None:
         self.rules.tick()
+        self._minutes += 1
         if self._skip_timer:
             self._skip_timer -= 1
+        elif self._minutes % EACH and self._rests():
+            pass
         else:
             sweep = json.dumps({"triggerTime": "t", "triggerName": "sweep", "payload": ""}).encode()
             self.function.invoke(sweep, "timer")
@@ -186,18 +198,29 @@ class Simulation:
             eye.watch()
         self.town.quietly(SWEEP_S, self._timer)
 
+    def _rests(self) -> bool:
+        """Return True if nothing has happened for some sweeps, nothing is owed, and every route leads somewhere."""
+        lost = any(self.town.egress(table) is None for table in self.rules.group_of)
+        return not lost and self.rules.settled and all(each.quiet_sweeps >= QUIET for each in self.functions)
+
     def _changed(self) -> None:
         self.rules.look()
         for eye in self.eyes.values():
             eye.look()
 
     def _happen(self, happening: Any) -> None:
+        self._stirs()
         self.say(f"** {happening.what} {' '.join(map(str, happening.about))}".rstrip())
         self.rules.disturbed(happening.what)
         self._acts.do(happening.what, happening.about)
 
+    def _stirs(self) -> None:
+        for function in self.functions:
+            function.quiet_sweeps = 0
+
     def _publish(self, kind: str, data: dict[str, Any]) -> None:
         """Put an event on the bus, which may lose, delay and repeat it."""
+        self._stirs()
         product = kind.partition(":")[0]
         if "ActionTrail" not in kind:
             self.rules.disturbed(kind)

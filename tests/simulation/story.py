@@ -80,6 +80,16 @@ SHAPES: dict[str, Shape] = {
     "zones": Shape(
         {"prod": group(routes=[{"table": TABLE}, {"table": TABLE_2, "prefer": B}], failback="5m", hold_down="1m")}
     ),
+    "window": Shape(
+        {
+            "prod": group(
+                gateways=[A, B, C],
+                failback="5m",
+                hold_down="1m",
+                planned={"window": "06:14-06:20", "timezone": "UTC"},
+            )
+        }
+    ),
     "cold": Shape({"prod": group(gateways=[A, B, C], standby="cold")}, stopped=(B, C)),
     "cold, fallback": Shape({"prod": group(standby="cold", fallback=FALLBACK, hold_down="2m")}, stopped=(B,)),
     "interfaces": Shape({"prod": group(gateways=[A, B, C], failback="5m", hold_down="1m")}, by_interface=True),
@@ -208,7 +218,7 @@ def _something(  # noqa: C901, PLR0912, PLR0915  one arm for each thing that can
             (2, "setup"), (3, "route deleted"), (3, "route re-pointed"), (1, "half added"), (2, "internet down"),
             (3, "nat down"), (9, "is refused"), (3, "tasks take"), (2, "entry is stuck"), (2, "list has holes"),
             (1, "probe is broken"), (2, "is rolled back"), (2, "memory is edited"), (3, "configuration changes"),
-            (2, "clock steps"), (3, "answers trickle"), (1, "probe lies"),
+            (2, "clock steps"), (3, "answers trickle"), (1, "probe lies"), (3, "table is hidden"),
         ]  # fmt: skip
     what = chance.choices([kind for _, kind in kinds], [weight for weight, _ in kinds])[0]
     at, later = round(at, 2), round(at + chance.choice((0.5, 5.0, 30.0, 90.0, 400.0)) * chance.uniform(0.5, 2), 2)
@@ -258,7 +268,7 @@ def _something(  # noqa: C901, PLR0912, PLR0915  one arm for each thing that can
         case "tasks take":
             return [Happening(at, what, (chance.choice((2.0, 5.0, 12.0, 30.0)), chance.choice((20.0, 120.0))))]
         case "entry is stuck":
-            return [Happening(at, what, (table, chance.choice((5.0, 40.0, 300.0, 4000.0))))]
+            return [Happening(at, what, (table, chance.choice((*(5.0, 40.0, 300.0) * 3, 4000.0))))]
         case "list has holes":
             return [Happening(at, what, (chance.choice((gateway, gateway, "*")), chance.choice((0.3, 5.0, 90.0))))]
         case "configuration changes":
@@ -272,11 +282,14 @@ def _something(  # noqa: C901, PLR0912, PLR0915  one arm for each thing that can
         case "probe lies":
             return [Happening(at, what, (chance.choice((30.0, 300.0)),))]
         case "is rolled back":
-            return [Happening(at, what, (table,))]
+            return [Happening(at, what, (table, chance.choice(("letters", "moves", "bridges"))))]
+        case "table is hidden":
+            code, seconds = chance.choice((*OF_A_RIGHT, "SomethingNew")), chance.choice((20.0, 180.0, 900.0))
+            return [Happening(at, "is refused", ("read", code, None, table, seconds))]
         case "memory is edited":
             return [Happening(at, what, (table, chance.choice(("cut", "words", "garbled", "gone"))))]
         case "probe is broken":
-            return [Happening(at, what, (chance.choice((60.0, 1200.0, 9000.0)),))]
+            return [Happening(at, what, (chance.choice((*(60.0, 1200.0) * 3, 9000.0)),))]
         case "nat down":
             if settings.get("fallback") is None:
                 return []

@@ -323,6 +323,73 @@ FOUND = {
         (Happening(88, "probe is broken", (60.0,)), Happening(103, "loses its rules", ("i-bravo",))),
         retries=0,
     ),
+    "without words no round was remembered, and the route went to and fro": Story(
+        140002741,
+        "fallback",
+        20.1,
+        (
+            Happening(566, "is refused", ("words", "InvalidDescription.Malformed", None, None, 4000.0)),
+            Happening(966.28, "probe is broken", (9000.0,)),
+        ),
+        retries=0,
+    ),
+    "a cold standby was started for a mark that was made while the internet itself was away": Story(
+        140001102,
+        "cold, fallback",
+        4.4,
+        (Happening(95.33, "internet down"), Happening(202.45, "internet up")),
+        noise=Noise(fails=0.15),
+        retries=0,
+    ),
+    "a run that was over read once more, and lasted 15.3 s": Story(
+        140002341,
+        "interfaces over halves",
+        2.7,
+        (Happening(101.17, "api slow", ("all", 2.0, 60)), Happening(101.74, "is reclaimed", ("i-alpha",))),
+        retries=0,
+    ),
+    "a gateway that had started since a round was tried, and all the others after it": Story(
+        97310147,
+        "three gateways",
+        63,
+        (
+            Happening(101.74, "stops", ("i-alpha", False)),
+            Happening(101.74, "probe is broken", (9000.0,)),
+            Happening(102.04, "starts", ("i-alpha", True)),
+        ),
+        noise=Noise(late_s=120),
+        retries=0,
+    ),
+    "a deleted entry was created at home, and the EIP of the standby that carried it followed after 21 s": Story(
+        160010330,
+        "follow, set up",
+        12.6,
+        (Happening(106.04, "switch", ("prod", None, False)), Happening(694.38, "route deleted", ("vtb-one",))),
+        retries=0,
+    ),
+    "two deployments that differed about a gateway undid each other's marks, and told of it each minute": Story(
+        180002732,
+        "two deployments",
+        12.7,
+        (
+            Happening(61, "loses its address", ("i-bravo",)),
+            Happening(61, "is maintained", ("i-alpha", 900.0)),
+            Happening(226, "internet down"),
+            Happening(301, "internet up"),
+        ),
+        retries=0,
+    ),
+    "a refused gateway was tried over halves as well, until no time was left for the fallback": Story(
+        230008755,
+        "fallback over halves",
+        7.6,
+        (
+            Happening(62.02, "is refused", ("route", "SomethingNew", "i-bravo", None, 400.0)),
+            Happening(155.77, "pause", ("prod", "1m")),
+            Happening(155.77, "hangs", ("i-alpha",)),
+        ),
+        retries=0,
+    ),
 }
 
 

@@ -8,7 +8,7 @@ from collections import Counter
 import pytest
 
 from natkeeper.failover.run import Told
-from tests.fakes.stage import A, B
+from tests.fakes.stage import TABLE, TABLE_2, A, B
 from tests.simulation.acts import Acts
 from tests.simulation.deploying import NEWER
 from tests.simulation.simulation import play
@@ -39,6 +39,13 @@ EFFECTS: dict[str, Story] = {
         Happening(80, "probe lies", (300.0,)),
         Happening(90, "stops", (A, False)),
     ),
+    "hidden": of(
+        "two tables",
+        Happening(70, "is refused", ("read", "Forbidden.RAM", None, TABLE_2, 300.0)),
+        Happening(80, "stops", (A, True)),
+    ),
+    "released": of("two gateways", Happening(70, "is rolled back", (TABLE, "moves"))),
+    "window": of("window", Happening(70, "stops", (A, True)), Happening(100, "starts", (A, True)), minutes=25.0),
     "woken": of("cold", Happening(70, "stops", (A, True))),
     "interface": of("interfaces", Happening(70, "stops", (A, True))),
     "another": of("two deployments", Happening(69, "killed", (0, True)), Happening(70, "stops", (A, True))),

@@ -6,8 +6,6 @@ import os
 
 import pytest
 
-from tests.simulation.many import account
-from tests.simulation.shrink import shrink
 from tests.simulation.simulation import play
 from tests.simulation.story import make
 
@@ -23,9 +21,7 @@ def test_no_schedule_of_failures_breaks_a_rule(share: int) -> None:
     for seed in range(first, first + STORIES):
         played = play(make(seed))
         if played.broken is not None:
-            pytest.fail(
-                f"{played.broken}\n\n{account(shrink(make(seed)))}\n\nagain: python -m tests.simulation --seed {seed}"
-            )
+            pytest.fail(f"{played.broken}\n\nshrunk and told by: make sim SEED={seed}")
 
 
 def test_a_story_is_the_same_every_time() -> None:

@@ -92,7 +92,7 @@ def the_eip_stays_behind(patch: pytest.MonkeyPatch) -> None:
 
 
 PLANTED: dict[Plant, tuple[int, tuple[str, ...]]] = {
-    everything_is_ours: (15, ("rule 5", "only ours")),
+    everything_is_ours: (100, ("rule 5", "only ours")),
     blind_is_dead: (290, ("quiet world", "rule 3", "rule 6", "make before break")),
     anything_will_do: (0, ("rule 2", "bounded time", "one move")),
     pauses_are_forgotten: (20, ("pause",)),
@@ -100,7 +100,7 @@ PLANTED: dict[Plant, tuple[int, tuple[str, ...]]] = {
     nothing_is_remembered: (0, ("rule 9",)),
     the_old_entry_goes_first: (0, ("rule 1",)),
     home_at_once: (0, ("rule 6", "one move")),
-    marks_are_lost: (70, ("one move", "rule 6", "bounded time")),
+    marks_are_lost: (110, ("one move", "rule 6", "bounded time", "rounds")),
     the_eip_stays_behind: (45, ("bounded time", "one move", "rule 2")),
 }
 """What is planted, from which seed on it is looked for, and which rules may say so."""

@@ -32,9 +32,9 @@ class SimulatedWorld(FakeWorld):
     def __init__(self) -> None:
         super().__init__()
         self.tell: Tell = lambda _kind, _data: None
-        self.changed: Callable[[], None] = lambda: None
+        self.changed: Callable[[], object] = lambda: None
         """Called after everything that may change where packets go."""
-        self._due: list[tuple[datetime, int, bool, Callable[[], None]]] = []
+        self._due: list[tuple[datetime, int, bool, Callable[[], object]]] = []
         self._turn = 0
         self._power: dict[str, int] = {}
         self.dropped: dict[str, datetime] = {}
@@ -56,17 +56,17 @@ class SimulatedWorld(FakeWorld):
 
     # ---- time --------------------------------------------------------------------------------------------
 
-    def after(self, seconds: float, action: Callable[[], None]) -> None:
+    def after(self, seconds: float, action: Callable[[], object]) -> None:
         """Let `action`, which may change where packets go, happen `seconds` from now."""
         self._turn += 1
         heapq.heappush(self._due, (self.now + timedelta(seconds=seconds), self._turn, True, action))
 
-    def quietly(self, seconds: float, action: Callable[[], None]) -> None:
+    def quietly(self, seconds: float, action: Callable[[], object]) -> None:
         """Let `action`, which changes nothing in the world by itself, happen `seconds` from now."""
         self._turn += 1
         heapq.heappush(self._due, (self.now + timedelta(seconds=seconds), self._turn, False, action))
 
-    def at(self, second: float, action: Callable[[], None]) -> None:
+    def at(self, second: float, action: Callable[[], object]) -> None:
         """Let `action` happen at `second` of the story."""
         self._turn += 1
         heapq.heappush(self._due, (START + timedelta(seconds=second), self._turn, True, action))
@@ -188,7 +188,7 @@ class SimulatedWorld(FakeWorld):
         if status is not PowerState.STARTING:
             self._state(name, status.value)
 
-    def _later(self, name: str, seconds: float, action: Callable[[], None]) -> None:
+    def _later(self, name: str, seconds: float, action: Callable[[], object]) -> None:
         """Let a change of power happen unless another one begins before."""
         mine = self._power[name] = self._power.get(name, 0) + 1
         self.after(seconds, lambda: action() if self._power[name] == mine else None)

@@ -39,6 +39,8 @@ class Truth:
         self.town, self.region = town, region
         self.knows: Callable[[str], bool] = lambda _interface: True
         """Whether the process knows whose an interface is, or was."""
+        self.kept: Callable[[Group], Iterable[Memory]] = lambda _group: ()
+        """What the process remembers for entries that take no words."""
         self.hop_of = {g: NextHop.gateway(g) for group in config.groups for g in group.gateways}
         self.hop_of.update({g.fallback: NextHop.nat_gateway(g.fallback) for g in config.groups if g.fallback})  # type: ignore[misc]
 
@@ -76,6 +78,8 @@ class Truth:
         if not town.internet or self.region.troubled or self.paused(group) or self.foreign(group, route):
             return False
         if town.stuck.get(route.table, -1.0) > town.second or town.slow_until > town.second:
+            return False
+        if not self.region.reads(route.table):
             return False
         if any(town.holes.get(gateway, -1.0) > town.second for gateway in group.gateways):
             return False
@@ -138,7 +142,7 @@ class Truth:
 
     def memories(self, group: Group) -> list[Memory]:
         texts = (entry.description for route in group.routes for entry in self.town.tables[route.table])
-        return [memory for text in texts if isinstance(memory := memory_of(text), Memory)]
+        return [*(memory for text in texts if isinstance(memory := memory_of(text), Memory)), *self.kept(group)]
 
     def paused(self, group: Group) -> bool:
         return any(paused(self.town.tables[route.table], self.town.wall) for route in group.routes)
