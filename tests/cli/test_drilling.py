@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import re
+import signal
 from pathlib import Path
 
 import pytest
 
+from natkeeper.cli.drill.rehearsal import Rehearsal
 from tests.cli.town import Command, Workspace
 
 
@@ -150,6 +153,26 @@ def test_a_drill_that_is_interrupted_puts_everything_back(
     assert ended.code == 130
     live.wait_for_status(live.a, "Running")
     assert "StartInstance" in actions(live)
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_a_signal_that_python_drops_interrupts_at_the_next_pause(
+    live: Workspace, natkeeper: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It came while an object was freed, and what is raised then goes nowhere."""
+
+    class Freed:
+        def __del__(self) -> None:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    def hop(_: Rehearsal) -> str:
+        Freed()
+        return ""
+
+    monkeypatch.setattr("natkeeper.cli.drill.rehearsal.Rehearsal._hop", hop)
+    ended = natkeeper("drill", "prod", "--kind", "stop", "--yes", "--within", "5")
+    assert (ended.code, "everything is back as it was" in ended.err) == (130, True), ended
+    assert live.cloud.ecs.status_of(live.a) == "Running"
 
 
 def test_a_probe_that_cannot_be_asked_is_no_outage(live: Workspace, natkeeper: Command) -> None:

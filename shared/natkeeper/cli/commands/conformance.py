@@ -92,7 +92,8 @@ def _run(trial: Trial, file: Path, group: str) -> None:
     """Run it; whatever happens, everything is put back before this ends. Raises Interrupted after Ctrl-C."""
     from natkeeper.cli.drill.interrupts import Interrupts
 
-    with Interrupts() as interrupts:
+    with Interrupts(trial.place.sleeper) as interrupts:
+        trial.place.sleeper = interrupts.sleep
         stopped = False
         try:
             interrupts.arm()

@@ -121,7 +121,7 @@ def _restore(context: CommandContext, asker: Asker, groups: list[Group], *, yes:
     left: list[str] = []
     with Interrupts() as interrupts:
         for journal in todo:
-            put = Restore(context.reach, asker, journal, context.screen.progress)
+            put = Restore(context.reach, asker, journal, context.screen.progress, interrupts.sleep)
             try:
                 interrupts.arm()
                 left += put.put_back()

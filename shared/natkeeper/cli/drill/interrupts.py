@@ -2,6 +2,9 @@
 
 The first one ends the drill, and what was broken is put back. The second one ends the putting back as well, and the
 command says what is still broken. No further one does anything, so that this can be said.
+
+Python drops what is raised while it frees an object (a finalizer of the HTTP pool, say), and a signal may come just
+then. So each pause looks whether one was dropped.
 """
 
 from __future__ import annotations
@@ -9,6 +12,8 @@ from __future__ import annotations
 import os
 import signal
 import threading
+import time
+from collections.abc import Callable
 from types import FrameType, TracebackType
 from typing import Any, TypeVar
 
@@ -20,12 +25,17 @@ T = TypeVar("T", bound="Interrupts")
 
 
 class Interrupts:
-    """While it is entered, a signal raises KeyboardInterrupt once, and only in a phase that may be interrupted."""
+    """While it is entered, a signal raises KeyboardInterrupt, and only in a phase that may be interrupted.
 
-    def __init__(self) -> None:
+    `sleeper` takes seconds.
+    """
+
+    def __init__(self, sleeper: Callable[[float], None] = time.sleep) -> None:
         self.count = 0
+        self._sleeper = sleeper
         self._armed = False
         self._due = False
+        self._raised = False
         self._before: dict[int, Any] = {}
 
     def __enter__(self) -> Self:
@@ -52,7 +62,13 @@ class Interrupts:
 
     def disarm(self) -> None:
         """No interruption from here on."""
-        self._armed = False
+        self._armed = self._raised = False
+
+    def sleep(self, seconds: float) -> None:
+        """Sleep, and raise KeyboardInterrupt once more if the one of this phase reached nobody."""
+        self._sleeper(seconds)
+        if self._raised:
+            raise KeyboardInterrupt
 
     def _handle(self, number: int, _frame: FrameType | None) -> None:
         self.count += 1
@@ -64,4 +80,5 @@ class Interrupts:
 
     def _raise(self) -> None:
         self._armed = self._due = False
+        self._raised = True
         raise KeyboardInterrupt

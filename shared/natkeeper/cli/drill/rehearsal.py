@@ -109,7 +109,7 @@ class Rehearsal:
         )
         chosen = fault(self.kind, self.reach, self.asker, journal)
         began = fault_at = self.clock()
-        with Interrupts() as interrupts:
+        with Interrupts(self.sleeper) as interrupts:
             interrupted = False
             try:
                 interrupts.arm()
@@ -117,14 +117,14 @@ class Rehearsal:
                     feeling.check()  # an instance of the probe that has to be started first would be felt as a loss
                 began = self.clock()
                 feeling.begin()
-                self.sleeper(BEFORE_S)
+                interrupts.sleep(BEFORE_S)
                 interrupts.disarm()  # the fault and its journal are one: nothing may come between them
                 self._write(journal)
                 fault_at = self.clock()
                 self._tell("fault", "drill", chosen.begin(), fault_at)
                 interrupts.arm()
-                self._wait(feeling, gateway, fault_at)
-                self.sleeper(BEFORE_S)
+                self._wait(feeling, gateway, fault_at, interrupts.sleep)
+                interrupts.sleep(BEFORE_S)
             except KeyboardInterrupt:
                 interrupted = True
             except CommandError as trouble:
@@ -167,7 +167,7 @@ class Rehearsal:
 
     # ---- steps -------------------------------------------------------------------------------------------
 
-    def _wait(self, feeling: Feeling, gateway: str, fault_at: float) -> None:
+    def _wait(self, feeling: Feeling, gateway: str, fault_at: float, sleep: Callable[[float], None]) -> None:
         """Wait until the route has left the gateway and the internet is seen again."""
         moved = 0.0
         while self.clock() - fault_at < self.within_s:
@@ -178,7 +178,7 @@ class Rehearsal:
             if moved and feeling.well(moved, SETTLED):
                 self._tell("step", "probe", f"{SETTLED} checks in a row have succeeded", self.clock())
                 return
-            self.sleeper(POLL_S)
+            sleep(POLL_S)
         what = "the internet was not seen again" if moved else "the route was not moved"
         self.reasons.append(f"{what} within {self.within_s:g} s")
 
@@ -193,7 +193,7 @@ class Rehearsal:
     def _put_back(self, journal: Journal, interrupts: Interrupts) -> None:
         """Take the fault back, wait for the gateway to be fit, and move the routes home."""
         self.say("putting everything back (Ctrl-C leaves it as it is)")
-        restore = Restore(self.reach, self.asker, journal, self.say, self.sleeper)
+        restore = Restore(self.reach, self.asker, journal, self.say, interrupts.sleep)
         try:
             interrupts.arm()
             self.left = restore.put_back()
