@@ -15,7 +15,7 @@ demo: venv ## watch a gateway die and the route move, locally (SCENARIO=name)
 
 test: check packages ## all checks and all tests; as root those of the lab, too
 	@$(BIN)/python -m natlab.real.preflight || true
-	@$(BIN)/python -m pytest -n 3 --asserts --cov --cov-report=term --cov-fail-under=99 $(ARGS)
+	@$(BIN)/python -m pytest -n 3 -rR --asserts --cov --cov-report=term --cov-fail-under=99 $(ARGS)
 
 check: venv ## ruff, mypy, import rules, dead code; no tests
 	@$(BIN)/ruff check

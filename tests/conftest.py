@@ -50,13 +50,21 @@ _REPEATING = {
     "test_two_runs.py",
 }  # fmt: skip
 """Tests there that go the same ways very often."""
+_WITHOUT_CHANCE = _MEASURED | {"docs", "simulation"}
+"""Nothing in them waits for a process, a socket or a clock of this machine."""
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Import all of the domain while it is traced; what takes long goes first, so that no worker ends alone with it."""
+    """Import all of the domain while it is traced; what takes long goes first, so that no worker ends alone with it.
+
+    In a whole run what waits for this machine has a second try, which the summary names (docs/decisions.md, 65).
+    """
     if config.pluginmanager.hasplugin("_cov"):
         for module in pkgutil.iter_modules(natkeeper.domain.__path__, "natkeeper.domain."):
             importlib.import_module(module.name)
+    for item in items if _NO_CHANCE else ():
+        if item.path.parent.name not in _WITHOUT_CHANCE:
+            item.add_marker(pytest.mark.flaky(reruns=1))
     items.sort(key=lambda item: item.get_closest_marker("slow") is None and item.path.parent.name != "end_to_end")
 
 
