@@ -13,7 +13,7 @@ from natkeeper.domain.observed import SystemEvent
 from natkeeper.domain.refusals import Deed, PutOff, Refusal
 from natkeeper.failover.ledger import Ledger
 from natkeeper.failover.putting_off import put_off
-from natkeeper.ports import AssociateEip, PointRoute, UnassociateEip
+from natkeeper.ports import AssociateEip, NoteRoute, PointRoute, UnassociateEip
 from tests.controlling.refusing import refuse
 from tests.deciding import worlds
 from tests.fakes.stage import EIP, A, B, Stage, group, person
@@ -65,6 +65,17 @@ def test_a_refused_plan_is_tried_less_and_less(
     assert (episode["kind"], answer[0] in episode["cause"]) == ("postponed", True)
     assert receipts[-1].outcome == "quiet"
     assert stage.send(person("status")).ok is False
+
+
+def test_a_plan_that_is_refused_makes_no_trouble_come_and_go() -> None:
+    """The gateway that cannot have the EIP is told of as the plan that waits, not as unfit in each run that tries."""
+    stage = returning(**FOLLOW)
+    refuse(stage, AssociateEip, ("Forbidden.RAM", 403))
+    stage.sweeps(40)
+    assert tries(stage, AssociateEip) > 3
+    marks = [note.call.description.partition("e=")[2] for note in stage.cloud.sent(NoteRoute)]
+    assert marks
+    assert not any("g" in mark for mark in marks), marks
 
 
 def test_what_is_taken_again_is_moved_at_the_next_try() -> None:

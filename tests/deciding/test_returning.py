@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from natkeeper.domain.config_values import Failback, Seconds
 from natkeeper.domain.decision import Hold, Keep, Move
 from natkeeper.domain.health import Sight
 from natkeeper.domain.memory import NOTHING, Memory
-from natkeeper.domain.observed import EntryStatus
+from natkeeper.domain.observed import EntryStatus, Instance
 from natkeeper.domain.world import RouteView
 from tests.deciding.worlds import (
     NAT,
@@ -17,10 +19,12 @@ from tests.deciding.worlds import (
     B,
     C,
     ago,
+    due,
     entry,
     gateway,
     group,
     hop,
+    later,
     lost,
     marked,
     moved,
@@ -99,6 +103,34 @@ def test_a_good_setup_report_since_then_is_proof() -> None:
     found = step(repaired, AFTER_HALF_AN_HOUR)
     assert isinstance(found, Move)
     assert not found.memory.marks
+
+
+def dim() -> Sight:
+    """A gateway of which DescribeInstances says nothing: only its power state is known, by another call."""
+    sight = gateway(public_ip=None)
+    assert isinstance(sight.instance, Instance)
+    return replace(sight, instance=replace(sight.instance, unread="not in the list"))
+
+
+TOO_LITTLE = "shows no more than that it runs, and nothing forces a move there"
+
+
+def test_a_route_does_not_return_to_a_home_that_is_seen_in_part_only() -> None:
+    """It may have lost its address meanwhile."""
+    found = step(world(on=B, memory=moved(ago(60)), a=dim()), AFTER_HALF_AN_HOUR)
+    assert found == Keep(ROUTE, f"i-gwb carries it; i-gwa {TOO_LITTLE}", hop(B))
+    found = step(world(on=NAT, memory=moved(ago(60)), a=dim(), b="Stopped"), WITH_FALLBACK)
+    assert found == Keep(ROUTE, f"ngw-managed carries it; no gateway to return to: i-gwa {TOO_LITTLE}", hop(NAT))
+
+
+def test_maintenance_that_has_time_waits_for_a_standby_that_can_be_seen() -> None:
+    """At the last moment what may not work is better than what will not."""
+    early = step(world(a=due(later(600)), b=dim()))
+    assert early == Hold(
+        ROUTE, f"i-gwa is due for SystemMaintenance.Reboot, and nothing better is there: i-gwb {TOO_LITTLE}"
+    )
+    assert isinstance(step(world(a=due(later(1)), b=dim())), Move)
+    assert isinstance(step(world(a="Stopped", b=dim())), Move)
 
 
 @pytest.mark.parametrize("memory", [moved(ago(300), by="person"), NOTHING, Memory(by="auto")])

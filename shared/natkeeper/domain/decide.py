@@ -303,7 +303,7 @@ def _replaced(here: RouteContext, entry: RouteEntry, hop: NextHop) -> Step:
     if isinstance(health, Unhealthy):
         choice, replaced = selection.best(here, None), f"{replaced}, and it {health.reason}"
     else:
-        choice = selection.standby(here, None)
+        choice = selection.seen(here, selection.standby(here, None))
     if isinstance(choice, str):
         return Hold(here.route, f"{replaced}, and nothing better is there: {choice}")
     if isinstance(health, Healthy) and (window := here.waits_for_window()):
@@ -348,13 +348,13 @@ def _return(here: RouteContext, hop: NextHop) -> NextHop | str:
     if here.memory.since is None or here.memory.by == "person":
         return "a person put it there"
     if hop.kind is HopKind.NAT_GATEWAY:
-        choice = selection.standby(here, hop)
+        choice = selection.seen(here, selection.standby(here, hop))
         if isinstance(choice, str):
             return f"no gateway to return to: {choice}"
         return _when_proven(here, choice, here.policy.hold_down)
     if math.isinf(here.policy.failback):
         return f"the return to {home} waits for a person"
-    problem = here.ineligible(home)
+    problem = here.ineligible(home) or selection.hidden(here, home)
     if problem is not None:
         return f"{home} {problem}"
     return _when_proven(here, home, max(here.policy.failback, here.policy.hold_down))

@@ -57,7 +57,19 @@ def better(here: RouteContext, leaving: NextHop, drains: Draining, *, last_momen
     """
     lasting = (hop for hop in _draining(here, leaving) if _outlasts(here, hop, drains))
     tiers = ([*_fit(here, leaving), *lasting], _fallback(here, leaving) if last_moment else [])
-    return _first(here, leaving, *([hop for hop in tier if here.world.open_mark(hop) is None] for tier in tiers))
+    choice = _first(here, leaving, *([hop for hop in tier if here.world.open_mark(hop) is None] for tier in tiers))
+    return choice if last_moment else seen(here, choice)
+
+
+def seen(here: RouteContext, choice: NextHop | str) -> NextHop | str:
+    """Return a choice of which enough can be seen for a move that nothing forces, or say that it is too little."""
+    hides = None if isinstance(choice, str) else hidden(here, choice)
+    return choice if hides is None else f"{choice} {hides}"
+
+
+def hidden(here: RouteContext, hop: NextHop) -> str | None:
+    """Say that too little can be seen of a gateway for a move that nothing forces; None if all of it can."""
+    return "shows no more than that it runs, and nothing forces a move there" if _only_runs(here, hop) else None
 
 
 def standby(here: RouteContext, leaving: NextHop | None) -> NextHop | str:
@@ -184,8 +196,8 @@ def _fit(here: RouteContext, leaving: NextHop | None) -> Iterator[NextHop]:
 
 def _only_runs(here: RouteContext, hop: NextHop) -> bool:
     """Return True if nothing more than its power state can be read of a gateway."""
-    instance = here.world.gateways[InstanceId(hop.id)].instance
-    return isinstance(instance, Instance) and bool(instance.unread)
+    sight = here.world.gateways.get(InstanceId(hop.id))
+    return sight is not None and isinstance(sight.instance, Instance) and bool(sight.instance.unread)
 
 
 def _warms_up(here: RouteContext, hop: NextHop) -> bool:

@@ -6,7 +6,7 @@ it neither begins nor ends a `degraded`. Pure: same world, same troubles.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
@@ -243,6 +243,10 @@ def _todo_refused(world: World, policy: Group) -> str:
 
 
 def _degraded(world: World, policy: Group, last_fit: Mapping[str, datetime], now: datetime) -> Trouble | None:
+    # What says nothing of a hop is over in a moment, and a plan that is refused is a trouble of its own.
+    plans = {to for _, to in world.so_far.put_off}
+    lasting = tuple(each for each in world.so_far.refusals if not each.passing and each.hop not in plans)
+    world = replace(world, so_far=replace(world.so_far, refusals=lasting))
     active = carrying(world, policy)
     hops = hops_of(policy)
     unfit = {hop: why for hop in hops if hop not in active and (why := _why_unfit(world, policy, hop)) is not None}
