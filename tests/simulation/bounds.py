@@ -17,6 +17,8 @@ TRIES = 3
 """Write attempts for each hop and entry in a run while the API answers."""
 IDLE_S = 15.0
 """How long a run may last that has had no write accepted."""
+PAUSED_S = 5.0
+"""How much longer where single calls are slow, or made twice, besides all else."""
 ON_IT_S = 30.0
 """From the first signal or sweep after the last disturbance to the route's being on a next hop that works."""
 EIP_S = 5.0
@@ -83,7 +85,9 @@ class Bounds:
         """A run that had no write accepted is over within fifteen seconds."""
         lasted = (self.town.now - run.began).total_seconds()
         alone = self.rules.story.alone  # as deployed; several wait for each other
-        if alone and lasted > IDLE_S and run.name not in self.wrote and not run.stalled:
+        noise = self.rules.story.noise
+        most = IDLE_S + PAUSED_S * bool(noise.slow or noise.fails)
+        if alone and lasted > most and run.name not in self.wrote and not run.stalled:
             self.rules.violate("idle run", f"{run.name} lasted {lasted:.1f} s without an accepted write")
 
     # ---- writes --------------------------------------------------------------------------------------------
@@ -144,7 +148,7 @@ class Bounds:
             self.moves.pop(call.table, None)  # the entry that remembered the round is gone
         if not isinstance(call, PointRoute) or self.town.second >= self.region.probe_broken_until or run.action:
             return
-        if self.town.second < self.region.edited_until:
+        if self.town.second < self.region.edited_until or self.region.notes_refused:
             return  # what was remembered of the rounds is lost, or of another time
         if self.rules.before[0] == call.to:
             return  # it is there already, and the reads of this run lagged behind

@@ -150,6 +150,11 @@ class Region(FakeCloud):
             return True
         return any(self.town.second < each.until + 3600 and each.kind in ("words", "note") for each in self.refusals)
 
+    @property
+    def notes_refused(self) -> bool:
+        """Return True if marks could not be written within the hour, though moves, which carry them, could."""
+        return any(self.town.second < each.until + 3600 and each.kind == "note" for each in self.refusals)
+
     def takes(self, table: str, hop: NextHop) -> bool:
         """Return True if the platform would point a route of `table` to `hop` now."""
         kinds = [PointRoute("", TableId(table), "0.0.0.0/0", hop, "", "")]

@@ -246,10 +246,9 @@ class Rules(SentRules):
         machine, memory = self.town.machines.get(InstanceId(call.to.id)), memory_of(call.description)
         if machine is not None and machine.status is PowerState.RUNNING and isinstance(call, CreateRoute):
             return  # a bridge that is finished, to a gateway that drains
-        if isinstance(memory, Memory) and memory.by == "person":
-            return  # a person began it
-        if self.town.second < self.region.probe_broken_until + REPORT_S:
-            return  # the witness lies about what is good
+        person = isinstance(memory, Memory) and memory.by == "person"
+        if person or self.town.second < self.region.probe_broken_until + REPORT_S:
+            return  # a person began it, or the witness lies about what is good
         if run.source == "probe" and self.region.forgetful and self.region.troubled_lately:
             return  # nothing says when the route came here, and nobody can look: the report stands
         blind = group.fallback is not None and not any(isinstance(asked, ReadNatGateway) for asked in run.known)
@@ -258,9 +257,10 @@ class Rules(SentRules):
             hop
             for hop in hops
             if hop.id not in self.ever_bad
+            and any(belongs(hop, each) for each in run.config.groups)
             and not self.truth.marked(group, hop.id)
             and self.region.takes(call.table, hop)
-            and not self.more.refused(run, call.table, hop)
+            and not (self.more.refused(run, call.table, hop) or self._refused_its_eip(hop, group))
         ]
         if best:
             self._break(
@@ -339,7 +339,7 @@ class Rules(SentRules):
         cause = call.to.id, self.last_bad.get(here.id, -1e9) >= known
         again = now - targets.get(cause, -1e9) < SECOND_TRY_S
         targets[cause] = now
-        if again and not self.region.forgetful and self.story.runs == 1 and here.id not in self.bad_since:
+        if again and not self.region.forgetful and self.story.alone and here.id not in self.bad_since:
             self._break("one move", f"{run.name} moves {call.table} to {call.to} once more: {list(targets)}")
 
     def _note_arrived(self, run: RunView, call: NoteRoute) -> None:

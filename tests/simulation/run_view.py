@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 from natkeeper.domain.config import Config
@@ -14,7 +14,8 @@ class RunView(Protocol):
     """One invocation.
 
     `known`: what each call was last answered, and when that was true. `pointed`: where it last pointed each table's
-    route. `moved_at`: when, by table. `noted`: the writes already judged. `action`: a person's request.
+    route. `moved_at`: when, by table. `noted`: the writes already judged. `action`: a person's request. `skew`: how far
+    its clock is ahead.
     """
 
     name: str
@@ -22,6 +23,7 @@ class RunView(Protocol):
     source: str
     action: dict[str, Any]
     began: datetime
+    skew: timedelta
     stalled: bool
     known: dict[Any, tuple[datetime, Result]]
     saw: list[datetime]

@@ -152,6 +152,7 @@ class SentRules:
             and call.to.kind is here.kind
             and bool(here.via) != bool(call.to.via)
             and not self._by_force(run)  # a person may insist on what ECS does not show, nor its interfaces
+            and self.town.holes.get(call.to.id, -1.0) < self.town.second - FRESH_S
         ):
             self._break("its kind", f"{run.name} points {here.via or here} to {call.to.via or call.to}")
         if not isinstance(call, NoteRoute):
@@ -220,8 +221,8 @@ class SentRules:
     def _known_pause(self, run: RunView, group: Group) -> bool:
         tables = {route.table for route in group.routes}
         for asked, (_, answer) in run.known.items():
-            if isinstance(asked, ReadRoutes) and asked.table in tables and paused(answer, self.town.wall):
-                return True
+            if isinstance(asked, ReadRoutes) and asked.table in tables and paused(answer, self.town.now + run.skew):
+                return True  # by the clock that the run began with
         return False
 
     def _group_of_gateways(self, run: RunView, gateways: tuple[InstanceId, ...]) -> Group:
