@@ -133,6 +133,20 @@ CASES: dict[str, Case] = {
         rules(replace(ALL, priority=1), replace(DENY, priority=2)),
     ),
     "a drop beside an accept of the same priority": (PLAIN, "do not let in", rules(ALL, DENY), rules(ALL, ALL)),
+    "a drop of one port before the accept": (
+        PLAIN, "do not let in TCP to port 443 from 10.0.1.0/24",
+        rules(ALL, replace(DENY, protocol="TCP", ports="443/443", source="10.0.1.0/24")),
+        rules(ALL, replace(DENY, protocol="TCP", ports="443/443", source="10.0.1.0/24", priority=2)),
+    ),
+    "a drop of a part of the network": (
+        PLAIN, "do not let in everything from 10.0.1.128/25", rules(ALL, replace(DENY, source="10.0.1.128/25")),
+        rules(ALL, replace(DENY, source="10.0.2.0/25")),
+    ),
+    "a drop before the accept of one protocol": (
+        PLAIN, "do not let in everything to port 53 from 10.0.0.0/8", rules(TCP, replace(UDP, priority=2), ICMP,
+        replace(DENY, ports="53/53", priority=2)),
+        rules(TCP, UDP, ICMP, replace(DENY, ports="53/53", priority=2)),
+    ),
     "ICMP is missing": (PLAIN, "do not let in", rules(TCP, UDP), rules(TCP, UDP, ICMP)),
     "some ports": (PLAIN, "do not let in", rules(replace(ALL, ports="1/1024")), rules(replace(ALL, ports="1/65535"))),
     "half of the network": (

@@ -303,7 +303,7 @@ def _replaced(here: RouteContext, entry: RouteEntry, hop: NextHop) -> Step:
     if isinstance(health, Unhealthy):
         choice, replaced = selection.best(here, None), f"{replaced}, and it {health.reason}"
     else:
-        choice = selection.seen(here, selection.standby(here, None))
+        choice = selection.planned(here, selection.standby(here, None))
     if isinstance(choice, str):
         return Hold(here.route, f"{replaced}, and nothing better is there: {choice}")
     if isinstance(health, Healthy) and (window := here.waits_for_window()):
@@ -348,7 +348,7 @@ def _return(here: RouteContext, hop: NextHop) -> NextHop | str:
     if here.memory.since is None or here.memory.by == "person":
         return "a person put it there"
     if hop.kind is HopKind.NAT_GATEWAY:
-        choice = selection.seen(here, selection.standby(here, hop))
+        choice = selection.planned(here, selection.standby(here, hop))
         if isinstance(choice, str):
             return f"no gateway to return to: {choice}"
         return _when_proven(here, choice, here.policy.hold_down)

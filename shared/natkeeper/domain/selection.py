@@ -58,10 +58,10 @@ def better(here: RouteContext, leaving: NextHop, drains: Draining, *, last_momen
     lasting = (hop for hop in _draining(here, leaving) if _outlasts(here, hop, drains))
     tiers = ([*_fit(here, leaving), *lasting], _fallback(here, leaving) if last_moment else [])
     choice = _first(here, leaving, *([hop for hop in tier if here.world.open_mark(hop) is None] for tier in tiers))
-    return choice if last_moment else seen(here, choice)
+    return choice if last_moment else planned(here, choice)
 
 
-def seen(here: RouteContext, choice: NextHop | str) -> NextHop | str:
+def planned(here: RouteContext, choice: NextHop | str) -> NextHop | str:
     """Return a choice of which enough can be seen for a move that nothing forces, or say that it is too little."""
     hides = None if isinstance(choice, str) else hidden(here, choice)
     return choice if hides is None else f"{choice} {hides}"

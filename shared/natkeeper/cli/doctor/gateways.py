@@ -173,6 +173,12 @@ def _inbound(group: Group, ground: GroupFacts, machine: SurveyedInstance) -> Ite
         )
         says = f"do not let in everything from {', '.join(map(str, shut))}, which is behind the guarded route"
         yield wrong(group.name, about, says, do)
+        return
+    before = list(dict.fromkeys(rule for network in networks for rule in _drops(rules, network, machine)))
+    if before:
+        kept_out = ", ".join(_named(rule) for rule in before)
+        says = f"do not let in {kept_out}: a rule drops it before another lets everything in"
+        yield advice(group.name, about, says, "take the rule away, unless that is what it is for")
     else:
         yield ok(group.name, about, f"let in everything from {', '.join(map(str, networks))}")
 
@@ -198,14 +204,47 @@ def _open(rules: Sequence[InboundRule], network: ipaddress.IPv4Network, machine:
     return True
 
 
+def _drops(
+    rules: Sequence[InboundRule], network: ipaddress.IPv4Network, machine: SurveyedInstance
+) -> Iterator[InboundRule]:
+    """List the rules that keep out a part of what `network` sends, where others let in all of it.
+
+    Of rules of the same priority a drop wins (Alibaba Cloud, "Security group rules").
+    """
+    for protocol in ("TCP", "UDP", "ICMP"):
+        mine = [rule for rule in rules if rule.protocol in ("ALL", protocol)]
+        whole = (
+            rule for rule in mine if rule.accept and rule.ports in _ALL_PORTS and _is_about(rule, network, machine)
+        )
+        best = min(rule.priority for rule in whole)
+        for rule in mine:
+            source = None if rule.accept or rule.priority > best else _source(rule, machine)
+            if source is not None and source.overlaps(network):
+                yield rule
+
+
+def _named(rule: InboundRule) -> str:
+    """Say what a rule is about: `TCP to port 443 from 10.0.1.0/24`."""
+    first, _, last = rule.ports.partition("/")
+    span = f" to port {first}" if first == last else f" to ports {first} to {last}"
+    what = "everything" if rule.protocol == "ALL" else rule.protocol
+    return f"{what}{'' if rule.ports in _ALL_PORTS else span} from {rule.source}"
+
+
 def _is_about(rule: InboundRule, network: ipaddress.IPv4Network, machine: SurveyedInstance) -> bool:
+    source = _source(rule, machine)
+    return source is not None and network.subnet_of(source)
+
+
+def _source(rule: InboundRule, machine: SurveyedInstance) -> ipaddress.IPv4Network | None:
+    """Return where packets that a rule is about come from; None for the members of a group, who are not known here."""
     if rule.source in machine.groups:
-        return False  # members of a group: whether the private hosts are members is not known here
+        return None
     try:
         source = ipaddress.ip_network(rule.source, strict=False)
     except ValueError:
-        return False
-    return isinstance(source, ipaddress.IPv4Network) and network.subnet_of(source)
+        return None
+    return source if isinstance(source, ipaddress.IPv4Network) else None
 
 
 def _setup(group: Group, ground: GroupFacts, machine: SurveyedInstance) -> Iterator[Finding]:
