@@ -32,6 +32,7 @@ from tests.deciding.worlds import (
     group,
     half,
     hop,
+    later,
     marked,
     moved,
     refused,
@@ -132,6 +133,22 @@ def test_when_the_old_entry_is_gone_it_is_created_anew() -> None:
     """With the memory that the halves kept meanwhile."""
     found = step(world(on=bridged(None, *HALVES), a="Stopped"))
     assert found == Create(ROUTE, hop(B), "the entry is replaced: its bridge carries the traffic", moved(NOON))
+
+
+def test_a_bridge_gives_way_to_an_entry_that_was_led_elsewhere_since() -> None:
+    """The platform refused to create it to where the bridge leads; each run would delete and make it anew."""
+    since, parts = moved(later(1), to=A), tuple(half(B, which, moved(NOON, to=B)) for which in (0, 1))
+    found = step(world(on=bridged(entry(A, since), *parts)))
+    assert found == Retire(
+        ROUTE, tuple(part.id for part in parts), "the entry carries the traffic again; its bridge is no longer needed"
+    )
+    replaced = "its bridge carries the traffic; the old entry is replaced"
+    before = entry(A, moved(NOON, to=A))
+    assert step(world(on=bridged(before, *parts))) == Retire(ROUTE, (before.id,), replaced)
+    elsewhere = entry(A, moved(later(1), to=C))
+    assert step(world(on=bridged(elsewhere, *parts))) == Retire(ROUTE, (elsewhere.id,), replaced)
+    dead = entry(A, since)
+    assert step(world(on=bridged(dead, *parts), a="Stopped")) == Retire(ROUTE, (dead.id,), replaced)
 
 
 def test_halves_with_garbled_memory_still_lead_to_an_entry_that_remembers() -> None:

@@ -20,7 +20,7 @@ from natkeeper.domain.observed import EntryStatus, NextHop, RouteEntry
 from natkeeper.domain.ownership import left_behind, of_another
 from natkeeper.domain.parts import around_zero, halves_of
 from natkeeper.domain.refusals import Deed
-from natkeeper.domain.world import RouteView, belongs
+from natkeeper.domain.world import RouteView, belongs, memory_in
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -125,7 +125,7 @@ def finish(here: RouteContext, view: RouteView) -> Step:
     ids = tuple(part.id for part in view.bridge if part.destination in first)
     if whole is None:
         return _create(here, to)
-    if whole.next_hop == to or to is None:
+    if whole.next_hop == to or to is None or _made_since(here, view, whole):
         return Retire(route, ids, "the entry carries the traffic again; its bridge is no longer needed")
     replaced = left_behind(whole, here.policy) in here.world.former  # a gateway that natkeeper itself leaves
     if _foreign(here, whole) and not replaced and here.memory.by != "person":
@@ -169,6 +169,18 @@ def _aim(here: RouteContext, view: RouteView) -> NextHop | None:
     bad = isinstance(without_mark(here.world, to).health(to, here.policy), Unhealthy)
     stubborn = here.memory.by == "person" or isinstance(selection.best(here, to), str)
     return None if bad and not stubborn else to
+
+
+def _made_since(here: RouteContext, view: RouteView, whole: RouteEntry) -> bool:
+    """Return True if natkeeper led the entry elsewhere after it began the bridge, and that is no worse.
+
+    The platform would not create it to where the bridge leads: without this, each run would make and delete it anew.
+    """
+    began, memory = [memory_in(part).since for part in view.bridge], memory_in(whole)
+    if whole.next_hop is None or _foreign(here, whole) or memory.to != whole.next_hop.id or memory.since is None:
+        return False
+    later = all(since is not None and since < memory.since for since in began)
+    return later and not isinstance(here.world.health(whole.next_hop, here.policy), Unhealthy)
 
 
 def _create(here: RouteContext, to: NextHop | None) -> Step:
