@@ -75,7 +75,7 @@ def main() -> int:
     if areas or (asked.sample is not None and not asked.modules):
         return sampling.examine(
             areas or [*AREAS.values()], asked.sample or 10**6, asked.seed, asked.workers,
-            Console(highlight=False), resume=asked.resume,
+            Console(highlight=False, emoji=False), resume=asked.resume,
         )  # fmt: skip
     if unknown := set(asked.modules) - set(MODULES):
         parser.error(f"unknown: {', '.join(sorted(unknown))}")
@@ -84,7 +84,7 @@ def main() -> int:
     mutants = [mutant for mutant in mutants if not asked.only or any(text in str(mutant) for text in asked.only)]
     if asked.sample is not None:
         mutants = random.Random(asked.seed).sample(mutants, min(asked.sample, len(mutants)))
-    console = Console(file=sys.stdout, highlight=False)
+    console = Console(file=sys.stdout, highlight=False, emoji=False)
     if asked.list:
         console.print(*map(str, mutants), f"{len(mutants)} faults", sep="\n", markup=False, soft_wrap=True)
         return 0
