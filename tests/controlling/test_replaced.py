@@ -44,6 +44,26 @@ def test_a_released_gateway_that_natkeeper_led_the_route_to_is_left() -> None:
     stage.whole()
 
 
+@pytest.mark.parametrize("noted", ["a pause", "an episode"])
+def test_one_that_had_the_route_from_the_start_is_known_by_what_was_noted_on_it(noted: str) -> None:
+    """Natkeeper never moved the route; what it wrote over A says that this group guards the route there."""
+    stage = Stage({"prod": group(gateways=[A])})
+    if noted == "a pause":
+        stage.one(person("pause", **{"for": "5m", "why": "a change is due"}))
+        stage.world.advance(400)
+    else:
+        stage.world.stop(A)
+        stage.world.advance(30)
+        stage.sweep()
+        stage.sweep()
+    assert stage.next_hop() == A
+    stage.world.add_machine(InstanceId(C), "198.51.100.99")
+    configure(stage, gateways=[C])
+    stage.world.delete_machine(A)
+    assert stage.sweep().outcome == "changed"
+    assert stage.next_hop() == C
+
+
 def test_one_list_that_lacks_it_is_not_its_death() -> None:
     """It is read like any other gateway: blindness moves nothing, and absence takes a second reading."""
     stage = moved_to_a()

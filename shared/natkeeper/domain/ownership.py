@@ -7,6 +7,7 @@ guard one route and disagree, neither undoes what the other did.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from natkeeper.domain.ids import InstanceId
@@ -33,6 +34,18 @@ def left_behind(entry: RouteEntry, policy: Group) -> InstanceId | None:
         return InstanceId(hop.id)
     named = bool(memory.owner or entry.name)
     return InstanceId(hop.id) if named and memory.to == hop.id and of_this_group(entry, memory, policy) else None
+
+
+def guarded(memory: Memory, entry: RouteEntry, policy: Group) -> Memory:
+    """Return `memory` with the gateway that the group guards the entry on, if it names neither gateway nor group yet.
+
+    A route that natkeeper never moved has words only if something is noted: should the configuration then have another
+    gateway in that one's place, the entry shows whose it is.
+    """
+    hop = entry.next_hop
+    if memory.to or memory.owner or hop is None or hop.kind is not HopKind.INSTANCE or hop.id not in policy.gateways:
+        return memory
+    return replace(memory, to=hop.id, owner=policy.owner)
 
 
 def former_gateways(entries: Iterable[RouteEntry], policy: Group) -> Iterator[InstanceId]:

@@ -22,6 +22,7 @@ from natkeeper.domain.decision import (
 )
 from natkeeper.domain.memory import Memory, encode
 from natkeeper.domain.observed import Eip, HopKind, Instance, NextHop, RouteEntry, Unseen
+from natkeeper.domain.ownership import guarded
 from natkeeper.domain.parts import around_zero
 from natkeeper.domain.refusals import THE_EIP, Deed
 from natkeeper.domain.signals import Pause, Resume
@@ -192,7 +193,9 @@ def _calls(step: Step, policy: Group, vpc: str, world: World) -> Iterator[Call[N
             to = _in_its_kind(to, route, world)
             yield PointRoute(vpc, route.table, route.destination, to, name, text)
         case Note(route=route, destination=destination, reason=reason, memory=memory):
-            yield NoteRoute(vpc, route.table, destination, name, encode(memory, reason))
+            yield NoteRoute(
+                vpc, route.table, destination, name, encode(_guarded(memory, route, destination, world, policy), reason)
+            )
         case Create(route=route, to=to):
             text = _describe(to, step.reason, step.memory, policy)
             to = _in_its_kind(to, route, world)
@@ -207,6 +210,13 @@ def _calls(step: Step, policy: Group, vpc: str, world: World) -> Iterator[Call[N
                 yield DeleteRoute(vpc, entry)
         case _:
             return
+
+
+def _guarded(memory: Memory, route: Route, destination: str, world: World, policy: Group) -> Memory:
+    view = world.routes[route]
+    entries = view.entries if isinstance(view, RouteView) else ()
+    entry = next((each for each in entries if each.destination == destination), None)
+    return memory if entry is None else guarded(memory, entry, policy)
 
 
 def _describe(to: NextHop, reason: str, memory: Memory, policy: Group) -> str:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from natkeeper.domain.memory import Memory, Unreadable, decode, fitted, rewritten
 from natkeeper.domain.observed import EntryStatus, RouteEntry
+from natkeeper.domain.ownership import guarded
 from natkeeper.domain.world import RouteView, World, belongs
 from natkeeper.failover.apply import vpc_of
 from natkeeper.ports import Failure, FailureKind, NoteRoute, Run, ask
@@ -46,7 +47,7 @@ def write(
         if kept == memory and written:
             remembered |= kept.episodes
         else:
-            text = rewritten(entry.description, kept)
+            text = rewritten(entry.description, guarded(kept, entry, policy))
             call = NoteRoute(vpc, entry.table, entry.destination, f"natkeeper-{policy.name}", text)
             answer = yield from ask(call)
             if not isinstance(answer, Failure):
