@@ -101,13 +101,20 @@ def hop_of(name: str) -> Any:
     return hop(name)
 
 
-def test_two_deployments_write_down_a_trouble_once() -> None:
-    """Each has seen it begin at another moment; the entry keeps the earliest, and is not written in turns."""
+@pytest.mark.parametrize("dark", [False, True])
+def test_two_deployments_write_down_a_trouble_once(dark: bool) -> None:  # noqa: FBT001
+    """Each has seen it begin at another moment; the entry keeps the earliest, and is not written in turns.
+
+    Not even where the route leads nowhere by then, so that nobody judges any more how many standbys are left.
+    """
     one, two, _ = play(0)
     one.world.stop(B)
+    one.cloud.fail(NoteRoute, FailureKind.UNREACHABLE, times=2)
     for stage in (one, two):
-        stage.send(stage.state(B, "Stopping"))
+        stage.sweep()
         one.world.advance(5)
+    if dark:
+        one.world.stop(A)
     for _ in range(8):
         one.world.advance(30)
         one.sweep()

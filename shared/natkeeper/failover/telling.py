@@ -108,12 +108,14 @@ def _learn(
             ledger.lasting[trouble.kind] = Lasting(trouble, since, at, found=found)
         else:
             known.trouble, known.ended = trouble, None
-            # The earliest beginning counts: another deployment may have written its own, and a clock be set back.
-            known.since = min(known.since, remembered.get(trouble.kind.letter, (now, False))[0], now)
     for letter, (since, was_told) in new.items():
         kind = _KINDS[letter]
         if kind in judged.well and kind not in ledger.lasting and was_told:
             ledger.lasting[kind] = Lasting(Trouble(kind, (), ""), since, since)
+    # The earliest beginning counts, also of what cannot be judged now: another deployment may have written its own, and
+    # a clock be set back.
+    for kind, lasting in ledger.lasting.items():
+        lasting.since = min(lasting.since, new.get(kind.letter, (now, False))[0], now)
     for kind in judged.well & ledger.lasting.keys():
         lasting = ledger.lasting[kind]
         if lasting.told is None:
