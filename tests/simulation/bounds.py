@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from natkeeper.domain.config import Follow
 from natkeeper.domain.ids import TableId
-from natkeeper.domain.observed import EipStatus, EntryStatus, PowerState
+from natkeeper.domain.observed import EipStatus, EntryStatus, HopKind, PowerState
 from natkeeper.ports import CreateRoute, Failure, FailureKind, NoteRoute, PointRoute, Result, UnassociateEip
 from tests.simulation.town import DEFAULT, HALVES
 
@@ -86,7 +86,7 @@ class Bounds:
         lasted = (self.town.now - run.began).total_seconds()
         alone = self.rules.story.alone  # as deployed; several wait for each other
         noise = self.rules.story.noise
-        most = IDLE_S + PAUSED_S * bool(noise.slow or noise.fails)
+        most = IDLE_S + PAUSED_S * bool(noise.slow or noise.fails or self.region.slow_lately)
         if alone and lasted > most and run.name not in self.wrote and not run.stalled:
             self.rules.violate("idle run", f"{run.name} lasted {lasted:.1f} s without an accepted write")
 
@@ -158,13 +158,20 @@ class Bounds:
         began, moves = self.moves.get(call.table, (-1e9, 0))
         began, moves = (self.town.second, 1) if self.town.second - began > HOUR_S else (began, moves + 1)
         self.moves[call.table] = began, moves
-        if moves > (len(self.rules.truth.hops(group)) + self._started(group)) * len(self.rules.deployments):
+        worth = len(self.rules.truth.hops(group)) + self._started(group) + self._proven(group)
+        if moves > worth * len(self.rules.deployments):
             self.rules.violate("rounds", f"{run.name} moves {call.table} for the {moves}th time in an hour")
 
     def _started(self, group: Group) -> int:
         """Count the gateways that started within the hour: each is worth a try."""
         started = (self.town.machines[gateway].started for gateway in group.gateways)
         return sum((self.town.now - at).total_seconds() < HOUR_S for at in started)
+
+    def _proven(self, group: Group) -> int:
+        """Count what setups may have proven since: worth a try where the fallback carries, of which no setup tells."""
+        here = self.rules.before[0]
+        on_fallback = here is not None and here.kind is HopKind.NAT_GATEWAY
+        return len(group.gateways) if on_fallback and group.setup.mode != "off" else 0
 
     def new_process(self) -> None:
         """A process begins that knows nothing but what is written: without words it may begin a round."""

@@ -126,6 +126,11 @@ class Region(FakeCloud):
         now = self.town.second
         return any(now < trouble.until + 15 for trouble in self.troubles) or now < self._stale_until + 15
 
+    @property
+    def slow_lately(self) -> bool:
+        """Return True if calls were slow within the time that a call may take."""
+        return any(trouble.slow_s and self.town.second < trouble.until + 15 for trouble in self.troubles)
+
     def trouble(self, call: Any) -> ApiTrouble | None:
         """Find what is wrong with calls like this one now."""
         if not self.troubles:
