@@ -14,7 +14,7 @@ from natkeeper.domain.ids import EntryId, InstanceId, TableId
 from natkeeper.domain.memory import Memory, encode
 from natkeeper.domain.observed import EntryStatus, NextHop, RouteEntry
 from natkeeper.ports import Failure, FailureKind
-from tests.cli.test_judging import HEALTHY, PRIVATE, PROBED, TABLE, A, B, policy
+from tests.cli.healthy import HEALTHY, PRIVATE, PROBED, TABLE, A, B, policy
 from tests.cli.town import Command, Workspace
 
 LANE = "223.6.6.6:53"
