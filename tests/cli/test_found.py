@@ -55,12 +55,14 @@ def test_the_doctor_says_what_is_found(tagged: Workspace, natkeeper: Command) ->
 
 
 def test_the_doctor_says_that_nothing_is_found(place: Workspace, natkeeper: Command) -> None:
-    """With what to do."""
+    """With what to do; the function, which looked for the same, need not be deployed anew."""
     place.write(vpc=place.vpc, gateways={"tag": TAG}, routes="all", probe=None)
+    place.deploy()
     found = json.loads(natkeeper("doctor", "--json").out)["findings"]
     (lack,) = [each for each in found if each["about"] == "what is found"]
     assert (lack["level"], lack["says"]) == ("wrong", f"no instance in {place.vpc} has the tag {TAG}")
     assert TAG in lack["do"]
+    assert [each["area"] for each in found if each["about"] == "what the function sees"] == ["prod"]
 
 
 def test_the_effective_configuration_shows_what_is_found(tagged: Workspace, natkeeper: Command) -> None:

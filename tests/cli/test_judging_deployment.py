@@ -322,7 +322,7 @@ REST: dict[str, Case] = {
         "no longer ok what the function sees: prod is well",
     ]),
     "no groups in the answer": ({"answer": {}}, [
-        f"wrong {SEES}: groups , and here: prod", "→ s deploy: the configuration is baked into the function",
+        f"wrong {SEES}: groups none, and here: prod", "→ s deploy: the configuration is baked into the function",
         "no longer ok what the function sees: prod is well",
     ]),
     "other groups": (answer({**WELL, "group": "zulu"}, WELL, {**WELL, "group": "old"}), [
@@ -330,6 +330,17 @@ REST: dict[str, Case] = {
         "ok [zulu] what the function sees: prod is well",
         "ok [old] what the function sees: prod is well",
     ]),
+    "a group of which nothing is found": (
+        {"not_found": frozenset({"zulu", "lost"}), **answer(WELL, {**WELL, "group": "lost"})},
+        [
+            f"wrong {SEES}: groups lost, prod, and here: lost, prod, zulu",
+            "ok [lost] what the function sees: prod is well",
+        ],
+    ),
+    "a group of which nothing is found here or there": (
+        {"not_found": frozenset({"lost"}), **answer(WELL, {**WELL, "group": "lost"})},
+        ["ok [lost] what the function sees: prod is well"],
+    ),
     "problems": (answer({**WELL, "problems": ["a denied call", "another"], "outcome": "attention"}), [
         "wrong what the function sees: a denied call; another", "→ mend what it names",
     ]),

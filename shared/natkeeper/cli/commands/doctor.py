@@ -64,7 +64,11 @@ def doctor(
         raise Wrong(str(unreadable)) from unreadable
     with context.screen.working("looking at the account"):
         config, found = discovery.discovered(context.reach, config)
-        known = facts.account(context.reach, config, name, wanted, ask, fc2=fc2 is not None, template=template_beside)
+        not_found = frozenset(group.name for group in context.config.groups if config.group(group.name) is None)
+        known = facts.account(
+            context.reach, config, name, wanted, ask,
+            fc2=fc2 is not None, template=template_beside, not_found=not_found,
+        )  # fmt: skip
     for group in config.groups:
         ground = known.grounds[group.name]
         found += routes.not_guarded(group, ground, config)
@@ -72,7 +76,7 @@ def doctor(
         found += [*routes.routes(group, ground), *gateways.gateways(group, ground), *routes.addresses(group, ground)]
         found += lanes.lane(group, ground)
     found += deployment(known, name, wanted)
-    areas = [*(group.name for group in config.groups), AREA]
+    areas = [*(group.name for group in context.config.groups), AREA]
     found.sort(key=lambda finding: areas.index(finding.area) if finding.area in areas else len(areas))
     bad = [finding for finding in found if finding.level.value in ("wrong", "unseen")]
     if context.as_json:

@@ -301,10 +301,13 @@ def _answer(facts: Facts) -> Iterator[Finding]:
             yield wrong(AREA, about, facts.answer, "see its log, or compare with `natkeeper status --direct`")
         return
     receipts = facts.answer.get("receipts", [])
-    theirs, ours = {receipt["group"] for receipt in receipts}, {group.name for group in facts.config.groups}
+    theirs = {receipt["group"] for receipt in receipts}
+    ours = {group.name for group in facts.config.groups} | facts.not_found
     if theirs != ours:
         do = f"{DEPLOY}: the configuration is baked into the function"
-        yield wrong(AREA, about, f"groups {', '.join(sorted(theirs))}, and here: {', '.join(sorted(ours))}", do)
+        yield wrong(
+            AREA, about, f"groups {', '.join(sorted(theirs)) or 'none'}, and here: {', '.join(sorted(ours))}", do
+        )
     for receipt in receipts:
         problems = "; ".join(receipt.get("problems", ()))
         if problems:

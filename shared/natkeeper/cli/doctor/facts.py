@@ -104,6 +104,8 @@ class Facts:
     """What the deployed function said to a status, or why there is no answer."""
     fc2: bool = False
     """The functions are of FC 2.0: their settings are not looked at."""
+    not_found: frozenset[str] = frozenset()
+    """Groups of which not enough is found: not in `config`, and in the function's answer all the same."""
 
 
 def ground(reach: RegionClients, group: Group) -> GroupFacts:
@@ -235,8 +237,12 @@ def account(
     *,
     fc2: bool = False,
     template: Sequence[DeclaredFunction] = (),
+    not_found: frozenset[str] = frozenset(),
 ) -> Facts:
-    """Read everything. `ask` asks the deployed function for its status; `template` is what s.yaml declares."""
+    """Read everything. `ask` asks the deployed function for its status; `template` is what s.yaml declares.
+
+    `not_found` names the groups that `config` lacks because not enough of them is found.
+    """
     from natkeeper.cli.survey.rules import rules_for
     from natkeeper.cli.survey.templates import content
 
@@ -266,4 +272,5 @@ def account(
         has_template=bool(template),
         answer=ask() if there else "it is not deployed",
         fc2=fc2,
+        not_found=not_found,
     )
