@@ -78,9 +78,9 @@ HEALTHY = GroupFacts(
 
 def report(group: Group, **more: Any) -> SetupReport:
     """What a gateway of this group says of its setup: ready, proven, and nearly idle."""
-    facts = {"forwarding": "proven", "tunnel": " ".join(PRIVATE_IPS.values()), **more.pop("facts", {})}
+    facts = SetupFacts(forwarding="proven", tunnel=" ".join(PRIVATE_IPS.values()))
     written = SetupReport(
-        "apply", ready=True, found=(), changed=(), undone=(), wrong=(), facts=SetupFacts(**facts),
+        "apply", ready=True, found=(), changed=(), undone=(), wrong=(), facts=facts,
         started=0, finished=1, script=script_hash(), fingerprint=fingerprint(setup_parameters(group)),
         figures={"connections": 10, "maximum": 1000},
     )  # fmt: skip

@@ -36,7 +36,7 @@ from tests.cli.deployed import (
     rule,
     trigger,
     without,
-)  # fmt: skip
+)
 from tests.cli.healthy import HEALTHY, NOT_SEEN, PRIVATE, TABLE, UNSEEN, difference, policy
 
 

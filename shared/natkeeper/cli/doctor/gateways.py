@@ -257,6 +257,9 @@ def _setup(group: Group, ground: GroupFacts, machine: SurveyedInstance) -> Itera
         yield unseen(group.name, about, ground.setups)
         return
     last = next((run for run in ground.setups if run.gateway == machine.id), None)
+    if last is None and _is_cold(group, machine):
+        yield ok(group.name, about, "is not due: the instance is stopped")
+        return
     yield _last_setup(group, about, last)
     report = None if last is None else last.report
     if last is not None and isinstance(report, SetupReport):
@@ -286,7 +289,7 @@ def tunnel(
         return
     about = f"{machine.id} tunnel"
     answer = report.facts.tunnel.split()
-    peers = [one for one in all_ if one.id != machine.id and one.private_ip]
+    peers = [one for one in all_ if one.id != machine.id and one.private_ip and not _is_cold(group, one)]
     for peer in peers:
         if peer.private_ip in answer:
             yield ok(group.name, about, f"{peer.id} answers: connections can be handed to it")
@@ -329,7 +332,7 @@ def _together(group: Group, present: Sequence[SurveyedInstance]) -> Iterator[Fin
         do = "put one into another zone: a zone can fail as a whole"
         yield advice(group.name, "gateways", f"all are in {zones.pop()}", do)
     yield from _alike(group, present)
-    if present and all(machine.spot for machine in present):
+    if present and all(machine.spot for machine in present) and group.fallback is None:
         do = "let one of them be pay-as-you-go or subscription, or name a fallback"
         yield advice(group.name, "gateways", "all are spot instances, which are reclaimed together", do)
 
