@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from natkeeper.cli.doctor.findings import advice, ok, unseen, wrong
 from natkeeper.cli.survey.network import Card, InboundRule, SurveyedInstance
 from natkeeper.domain.ids import EntryId, InstanceId, TableId
 from natkeeper.domain.observed import Condition, EipStatus, HopKind, NextHop, RouteEntry
@@ -179,3 +180,18 @@ def test_exactly_what_is_wrong_is_found_and_what_is_nearly_so_is_not(case: Case)
     found = not_well(*said(settings, bad))
     assert [says in line for line in found] == [True], found
     assert not_well(*said(settings, nearly)) == []
+
+
+def test_a_finding_is_written_as_json_without_what_is_empty() -> None:
+    """Level, area, what it is about, what it says; and what to do, where something is to be done."""
+    about = ("prod", "i-alpha")
+    found = [ok(*about, "runs"), advice(*about, "is slow", "wait"), wrong(*about, "is gone", "add one")]
+    written = [each.as_json() for each in [*found, unseen(*about, "no answer")]]
+    said: list[dict[str, str]] = [
+        {"level": "ok", "says": "runs"},
+        {"level": "advice", "says": "is slow", "do": "wait"},
+        {"level": "wrong", "says": "is gone", "do": "add one"},
+        {"level": "unseen", "says": "could not be looked at: no answer", "do": written[-1]["do"]},
+    ]
+    assert written == [{"area": "prod", "about": "i-alpha", **each} for each in said]
+    assert "natkeeper policy --for operator" in written[-1]["do"]

@@ -50,6 +50,9 @@ def routes(group: Group, ground: GroupFacts) -> Iterator[Finding]:
 
 def _networks(group: Group, ground: GroupFacts) -> Iterator[Finding]:
     """Judge whether gateways masquerade, and prove, for every network that is behind the guarded tables."""
+    if isinstance(ground.vswitches, Failure):
+        yield unseen(group.name, "networks behind the guarded route", ground.vswitches)
+        return
     real = guarded_networks(ground)
     sources = [IPv4Network(source) for source in group.sources or PRIVATE]
     bare = [str(one) for one in real if not any(one.subnet_of(source) for source in sources)]
