@@ -9,14 +9,17 @@ import msgspec
 import pytest
 
 from natkeeper.cli.doctor.facts import LINKED
+from natkeeper.cli.survey.functions import Deployed
 from natkeeper.cli.survey.template_file import DeclaredFunction, DeclaredTrigger, Incomplete
 from natkeeper.guest.template import oos_template
+from natkeeper.ports import Failure
 from tests.cli.deployed import (
     EVENTS,
     FACTS,
     FUNCTION,
     HEALTHY_RULES,
     HEARTBEAT,
+    LOOKS,
     LOOKS_WELL,
     NAMES,
     NOTIFY,
@@ -351,40 +354,38 @@ REST: dict[str, Case] = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("change, wanted", FUNCTIONS.values(), ids=FUNCTIONS)
-def test_what_is_wrong_with_the_function_is_said_and_nothing_else(change: dict[str, Any], wanted: list[str]) -> None:
-    """Its settings, its triggers, and the rules behind them."""
+PARTS = {"the function": FUNCTIONS, "a probe": PROBES, "notification": NOTIFICATION, "the rest": REST}
+CASES = {f"{part}: {name}": case for part, cases in PARTS.items() for name, case in cases.items()}
+
+
+@pytest.mark.parametrize("change, wanted", CASES.values(), ids=CASES)
+def test_what_is_wrong_with_a_deployment_is_said_and_nothing_else(change: dict[str, Any], wanted: list[str]) -> None:
+    """It is named, with what helps; what was well is said to be so no longer."""
     assert difference(judged(FACTS), judged(replace(FACTS, **change)), wanted) == wanted
 
 
-@pytest.mark.parametrize("change, wanted", PROBES.values(), ids=PROBES)
-def test_a_probe_that_sees_or_tells_something_else_is_found(change: dict[str, Any], wanted: list[str]) -> None:
-    """One setting wrong: one finding, and it names that."""
-    assert difference(judged(FACTS), judged(replace(FACTS, **change)), wanted) == wanted
+RESERVED: dict[str, tuple[list[Deployed | Failure | None], int | None]] = {
+    "as many as there are": ([LOOKS] * 33, None),
+    "one too many": ([*[LOOKS] * 33, replace(LOOKS, reserved=1)], 100),
+    "as many, of more probes": ([replace(LOOKS, reserved=2)] * 49, None),
+    "none": ([replace(LOOKS, reserved=None)] * 200, None),
+    "not deployed yet": ([None] * 34, 102),
+    "not seen": ([UNSEEN] * 34, 102),
+}
 
 
-@pytest.mark.parametrize("change, wanted", NOTIFICATION.values(), ids=NOTIFICATION)
-def test_whoever_would_not_be_told_is_found(change: dict[str, Any], wanted: list[str]) -> None:
-    """Of moves, and of the end of natkeeper itself."""
-    assert difference(judged(FACTS), judged(replace(FACTS, **change)), wanted) == wanted
-
-
-@pytest.mark.parametrize("change, wanted", REST.values(), ids=REST)
-def test_templates_roles_and_the_answer_are_judged(change: dict[str, Any], wanted: list[str]) -> None:
-    """What is missing is named, with the command that helps."""
-    assert difference(judged(FACTS), judged(replace(FACTS, **change)), wanted) == wanted
-
-
-@pytest.mark.parametrize("tables, says", [(33, []), (34, ["103, and an account has 100 in a region"])], ids=str)
-def test_more_probes_than_an_account_has_instances_for_are_counted(tables: int, says: list[str]) -> None:
-    """Three for each of them, and one for the function."""
-    routes = [{"table": f"vtb-x{number:02}", "probe": f"probe-{number}"} for number in range(tables)]
+@pytest.mark.parametrize("probes, reserved", RESERVED.values(), ids=RESERVED)
+def test_more_instances_than_an_account_has_are_counted(
+    probes: list[Deployed | Failure | None], reserved: int | None
+) -> None:
+    """What probes reserve, or will by s.yaml, of all groups; and the function's one."""
+    routes = [{"table": f"vtb-x{number:03}", "probe": f"probe-{number}"} for number in range(len(probes))]
     one, others = (policy(probe={}, routes=some) for some in (routes[:1], routes[1:]))
     groups = (msgspec.structs.replace(one, name="one"), others)
-    probes = {str(route["probe"]): None for route in routes} | {PROBE: None}
-    changed = replace(FACTS, probes=probes, grounds={group.name: HEALTHY for group in groups}, **config(groups=groups))
+    known = {f"probe-{number}": each for number, each in enumerate(probes)}
+    changed = replace(FACTS, probes=known, grounds={group.name: HEALTHY for group in groups}, **config(groups=groups))
     found = [each for each in judged(changed) if each.about == "instances"]
-    probe = f"{tables} probes reserve 3 instances each, with the failover function "
-    assert [(each.level.value, each.area, each.says) for each in found] == [
-        ("advice", "deployment", probe + each) for each in says
-    ]
+    says = f"{len(probes)} probes reserve {reserved} instances, with the failover function {(reserved or 0) + 1}, and"
+    assert [(each.level.value, each.area, each.says) for each in found] == (
+        [("advice", "deployment", f"{says} an account has 100 in a region")] if reserved else []
+    )

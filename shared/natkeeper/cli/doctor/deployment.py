@@ -138,12 +138,14 @@ def _ways(facts: Facts, function: Deployed) -> Iterator[Finding]:
 
 
 def _instances(facts: Facts) -> Iterator[Finding]:
-    """Count the instances of functions that probes reserve: an account has a hundred in a region, unless raised."""
-    probes = sum(len(group.probes) for group in facts.config.groups)
-    needed = probes * INSTANCES_A_PROBE + 1
-    if needed > INSTANCES:
+    """Count the instances that probes reserve, or will: an account has a hundred in a region, unless raised."""
+    probes = [facts.probes[name] for group in facts.config.groups for name in group.probes]
+    reserved = sum(
+        INSTANCES_A_PROBE if probe is None or isinstance(probe, Failure) else probe.reserved or 0 for probe in probes
+    )
+    if reserved + 1 > INSTANCES:
         do = "raise the quota of function instances (Quota Center), or lower reservedConcurrency of probes in s.yaml"
-        says = f"{probes} probes reserve {INSTANCES_A_PROBE} instances each, with the failover function {needed}, "
+        says = f"{len(probes)} probes reserve {reserved} instances, with the failover function {reserved + 1}, "
         says += f"and an account has {INSTANCES} in a region"
         yield advice(AREA, "instances", says, do)
 
