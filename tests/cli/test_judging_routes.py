@@ -94,6 +94,14 @@ ROUTES: dict[str, Case] = {
         f"no longer ok {ABOUT}: goes to {A}",
         NO_DRY,
     ]),
+    "no table, which two routes are in": (
+        {"routes": [*TWO["routes"], {"table": TABLE, "destination": "10.9.0.0/16"}]}, tables(None),
+        [f"wrong {TABLE}: does not exist in this region", *NEXT, f"no longer ok {ABOUT}: goes to {A}", NO_DRY],
+    ),
+    "two routes in a table that nobody uses": (
+        {"routes": [*TWO["routes"], {"table": "vtb-two2", "destination": "10.9.0.0/16"}]},
+        tables(HEALTHY.tables[TABLE]), [*NEXT, "advice 10.9.0.0/16 in vtb-two2: there is no such entry yet"],
+    ),
     "entries not seen": (TWO, tables(HEALTHY.tables[TABLE], UNSEEN), [f"unseen {ABOUT}: {NOT_SEEN}", *NEXT, NO_DRY]),
     "no entry": (PLAIN, {"entries": {TABLE: ENTRIES[:1]}}, [
         f"advice {ABOUT}: there is no such entry yet",

@@ -53,7 +53,7 @@ CASES: dict[str, tuple[GroupFacts, Level, str]] = {
 def test_the_doctor_judges_the_entry_of_the_lane(ground: GroupFacts, level: Level, says: str) -> None:
     """One finding, with what to do unless all is well."""
     (found,) = lanes.lane(policy(probe=WANTED), ground)
-    assert found.level is level
+    assert (found.level, found.area, found.about) == (level, "prod", f"lane 223.6.6.6/32 in {TABLE}")
     assert says in found.says
     assert bool(found.do) is (level is not Level.OK)
 

@@ -24,28 +24,33 @@ if TYPE_CHECKING:
 
 
 def routes(group: Group, ground: GroupFacts) -> Iterator[Finding]:
-    """Judge every guarded route."""
-    for route in group.routes:
-        table = ground.tables[route.table]
+    """Judge every guarded route, after its table."""
+    for name in dict.fromkeys(route.table for route in group.routes):
+        table = ground.tables[name]
         if isinstance(table, Failure):
-            yield unseen(group.name, route.table, table)
+            yield unseen(group.name, name, table)
             continue
         if table is None:
-            yield wrong(group.name, route.table, "does not exist in this region", "mend `routes`")
+            yield wrong(group.name, name, "does not exist in this region", "mend `routes`")
             continue
-        vswitches = behind(ground, route.table)
-        if not vswitches and not isinstance(ground.vswitches, Failure):
+        if not behind(ground, name) and not isinstance(ground.vswitches, Failure):
             do = "bind the private vSwitches to it: aliyun vpc AssociateRouteTable"
-            yield advice(group.name, route.table, "no vSwitch is bound to it, so nobody uses the route", do)
-        entries = ground.entries[route.table]
-        if isinstance(entries, Failure):
-            yield unseen(group.name, str(route), entries)
-            continue
-        entry = next((entry for entry in entries if entry.destination == route.destination), None)
-        yield from _entry(group, route, entry)
-        for tried in ground.dry_runs.get(route, ()):
-            yield _dry_run(group, route, tried)
+            yield advice(group.name, name, "no vSwitch is bound to it, so nobody uses the route", do)
+        for route in group.routes:
+            if route.table == name:
+                yield from _route(group, route, ground)
     yield from _networks(group, ground)
+
+
+def _route(group: Group, route: Route, ground: GroupFacts) -> Iterator[Finding]:
+    entries = ground.entries[route.table]
+    if isinstance(entries, Failure):
+        yield unseen(group.name, str(route), entries)
+        return
+    entry = next((entry for entry in entries if entry.destination == route.destination), None)
+    yield from _entry(group, route, entry)
+    for tried in ground.dry_runs.get(route, ()):
+        yield _dry_run(group, route, tried)
 
 
 def _networks(group: Group, ground: GroupFacts) -> Iterator[Finding]:
