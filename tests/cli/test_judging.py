@@ -46,6 +46,7 @@ FOLLOWS = {"address": {"follow": EIP}}
 FALLBACK = {"fallback": NAT}
 DENY = replace(ALL, accept=False)
 TCP, UDP, ICMP = (replace(ALL, protocol=name) for name in ("TCP", "UDP", "ICMP"))
+HALVES = [replace(ALL, source=source) for source in ("10.0.1.0/25", "10.0.1.128/25")]
 SHUT = "wrong i-bravo security groups: do not let in everything from 10.0.1.0/24, which is behind the guarded route"
 PARTLY = "advice i-bravo security groups: do not let in"
 Case = tuple[dict[str, Any], str, dict[str, Any], dict[str, Any]]
@@ -132,6 +133,15 @@ CASES: dict[str, Case] = {
     "some ports": (PLAIN, SHUT, rules(replace(ALL, ports="1/1024")), rules(replace(ALL, ports="1/65535"))),
     "half of the network": (
         PLAIN, SHUT, rules(replace(ALL, source="10.0.1.0/25")), rules(replace(ALL, source="10.0.1.0/24")),
+    ),
+    "halves of the network": (
+        PLAIN, SHUT, rules(*HALVES[1:], replace(ALL, source="10.0.1.192/26")),
+        rules(*HALVES, replace(ALL, source="10.0.1.192/26"), replace(ALL, source="10.9.0.0/16")),
+    ),
+    "a drop of a half before the accepts of halves": (
+        PLAIN, f"{PARTLY} everything to port 53 from 10.0.1.128/25: a rule",
+        rules(*HALVES, replace(DENY, ports="53/53", source="10.0.1.128/25")),
+        rules(*HALVES, replace(DENY, ports="53/53", source="10.0.1.128/25", priority=2)),
     ),
     "members of its own group": (
         PLAIN, SHUT, rules(replace(ALL, source="sg-two2")), rules(replace(ALL, source="sg-two2", priority=1), ALL),

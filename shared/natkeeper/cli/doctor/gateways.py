@@ -164,7 +164,8 @@ def _inbound(group: Group, ground: GroupFacts, machine: SurveyedInstance) -> Ite
     networks = guarded_networks(ground)
     if not networks:
         return
-    shut = [network for network in networks if not _open(rules, network, machine)]
+    parts = {network: _parts(rules, network, machine) for network in networks}
+    shut = [network for network in networks if not all(_open(rules, part, machine) for part in parts[network])]
     if shut:
         first = machine.groups[0] if machine.groups else "sg-…"
         do = (
@@ -174,7 +175,8 @@ def _inbound(group: Group, ground: GroupFacts, machine: SurveyedInstance) -> Ite
         says = f"do not let in everything from {', '.join(map(str, shut))}, which is behind the guarded route"
         yield wrong(group.name, about, says, do)
         return
-    before = list(dict.fromkeys(rule for network in networks for rule in _drops(rules, network, machine)))
+    each = [part for network in networks for part in parts[network]]
+    before = list(dict.fromkeys(rule for part in each for rule in _drops(rules, part, machine)))
     if before:
         kept_out = ", ".join(_named(rule) for rule in before)
         says = f"do not let in {kept_out}: a rule drops it before another lets everything in"
@@ -189,6 +191,20 @@ def guarded_networks(ground: GroupFacts) -> list[ipaddress.IPv4Network]:
         return []
     behind = [vswitch for vswitch in ground.vswitches if vswitch.table in ground.tables and vswitch.cidr]
     return [ipaddress.IPv4Network(vswitch.cidr) for vswitch in behind]
+
+
+def _parts(
+    rules: Sequence[InboundRule], network: ipaddress.IPv4Network, machine: SurveyedInstance
+) -> list[ipaddress.IPv4Network]:
+    """Divide a network that no single rule lets in by the rules that let in a part of it."""
+    parts = [network]
+    if _open(rules, network, machine):
+        return parts
+    for source in (_source(rule, machine) for rule in rules if rule.accept):
+        whole = next((part for part in parts if source is not None and source.subnet_of(part)), None)
+        if source is not None and whole is not None:
+            parts = [*(part for part in parts if part != whole), source, *whole.address_exclude(source)]
+    return parts
 
 
 def _open(rules: Sequence[InboundRule], network: ipaddress.IPv4Network, machine: SurveyedInstance) -> bool:
