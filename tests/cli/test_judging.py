@@ -138,10 +138,10 @@ CASES: dict[str, Case] = {
         PLAIN, SHUT, rules(*HALVES[1:], replace(ALL, source="10.0.1.192/26")),
         rules(*HALVES, replace(ALL, source="10.0.1.192/26"), replace(ALL, source="10.9.0.0/16")),
     ),
-    "a drop of a half before the accepts of halves": (
-        PLAIN, f"{PARTLY} everything to port 53 from 10.0.1.128/25: a rule",
-        rules(*HALVES, replace(DENY, ports="53/53", source="10.0.1.128/25")),
-        rules(*HALVES, replace(DENY, ports="53/53", source="10.0.1.128/25", priority=2)),
+    "a drop of a quarter before the accepts of halves": (
+        PLAIN, f"{PARTLY} everything from 10.0.1.128/26: a rule",
+        rules(*HALVES, replace(DENY, source="10.0.1.128/26")),
+        rules(*HALVES, replace(DENY, source="10.0.1.128/26", priority=2)),
     ),
     "members of its own group": (
         PLAIN, SHUT, rules(replace(ALL, source="sg-two2")), rules(replace(ALL, source="sg-two2", priority=1), ALL),
