@@ -46,8 +46,9 @@ _MEASURED = {
 }  # fmt: skip
 """Whose runs count towards the coverage of the domain: tracing makes every test two to three times as long."""
 _REPEATING = {
-    "test_answers.py", "test_crash_points.py", "test_handing_on.py", "test_rules.py", "test_schedules.py",
-    "test_two_runs.py",
+    "test_answers.py", "test_crash_points.py", "test_handing_on.py", "test_no_empty_word.py", "test_one_refusal.py",
+    "test_one_refusal_of_a_plan.py", "test_put_off.py", "test_rules.py", "test_schedules.py", "test_two_runs.py",
+    "test_words_refused.py",
 }  # fmt: skip
 """Tests there that go the same ways very often."""
 _WITHOUT_CHANCE = _MEASURED | {"docs", "simulation"}
