@@ -273,7 +273,7 @@ class Rules(SentRules):
         read = self._known_entries(run, call.table).get(call.destination)
         repointed = self.town.repointed.get(call.table)
         just = repointed is not None and self.town.now - repointed < timedelta(seconds=FRESH_S)
-        if (not self.story.alone or just) and (read is None or read.next_hop != here):
+        if (not self.story.alone or just or run.stalled) and (read is None or read.next_hop != here):
             return  # another run or someone else was faster; the platform has no compare-and-set
         if run.pointed.get(call.table) != call.to or self.town.second < self.region.probe_broken_until + REPORT_S:
             return  # on its way for so long that the run has tried another since; or the witness lies
