@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from natkeeper.ports import AssociateEip, PointRoute
+from natkeeper.domain.ids import TableId
+from natkeeper.ports import AssociateEip, PointRoute, UnassociateEip
 from tests.controlling.refusing import AfterATrouble, refuse
 from tests.controlling.test_one_refusal import ANSWERS, hang, stop
 from tests.fakes.stage import EIP, FALLBACK, TABLE, TABLE_2, A, B, C, Stage, group
@@ -70,3 +71,22 @@ def test_a_table_that_alone_is_refused_keeps_no_other_dark(
     assert other < timedelta(seconds=40), after.dark
     assert len(after.stage.cloud.accepted(AssociateEip)) == (1 if name == "follow" else 0)
     healed(after)
+
+
+@pytest.mark.parametrize("code, status", [("InvalidNicOrVm.NotFound", 404), ("Forbidden.RAM", 403)])
+def test_where_the_eip_does_not_leave_a_gateway_that_hangs_the_route_waits_there(code: str, status: int) -> None:
+    """No other gateway works without the EIP, so the route is back at once: when A wakes, nobody has to do anything."""
+    stage = Stage({"prod": group(gateways=[A, B, C], address={"follow": EIP})})
+    stage.sweep()
+    stage.machine(A).hung = True
+    refused = stage.cloud.answer(UnassociateEip, code, status=status)
+    for _ in range(3):
+        stage.send(stage.report())
+        stage.sweeps(1)
+    assert (stage.next_hop(), len(stage.world.moves)) == (A, 2)
+    stage.machine(A).hung = False
+    assert stage.world.egress(TableId(TABLE)) is not None
+    stage.machine(A).hung, refused.times = True, 0
+    stage.send(stage.report())
+    stage.sweeps(1)
+    assert (stage.next_hop(), stage.address().holder) == (B, B)

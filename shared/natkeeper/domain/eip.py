@@ -27,6 +27,7 @@ from natkeeper.domain.decision import (
     Move,
     Step,
 )
+from natkeeper.domain.egress import EgressLost
 from natkeeper.domain.health import Draining, Healthy, Unhealthy, Unknown
 from natkeeper.domain.ids import InstanceId
 from natkeeper.domain.marks import without_checks
@@ -79,7 +80,7 @@ def decide_eip(world: World, policy: Group, steps: tuple[Step, ...], now: dateti
         return _try_first(eip, world, steps)
     owner = _owner(world, policy, steps, now)
     if owner is None or (eip.status is EipStatus.IN_USE and eip.holder == owner):
-        return EipSettled()
+        return _set_free(eip, world, policy, steps)
     if eip.status in (EipStatus.ASSOCIATING, EipStatus.UNASSOCIATING):
         return EipAwait(f"the EIP is {eip.status.value}")
     if eip.status is EipStatus.UNKNOWN:
@@ -98,6 +99,35 @@ def decide_eip(world: World, policy: Group, steps: tuple[Step, ...], now: dateti
         eip.id, eip.holder, f"the EIP {eip.address} leaves {eip.holder}, which does not own the route"
     )
     return _unless_put_off(take, world, Deed.TAKE, eip.holder)
+
+
+def _set_free(eip: Eip, world: World, policy: Group, steps: tuple[Step, ...]) -> EipStep:
+    """Take the EIP off a gateway that fails before the route moves, where the platform did not let it go lately.
+
+    Without it no other gateway works, so the route waits there and loses nothing by it.
+    """
+    stuck, so_far = stuck_on(world), world.so_far
+    if stuck is None or so_far.wish is not None:
+        return EipSettled()
+    held = (world.routes[step.route] for step in steps if isinstance(step, Hold))
+    waits = any(isinstance(view, RouteView) and view.carries == stuck for view in held)
+    helps = not isinstance(world.internet, EgressLost) and isinstance(world.health(stuck, policy), Unhealthy)
+    others = (other for other in map(NextHop.gateway, policy.gateways) if other != stuck)
+    if not (waits and helps) or all(world.ineligible(other, policy) is not None for other in others):
+        return EipSettled()
+    holder = InstanceId(stuck.id)
+    take = EipUnassociate(eip.id, holder, f"the EIP {eip.address} leaves {holder}, which fails, before the route does")
+    return _unless_put_off(take, world, Deed.TAKE, holder)
+
+
+def stuck_on(world: World) -> NextHop | None:
+    """Return the gateway that the platform did not take the EIP off a short time ago, for a reason that lasts."""
+    eip, so_far = world.eip, world.so_far
+    if not isinstance(eip, Eip) or eip.holder is None or eip.status is not EipStatus.IN_USE:
+        return None
+    refusals = (each for each in (*so_far.refusals, *so_far.refused_lately) if each.deed is Deed.TAKE)
+    stuck = any(each.hop in (None, eip.holder) and not each.passing for each in refusals)
+    return NextHop.gateway(eip.holder) if stuck else None
 
 
 def keeper(world: World, policy: Group) -> NextHop | None:

@@ -7,6 +7,7 @@ from itertools import chain
 from typing import TYPE_CHECKING
 
 from natkeeper.domain.egress import EgressLost, EgressSeen
+from natkeeper.domain.eip import stuck_on
 from natkeeper.domain.evidence import carrying
 from natkeeper.domain.health import Draining, Healthy, Unhealthy, did_not_work
 from natkeeper.domain.ids import InstanceId
@@ -42,12 +43,17 @@ def best(here: RouteContext, leaving: NextHop | None) -> NextHop | str:
     Healthy gateways in the route's order, draining ones that have long to go, the fallback, and then draining ones
     that are about to go. Where what we leave is certainly dead, even what may not work is no worse: last of all a
     gateway that runs and is only marked, or not ready. Where it only lost the internet, a mark of some age is no worse.
-    Where nothing else is left, a fallback that cannot be read is no worse either.
+    Where nothing else is left, a fallback that cannot be read is no worse either. Where the platform does not let the
+    EIP go, no gateway works but the one that has it.
     """
+    stuck = stuck_on(here.world)
+    if stuck is not None and leaving == stuck and not certainly_dead(here, leaving):
+        return _try_next(here, _fallback(here, leaving)) or f"the platform does not let the EIP go from {stuck}"
     lasting = (hop for hop in _draining(here, leaving) if _outlasts(here, hop, None))
     hopes = _last_hopes(here, leaving) if certainly_dead(here, leaving) else _second_tries(here, leaving)
     tiers = ([*_fit(here, leaving), *lasting], _fallback(here, leaving), [*_draining(here, leaving), *hopes])
-    return _first(here, leaving, *tiers, _unread_fallback(here, leaving))
+    holder = [hop for hop in _last_hopes(here, leaving) if hop == stuck]
+    return _first(here, leaving, *tiers, holder, _unread_fallback(here, leaving))
 
 
 def better(here: RouteContext, leaving: NextHop, drains: Draining, *, last_moment: bool) -> NextHop | str:

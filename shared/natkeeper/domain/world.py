@@ -291,9 +291,13 @@ class World:
         return None if refusal is None else f"cannot have the EIP: {refusal.reason}"
 
     def worth_a_mark(self, hop: NextHop, table: TableId) -> bool:
-        """Return True if what this run met with at `hop` is to be remembered for later runs."""
-        refusals = (self.refused(hop, table), self._eip_refusal(hop))
-        return any(refusal is not None and refusal.lasting for refusal in refusals)
+        """Return True if what this run met with at `hop` is to be remembered for later runs.
+
+        An EIP that did not leave a gateway that fails says nothing of this one.
+        """
+        refusals = [each for each in (self.refused(hop, table), self._eip_refusal(hop)) if each is not None]
+        left = isinstance(self.eip, Eip) and self._works(self.eip.holder)
+        return any(each.lasting and (left or each.deed is not Deed.TAKE) for each in refusals)
 
     def _eip_refusal(self, hop: NextHop) -> Refusal | None:
         eip = self.eip
