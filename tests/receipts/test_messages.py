@@ -281,7 +281,7 @@ def test_an_episode_does_not_hide_a_move() -> None:
     }
     heading, text = message([receipt], ENGLISH)
     assert heading == "[INFO] prod: moved to i-b"
-    assert "Episode: no healthy standby, 2026-11-23 06:00:00 UTC (for 30 min): i-a is Stopped" in text
+    assert "Episode: a standby is not ready, 2026-11-23 06:00:00 UTC (for 30 min): i-a is Stopped" in text
 
 
 def test_every_word_is_there_in_both_languages_with_the_same_fields() -> None:

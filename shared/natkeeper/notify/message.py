@@ -11,6 +11,7 @@ An episode is an object in the receipt's list `episodes`: {"kind", "since", "end
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
@@ -34,6 +35,7 @@ _URGENCY = ("critical", "warning", "resolved", "info", "test")
 _PROBLEMS, _LONGEST_LINE, _LONGEST_STORY, _LONGEST_REST = 5, 400, 900, 2000
 """Problems; characters of a line, of one of several stories, of the names of the rest. Some places take little."""
 _LATE = timedelta(minutes=1)
+_TABLE = re.compile(r"\bvtb-[\w-]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +95,7 @@ def test_message(style: Style) -> tuple[str, str]:
     """Make the message of `natkeeper notify --test`."""
     todo = text(wording.TODO, "test", style.language)
     runbook = _runbook(style, "attention") if style.runbook else text(wording.WORDS, "no_runbook", style.language)
-    lines = (("todo", todo), *_where(style, {}), ("runbook", runbook))
+    lines = (("todo", todo), *_where(style, ""), ("runbook", runbook))
     story = MessageContent("test", text(wording.HEADLINES, "test", style.language), lines)
     return title(story, style), body(story, style)
 
@@ -156,7 +158,7 @@ class _Teller:
             ("left", self.seen.left()),
             ("todo", todo),
             ("command", command),
-            *_where(self.style, self._first_route()),
+            *_where(self.style, self._place(str(act.get("what") or ""))),
             ("runbook", _runbook(self.style, kind)),
             *(("lasting", self._lasting(episode)) for episode in episodes),
             *(("problem", str(problem)) for problem in list_of(self.receipt.get("problems"))[:_PROBLEMS]),
@@ -171,12 +173,14 @@ class _Teller:
         over = bool(episode.get("ended"))
         name = self._say(wording.KINDS, kind) if kind in wording.KINDS else kind
         severity = "resolved" if over else "critical" if kind == "dark" else "warning"
-        headline = self._say(wording.HEADLINES, "ended" if over else kind, group=self.group, kind=name)
-        felt = "nothing" if over else kind if kind in wording.FELT else "unknown"
+        spare = kind == "degraded" and bool(self.seen.fit)
+        titled = "ended" if over else "unready" if spare else kind
+        headline = self._say(wording.HEADLINES, titled, group=self.group, kind=name)
+        felt = "nothing" if over or spare else kind if kind in wording.FELT else "unknown"
         refused = kind == "dark" and bool(episode.get("refused"))
         done = "refused" if refused else kind
         if kind == "degraded" and self.seen.held and not over:
-            felt = done = "held"
+            felt, done = felt if spare else "held", "held"
         todo, command = self.seen.todo("quiet" if over else done if refused else kind)
         english = self.style.language == "en"
         lines = (
@@ -190,7 +194,7 @@ class _Teller:
                 self._named(words_of(episode.get("todo"))) if english and episode.get("todo") and not over else todo,
             ),
             ("command", command),
-            *_where(self.style, self._first_route(), words_of(episode.get("about"))),
+            *_where(self.style, words_of(episode.get("about")) or self._place("")),
             ("runbook", _runbook(self.style, kind)),
             ("detail", self._detail()),
             ("reference", str(self.receipt.get("run") or "")),
@@ -281,8 +285,12 @@ class _Teller:
         signal = self.receipt.get("signal")
         return f"{self.receipt.get('sentence', '')}{f' [{signal}]' if signal else ''}"
 
-    def _first_route(self) -> Json:
-        return next(iter(self.routes), {})
+    def _place(self, what: str) -> str:
+        """Name the route that an act was about, or the group's first one: where to look."""
+        if _TABLE.search(what):
+            return what
+        named = (f"{r.get('destination') or ''} in {r['table']}".strip() for r in self.routes if r.get("table"))
+        return next(named, "")
 
     def _time(self, moment: object) -> str:
         at = moment_of(moment)
@@ -304,15 +312,14 @@ class _Teller:
         return f"{said} {self._say(wording.WORDS, 'for', length=length)}"
 
 
-def _where(style: Style, route: Json, about: str = "") -> Iterator[tuple[str, str]]:
-    """Say account, region and route, and where the console shows them."""
-    table, destination = str(route.get("table") or ""), str(route.get("destination") or "")
+def _where(style: Style, place: str) -> Iterator[tuple[str, str]]:
+    """Say account, region and place, and where the console shows the table that the place names first."""
     account = text(wording.WORDS, "account", style.language, account=style.account) if style.account else ""
-    named = about or (f"{destination} in {table}" if table else "")
-    parts = [part for part in (account, style.region, named) if part]
+    parts = [part for part in (account, style.region, place) if part]
     yield "where", wording.translated("，".join(parts)) if style.language == "zh" else ", ".join(parts)
+    table = _TABLE.search(place)
     if style.region and table:
-        yield "console", f"https://vpc.console.aliyun.com/vpc/{style.region}/route-tables/{table}"
+        yield "console", f"https://vpc.console.aliyun.com/vpc/{style.region}/route-tables/{table[0]}"
 
 
 def _runbook(style: Style, word: str) -> str:

@@ -34,14 +34,15 @@ class SeenGroup:
         self.routes = [each for each in list_of(view.get("routes")) if isinstance(each, Mapping)]
         fallback = view.get("fallback")
         self.fallback = str(fallback.get("id")) if isinstance(fallback, Mapping) else ""
+        self.hops = [*self.gateways, *([fallback] if isinstance(fallback, Mapping) else [])]
         self.at = moment_of(receipt.get("at"))
         self.eip, self.paused = view.get("eip"), bool(view.get("paused_until"))
 
     @property
     def fit(self) -> list[Json]:
-        """The gateways that could carry the route now, by all that is known of them."""
+        """The gateways, and the fallback, that could carry the route now, by all that is known of them."""
         carrying = self._carrying()
-        fit = (each for each in self.gateways if each.get("health") == "healthy" and not each.get("unfit"))
+        fit = (each for each in self.hops if each.get("health") == "healthy" and not each.get("unfit"))
         return [each for each in fit if each.get("id") not in carrying]
 
     @property
@@ -76,9 +77,9 @@ class SeenGroup:
         if cold:
             return self.say(wording.LEFT, "cold", hops=", ".join(cold))
         if not others:
-            return self.say(wording.LEFT, "alone")
+            return self.say(wording.LEFT, "alone" if len(self.gateways) == 1 else "carrying")
         why = (f"{each.get('id')} {each.get('reason') or each.get('unfit') or ''}".strip() for each in others)
-        return self.say(wording.LEFT, "none", hops=self.named("; ".join(why)))
+        return self.say(wording.LEFT, "none", hops=self.join(map(self.named, why)))
 
     def todo(self, kind: str, came_from: str = "") -> tuple[str, str]:
         """Say what to do, and the command that does it or shows more."""
@@ -106,7 +107,8 @@ class SeenGroup:
         wrong = [each for each in bad if str(each.get("reason")) not in _BY_ITSELF]
         stops = [each for each in wrong if str(each.get("reason")).startswith("is Stop")]
         stopped = next((each for each in stops if each.get("reason") == "is Stopped"), next(iter(stops), None))
-        if kind in ("moved", "fallback") and not bad and came_from:
+        ours = came_from in [each.get("id") for each in self.gateways] if self.gateways else bool(came_from)
+        if kind in ("moved", "fallback") and not bad and ours:
             command = f"natkeeper switch {self.name} --to {came_from}"
             return self.say(wording.TODO, "home", hop=self.named(came_from)), command
         first = [self.say(wording.TODO, "dark")] if kind == "dark" and bad else []
@@ -114,14 +116,14 @@ class SeenGroup:
             words = self.say(wording.TODO, "start", hop=self.named(stopped.get("id")))
             region = f" --region {self.region}" if self.region else ""
             return self.join([*first, words]), f"aliyun ecs StartInstance --InstanceId {stopped.get('id')}{region}"
-        if self.held and kind != "dark":
+        if self.held and wrong and kind != "dark":
             last = local(max(self.held), self.timezone)
             words = self.say(wording.TODO, "held", hop=self.named(wrong[0].get("id")), until=last)
             return words, f"natkeeper switch {self.name} --to {wrong[0].get('id')} --force"
         if wrong:
             words = self.say(wording.TODO, "repair", hop=self.named(wrong[0].get("id")))
             return self.join([*first, words]), f"natkeeper setup {wrong[0].get('id')}"
-        calm = kind == "moved" and (self.fit or bad)
+        calm = kind == "moved" and (self.fit or bad or came_from)
         return self.join(first) or self.say(wording.TODO, "nothing" if calm else "attention"), status
 
     def say(self, table: dict[str, tuple[str, str]], key: str, **fields: object) -> str:

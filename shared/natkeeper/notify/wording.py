@@ -77,7 +77,7 @@ HEADLINES = {
 
 KINDS = {
     "dark": ("no internet access", "无法访问公网"),
-    "degraded": ("no healthy standby", "没有健康的备用网关"),
+    "degraded": ("a standby is not ready", "备用网关未就绪"),
     "blind": ("state not visible", "无法获知状态"),
     "unproven": ("active gateway not proven", "当前网关未经验证"),
     "full": ("gateway near its limits", "网关接近容量上限"),
@@ -163,6 +163,7 @@ LEFT = {
     "cold": ("{hops} is stopped, and natkeeper starts it when it is needed", "{hops} 已停机，需要时由 natkeeper 启动"),
     "none": ("none is ready ({hops})", "没有可用的备用网关（{hops}）"),
     "alone": ("there is no other gateway", "没有其他网关"),
+    "carrying": ("none is idle: every gateway carries a route", "没有空闲的网关：每台都承载路由"),
 }
 
 TODO = {
@@ -197,6 +198,9 @@ TODO = {
               "如有不应属于该组的对象：移除其标签，或将其路由条目改指他处"),
     "search": ("give the tag to the gateways of the group and to nothing else, and point an entry at one of them",
                "只给该组的网关打上标签，并将路由条目指向其中一台"),
+    "postponed": ("nothing; the command makes the move now", "无需处理；以下命令可立即切换"),
+    "flapping": ("look for what makes it come and go; single times are told again only if one lasts for ten minutes",
+                 "查明反复出现的原因；此后单次故障持续十分钟才会再次通知"),
     "setup": ("nothing; in about a minute the command shows what came of it",
               "无需处理；约一分钟后可用以下命令查看结果"),
     "look": ("see whether it works, and what natkeeper sees now", "确认是否可用，并查看当前状态"),
@@ -244,7 +248,9 @@ ADVICE = {
     "unguarded": ("unguarded", "init"),
     "expiring": ("expiring", "status"),
     "incomplete": ("incomplete", "setup"),
+    "postponed": ("postponed", "switch"),
     "found": ("found", "status"),
+    "flapping": ("flapping", "status"),
     "search": ("search", "doctor"),
 }
 """For each kind of message: the key in TODO, and of the command (seen_group.py); gateways decide about the others."""
