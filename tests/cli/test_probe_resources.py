@@ -10,7 +10,9 @@ import pytest
 import yaml
 
 from natkeeper.cli.app import run
-from natkeeper.cli.probe_resources import NoProbeResource, WantedProbe, with_probe
+from natkeeper.cli.probe_resources import NoProbeResource, WantedProbe, lacking, mismatches, with_probe
+from natkeeper.cli.survey.template_file import DeclaredFunction
+from natkeeper.domain.config import parse_config
 
 ROOT = Path(__file__).resolve().parents[2]
 COMMITTED = (ROOT / "s.yaml").read_text(encoding="utf-8")
@@ -99,6 +101,92 @@ def test_a_vswitch_that_is_none_is_refused(config: Path, natkeeper: Natkeeper) -
     refused = natkeeper(config, "probes", "--write", "--vswitch", "vtb-two=two")
     assert refused.exit_code == 2
     assert "vtb-…=vsw-…" in refused.all
+
+
+FILE = """\
+resources:
+  probe:
+    props:
+      functionName: natkeeper-probe
+      vpcConfig:
+        vSwitchIds:
+          - vsw-one
+      environmentVariables:
+        NATKEEPER_GROUP: prod
+"""
+
+
+@pytest.mark.parametrize(
+    "listed, after",
+    [
+        ("- vsw-one", ""),
+        ("- vsw-one\n          - vsw-spare", ""),
+        ("- vsw-one", "\n  # more\n  notify:\n    props: {}\n"),
+    ],
+)
+def test_a_new_probe_stands_in_its_own_vswitch_and_no_other(listed: str, after: str) -> None:
+    """Whatever else the first one stands in, and whatever follows it; the rest of the file stays as it is."""
+    text = FILE.replace("- vsw-one", listed) + after
+    added = with_probe(text, WantedProbe("two", "test", "vtb-two"), "vsw-two")
+    new = FILE.removeprefix("resources:\n").replace("  probe:", "  two:").replace("natkeeper-probe", "two")
+    new = new.replace("vsw-one", "vsw-two").replace("prod", "test")
+    comment = "  # The probe of vtb-two, written by `natkeeper probes --write`.\n"
+    head = text.removesuffix(after)
+    assert added == f"{head}\n{comment}{new}\n{after.lstrip(chr(10))}"
+
+
+@pytest.mark.parametrize(
+    "gone, says",
+    [
+        ("  probe:\n", "s.yaml has no resource `probe` to copy; take the file of this release"),
+        (
+            "      functionName: natkeeper-probe\n",
+            "the resource `probe` of s.yaml has no function that could be replaced",
+        ),
+        ("          - vsw-one\n", "the resource `probe` of s.yaml has no vswitch that could be replaced"),
+        ("        NATKEEPER_GROUP: prod\n", "the resource `probe` of s.yaml has no group that could be replaced"),
+    ],
+)
+def test_a_file_that_cannot_be_copied_from_says_what_it_lacks(gone: str, says: str) -> None:
+    """By the word of what is missing."""
+    with pytest.raises(NoProbeResource) as refused:
+        with_probe(FILE.replace(gone, ""), WantedProbe("two", "test", "vtb-two"), "vsw-two")
+    assert str(refused.value) == says
+
+
+@pytest.mark.parametrize(
+    "functions, says, lacks",
+    [
+        ({"natkeeper-probe": "prod", "natkeeper-probe-2": "prod"}, [], []),
+        ({"natkeeper-probe-2": "prod"}, [], ["natkeeper-probe"]),
+        (
+            {"natkeeper-probe": "prod"},
+            ["s.yaml has no resource for natkeeper-probe-2, the probe of vtb-two: natkeeper probes --write"],
+            ["natkeeper-probe-2"],
+        ),
+        (
+            {"natkeeper-probe": "prod", "natkeeper-probe-2": ""},
+            ["s.yaml: natkeeper-probe-2 has NATKEEPER_GROUP no group, and it is a probe of prod"],
+            [],
+        ),
+        (
+            {"natkeeper-probe": "test", "natkeeper-probe-2": "prod"},
+            ["s.yaml: natkeeper-probe has NATKEEPER_GROUP test, and it is a probe of prod"],
+            [],
+        ),
+    ],
+)
+def test_what_the_file_deploys_is_held_against_the_configuration(
+    functions: dict[str, str], says: list[str], lacks: list[str]
+) -> None:
+    """A probe that only `probe.function` names may be deployed from elsewhere."""
+    declared = tuple(
+        DeclaredFunction(name, name, (), {"NATKEEPER_GROUP": group} if group else {})
+        for name, group in functions.items()
+    )
+    wants = parse_config(CONFIG)
+    assert mismatches(wants, declared) == says
+    assert [probe.function for probe in lacking(wants, declared)] == lacks
 
 
 @pytest.mark.parametrize("text", ["resources:\n  failover: {}\n", "resources:\n  probe:\n    props: {}\n"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -31,6 +32,9 @@ def lacking(*documents: Any) -> set[str]:
 EVERYTHING = {action for statement in grant().statements for action in statement.actions}
 
 
+PRODUCTS = {action.partition(":")[0] for action in EVERYTHING}
+
+
 @pytest.mark.parametrize(
     "documents, lacks",
     [
@@ -54,6 +58,18 @@ EVERYTHING = {action for statement in grant().statements for action in statement
             [document(allow("*", "acs:vpc:cn-hangzhou:*:routetable/*"))],
             EVERYTHING - {"vpc:ModifyRouteEntry", "vpc:CreateRouteEntry", "vpc:DeleteRouteEntry"},
         ),
+        ([document(*(allow("*", f"acs:{product}:*:*:*") for product in PRODUCTS))], set()),
+        (
+            [document(*(allow("*", f"acs:{product}:*:*:*") for product in PRODUCTS if product != "oos"))],
+            {action for action in EVERYTHING if action.startswith("oos:")},
+        ),
+        ([document(allow("*"), {**allow("*", "acs:vpc:cn-beijing:*:*"), "Effect": "Deny"})], set()),
+        ([document(allow("*"), {**allow("ecs:RunComman?"), "Effect": "Deny"})], {"ecs:RunCommand"}),
+        ([document(allow("*"), {**allow(None), "Effect": "Deny"}, {**allow(["vpc:*", 7]), "Effect": "Other"})], set()),
+        ([{"Statement": allow("*")}], set()),
+        ([{"Statement": ["odd", allow("*")]}], set()),
+        ([json.dumps(document(allow("*")))], set()),
+        (["[]"], EVERYTHING),
         (
             [document(allow("*", "acs:vpc:cn-hangzhou:1234:routetable/vtb-bp1example00000000000a"))],
             EVERYTHING,  # the other table is not covered

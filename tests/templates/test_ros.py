@@ -234,3 +234,15 @@ def test_every_alarm_judges_a_column_of_its_query() -> None:
         for column in chart["Display"]["XAxis"] + chart["Display"]["YAxis"]:
             assert f"AS {column}" in asked[chart["Title"]]
     assert judged >= 6  # the sweep, errors, dark, degraded, connections, drops
+
+
+@pytest.mark.parametrize("role, name", [("natkeeper-setup", "OosNatkeeperSetupRole"), ("a.setup-2", "OosASetup2Role")])
+def test_each_role_of_a_setup_is_a_resource_that_ros_takes(role: str, name: str) -> None:
+    """Letters and digits: the name of a role may have points in it, too."""
+    groups = {
+        key: {"gateways": [f"i-{key}"], "routes": [{"table": f"vtb-{key}"}], "setup": {"role": wanted}}
+        for key, wanted in (("one", role), ("two", "other"))
+    }
+    stack = yaml.safe_load(roles_stack(grants(parse_config({"region": "cn-hangzhou", "groups": groups}))))
+    assert stack["Resources"][name]["Properties"]["RoleName"] == role
+    assert stack["Outputs"][f"{name}Arn"] == {"Value": {"Fn::GetAtt": [name, "Arn"]}}

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 _BEGIN, _RESOURCE = re.compile(r"^  probe:\s*$"), re.compile(r"^  \S")
 _FIELDS = {
     "function": re.compile(r"^(\s+functionName:\s*)\S.*$", re.MULTILINE),
-    "vswitch": re.compile(r"^(\s+vSwitchIds:\s*\n\s+-\s*)\S.*$", re.MULTILINE),
+    "vswitch": re.compile(r"^(\s+vSwitchIds:\s*\n\s+-\s*)\S.*(?:\n\s+-\s.*)*$", re.MULTILINE),
     "group": re.compile(r"^(\s+NATKEEPER_GROUP:\s*)\S.*$", re.MULTILINE),
 }
 

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from natkeeper.notify.handler import COUNT, NOBODY, VARIABLE
+from natkeeper.notify.handler import COUNT, HEARTBEAT, NOBODY, VARIABLE
 from natkeeper.packaging.configuration import ConfigurationRefused
 
-__all__ = ["COUNT", "FILE", "NOBODY", "VARIABLE", "read_addresses"]
+__all__ = ["COUNT", "FILE", "HEARTBEAT", "NOBODY", "VARIABLE", "read_addresses"]
 
 FILE = "natkeeper.notify"
 

@@ -48,7 +48,11 @@ def _about(statement: Mapping[str, Any], action: str, resource: str) -> bool:
         covered = not any(_fits(pattern, action, fold=True) for pattern in _texts(statement["NotAction"]))
     else:
         covered = any(_fits(pattern, action, fold=True) for pattern in _texts(statement.get("Action")))
-    return covered and any(_covers(pattern, resource) for pattern in _texts(statement.get("Resource")))
+    patterns = _texts(statement.get("Resource"))
+    if resource == "*":  # whatever the action is about, and that is of its own product
+        every = f"acs:{action.partition(':')[0]}:*:*:*"
+        return covered and any(_fits(pattern, every, fold=False) for pattern in patterns)
+    return covered and any(_covers(pattern, resource) for pattern in patterns)
 
 
 def _covers(pattern: str, resource: str) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -42,7 +43,8 @@ class _Plain(yaml.SafeDumper):
 
 def _name(grant: Grant) -> str:
     """Return the logical id of a resource: letters and digits."""
-    return "".join(part.capitalize() for part in grant.key.split("-")) + ("Role" if grant.trusts else "Policy")
+    words = re.split("[^A-Za-z0-9]+", grant.key)
+    return "".join(word.capitalize() for word in words) + ("Role" if grant.trusts else "Policy")
 
 
 def _role(grant: Grant) -> Json:

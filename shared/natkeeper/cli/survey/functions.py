@@ -125,10 +125,10 @@ def served_zones(reach: RegionClients) -> frozenset[str] | Failure:
 def addresses(reach: RegionClients, function: Deployed) -> int | Failure:
     """Return how many addresses the deployed notify function has: in its environment, or as it answers for its code."""
     from natkeeper.cli.invoke import Fc3Invoker
-    from natkeeper.packaging.notification import COUNT, NOBODY, VARIABLE
+    from natkeeper.packaging.notification import COUNT, HEARTBEAT, NOBODY, VARIABLE
 
     if given := function.environment.get(VARIABLE, "").split():
-        return 0 if given == [NOBODY] else len(given)
+        return 0 if given == [NOBODY] else sum(not url.startswith(HEARTBEAT) for url in given)
     payload = json.dumps({"action": COUNT}).encode()
     told = reach.try_(lambda _attempt: Fc3Invoker(reach, function.name).once(payload))
     if isinstance(told, Failure):

@@ -28,7 +28,8 @@ if TYPE_CHECKING:
 
 Json = dict[str, Any]
 ROUTE_CALLS = ("ModifyRouteEntry", "CreateRouteEntry", "DeleteRouteEntry")
-EIP_CALLS = ("AssociateEipAddress", "UnassociateEipAddress")
+_TAKEN_OFF = "UnassociateEipAddress"
+EIP_CALLS = ("AssociateEipAddress", _TAKEN_OFF)
 PER_PAGE = 50
 _DRY_RUN = "DryRunOperation"
 """The error of a call that only asks whether it may: `natkeeper doctor` makes one."""
@@ -151,10 +152,12 @@ def _object(value: object) -> Json:
 def lines_of(events: Sequence[Written], console: Console, names: Mapping[str, str]) -> Iterator[Text]:
     """Lay the writes out for a person: when and what, and below it whereto, by whom and why."""
     for one in events:
+        call, _, what = one.what.partition(" ")
         when = one.at.replace("T", " ").replace("Z", " UTC")
         ended = ["tried only"] if one.tried else ["[red]failed[/]"] if one.error else []
-        facts = [when, one.group, one.what.partition(" ")[0], *ended]
-        about = [f"{one.what.partition(' ')[2]} to {one.to}" if one.to else one.what.partition(" ")[2]]
+        facts = [when, one.group, call, *ended]
+        way = "off" if call == _TAKEN_OFF else "to"
+        about = [f"{what} {way} {one.to}" if one.to else what]
         about.append(f"by {one.by}{f': {one.why}' if one.why else ''}")
         about += [one.error] if one.error and not one.tried else []
         yield item(console, 0, facts, [with_names(each, names) for each in about])
