@@ -159,15 +159,23 @@ class ProbeHandler:
             for event in watching.events():
                 match event:
                     case Heard(kind=OutcomeKind.ANSWERED, told=told):
-                        if told or not tells_address(watching.checks.waiting(event.check)):
-                            return {"ok": True, "ip": told or None, "reason": ""}
-                        watching.until = watching.at_most = min(watching.until, self.ticks() + ADDRESS_GRACE_S)
+                        ip = told or self._address(watching.checks, event.check)
+                        return {"ok": True, "ip": ip or None, "reason": ""}
                     case Lost(last=last):
                         self.fates.clear()
                         return {"ok": False, "ip": None, "reason": watching.checks.reason(last)}
                     case Broken(reason=reason) | Heard(kind=OutcomeKind.BROKEN, told=reason):
                         raise self._broken(reason)
-            return {"ok": True, "ip": None, "reason": ""}
+        raise AssertionError("a look without an end ends with what it heard")
+
+    def _address(self, checks: CheckRunner, check: int) -> str:
+        """Wait a moment for the address that another target may tell, once one has answered; empty for none."""
+        end = self.ticks() + ADDRESS_GRACE_S
+        while tells_address(checks.waiting(check)) and (left := end - self.ticks()) > 0:
+            heard = checks.wait(left)
+            if heard is not None and heard.kind is OutcomeKind.ANSWERED and heard.told:
+                return heard.told
+        return ""
 
     def watch(self, seconds: float, at_most: float) -> dict[str, Any]:
         """Check every `interval` for `seconds`; raise EgressLostError once the internet is lost.
