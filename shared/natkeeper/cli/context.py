@@ -117,7 +117,7 @@ class CommandContext:
         ids = [ident for ident in known if names.get(ident) == word]
         if len(ids) != 1:
             listed = ", ".join(f"{names[each]} ({each})" if each in names else each for each in known)
-            near = did_you_mean(word, list(names.values()))
+            near = "" if ids else did_you_mean(word, list(names.values()))
             how_many = "more than one gateway is" if ids else "no gateway is"
             raise Wrong(f"{how_many} called {word!r}{'.' if near else ''}{near}", f"gateways are: {listed}")
         return str(ids[0])
