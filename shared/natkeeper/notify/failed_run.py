@@ -36,7 +36,7 @@ def story_of_failure(record: Mapping[str, Any], style: Style) -> MessageContent:
         ("todo", text(wording.TODO, "failed", style.language)),
         ("command", "natkeeper doctor"),
         ("where", ", ".join(filter(None, (style.account, style.region)))),
-        ("detail", f"asked by: {str(record.get('requestPayload', '?'))[:LONGEST_PAYLOAD]}"),
+        ("detail", f"asked by: {str(record.get('requestPayload') or '?')[:LONGEST_PAYLOAD]}"),
         ("reference", f"{about.get('requestId', '?')}, tries: {about.get('approximateInvokeCount', '?')}"),
     )
     return MessageContent("warning", text(wording.HEADLINES, "failed", style.language, function=function), lines)
