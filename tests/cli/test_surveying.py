@@ -141,6 +141,9 @@ def test_a_rule_is_read_with_its_target(
         ListTargets={"Data": {"Targets": [{"Endpoint": "x"}, {**TARGET, **target}]}},
     )
     assert rules_for(cloud, "f") == ((expected,) if expected else ())  # type: ignore[arg-type]
+    named = {"EventBusName": "default", "RuleName": expected.name if expected else ""}
+    asked = [one for one in cloud.asked if one[1] == "ListTargets"]
+    assert asked == ([("eventbridge", "ListTargets", named)] if expected else [])
     asked = [one for one in cloud.asked if one[1] == "ListRules"]
     assert asked == [
         ("eventbridge", "ListRules", {"EventBusName": "default", "Limit": "100"}),
@@ -228,6 +231,9 @@ def test_settings_that_the_file_leaves_out_are_not_looked_at() -> None:
     fields = {name: getattr(FUNCTION, name) for name in FUNCTION.__slots__}
     there = Deployed(**{**fields, **THERE, "on_success": "acs:fc:r:1:functions/x", "async_retries": 7, "reserved": 9})
     assert incomplete(DeclaredFunction("failover", "f", (SWEEP, STATE)), there) is None
+    success = {"destinationConfig": {"onSuccess": {"destination": "x"}}}
+    both = Deployed(**{**fields, "triggers": THERE["triggers"], "on_success": "acs:fc:r:1:functions/x"})
+    assert incomplete(DeclaredFunction("failover", "f", (SWEEP, STATE), {}, success), both) is None
     only = DeclaredFunction("failover", "f", (SWEEP, STATE), {}, {"destinationConfig": {"onFailure": "odd"}})
     assert incomplete(only, Deployed(**{**fields, "triggers": THERE["triggers"]})) is None
 
