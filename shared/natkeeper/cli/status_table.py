@@ -66,8 +66,8 @@ def _group(receipt: Json, console: Console) -> Iterator[Text]:
     eip = view.get("eip")
     if eip:
         holder = eip.get("holder") or "no instance"
-        about = [f"EIP {eip.get('id', '')} ({eip.get('address', '?')})", str(eip.get("state"))]
-        yield item(console, 2, about, [with_names(str(eip.get("reason") or f"on {holder}"), names)])
+        facts = [f"EIP {eip['id']} ({eip.get('address', '?')})" if "id" in eip else "EIP", str(eip.get("state"))]
+        yield item(console, 2, facts, [with_names(str(eip.get("reason") or f"on {holder}"), names)])
     lane = view.get("lane")
     if lane:
         led = f"through {lane['next_hop']} since {_when(lane['since'])}" if "next_hop" in lane else "through no standby"
@@ -96,7 +96,7 @@ def _route(route: Json, names: dict[str, str], console: Console) -> Text:
     hop, home = route.get("next_hop"), route.get("home")
     facts = [f"route {route['destination']} in {route['table']}", styled(str(route.get("state")))]
     facts += ["found"] if route.get("found") else []
-    about = [f"to {hop}" if hop else "to nothing"]
+    about = [f"to {hop}" if hop else "to nothing"] if hop or route.get("state") != "unknown" else []
     if home and hop != home:
         about.append(f"home {home}")
     if "since" in route:
@@ -117,8 +117,7 @@ def _gateway(gateway: Json, console: Console, *, carries: bool) -> Text:
     facts = [f"{mark} {gateway.get('name') or 'gateway'}", str(gateway["id"]), state]
     if unfit and not reason:
         facts.append("[yellow]not ready[/]")
-    if gateway.get("found"):
-        facts.append("found")
+    facts += [word for word, key in (("cold standby", "cold"), ("found", "found")) if gateway.get(key)]
     why = str(reason or unfit or gateway.get("unread") or "")
     if gateway.get("until"):
         why = f"{why}, until {_when(gateway['until'])}"
