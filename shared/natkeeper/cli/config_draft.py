@@ -82,9 +82,8 @@ def draft(
     routes = _routes(found, gateways, tables)
     chosen = list(dict.fromkeys([*gateways, *(hop for _, _, hop in routes if hop)]))
     if not chosen or not routes:
-        raise Wrong(
-            f"{found.vpc.id} has no custom route through an instance, so there is nothing to guard yet", _what(found)
-        )
+        through = " or ".join(gateways) or "an instance"
+        raise Wrong(f"{found.vpc.id} has no custom route through {through}, so there is nothing to guard", _what(found))
     group = name or _name(found.vpc)
     probes = tuple(_probes(found, chosen, routes))
     text = "\n".join(_lines(found, region, group, chosen, routes, probes)) + "\n"
