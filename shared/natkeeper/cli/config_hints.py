@@ -72,9 +72,11 @@ def about_template(config: Config, path: Path) -> tuple[list[str], list[str]]:
         return [], []
     try:
         document = yaml.safe_load(path.read_text(encoding="utf-8"))
-        variables: dict[str, Any] = dict(document.get("vars") or {})
-    except (OSError, yaml.YAMLError, AttributeError, ValueError) as error:
+    except (OSError, yaml.YAMLError, ValueError) as error:
         return [f"{path} cannot be read: {error}"], []
+    variables = document.get("vars") or {} if isinstance(document, dict) else None
+    if not isinstance(variables, dict):
+        return [f"{path} has no vars, or they are no names with values"], []
     wrong: list[str] = []
     if variables.get("region") not in (None, config.region):
         wrong.append(f"{path}: vars.region is {variables['region']}, the configuration is about {config.region}")
@@ -90,13 +92,22 @@ def about_template(config: Config, path: Path) -> tuple[list[str], list[str]]:
     if config.notify is not None and notify is not None and notify != config.notify:
         wrong.append(f"{path}: vars.notify is {notify}, and the configuration's notify is {config.notify}")
     remarks = _about_release(path, variables)
-    others = [g.name for g in config.groups if g.probe.function is not None and g.name != name]
-    if not others:
-        return wrong, remarks
-    return wrong, [
-        *remarks,
-        f"s.yaml needs one probe function for each of: {', '.join(others)} (copy its resource `probe`)",
-    ]
+    there = _functions(path)
+    others = [g.name for g in config.groups if g.probe.function not in (None, *there) and g.name != name]
+    if others:
+        needs = f"s.yaml needs one probe function for each of: {', '.join(others)}"
+        remarks.append(f"{needs} (`natkeeper probes --write` copies its resource `probe`)")
+    return wrong, remarks
+
+
+def _functions(path: Path) -> list[str]:
+    """Name the functions that the file deploys; none where it cannot be read, or is of Function Compute 2.0."""
+    from natkeeper.cli.survey.template_file import TemplateUnreadable, declared
+
+    try:
+        return [function.name for function in declared(path)]
+    except TemplateUnreadable:
+        return []
 
 
 def _about_release(path: Path, variables: Mapping[str, Any]) -> list[str]:

@@ -29,6 +29,8 @@ def probes(context: CommandContext, *, write: bool, given: tuple[str, ...]) -> E
 
     only_with({"--write": write}, "given")
     path = Path(context.config_path).parent / FILE
+    if not path.exists():
+        raise Wrong(f"there is no {path}", "`natkeeper init --output new/natkeeper.yaml` lays one out")
     try:
         missing = lacking(context.config, declared(path))
         text = path.read_text(encoding="utf-8")
