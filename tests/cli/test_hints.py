@@ -45,16 +45,16 @@ ADVICE: dict[str, tuple[Config, str]] = {
     ),
     "a tag": (
         config(gateways={"tag": "a=b"}, vpc="vpc-one"),
-        ("prod: anyone who may tag an instance of the VPC may take the route, and has the setup run there as root: give "
-        "ecs:TagResources only to people who may do both"),
+        ("prod: anyone who may tag an instance of the VPC may take the route, and has the setup run there as root: "
+        "give ecs:TagResources only to people who may do both"),
     ),
     "no setup": (
         config(setup={"mode": "off"}), "prod: setup.mode is off, so nobody looks whether a standby would work",
     ),
     "a zone of the window": (
         config(planned={"window": "02:00-05:00", "timezone": "Asia/Nowhere"}),
-        (f"prod: planned.timezone Asia/Nowhere is unknown on this machine: {ZONE}, planned moves do not wait; a zone is "
-        "called like Asia/Shanghai"),
+        (f"prod: planned.timezone Asia/Nowhere is unknown on this machine: {ZONE}, planned moves do not wait; a "
+        "zone is called like Asia/Shanghai"),
     ),
     "ids of the example": (
         config(gateways=["i-example1", "i-gwb"]), "prod: some ids are still those of the example",
