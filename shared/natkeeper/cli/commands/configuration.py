@@ -58,6 +58,8 @@ def init(
         raise Wrong(f"--group {name!r} is not the name of a group", f"allowed: {allowed}")
     target = output or context.config_path
     path = None if target == "-" else Path(target)
+    if path is None and context.as_json:
+        raise Wrong("--json has no meaning with --output -", "leave one out")
     if path is not None and path.exists() and not force:
         raise Wrong(f"{path} is there already", "overwrite it with --force, or write elsewhere with --output")
     region = _region(context)

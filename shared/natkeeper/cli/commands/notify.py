@@ -32,17 +32,17 @@ def notify(context: CommandContext, *, test: bool, fc2: str | None) -> Exit:
     with context.screen.working("sending a test message"):
         answer = Asker(way, context.screen.remark).ask({"action": "test", "style": style})
     told, total = int(answer.get("told") or 0), int(answer.get("of") or 0)
+    if total == 0:
+        raise CommandError(
+            f"{config.notify} has no address: {answer.get('reason', 'it is older than this command: deploy it')}",
+            "put Apprise URLs into natkeeper.notify beside natkeeper.yaml, one a line, and deploy",
+        )
     if context.as_json:
-        context.screen.data({"ok": total > 0 and told == total, **answer})
+        context.screen.data({"ok": told == total, **answer})
     else:
         for problem in answer.get("problems", ()):
             context.screen.say(f"{config.notify}: {problem}", "red")
         context.screen.say(
             f"{told} of {total} addresses took the test message.", "green" if told == total else "yellow"
-        )
-    if total == 0:
-        raise CommandError(
-            f"{config.notify} has no address: {answer.get('reason', 'it is older than this command: deploy it')}",
-            "put Apprise URLs into natkeeper.notify beside natkeeper.yaml, one a line, and deploy",
         )
     return Exit.OK if told == total else Exit.ATTENTION
