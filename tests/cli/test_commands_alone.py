@@ -134,6 +134,29 @@ def test_a_group_that_is_not_configured_is_refused_before_anything_is_asked(
     assert [request["group"] for request in function.requests] == ["pord"]
 
 
+REFUSED = {
+    "status --serve --watch": ("--serve and --watch are two ways to look", "leave one out"),
+    "status --every 3": (
+        "--every has no meaning without --watch or --serve",
+        "add --watch or --serve, or leave it out",
+    ),
+    "status --serve --times 3": ("--times has no meaning without --watch", "add --watch, or leave it out"),
+    "status --watch --port 80": ("--port has no meaning without --serve", "add --serve, or leave it out"),
+    "switch prod --dry-run --wait": ("--wait has no meaning with --dry-run", "leave one out"),
+    "metrics --format openmetrics": ("--json has no meaning with --format openmetrics", "leave one out"),
+    "probes --vswitch vtb-1=vsw-1": ("--vswitch has no meaning without --write", "add --write, or leave it out"),
+}
+
+
+@pytest.mark.parametrize("line", REFUSED)
+def test_options_that_do_not_go_together_are_refused(function: ScriptedFunction, natkeeper: Command, line: str) -> None:
+    """Before anything is asked."""
+    what, do = REFUSED[line]
+    ended = natkeeper(*line.split(), "--json")
+    assert (ended.code, ended.data) == (2, {"ok": False, "error": what, "do": do, "exit": 2})
+    assert function.requests == []
+
+
 def test_a_gateway_that_no_group_has_is_answered_with_all(function: ScriptedFunction, natkeeper: Command) -> None:
     """By group."""
     ended = natkeeper("setup", "i-gwx")
@@ -307,6 +330,7 @@ TRIED: dict[str, tuple[Answer, int, str, str]] = {
         {"told": 1, "of": 2, "problems": ["address 2 is odd"]}, 1,
         "natkeeper-notify: address 2 is odd\n1 of 2 addresses took the test message.\n", "",
     ),
+    "nobody": ({"of": 2}, 1, "0 of 2 addresses took the test message.\n", ""),
     "none there": (
         {"told": 0, "of": 0, "reason": "it is empty"}, 1, "", "natkeeper-notify has no address: it is empty",
     ),

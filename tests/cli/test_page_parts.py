@@ -154,6 +154,7 @@ def test_each_thing_is_asked_at_its_own_pace_while_a_browser_looks(monkeypatch: 
 
     made = watch(dict, checks={"prod": check})
     assert [thread.daemon for thread in made._threads] == [True] * 3
+    assert {thread._target for thread in made._threads} == {made._repeat}  # type: ignore[attr-defined]
     paces = [thread._args for thread in made._threads]  # type: ignore[attr-defined]
     assert [pace for _, pace in paces] == [5.0, 30.0, 5.0]
     paces[2][0]()
@@ -274,6 +275,10 @@ def test_a_page_of_one_group_and_a_port_that_is_taken(made: list[Any], monkeypat
         command.serve(context(), SimpleNamespace(ask=None), {"group": "dev"}, 5.0, 80)  # type: ignore[arg-type]
     assert ended.value.do == "name another with --port"
     assert made[0]["checks"] == {}
+    without = context()
+    without.reach.credentials = raising
+    with pytest.raises(Unreached):
+        command.serve(without, SimpleNamespace(ask=None), {}, 5.0, 80)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
