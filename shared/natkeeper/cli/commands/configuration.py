@@ -217,8 +217,9 @@ def _probe_mismatches(context: CommandContext) -> list[str]:
     from natkeeper.cli.probe_resources import mismatches
     from natkeeper.cli.survey.template_file import FILE, TemplateUnreadable, declared
 
+    path = Path(context.config_path).parent / FILE
     try:
-        return mismatches(context.config, declared(Path(context.config_path).parent / FILE))
+        return mismatches(context.config, declared(path)) if path.exists() else []
     except TemplateUnreadable:
         return []  # what is wrong with the file is said elsewhere, and it may be of Function Compute 2.0
 
