@@ -245,6 +245,7 @@ PUBLIC = f"{WHAT}; instances with a public address: i-a, i-b"
         ({**entries(), "machines": (HOST,)}, {}, NOTHING, f"{WHAT}; instances with a public address: none"),
         (entries(), {"tables": ["vtb-1"]}, NOTHING, PUBLIC),
         ({}, {"gateways": ["i-b"]}, NOTHING.replace("an instance", "i-b"), PUBLIC),
+        ({}, {"gateways": ["i-b", "i-host"]}, NOTHING.replace("an instance", "i-b or i-host"), PUBLIC),
         ({}, {"tables": ["vtb-8", "vtb-1", "vtb-9"]}, "vpc-1 has no route table vtb-8, vtb-9",
          "its tables are: vtb-1, vtb-system"),
         ({}, {"gateways": ["i-c"]}, "i-c is not in vpc-1", "its instances are: i-a, i-b, i-host"),

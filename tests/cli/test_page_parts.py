@@ -163,8 +163,9 @@ def test_each_thing_is_asked_at_its_own_pace_while_a_browser_looks(monkeypatch: 
     def wait(seconds: float | None = None) -> bool:
         paused.append(seconds)
         now[0] += seconds or 0.0
-        if seconds is None:  # nobody looks any more
-            made.end()
+        if seconds is None:  # nobody looks any more, then somebody does again
+            assert not made._wanted.is_set()
+            (made.state if paused.count(None) == 1 else made.end)()
         return True
 
     monkeypatch.setattr(made._over, "wait", wait)
@@ -172,7 +173,7 @@ def test_each_thing_is_asked_at_its_own_pace_while_a_browser_looks(monkeypatch: 
     made.state()
     assert made._wanted.is_set()
     made._repeat(lambda: asked.append("again"), 5.0)
-    assert (asked[1:], paused) == (["again"] * 4, [5.0] * 4 + [None])
+    assert (asked[1:], paused) == (["again"] * 8, ([5.0] * 4 + [None]) * 2)
     assert (made._over.is_set(), made._wanted.is_set()) == (True, True)
     fresh = watch(dict)
     monkeypatch.setattr(fresh._wanted, "wait", fresh.end)
