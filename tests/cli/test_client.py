@@ -112,5 +112,5 @@ def test_the_account_is_asked_of_sts(calls: list[Any], monkeypatch: pytest.Monke
     calls.append(("<html>",))
     assert reach().account() == ""
     monkeypatch.setattr(RegionClients, "plain", lambda *_: Failure(FailureKind.DENIED, "no"))
-    with pytest.raises(Denied, match="^asking STS which account this is: "):
+    with pytest.raises(Denied, match=r"^asking STS which account this is: "):
         reach().account()

@@ -35,7 +35,9 @@ AREAS = {
             ("tests/deciding", "tests/memory", "tests/config", "tests/events", "tests/controlling", "tests/observing"),
         ),
         Area("adapters", ("shared/natkeeper/alibaba/*.py",), (*_APPLYING, "tests/hostile", "tests/policy", *_PLAYED)),
-        Area("cli", ("shared/natkeeper/cli/**/*.py",), ("tests/cli", "tests/policy", "tests/templates")),
+        Area(
+            "cli", ("shared/natkeeper/cli/**/*.py",), ("tests/cli", "tests/config", "tests/policy", "tests/templates")
+        ),
         Area(
             "shell",
             ("shared/natkeeper/failover/*.py", "shared/natkeeper/receipt.py", "shared/natkeeper/ports.py"),
