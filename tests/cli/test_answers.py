@@ -118,6 +118,14 @@ ENDS: dict[str, tuple[Failure, Exit, str]] = {
 }  # fmt: skip
 
 
+def test_exit_codes_stay_as_scripts_know_them() -> None:
+    """A number for each kind of end."""
+    assert [code.value for code in Exit] == [0, 1, 2, 3, 4, 5, 70, 130]
+    assert [code.name for code in Exit] == [
+        "OK", "ATTENTION", "WRONG", "UNREACHABLE", "DENIED", "REFUSED", "BROKEN", "INTERRUPTED",
+    ]  # fmt: skip
+
+
 @pytest.mark.parametrize("case", ENDS.values(), ids=ENDS)
 def test_a_failed_call_ends_a_command_with_what_to_do(case: tuple[Failure, Exit, str]) -> None:
     """It says what the call was for."""
