@@ -233,6 +233,12 @@ WRONG: dict[str, tuple[list[VpcAbout], Sequence[str], str, str]] = {
         [VPC], ["--group", "Prod"], "--group 'Prod' is not the name of a group",
         "allowed: lower-case letters, digits and hyphens, 31 at most, a letter first, such as prod",
     ),
+    "another gateway": (
+        [VPC], ["--gateway", "i-c"], "i-c is not in vpc-1", "its instances are: i-a, i-b, i-host",
+    ),
+    "another table": (
+        [VPC], ["--table", "vtb-9"], "vpc-1 has no route table vtb-9", "its tables are: vtb-1, vtb-system",
+    ),
     "an object that is YAML": ([VPC], ["-o", "-"], "--json has no meaning with --output -", "leave one out"),
     "a file that is there": (
         [VPC], ["-o", "there.yaml"], "there.yaml is there already",
@@ -292,6 +298,9 @@ def test_a_configuration_is_checked_beside_its_s_yaml(files: None, natkeeper: Co
     assert ended.err == f"natkeeper: {lacks}\n"
     wrong = natkeeper("check", "--json")
     assert (wrong.code, wrong.data["ok"], wrong.data["wrong"][-1]) == (2, False, lacks)
+    Path("s.yaml").write_text(COMMITTED.replace("region: cn-hangzhou", "region: cn-beijing"), encoding="utf-8")
+    about = "s.yaml: vars.region is cn-beijing, the configuration is about cn-hangzhou"
+    assert natkeeper("check").err == f"natkeeper: {about}; {lacks}\n"
     Path("s.yaml").unlink()
     ended = natkeeper("check")
     assert (ended.code, ended.out) == (0, f"{CHECKED}natkeeper.yaml is valid.\n")
