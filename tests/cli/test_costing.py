@@ -40,8 +40,17 @@ def test_the_comparison_is_shown(natkeeper: Command) -> None:
 def test_sums_add_up(natkeeper: Command) -> None:
     """For machines: items and totals agree."""
     answer = natkeeper("cost", "--json", *CONFIG).data
+    assert answer["ok"] is True
     for side, total in answer["cny_a_month"].items():
         assert sum(item["cny"] for item in answer["items"] if item["side"] == side) == pytest.approx(total, abs=0.02)
+
+
+def test_a_standby_counts_on_the_side_of_natkeeper(natkeeper: Command) -> None:
+    """It is no part of what managed gateways cost; sums have two decimals."""
+    sums = [natkeeper("cost", "--json", *CONFIG, "--price", f"standby.hour={price}").data for price in ("0", "0.2")]
+    before, after = (answer["cny_a_month"] for answer in sums)
+    assert (after["managed"], after["natkeeper"]) == (before["managed"], pytest.approx(before["natkeeper"] + 146))
+    assert {round(amount, 2) for amount in after.values()} == {*after.values()}
 
 
 def test_a_gateway_costs_its_hours_and_its_capacity() -> None:

@@ -7,6 +7,7 @@ import re
 import pytest
 
 from natkeeper.cli.app import COMMANDS, app
+from natkeeper.cli.command_list import _first_sentence, did_you_mean
 from natkeeper.cli.reference import reference
 from tests.cli.town import ROOT
 
@@ -50,3 +51,22 @@ def test_the_chinese_page_names_every_option_in_the_row_of_its_command() -> None
         given = [one for parameter in command.params for one in (*parameter.opts, *parameter.secondary_opts)]
         wanted = [option for option in given if option.startswith("--")]
         assert [option for option in wanted if f"`{option}`" not in row + below(text)] == []
+
+
+@pytest.mark.parametrize(
+    "text, listed",
+    [
+        ("Show what\n  there is. It only looks.\n\nMore.", "Show what there is."),
+        ("Does a message arrive?\n\nMore", "Does a message arrive?"),
+        ("Show it\n\nMore.", "Show it."),
+    ],
+)
+def test_the_list_of_commands_has_a_whole_sentence_of_each(text: str, listed: str) -> None:
+    """The first one, with its full stop or its question mark."""
+    assert _first_sentence(text) == listed
+
+
+def test_one_word_is_guessed_or_none() -> None:
+    """The nearest."""
+    assert did_you_mean("stats", ["start", "status"]) == " Did you mean status?"
+    assert did_you_mean("xyzzy", ["start", "status"]) == ""
