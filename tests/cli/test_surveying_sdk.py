@@ -245,3 +245,12 @@ def test_interfaces_heartbeats_and_nat_gateways_are_read() -> None:
     ]
     request = sdk.asked[-1][0]
     assert (request.vpc_id, request.nat_gateway_id, request.page_size) == ("vpc-1", "ngw-1", 50)
+
+
+def test_more_heartbeats_than_a_page_has_are_asked_for_in_parts() -> None:
+    """Fifty at a time; of no gateway nothing is asked."""
+    beats = ecs.DescribeCloudAssistantStatusResponseBody()
+    sdk: Any = Sdk(describe_cloud_assistant_status=beats)
+    for count in (0, 50, 51):
+        network.heartbeats(sdk, [f"i-{number}" for number in range(count)])
+    assert [(len(request.instance_id), request.page_size) for request, _ in sdk.asked] == [(50, 50), (50, 50), (1, 50)]

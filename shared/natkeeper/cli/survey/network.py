@@ -300,15 +300,16 @@ def inbound(attempt: Attempt, group: str) -> list[InboundRule]:
 
 def heartbeats(attempt: Attempt, ids: Sequence[str]) -> dict[str, bool]:
     """Ask Cloud Assistant which of these instances had a heartbeat within two minutes."""
-    request = ecs_models.DescribeCloudAssistantStatusRequest(
-        region_id=attempt.region, instance_id=list(ids), page_size=50
-    )
-    body = attempt.clients.client(Ecs).describe_cloud_assistant_status_with_options(request, attempt.options()).body
-    listed = optional(body.instance_cloud_assistant_status_set)
-    return {
-        item.instance_id: (item.cloud_assistant_status or "").lower() == "true"
-        for item in (listed.instance_cloud_assistant_status if listed else None) or ()
-    }
+    found: dict[str, bool] = {}
+    for start in range(0, len(ids), PER_PAGE):
+        request = ecs_models.DescribeCloudAssistantStatusRequest(
+            region_id=attempt.region, instance_id=list(ids[start : start + PER_PAGE]), page_size=PER_PAGE
+        )
+        body = attempt.clients.client(Ecs).describe_cloud_assistant_status_with_options(request, attempt.options()).body
+        listed = optional(body.instance_cloud_assistant_status_set)
+        for item in (listed.instance_cloud_assistant_status if listed else None) or ():
+            found[item.instance_id] = (item.cloud_assistant_status or "").lower() == "true"
+    return found
 
 
 def nat_gateways(attempt: Attempt, *, vpc: str = "", gateway: str = "") -> list[ManagedNat]:
