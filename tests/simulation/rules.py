@@ -344,8 +344,8 @@ class Rules(SentRules):
 
     def _note_arrived(self, run: RunView, call: NoteRoute) -> None:
         """A quiet world is not written to: a mark comes and goes once, for each gateway and route."""
-        if id(call) in run.noted:
-            return  # another attempt of a call whose answer was lost
+        if id(call) in run.noted or run.action:
+            return  # another attempt of a call whose answer was lost; or a person's wish, over that of another one
         run.noted.add(id(call))
         broken = self.town.second < self.region.probe_broken_until + REPORT_S
         if len(self.deployments) > 1 and (broken or self.config is not self.deployments[0]):
