@@ -189,13 +189,13 @@ def test_a_move_that_does_not_settle_is_given_up_after_three_minutes(function: S
     waiting = {"receipts": [{"group": "prod", "outcome": "waiting", "sentence": "."}]}
     now, asked = [0.0], list[Any]()
 
-    class Waiting(Asker):
+    class WaitingFor(Asker):
         def ask(self, request: Any) -> dict[str, Any]:
             asked.append(request)
             return waiting
 
     way: Any = None
-    asker = Waiting(way, print, sleeper=lambda seconds: now.append(now[-1] + seconds), monotonic=lambda: now[-1])
+    asker = WaitingFor(way, print, sleeper=lambda seconds: now.append(now[-1] + seconds), monotonic=lambda: now[-1])
     with pytest.raises(Unreached, match=r"^the move of prod was not settled within 180 s$") as ended:
         actions._settled(asker, "prod", waiting)
     assert ended.value.do == "see `natkeeper status`"
@@ -356,7 +356,7 @@ def test_a_test_message_is_counted(
     assert function.shows == ["sending a test message"] * 2
 
 
-def test_a_test_message_has_to_be_asked_for_and_somebody_to_be_told(
+def test_a_test_message_has_to_be_asked_for_and_someone_to_be_told(
     function: ScriptedFunction, natkeeper: Command
 ) -> None:
     """Nothing is sent by mistake."""

@@ -47,7 +47,7 @@ PERSON = {"type": "ram-user", "userName": "ops", "principalId": "2"}
 OF_A_PERSON = {"userIdentity": PERSON, "requestParameters": {**REQUEST, "Description": "by hand"}}
 
 
-class Trail:
+class TrailAsked:
     """Answers LookupEvents with pages of events, or with what else is given; keeps what was asked."""
 
     def __init__(self, *answers: object) -> None:
@@ -63,7 +63,7 @@ class Trail:
 def read(*events: object, group: Mapping[str, Any] = GROUP, everybody: bool = True) -> list[dict[str, Any]]:
     """Read what a trail with these events has of one group."""
     config = parse_config({"region": "cn-hangzhou", "groups": {"prod": group}})
-    found = events_of(Trail({"Events": list(events)}), config.groups, SINCE, everybody=everybody)  # type: ignore[arg-type]
+    found = events_of(TrailAsked({"Events": list(events)}), config.groups, SINCE, everybody=everybody)  # type: ignore[arg-type]
     return [one.as_json() for one in found]
 
 
@@ -148,7 +148,7 @@ def test_only_natkeepers_own_are_listed_unless_everybodys_are_wanted() -> None:
 def test_every_call_is_asked_for_page_by_page(group: dict[str, Any], calls: int) -> None:
     """Those of EIPs only where one follows; a page names the next."""
     config = parse_config({"region": "cn-hangzhou", "groups": {"prod": group}})
-    trail = Trail({"Events": [MOVE], "NextToken": 7}, {"Events": [MOVE]})
+    trail = TrailAsked({"Events": [MOVE], "NextToken": 7}, {"Events": [MOVE]})
     assert len(events_of(trail, config.groups, SINCE, everybody=True)) == 2  # type: ignore[arg-type]
     asked = {
         "StartTime": "2026-11-22T06:00:00Z",
@@ -167,10 +167,10 @@ def test_every_call_is_asked_for_page_by_page(group: dict[str, Any], calls: int)
 def test_a_trail_without_an_end_is_left_and_one_that_cannot_be_read_is_said() -> None:
     """Forty pages of each call at most."""
     config = parse_config({"region": "cn-hangzhou", "groups": {"prod": GROUP}})
-    trail = Trail(*[{"Events": [], "NextToken": "more"}] * (MOST_PAGES + 1))
+    trail = TrailAsked(*[{"Events": [], "NextToken": "more"}] * (MOST_PAGES + 1))
     assert events_of(trail, config.groups, SINCE, everybody=True) == []  # type: ignore[arg-type]
     assert len(trail.asked) == MOST_PAGES + 2
-    denied = Trail(Failure(FailureKind.DENIED, "no", "Forbidden.RAM"))
+    denied = TrailAsked(Failure(FailureKind.DENIED, "no", "Forbidden.RAM"))
     with pytest.raises(CommandError, match="reading ActionTrail"):
         events_of(denied, config.groups, SINCE, everybody=True)  # type: ignore[arg-type]
 
@@ -203,7 +203,7 @@ def test_a_trail_without_an_end_is_left_and_one_that_cannot_be_read_is_said() ->
 def test_a_write_is_laid_out_for_a_person(change: dict[str, Any], said: list[str], moved: bool) -> None:  # noqa: FBT001
     """When and what; below it whereto, by whom and why. What only asked whether it may has moved nothing."""
     config = parse_config({"region": "cn-hangzhou", "groups": {"prod": FOLLOWS}})
-    trail: Any = SimpleNamespace(plain=Trail({"Events": [{**MOVE, **change}]}).plain)
+    trail: Any = SimpleNamespace(plain=TrailAsked({"Events": [{**MOVE, **change}]}).plain)
     (one,) = events_of(trail, config.groups, SINCE, everybody=True)
     (laid,) = lines_of([one], Console(width=200, force_terminal=True, color_system=None), {"i-bravo1": "nat-b"})
     lines = [" ".join(line.replace("·", " ").split()) for line in laid.plain.splitlines()]

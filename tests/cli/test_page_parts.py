@@ -21,7 +21,7 @@ from natkeeper.cli.page.watching import PageWatch
 # ---- the server ------------------------------------------------------------------------------------------
 
 
-class Wire:
+class PageWire:
     """Stands for the socket of one request."""
 
     def __init__(self, request: str) -> None:
@@ -36,7 +36,7 @@ class Wire:
 
 def answered(line: str, host: str = "127.0.0.1:80") -> tuple[str, dict[str, str], str]:
     """Return the status, the headers and the body of an answer; no socket is connected."""
-    made, wire = server(0, lambda: {"group": "生产"}), Wire(f"{line} HTTP/1.1\r\nHost: {host}\r\n\r\n")
+    made, wire = server(0, lambda: {"group": "生产"}), PageWire(f"{line} HTTP/1.1\r\nHost: {host}\r\n\r\n")
     made.server_close()
     assert made.daemon_threads
     made.RequestHandlerClass(wire, ("127.0.0.1", 1), made)
@@ -163,7 +163,7 @@ def test_each_thing_is_asked_at_its_own_pace_while_a_browser_looks(monkeypatch: 
     def wait(seconds: float | None = None) -> bool:
         paused.append(seconds)
         now[0] += seconds or 0.0
-        if seconds is None:  # nobody looks any more, then somebody does again
+        if seconds is None:  # nobody looks any more, then someone does again
             assert not made._wanted.is_set()
             (made.state if paused.count(None) == 1 else made.end)()
         return True

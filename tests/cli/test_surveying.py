@@ -25,7 +25,7 @@ FUNCTION = Deployed("f", "r", 60, True, "", (), {}, (), "", "", None, None)  # n
 DENIED = Failure(FailureKind.DENIED, "no", "Forbidden.RAM")
 
 
-class Cloud:
+class CloudAsked:
     """Answers plain calls from a table: by the call, its answer, or a list of one for each time."""
 
     def __init__(self, **answers: Any) -> None:
@@ -93,7 +93,7 @@ POLICY = {"DefaultPolicyVersion": {"PolicyDocument": "{1}"}}
 )  # fmt: skip
 def test_a_role_is_read_with_its_policies(change: dict[str, Any], expected: object) -> None:
     """Whom it trusts and what its policies say; one that is not there is none, one that cannot be read a failure."""
-    cloud = Cloud(**{"GetRole": ROLE, "ListPoliciesForRole": LISTED, "GetPolicy": [POLICY, {}], **change})
+    cloud = CloudAsked(**{"GetRole": ROLE, "ListPoliciesForRole": LISTED, "GetPolicy": [POLICY, {}], **change})
     assert role(cloud, "r") == expected  # type: ignore[arg-type]
     if isinstance(expected, Role) and expected.documents:
         assert cloud.asked == [
@@ -102,7 +102,7 @@ def test_a_role_is_read_with_its_policies(change: dict[str, Any], expected: obje
             ("ram", "GetPolicy", {"PolicyName": "p", "PolicyType": "Custom"}),
             ("ram", "GetPolicy", {"PolicyName": "q", "PolicyType": "None"}),
         ]
-        assert role(Cloud(GetRole=cloud.answers["GetRole"]), "r", policies=False) == Role("r", expected.trusts, ())  # type: ignore[arg-type]
+        assert role(CloudAsked(GetRole=cloud.answers["GetRole"]), "r", policies=False) == Role("r", expected.trusts, ())  # type: ignore[arg-type]
 
 
 TARGET = {
@@ -136,7 +136,7 @@ def test_a_rule_is_read_with_its_target(
 ) -> None:
     """How it invokes the function; rules of other functions are not looked at."""
     rows = [{"RuleName": "rule", "Status": "ENABLE", "Targets": [TARGET], **row}]
-    cloud = Cloud(
+    cloud = CloudAsked(
         ListRules=[{"Data": {"Rules": rows, "NextToken": 3}}, {"Data": None}],
         ListTargets={"Data": {"Targets": [{"Endpoint": "x"}, {**TARGET, **target}]}},
     )
@@ -155,7 +155,7 @@ def test_a_rule_is_read_with_its_target(
 def test_rules_that_cannot_be_read_are_a_failure(call: str) -> None:
     """And not a function without rules."""
     answers = {"ListRules": {"Data": {"Rules": [{"Targets": [TARGET]}]}}, call: DENIED}
-    assert rules_for(Cloud(**answers), "f") == DENIED  # type: ignore[arg-type]
+    assert rules_for(CloudAsked(**answers), "f") == DENIED  # type: ignore[arg-type]
 
 
 SWEEP = DeclaredTrigger("sweep", "timer", "every minute", {"enable": True, "eventRuleFilterPattern": '{"a": 1}'})

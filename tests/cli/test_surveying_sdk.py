@@ -16,7 +16,7 @@ from natkeeper.cli.survey.functions import Deployed, SurveyedTrigger, deployed
 from natkeeper.cli.survey.network import Card, InboundRule, ManagedNat, SurveyedInstance
 
 
-class Sdk:
+class AnsweringSdk:
     """A client of any SDK: answers a call by its name, with the next of a list; keeps the requests."""
 
     def __init__(self, **answers: Any) -> None:
@@ -39,7 +39,7 @@ class Sdk:
         return call
 
 
-class Refused(Exception):
+class SdkRefused(Exception):
     """As the SDKs raise it."""
 
     def __init__(self, code: str) -> None:
@@ -72,7 +72,7 @@ READ: dict[str, Any] = {
 NO_ASYNC = {"on_failure": "", "on_success": "", "async_retries": None}
 
 
-def answers(**change: Any) -> Sdk:
+def answers(**change: Any) -> AnsweringSdk:
     """A function with two pages of triggers, one of them changed."""
     function = fc.Function(**{**FUNCTION, **change.pop("function", {})})
     there: dict[str, Any] = {
@@ -84,7 +84,7 @@ def answers(**change: Any) -> Sdk:
         "get_async_invoke_config": ASYNC,
         "get_concurrency_config": fc.ConcurrencyConfig(reserved_concurrency=3),
     }
-    return Sdk(**{**there, **change})
+    return AnsweringSdk(**{**there, **change})
 
 
 @pytest.mark.parametrize(
@@ -105,11 +105,11 @@ def answers(**change: Any) -> Sdk:
          {"triggers": (SurveyedTrigger("", "", {}),)}),
         ({"list_triggers": fc.ListTriggersOutput(triggers=[fc.Trigger(trigger_config="[]")])},
          {"triggers": (SurveyedTrigger("", "", {}),)}),
-        ({"get_async_invoke_config": Refused("AsyncConfigNotExists")}, NO_ASYNC),
-        ({"get_async_invoke_config": Refused("AsyncConfigNotExist")}, NO_ASYNC),
+        ({"get_async_invoke_config": SdkRefused("AsyncConfigNotExists")}, NO_ASYNC),
+        ({"get_async_invoke_config": SdkRefused("AsyncConfigNotExist")}, NO_ASYNC),
         ({"get_async_invoke_config": fc.AsyncConfig()}, NO_ASYNC),
         ({"get_async_invoke_config": fc.AsyncConfig(destination_config=fc.DestinationConfig())}, NO_ASYNC),
-        ({"get_concurrency_config": Refused("ConcurrencyConfigNotExists")}, {"reserved": None}),
+        ({"get_concurrency_config": SdkRefused("ConcurrencyConfigNotExists")}, {"reserved": None}),
     ],
 )  # fmt: skip
 def test_a_function_is_read_with_all_that_belongs_to_it(change: dict[str, Any], differs: dict[str, Any]) -> None:
@@ -119,10 +119,10 @@ def test_a_function_is_read_with_all_that_belongs_to_it(change: dict[str, Any], 
 
 def test_a_function_that_is_not_there_is_none_and_one_that_cannot_be_read_is_an_error() -> None:
     """Whichever part of it it is."""
-    assert deployed(answers(get_function=Refused("FunctionNotFound")), "f") is None  # type: ignore[arg-type]
+    assert deployed(answers(get_function=SdkRefused("FunctionNotFound")), "f") is None  # type: ignore[arg-type]
     for part in ("get_function", "list_triggers", "get_async_invoke_config", "get_concurrency_config"):
-        with pytest.raises(Refused):
-            deployed(answers(**{part: Refused("AccessDenied")}), "f")  # type: ignore[arg-type]
+        with pytest.raises(SdkRefused):
+            deployed(answers(**{part: SdkRefused("AccessDenied")}), "f")  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -173,7 +173,7 @@ def test_an_instance_is_read_from_either_page(change: dict[str, Any], differs: d
     """What is missing is empty; the internet sees the EIP where there is one."""
     body = {"Instances": {"Instance": [{**ITEM, **change}]}}
     first = ecs.DescribeInstancesResponseBody().from_map({**body, "NextToken": "more"})
-    sdk = Sdk(describe_instances=[first, ecs.DescribeInstancesResponseBody().from_map(body)])
+    sdk = AnsweringSdk(describe_instances=[first, ecs.DescribeInstancesResponseBody().from_map(body)])
     found = network.machines(sdk, vpc="vpc-1", ids=["i-1"])  # type: ignore[arg-type]
     assert found == [SurveyedInstance(**{**MACHINE, **differs})] * 2
     assert found[0].public_ip == public
@@ -203,7 +203,9 @@ def test_an_inbound_rule_is_read(change: dict[str, Any], differs: dict[str, Any]
     rule = {"Policy": "Accept", "IpProtocol": "tcp", "PortRange": "1/2", "SourceCidrIp": "10.0.0.0/8",
             "SourceGroupId": "sg-1", "SourcePrefixListId": "pl-1", "Priority": "7", "Direction": "ingress"}  # fmt: skip
     body = {"Permissions": {"Permission": [{**rule, **change}]}}
-    sdk = Sdk(describe_security_group_attribute=ecs.DescribeSecurityGroupAttributeResponseBody().from_map(body))
+    sdk = AnsweringSdk(
+        describe_security_group_attribute=ecs.DescribeSecurityGroupAttributeResponseBody().from_map(body)
+    )
     read = {"accept": True, "protocol": "TCP", "ports": "1/2", "source": "10.0.0.0/8", "priority": 7}
     expected = [] if differs is None else [InboundRule(**{**read, **differs})]
     assert network.inbound(sdk, "sg-1") == expected  # type: ignore[arg-type]
@@ -226,7 +228,7 @@ def test_interfaces_heartbeats_and_nat_gateways_are_read() -> None:
     nats = vpc.DescribeNatGatewaysResponseBody().from_map({"TotalCount": 2, "NatGateways": {"NatGateway": [
         {"NatGatewayId": "ngw-1", "Name": "n", "Status": "Available", "IpLists": {"IpList": [ip, {}]}},
         {"NatGatewayId": "ngw-2", "Status": "Creating"}]}})  # fmt: skip
-    sdk: Any = Sdk(
+    sdk: Any = AnsweringSdk(
         describe_network_interfaces=[cards, ecs.DescribeNetworkInterfacesResponseBody()],
         describe_cloud_assistant_status=[beats, ecs.DescribeCloudAssistantStatusResponseBody()],
         describe_nat_gateways=nats,
@@ -250,7 +252,7 @@ def test_interfaces_heartbeats_and_nat_gateways_are_read() -> None:
 def test_more_heartbeats_than_a_page_has_are_asked_for_in_parts() -> None:
     """Fifty at a time; of no gateway nothing is asked."""
     beats = ecs.DescribeCloudAssistantStatusResponseBody()
-    sdk: Any = Sdk(describe_cloud_assistant_status=beats)
+    sdk: Any = AnsweringSdk(describe_cloud_assistant_status=beats)
     for count in (0, 50, 51):
         network.heartbeats(sdk, [f"i-{number}" for number in range(count)])
     assert [(len(request.instance_id), request.page_size) for request, _ in sdk.asked] == [(50, 50), (50, 50), (1, 50)]
