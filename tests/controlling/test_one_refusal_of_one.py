@@ -84,6 +84,8 @@ def test_where_the_eip_does_not_leave_a_gateway_that_hangs_the_route_waits_there
         stage.send(stage.report())
         stage.sweeps(1)
     assert (stage.next_hop(), len(stage.world.moves)) == (A, 2)
+    (dark,) = (each for told in stage.told_people() for each in told.get("episodes", ()))
+    assert dark["todo"].startswith(f"take the EIP off {A} by hand; natkeeper doctor shows which right is missing")
     stage.machine(A).hung = False
     assert stage.world.egress(TableId(TABLE)) is not None
     stage.machine(A).hung, refused.times = True, 0

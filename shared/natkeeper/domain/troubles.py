@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from natkeeper.domain.config import Follow
 from natkeeper.domain.decision import Await, Decision, EipAwait, EipHold, Hold
 from natkeeper.domain.egress import EgressLost, EgressSeen, EvidenceKind
+from natkeeper.domain.eip import stuck_on
 from natkeeper.domain.episodes import BEGINS_AFTER, EpisodeKind, Trouble
 from natkeeper.domain.evidence import carrying, of_hop, probed
 from natkeeper.domain.health import Unhealthy, Unknown
@@ -40,8 +41,8 @@ if TYPE_CHECKING:
     from natkeeper.domain.config import Group, Route
     from natkeeper.domain.health import Sight
 
-
 _NOTHING: Mapping[str, datetime] = MappingProxyType({})
+_RIGHT = "natkeeper doctor shows which right is missing, and natkeeper tries again with every sweep"
 _TODO_BLIND = "see whether the API answers and whether natkeeper's role may read (natkeeper doctor)"
 
 
@@ -229,14 +230,13 @@ def _todo_dark(world: World, policy: Group, dark: list[Route], *, paused: bool) 
         return f"{who}; to take it back: natkeeper switch {policy.name} --force"
     if isinstance(world.internet, EgressLost):
         return "the targets do not answer Function Compute either: see whether the internet or the targets are down"
-    gateways = ", ".join(policy.gateways)
-    return f"bring one gateway back at once ({gateways}): natkeeper moves by itself as soon as one is fit"
+    if (stuck := stuck_on(world)) is not None:
+        return f"take the EIP off {stuck} by hand; {_RIGHT}"
+    return f"bring one gateway back at once ({', '.join(policy.gateways)}): natkeeper moves by itself as soon as one is fit"
 
 
 def _todo_refused(world: World, policy: Group) -> str:
-    standby = standbys(world, policy)[0]
-    again = "natkeeper tries again with every sweep"
-    return f"point the entry to {standby} by hand; natkeeper doctor shows which right is missing, and {again}"
+    return f"point the entry to {standbys(world, policy)[0]} by hand; {_RIGHT}"
 
 
 # ---- degraded, unproven, blind ---------------------------------------------------------------------------
