@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from natkeeper.domain.config import Group, Route
     from natkeeper.domain.health import Sight
 
+
 _NOTHING: Mapping[str, datetime] = MappingProxyType({})
 _RIGHT = "natkeeper doctor shows which right is missing, and natkeeper tries again with every sweep"
 _TODO_BLIND = "see whether the API answers and whether natkeeper's role may read (natkeeper doctor)"
@@ -145,7 +146,7 @@ def _dark(
             tables,
             cause,
             left=left_of(world, policy),
-            todo=_todo_refused(world, policy)
+            todo=f"point the entry to {standbys(world, policy)[0]} by hand; {_RIGHT}"
             if refused
             else _todo_dark(world, policy, [r for some in reasons.values() for r in some], paused=paused is not None),
             at_once=paused is not None or (hopeless and not waits),
@@ -232,11 +233,8 @@ def _todo_dark(world: World, policy: Group, dark: list[Route], *, paused: bool) 
         return "the targets do not answer Function Compute either: see whether the internet or the targets are down"
     if (stuck := stuck_on(world)) is not None:
         return f"take the EIP off {stuck} by hand; {_RIGHT}"
-    return f"bring one gateway back at once ({', '.join(policy.gateways)}): natkeeper moves by itself as soon as one is fit"
-
-
-def _todo_refused(world: World, policy: Group) -> str:
-    return f"point the entry to {standbys(world, policy)[0]} by hand; {_RIGHT}"
+    gateways = ", ".join(policy.gateways)
+    return f"bring one gateway back at once ({gateways}): natkeeper moves by itself as soon as one is fit"
 
 
 # ---- degraded, unproven, blind ---------------------------------------------------------------------------
