@@ -132,8 +132,7 @@ def test_an_eip_is_associated_through_the_client(sdk: Sdk) -> None:
     )
     ask = vpc_models.DescribeEipAddressesRequest(region_id=REGION, allocation_id=allocated.allocation_id)
     deadline = time.monotonic() + 10
-    while sdk.cloud.vpc.eip(allocated.allocation_id).status.value != "InUse":
-        assert time.monotonic() < deadline
+    while sdk.cloud.vpc.eip(allocated.allocation_id).status.value != "InUse" and time.monotonic() < deadline:
         time.sleep(0.005)
     (eip,) = sdk.vpc.describe_eip_addresses(ask).body.eip_addresses.eip_address
     assert (eip.status, eip.instance_id) == ("InUse", sdk.a)
