@@ -52,7 +52,7 @@ def test_a_call_is_made_again_for_fifteen_seconds() -> None:
 
 
 def test_having_no_credentials_ends_the_command() -> None:
-    """It is no failure of a call."""
+    """A call that failed is reported and the command goes on; without credentials no call can be made."""
     denied = Denied("no credentials were found")
     with pytest.raises(Denied):
         reach().classify(denied)

@@ -46,7 +46,7 @@ def test_sums_add_up(natkeeper: Command) -> None:
 
 
 def test_a_standby_counts_on_the_side_of_natkeeper(natkeeper: Command) -> None:
-    """It is no part of what managed gateways cost; sums have two decimals."""
+    """A managed NAT Gateway needs no standby, so its price is added to one sum only. Sums have two decimals."""
     sums = [natkeeper("cost", "--json", *CONFIG, "--price", f"standby.hour={price}").data for price in ("0", "0.2")]
     before, after = (answer["cny_a_month"] for answer in sums)
     assert (after["managed"], after["natkeeper"]) == (before["managed"], pytest.approx(before["natkeeper"] + 146))

@@ -220,7 +220,7 @@ def _not_guarded(found: Found, chosen: Sequence[str], routes: Sequence[tuple[str
         and (entry.table, entry.destination) not in guarded
     ]
     if others:
-        yield "      # These lead to the gateways, too, and stay on one that fails. Uncomment what is to be guarded:"
+        yield "      # These lead to the gateways too, but natkeeper does not move them. Uncomment those to guard:"
     for entry in others:
         yield _with_comment(f"      # - table: {entry.table}", f"to {entry.next_hop}; {_table(found, entry.table)}")
         yield f"      #   destination: {entry.destination}"

@@ -55,17 +55,18 @@ class Memory:
     """The remembered state of one route.
 
     `since`: when natkeeper last moved it. `by`: `auto` or `person`. `home`: the gateway it belonged to then. `to`: the
-    id of the next hop that it was moved to; nothing where an older natkeeper wrote.
+    id of the next hop that it was moved to, or that a note found it on; nothing where an older natkeeper wrote.
     `paused_until`: no automatic act before this. `marks`: next hops (by id) seen to be bad in a way that no ECS read
     shows (egress lost, setup not ready), each with the time of that sight. `kinds`: the kind of evidence that a mark
     rests on, where it is not a setup's report; `unproven`: gateways whose setup could not prove that they forward.
     `rounds`: rounds of moves in a row in which every way failed alike, the last of them at `round_at`. `episodes`: by
     the letter of its kind, since when a trouble lasts, and whether people were told. `owner`: which group of which
-    deployment made the last move (`config.Group.owner`). `former`: the gateway that the route left and that the group
-    no longer has, while its EIP is still to follow. `woken`: cold standbys that natkeeper started, and when. `place`:
-    which of an instance's interfaces, counted from zero, the entry led to before it went to the fallback. `lane`: the
-    entry is no guarded route, but a host route of natkeeper's own (lane.py). `found`: what stands for the found things
-    that people were told of (`discovery.digest`). Older versions of natkeeper neither write nor keep these eleven.
+    deployment made the last move, or wrote that note (`config.Group.owner`). `former`: the gateway that the route left
+    and that the group no longer has, while its EIP is still to follow. `woken`: cold standbys that natkeeper started,
+    and when. `place`: which of an instance's interfaces, counted from zero, the entry led to before it went to the
+    fallback. `lane`: the entry is no guarded route, but a host route of natkeeper's own (lane.py). `found`: what stands
+    for the found things that people were told of (`discovery.digest`). Older versions of natkeeper neither write nor
+    keep these eleven.
     """
 
     since: datetime | None = None

@@ -296,8 +296,8 @@ class World:
         An EIP that did not leave a gateway that fails says nothing of this one.
         """
         refusals = [each for each in (self.refused(hop, table), self._eip_refusal(hop)) if each is not None]
-        left = isinstance(self.eip, Eip) and self._works(self.eip.holder)
-        return any(each.lasting and (left or each.deed is not Deed.TAKE) for each in refusals)
+        works = isinstance(self.eip, Eip) and self._works(self.eip.holder)
+        return any(each.lasting and (works or each.deed is not Deed.TAKE) for each in refusals)
 
     def _eip_refusal(self, hop: NextHop) -> Refusal | None:
         eip = self.eip
