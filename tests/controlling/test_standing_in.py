@@ -10,13 +10,16 @@ from typing import Any
 
 import pytest
 
-from natkeeper.domain.ids import EipId, InstanceId
+from natkeeper.domain.ids import EipId, InstanceId, TableId
 from natkeeper.domain.observed import Condition, Instance, PowerState, Unseen
 from natkeeper.failover.run import Told
 from natkeeper.failover.standing_in import by_status
 from natkeeper.ports import (
     CheckFromFunction,
     CheckThroughProbe,
+    CreateRoute,
+    DeleteRoute,
+    FailureKind,
     PointRoute,
     ReadConditions,
     ReadEip,
@@ -27,7 +30,7 @@ from natkeeper.ports import (
 )
 from tests.controlling.refusing import AfterATrouble, refuse
 from tests.controlling.test_one_refusal import hang, stop
-from tests.fakes.stage import EIP, FALLBACK, TABLE, TABLE_2, A, B, C, Stage, group, person
+from tests.fakes.stage import EIP, FALLBACK, TABLE, TABLE_2, A, B, C, Stage, group, hop, person
 
 ANSWERS = (("Forbidden.RAM", 403), None)
 SOON = timedelta(seconds=40)
@@ -291,3 +294,30 @@ def test_a_pause_holds_where_the_table_that_has_it_cannot_be_read(*, again: bool
     stage.world.remove_route(TABLE)
     stage.sweeps(25 if again else 15)
     assert (stage.next_hop() is not None) is again
+
+
+def test_what_a_run_has_read_holds_for_a_moment_when_reading_it_again_fails() -> None:
+    """A bridge was begun to B, which stops: its halves go, and none comes back while B cannot be read once more."""
+    stage = ready({"fallback": FALLBACK})
+    since = stage.world.now.timestamp()
+    for half in ("128.0.0.0/1", "0.0.0.0/1"):
+        words = f"natkeeper: {B} [nk1 s={since:.0f} b=auto h={A} g={B}]"
+        stage.world.create(TableId(TABLE), half, hop(B), words)
+        stage.world.advance(5)
+    stage.world.stop(B)
+    stage.cloud.fail(DeleteRoute, FailureKind.BUSY, times=1, where=lambda _: len(tried(stage, DeleteRoute)) == 1)
+    one_is_gone: dict[str, Any] = {
+        "where": lambda _: len(stage.world.routes(TableId(TABLE))) == 2,
+        "times": 9,
+        "takes": 0.1,
+    }
+    blind = stage.cloud.fail(ReadInstances, FailureKind.UNREACHABLE, **one_is_gone)
+    stage.sweep()
+    assert blind.times < 9
+    assert not tried(stage, CreateRoute)
+    assert stage.next_hop() == A
+
+
+def tried(stage: Stage, kind: type[Any]) -> list[Any]:
+    """List the attempts at calls of a kind that this stage has seen."""
+    return [sent.call for sent in stage.cloud.log if isinstance(sent.call, kind)]

@@ -59,6 +59,10 @@ SETUPS_BACK = timedelta(hours=2)
 """How far back setup runs are looked for; `setup.every` is an hour at most."""
 
 
+STILL_HOLDS = timedelta(seconds=5)
+"""How long a list of instances is believed where the next one does not come."""
+
+
 @dataclass(frozen=True, slots=True)
 class Question:
     """What to read besides routes and instances.
@@ -95,18 +99,24 @@ def observe(policy: Group, question: Question, seen: Seen, so_far: SoFar, clock:
     found["instances"] = yield from _with_former(policy, found, seen)
     if seen.former:  # only now it is known which interfaces are theirs
         _resolve_interfaces(policy, found, seen)
-    found["instances"] = _kept_or_by_status(policy, found, seen)
+    found["instances"] = _kept_or_by_status(policy, found, seen, clock())
     return _world(policy, found, seen, so_far, clock())
 
 
 def _kept_or_by_status(
-    policy: Group, found: Mapping[str, Any], seen: Seen
+    policy: Group, found: Mapping[str, Any], seen: Seen, now: datetime
 ) -> Mapping[InstanceId, Instance | Unseen] | Failure:
-    """Keep what was read of the gateways; where that failed, take their power states from their conditions."""
+    """Keep what was read of the gateways; where that failed, what this run read of them a moment ago still holds.
+
+    Without that, their power states are taken from their conditions.
+    """
     listed: Mapping[InstanceId, Instance | Unseen] | Failure = found["instances"]
     if not isinstance(listed, Failure):
         seen.instances.update({each: at for each, at in listed.items() if not isinstance(at, Unseen)})
+        seen.listed = now, listed
         return listed
+    if seen.listed is not None and now - seen.listed[0] < STILL_HOLDS:
+        return seen.listed[1]
     conditions = found.get("conditions")
     if not isinstance(conditions, Mapping):
         return listed

@@ -37,6 +37,8 @@ class Seen:
     """Reads that failed and that others stand in for, so that no round waits for them again."""
     instances: dict[InstanceId, Instance] = field(default_factory=dict)
     """Gateways as they were last shown."""
+    listed: tuple[datetime, Mapping[InstanceId, Instance | Unseen]] | None = None
+    """What this run last read of them together, and when."""
     owners: dict[str, InstanceId] = field(default_factory=dict)
     """The gateway of each network interface."""
     gone: set[InstanceId] = field(default_factory=set)
