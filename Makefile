@@ -4,7 +4,7 @@ MAKEFLAGS += --no-print-directory
 .PHONY: help wheel app demo test check lab bench sim readings mutate bundle lock clean venv packages
 
 # An environment that happens to be active, or a PYTHONPATH, must not change what runs here.
-unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV
+unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV PYTHONDONTWRITEBYTECODE
 BIN := .venv/bin
 
 help: ## this list
