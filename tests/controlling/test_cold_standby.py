@@ -329,7 +329,7 @@ def test_natkeeper_never_stops_it_and_says_daily_that_it_runs() -> None:
     kill(stage)
     boot(stage)
     stage.world.start(A)
-    stage.sweeps(60 * 50)
+    stage.sweeps(60 * 50, every=5)
     told = running(stage)
     assert len([each for each in told if "ended" not in each]) == 3, "at once, and after one and two days"
     assert "stop it when it is not needed" in told[-1]["todo"]

@@ -31,9 +31,9 @@ def told(stage: Stage, kind: str = "postponed") -> list[dict[str, Any]]:
 
 
 def moved_after(stage: Stage, hours: float) -> float | None:
-    """Sweep for so many hours; after how many the route was moved for the first time."""
+    """Sweep for so many hours; after how many the route was moved for the first time, to five minutes."""
     began = stage.world.now
-    stage.sweeps(60 * hours)
+    stage.sweeps(60 * hours, every=5)
     times = stage.cloud.accepted_at(PointRoute)
     later = [at for at in times if at >= began]
     return (later[0] - began).total_seconds() / 3600 if later else None

@@ -107,14 +107,14 @@ class Stage:
         """Let the timer fire, with one group."""
         return self.one(timer())
 
-    def sweeps(self, minutes: float) -> list[Receipt]:
-        """Let the timer fire every minute for some minutes."""
+    def sweeps(self, minutes: float, every: float = 1.0) -> list[Receipt]:
+        """Let the timer fire every minute, or less often, for some minutes."""
         receipts: list[Receipt] = []
         until = self.world.now + timedelta(minutes=minutes)
         while self.world.now < until:
             began = self.world.now
             receipts += self.send(timer()).receipts
-            self.world.advance_to(began + timedelta(minutes=1))
+            self.world.advance_to(began + timedelta(minutes=every))
         return receipts
 
     def killed(self, payload: object, calls: int) -> bool:
