@@ -123,6 +123,16 @@ def test_profiles_that_cannot_be_read_name_no_region(home: Path, text: str) -> N
     assert CommandContext(region="cn-x", environ={"HOME": str(home)}).region_id == "cn-x"
 
 
+@pytest.mark.parametrize("region", ["cn hangzhou", "hangzhou", "CN-hangzhou", "cn-hangzhou.evil.example", "../cn-x"])
+@pytest.mark.parametrize("asked", [True, False])
+def test_what_cannot_be_a_region_is_refused(home: Path, region: str, *, asked: bool) -> None:
+    """Wherever it comes from: hosts are named after it."""
+    environ = {"HOME": str(home)} | ({} if asked else {"ALIBABA_CLOUD_REGION_ID": region})
+    with pytest.raises(Wrong) as raised:
+        _ = CommandContext(region=region if asked else None, environ=environ).region_id
+    assert str(raised.value) == f"{region!r} is no region id"
+
+
 def test_the_region_is_the_configurations(config: Path) -> None:
     """An option may say the same, and nothing else."""
     assert CommandContext(region="cn-hangzhou", environ={}).region_id == "cn-hangzhou"

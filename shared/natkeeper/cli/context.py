@@ -138,6 +138,10 @@ class CommandContext:
         if not region:
             todo = "write one with `natkeeper init`, or name a region with --region"
             raise Wrong(f"no region is known: there is no {self.config_path}", todo)
+        from natkeeper.domain.config import REGION
+
+        if not REGION.fullmatch(region):
+            raise Wrong(f"{region!r} is no region id", "name one such as cn-hangzhou with --region")
         return region
 
     @cached_property
