@@ -120,9 +120,15 @@ class SeenGroup:
             last = local(max(self.held), self.timezone)
             words = self.say(wording.TODO, "held", hop=self.named(wrong[0].get("id")), until=last)
             return words, f"natkeeper switch {self.name} --to {wrong[0].get('id')} --force"
-        if wrong:
-            words = self.say(wording.TODO, "repair", hop=self.named(wrong[0].get("id")))
-            return self.join([*first, words]), f"natkeeper setup {wrong[0].get('id')}"
+        broken = [each for each in wrong if each.get("health") != "draining" or each.get("unfit")]
+        if wrong and not broken:
+            carrying = [each.get("id") for each in wrong if each.get("id") in self._carrying()]
+            hop = (carrying or [wrong[0].get("id")])[0]
+            key = "last" if carrying and not self.fit else "drains"
+            return self.join([*first, self.say(wording.TODO, key, hop=self.named(hop))]), status
+        if broken:
+            words = self.say(wording.TODO, "repair", hop=self.named(broken[0].get("id")))
+            return self.join([*first, words]), f"natkeeper setup {broken[0].get('id')}"
         calm = kind == "moved" and (self.fit or bad or came_from)
         return self.join(first) or self.say(wording.TODO, "nothing" if calm else "attention"), status
 

@@ -169,6 +169,10 @@ LEFT = {
 TODO = {
     "start": ("start {hop}; natkeeper sets it up when it runs", "启动 {hop}；启动后 natkeeper 会自动配置"),
     "repair": ("find out what is wrong with {hop}, and set it up again", "排查 {hop} 的问题并重新配置"),
+    "drains": ("nothing: {hop} is about to stop, says ECS, and natkeeper moves routes off it by itself",
+               "无需处理：ECS 预告 {hop} 即将停机，natkeeper 会自动将路由切走"),
+    "last": ("start or add another gateway before {hop} stops, which ECS has announced",
+             "ECS 已预告 {hop} 即将停机，请在此之前启动或添加另一台网关"),
     "held": ("nothing to repair: {hop} is a standby again when private hosts get through, at the latest at {until}",
              "无需修复：{hop} 在私网主机经它访问公网成功后恢复为备用网关，最晚到 {until}；以下命令可立即尝试"),
     "dark": ("bring one gateway back at once: natkeeper moves by itself as soon as one is fit",
