@@ -203,8 +203,12 @@ def test_a_trouble_is_named_by_what_the_routes_and_gateways_show(
     route: dict[str, str], health: str, title: str
 ) -> None:
     """Severity and words follow from the view."""
-    view = {"gateways": [{"id": "i-a", "health": health}], "routes": [{"table": "vtb-1", **route}]}
-    assert message([{"group": "prod", "outcome": "attention", "view": view}], ENGLISH)[0] == title
+    gateways = [{"id": "i-a", "health": health}, {"id": "i-b", "health": "healthy"}]
+    view = {"gateways": gateways, "routes": [{"table": "vtb-0", "next_hop": "i-b"}, {"table": "vtb-1", **route}]}
+    heading, text = message([{"group": "prod", "outcome": "attention", "view": view}], ENGLISH)
+    assert heading == title
+    troubled = (route, health) != ({"next_hop": "i-a"}, "healthy")
+    assert f"in vtb-{int(troubled)}\n" in text, "where to look"
 
 
 @pytest.mark.parametrize(

@@ -286,10 +286,13 @@ class _Teller:
         return f"{self.receipt.get('sentence', '')}{f' [{signal}]' if signal else ''}"
 
     def _place(self, what: str) -> str:
-        """Name the route that an act was about, or the group's first one: where to look."""
+        """Name the route that an act was about, or the first that leads nowhere good, or the first: where to look."""
         if _TABLE.search(what):
             return what
-        named = (f"{r.get('destination') or ''} in {r['table']}".strip() for r in self.routes if r.get("table"))
+        health = {each.get("id"): each.get("health") for each in self.gateways}
+        well = {hop for hop, said in health.items() if said == "healthy"} | {self.seen.fallback}
+        routes = sorted(self.routes, key=lambda route: route.get("next_hop", "") in well - {""})
+        named = (f"{r.get('destination') or ''} in {r['table']}".strip() for r in routes if r.get("table"))
         return next(named, "")
 
     def _time(self, moment: object) -> str:
