@@ -148,7 +148,8 @@ class _Teller:
                     "attention": "warning", "unready": "warning", "fallback": "warning", "degraded": "warning",
                     "recovered": "resolved"}.get(kind, "info")  # fmt: skip
         act = self._main_act() or {}
-        headline = self._say(wording.HEADLINES, kind, group=self.group, to=self._named(act.get("to")))
+        titled = "released" if kind == "address" and not act.get("to") else kind
+        headline = self._say(wording.HEADLINES, titled, group=self.group, to=self._named(act.get("to")))
         todo, command = self.seen.todo(kind, str(act.get("came_from") or ""))
         lines = (
             ("what", self._named(act.get("why"))),
@@ -250,7 +251,7 @@ class _Teller:
             key = "nothing"
         if moved:
             key = "moved_verified" if self.receipt.get("verified") is True else "moved_unverified"
-            if key == "moved_verified" and self.seen.eip:
+            if key == "moved_verified" and self.seen.holder and self.seen.holder == act.get("to"):
                 key = "moved_eip"
             elif key == "moved_verified" and self.seen.lives(act.get("came_from")):
                 key = "moved_planned"

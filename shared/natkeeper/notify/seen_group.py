@@ -36,7 +36,9 @@ class SeenGroup:
         self.fallback = str(fallback.get("id")) if isinstance(fallback, Mapping) else ""
         self.hops = [*self.gateways, *([fallback] if isinstance(fallback, Mapping) else [])]
         self.at = moment_of(receipt.get("at"))
-        self.eip, self.paused = view.get("eip"), bool(view.get("paused_until"))
+        eip = view.get("eip")
+        self.holder = eip.get("holder") if isinstance(eip, Mapping) else None
+        self.paused = bool(view.get("paused_until"))
 
     @property
     def fit(self) -> list[Json]:

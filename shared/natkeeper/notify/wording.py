@@ -39,6 +39,7 @@ HEADLINES = {
     "fallback": ("{group}: moved to the fallback {to}", "{group}：路由已切换到兜底的 NAT 网关 {to}"),
     "created": ("{group}: missing route created, to {to}", "{group}：已补建缺失的路由条目，指向 {to}"),
     "address": ("{group}: the EIP moved", "{group}：EIP 已随路由迁移"),
+    "released": ("{group}: the EIP was taken off a gateway", "{group}：EIP 已从网关解绑"),
     "paused": ("{group}: paused", "{group}：已暂停自动处理"),
     "resumed": ("{group}: pause ended", "{group}：已恢复自动处理"),
     "setup": ("{group}: setup started", "{group}：已开始配置网关"),
@@ -226,7 +227,6 @@ WORDS = {
     "hours": ("{number} h", "{number} 小时"),
     "until": ("until {time}", "至 {time}"),
     "account": ("account {account}", "账号 {account}"),
-    "nothing": ("nothing", "无"),
     "runbook": ("`{word}` in {page} of natkeeper's repository", "natkeeper 仓库 {page} 中的 `{word}`"),
     "no_runbook": (
         "no link; put docs/operations.md where people can open it at night, and set runbook: https://… to it",
