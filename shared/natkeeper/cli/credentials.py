@@ -61,8 +61,8 @@ class Finder:
 
     profile: str | None
     environ: Mapping[str, str]
-    _chosen: ICredentialsProvider | None = field(default=None, repr=False)
-    """The provider that answered first: it refreshes by itself, and one command acts in one account."""
+    _chosen: tuple[str, ICredentialsProvider] | None = field(default=None, repr=False)
+    """The place that answered first, and its provider: it refreshes by itself, and one command acts in one account."""
 
     def find(self) -> Credentials:
         """Return the credentials that hold now. Raises Denied, with the reason of each place, where there are none."""
@@ -72,7 +72,7 @@ class Finder:
             except NoCredentialsError:
                 pass  # the places below may have some
         if self._chosen is not None:
-            return self._read(self._chosen, f"profile {self.profile}" if self.profile else "the place used so far")
+            return self._read(*self._chosen)
         reasons = []
         for source in self._sources():
             try:
@@ -81,7 +81,7 @@ class Finder:
             except Exception as error:  # noqa: BLE001  the library raises its own and whatever files and networks raise
                 reasons.append(f"{source.name}: {self._why(error)}")
                 continue
-            self._chosen = provider
+            self._chosen = source.name, provider
             return found
         if self.profile is not None:
             raise Denied(f"no credentials were found in {reasons[0]}", self._advice())
@@ -127,8 +127,7 @@ class Finder:
         return found
 
     def _named(self, name: str) -> CredentialSource:
-        ini = self._ini_file
-        if name not in self._profiles_by_name() and ini is not None and name in _sections(ini):
+        if name not in self._profiles_by_name() and (ini := self._ini_file) is not None and name in self._sections():
             return self._of_ini(ini, name)
         return self._of_cli(name)
 
@@ -168,7 +167,7 @@ class Finder:
 
     # ---- words -------------------------------------------------------------------------------------------
 
-    def _read(self, provider: ICredentialsProvider, name: str) -> Credentials:
+    def _read(self, name: str, provider: ICredentialsProvider) -> Credentials:
         try:
             return _credentials(provider)
         except Exception as error:
@@ -187,6 +186,15 @@ class Finder:
         profiles = listed if isinstance(listed, list) else []
         return {str(each.get("name")): each for each in profiles if isinstance(each, dict)}
 
+    def _sections(self) -> dict[str, Mapping[str, Any]]:
+        """Read the credentials file; empty where there is none, or it cannot be read."""
+        parser = configparser.ConfigParser(interpolation=None)
+        try:
+            parser.read(self._ini_file or (), encoding="utf-8")
+        except (OSError, configparser.Error, ValueError):
+            return {}
+        return {name: parser[name] for name in parser.sections()}
+
     def _why(self, error: Exception) -> str:
         """Say in one line why a place gave none, without any secret that it quotes."""
         text = " ".join(str(error).split())
@@ -194,22 +202,27 @@ class Finder:
         if answered:  # an answer of STS or of a sign-in page: its code and message say it, the rest is the request
             text = ": ".join(dict.fromkeys(answered))
         text = text.partition(" server string to sign is")[0]
-        for profile in self._profiles_by_name().values():
-            for key, value in profile.items():
+        for settings in (*self._profiles_by_name().values(), *self._sections().values()):
+            for key, value in settings.items():
                 if isinstance(value, str) and len(value) > 5 and re.search("secret|token|key_id", key):  # noqa: PLR2004
                     text = text.replace(value, "***")
         return text[:_LONGEST_REASON] or type(error).__name__
 
     def _advice(self) -> str:
         """Say what to do about the named profile."""
-        profiles = self._profiles_by_name()
-        if self.profile is None or self.profile in profiles:
-            mode = profiles.get(self.profile or "", {}).get("mode")
+        if self.profile is None:
+            return HOW
+        profiles, sections = self._profiles_by_name(), self._sections()
+        if self.profile in profiles:
+            mode = profiles[self.profile].get("mode")
             if mode in _SIGN_IN_AGAIN:
                 return f"sign in again: `aliyun configure --mode {mode} --profile {self.profile}`"
-            return f"see what is in it: `aliyun configure get --profile {self.profile}`" if self.profile else HOW
-        near = difflib.get_close_matches(self.profile, profiles, 1)
-        known = f"profiles are: {', '.join(profiles) or 'none'}"
+            return f"see what is in it: `aliyun configure get --profile {self.profile}`"
+        if self.profile in sections:
+            return f"see what is in section [{self.profile}] of {self._ini_file}"
+        names = [*profiles, *sections]
+        near = difflib.get_close_matches(self.profile, names, 1)
+        known = f"profiles are: {', '.join(names) or 'none'}"
         return f"did you mean {near[0]}? {known}" if near else f"{known}; `aliyun configure --profile NAME` makes one"
 
 
@@ -220,15 +233,6 @@ def _credentials(provider: ICredentialsProvider) -> Credentials:
     if not key or not secret:
         raise NoCredentialsError("it has no access key")
     return Credentials(key, secret, found.get_security_token() or "")
-
-
-def _sections(file: Path) -> list[str]:
-    parser = configparser.ConfigParser()
-    try:
-        parser.read(file, encoding="utf-8")
-    except (configparser.Error, ValueError):
-        return []
-    return parser.sections()
 
 
 def _library() -> Any:  # noqa: ANN401  the package has no types
