@@ -32,7 +32,7 @@ TWO = {"current": "work", "profiles": [WORK, {"name": "default"}]}
 SECTIONS = "[default]\n[work]\n"
 
 
-class Library:
+class LibraryStandIn:
     """Stands in for the library: notes which providers are made with what, and has them answer or fail."""
 
     def __init__(self, **answers: Any) -> None:
@@ -64,9 +64,14 @@ def written(home: Path, files: Mapping[str, Any]) -> None:
 
 
 def looked(
-    home: Path, library: Library, monkeypatch: pytest.MonkeyPatch, environ: Mapping[str, str], profile: str | None
+    home: Path,
+    library: LibraryStandIn,
+    monkeypatch: pytest.MonkeyPatch,
+    environ: Mapping[str, str],
+    profile: str | None,
 ) -> Finder:
     monkeypatch.setattr(credentials, "_library", lambda: library)
+    monkeypatch.setenv("HOME", "/not/there")
     return Finder(profile, {"HOME": str(home), **environ})
 
 
@@ -130,7 +135,7 @@ def test_places_are_asked_in_their_order(
 ) -> None:
     """Each that is set up, and nothing else where a profile is named."""
     written(tmp_path, files)
-    library = Library()
+    library = LibraryStandIn()
     environ = {name: value.replace("~", str(tmp_path)) for name, value in environ.items()}
     with pytest.raises(Denied):
         looked(tmp_path, library, monkeypatch, environ, profile).find()
@@ -181,7 +186,7 @@ def test_where_none_has_any_each_place_says_why(
     """And what to do about it: of a named profile, what is known of that one."""
     written(tmp_path, files)
     failing = dict.fromkeys(("EcsRamRole", "OIDCRoleArn", "CLIProfile", "Profile", "URL"), RuntimeError(reason))
-    finder = looked(tmp_path, Library(**failing), monkeypatch, environ, profile)
+    finder = looked(tmp_path, LibraryStandIn(**failing), monkeypatch, environ, profile)
     with pytest.raises(Denied) as raised:
         finder.find()
     assert raised.value.what.replace(str(tmp_path), "~") == what
@@ -214,7 +219,7 @@ def test_a_reason_is_one_line_without_secrets(
     section = "[file]\naccess_key_id = LTAI-file\naccess_key_secret = hush-file%\nrole_arn = role/file\n"
     section += "access_key_secret_ = hush-file\n"
     written(tmp_path, {CLI: {"profiles": [SECRETS]}, INI: section})
-    finder = looked(tmp_path, Library(CLIProfile=RuntimeError(said)), monkeypatch, {}, "work")
+    finder = looked(tmp_path, LibraryStandIn(CLIProfile=RuntimeError(said)), monkeypatch, {}, "work")
     with pytest.raises(Denied) as raised:
         finder.find()
     assert raised.value.what == f"no credentials were found in profile work of {tmp_path / CLI}: {told}"
@@ -233,7 +238,7 @@ def test_half_a_key_is_none(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, found: tuple[str, ...], expected: Credentials | None
 ) -> None:
     """The place is passed over, and says so."""
-    finder = looked(tmp_path, Library(EcsRamRole=found), monkeypatch, {}, None)
+    finder = looked(tmp_path, LibraryStandIn(EcsRamRole=found), monkeypatch, {}, None)
     if expected is None:
         with pytest.raises(Denied, match=r"RAM role of this machine: it has no access key$"):
             finder.find()
@@ -243,7 +248,7 @@ def test_half_a_key_is_none(
 
 def test_keys_of_the_environment_go_first_and_nothing_is_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """They are read anew each time."""
-    library = Library(EcsRamRole=("LTAI", "hush", ""))
+    library = LibraryStandIn(EcsRamRole=("LTAI", "hush", ""))
     finder = looked(tmp_path, library, monkeypatch, KEYS, None)
     assert [finder.find(), finder.find()] == [Credentials("LTAI-env", "hush-env")] * 2
     assert library.asked == []
@@ -262,10 +267,10 @@ def test_the_place_that_answered_is_asked_again_and_no_other(
     """One command acts in one account: where that place fails later, it is named."""
     if profile:
         written(tmp_path, {CLI: TWO})
-    library = Library(EcsRamRole=("LTAI", "hush", ""), CLIProfile=("LTAI", "hush", ""))
+    library = LibraryStandIn(EcsRamRole=("LTAI", "hush", ""), CLIProfile=("LTAI", "hush", ""))
     finder = looked(tmp_path, library, monkeypatch, {} if profile else URI, profile)
     assert [finder.find(), finder.find()] == [Credentials("LTAI", "hush")] * 2
-    assert len(library.asked) == 1
+    assert (len(library.asked), "_chosen" in repr(finder)) == (1, False)
     library.answers = {"URL": ("other", "hush", "")}
     with pytest.raises(Denied) as raised:
         finder.find()
@@ -278,7 +283,7 @@ def test_without_a_home_in_the_environment_the_persons_is_read(tmp_path: Path, m
     """As a service may have none."""
     written(tmp_path, {CLI: TWO})
     monkeypatch.setenv("HOME", str(tmp_path))
-    library = Library(CLIProfile=("LTAI", "hush", ""))
+    library = LibraryStandIn(CLIProfile=("LTAI", "hush", ""))
     monkeypatch.setattr(credentials, "_library", lambda: library)
     assert Finder(None, {}).find() == Credentials("LTAI", "hush")
 
@@ -291,6 +296,9 @@ def test_the_library_fills_in_nothing_from_the_environment(monkeypatch: pytest.M
               "oidc_provider_arn", "oidc_token_file", "ecs_metadata")  # fmt: skip
     for name in filled:
         monkeypatch.setattr(auth_util, f"environment_{name}", "of the environment")
+    quiet: list[bool] = []
+    monkeypatch.setattr("natkeeper.alibaba.lean_imports.quiet_sdk_logs", lambda: quiet.append(True))
     library = credentials._library()
+    assert quiet
     assert [getattr(auth_util, f"environment_{name}") for name in filled] == [None] * len(filled)
     assert library.StaticAKCredentialsProvider.__name__ == "StaticAKCredentialsProvider"

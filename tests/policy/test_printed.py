@@ -15,9 +15,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from natkeeper.cli.policies import DeployedNames, Statement, grants
 from natkeeper.domain.config import parse_config
+from natkeeper.domain.ids import InstanceId
 from tests.receipts.telling import with_
 
 PRINTED = Path(__file__).with_name("printed")
@@ -82,6 +84,14 @@ def test_every_statement_of_a_configuration_is_printed() -> None:
         blocks = (json.dumps(change) + "\n" + "\n".join(differs(change)) for change, _ in [*others()])
         (PRINTED / "others.txt").write_text("\n\n".join(blocks) + "\n", encoding="utf-8")
     assert printed({}) == file.read_text(encoding="utf-8").splitlines()
+
+
+def test_gateways_that_were_found_are_not_listed() -> None:
+    """The tag is the limit: who prints the policies with what is found now prints the same."""
+    found = {"vpc": "vpc-one", "gateways": {"tag": "natkeeper=one"}, "routes": "all", "standby": "cold"}
+    config = parse_config({"region": "cn-hangzhou", "groups": {"found": found}})
+    (group,) = config.groups
+    assert grants(replace(config, groups=(replace(group, gateways=(InstanceId("i-gwx"),)),))) == grants(config)
 
 
 @pytest.mark.parametrize("change, said", [*others()], ids=lambda case: json.dumps(case)[:60])

@@ -59,7 +59,7 @@ def _covers(pattern: str, resource: str) -> bool:
     """Return True if a pattern covers a resource, which may itself have wildcards, part by part."""
     if _fits(pattern, resource, fold=False):
         return True
-    theirs, ours = pattern.split(":", 4), resource.split(":", 4)
+    theirs, ours = pattern.split(":"), resource.split(":")
     parts = len(theirs) == len(ours) == 5  # noqa: PLR2004  acs, product, region, account, resource
     # The account of a policy is its own account, and ours is written as * where it was not asked for.
     return parts and all(

@@ -31,14 +31,7 @@ def roles_stack(grants: Mapping[str, Grant]) -> str:
         | {_name(grant): _policy(grant) for grant in people},
         "Outputs": {f"{_name(grant)}Arn": {"Value": {"Fn::GetAtt": [_name(grant), "Arn"]}} for grant in roles},
     }
-    return _HEAD + yaml.dump(stack, Dumper=_Plain, sort_keys=False, allow_unicode=True, width=120)
-
-
-class _Plain(yaml.SafeDumper):
-    """No anchors: ROS reads YAML, and people read this."""
-
-    def ignore_aliases(self, data: object) -> bool:  # noqa: ARG002  PyYAML's signature
-        return True
+    return _HEAD + yaml.safe_dump(stack, sort_keys=False, allow_unicode=True, width=120)
 
 
 def _name(grant: Grant) -> str:
