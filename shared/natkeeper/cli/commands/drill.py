@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from natkeeper.drill import DrillFigures
 
 KINDS = ("switch", "maintenance", "stop")
+_AT_ONCE = 100
+"""Of how many instances one DescribeInstances may ask."""
 
 
 @click.command()
@@ -109,7 +112,9 @@ def _restore(context: CommandContext, asker: Asker, groups: list[Group], *, yes:
         todo = _stopped(context, groups)
         if not todo:
             names = ", ".join(group.name for group in groups)
-            context.screen.say(f"Nothing to put back: no drill of {names} is written down, and every gateway runs.")
+            context.screen.say(
+                f"Nothing to put back: no drill of {names} is written down, and no gateway is stopped that should run."
+            )
             if context.as_json:
                 context.screen.data({"ok": True, "left": []})
             return Exit.OK
@@ -139,19 +144,27 @@ def _restore(context: CommandContext, asker: Asker, groups: list[Group], *, yes:
 
 
 def _stopped(context: CommandContext, groups: list[Group]) -> list[Journal]:
-    """Make a journal for each gateway that is stopped: the machine that ran the drill may be another one."""
+    """Make a journal for each gateway that is stopped: the machine that ran the drill may be another one.
+
+    A cold standby is meant to be stopped, as long as another gateway of its group runs.
+    """
     from natkeeper.cli.drill.journal import Journal
     from natkeeper.cli.survey import network
 
     ids = [gateway for group in groups for gateway in group.gateways]
-    machines = context.reach.do("reading the gateways", lambda attempt: network.machines(attempt, ids=ids))
+    machines = [
+        machine
+        for part in (ids[first : first + _AT_ONCE] for first in range(0, len(ids), _AT_ONCE))
+        for machine in context.reach.do("reading the gateways", partial(network.machines, ids=part))
+    ]
     context.screen.names |= network.names(machines)
     stopped = {machine.id for machine in machines if machine.status in ("Stopped", "Stopping")}
+    cold = {group.name for group in groups if group.standby == "cold" and not stopped.issuperset(group.gateways)}
     return [
         Journal(context.region_id, group.name, "stop", gateway, "", ())
         for group in groups
         for gateway in group.gateways
-        if gateway in stopped
+        if gateway in stopped and group.name not in cold
     ]
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from natkeeper.alibaba.fields import text_of, there
 from natkeeper.alibaba.lean_imports import lean
+from natkeeper.cli.errors import Refused
 from natkeeper.ports import Failure
 
 if TYPE_CHECKING:
@@ -44,7 +45,10 @@ def fault(kind: str, reach: RegionClients, asker: Asker, journal: Journal) -> Dr
         return _maintenance(reach, journal)
 
     def move() -> str:
-        asker.ask({"action": "switch", "group": journal.group})
+        answer = asker.ask({"action": "switch", "group": journal.group})
+        refused = [each["sentence"] for each in answer.get("receipts", ()) if each.get("outcome") == "refused"]
+        if refused:
+            raise Refused("; ".join(refused))
         return "a person switches to the standby"
 
     return DrillFault(f"A planned move away from {journal.gateway}, through natkeeper.", move)

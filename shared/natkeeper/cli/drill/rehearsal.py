@@ -71,14 +71,17 @@ class Rehearsal:
         view = receipt.get("view") or {}
         if receipt["outcome"] == "waiting":  # a move of the last minutes is still to be seen to work: a sweep looks
             receipt = self.asker.ask({"action": "sweep", "group": self.group.name})["receipts"][0]
+            view = receipt.get("view") or view
         if receipt["outcome"] != "quiet" or view.get("paused_until"):
             raise Refused(f"{self.group.name} is not quiet: {receipt['sentence']}", "rehearse on a quiet day")
-        hop = str(self._route_in(view).get("next_hop"))
+        hop = str(self._route_in(view).get("next_hop") or "")
+        if not hop:
+            raise Refused(f"where {self._watched} goes cannot be seen", "`natkeeper doctor` says more")
         if hop not in self.group.gateways:
             raise Refused(f"the route goes to {hop}, which is not a gateway of the group", "switch it back first")
         others = [gateway for gateway in view["gateways"] if gateway["id"] != hop]
         if not any(fit_for_duty(gateway) for gateway in others):
-            why = "; ".join(f"{one['id']} {one.get('reason') or one.get('unfit')}" for one in others) or "one gateway"
+            why = "; ".join(f"{one['id']} {_trouble(one)}" for one in others) or "one gateway"
             raise Refused(
                 f"there is no healthy standby, so this would be an outage: {why}", "`natkeeper doctor` says more"
             )
@@ -188,6 +191,7 @@ class Rehearsal:
             journal.write()
         except OSError as error:
             self.say(f"this drill is not written down ({error}): if it is killed, start {journal.gateway} by hand")
+            journal.file = None  # and there is nothing to remove
         self.broken = True
 
     def _put_back(self, journal: Journal, interrupts: Interrupts) -> None:
@@ -242,3 +246,8 @@ class Rehearsal:
     def _tell(self, kind: Kind, who: str, what: str, at: float) -> None:
         self.moments.append(Moment(at, kind, who, with_names(what, self.names)))
         self.say(what)
+
+
+def _trouble(gateway: Mapping[str, Any]) -> str:
+    """Say why a gateway of a view is no standby."""
+    return str(gateway.get("reason") or gateway.get("unfit") or f"is {gateway.get('health')}")
