@@ -30,7 +30,7 @@ def journal(kind: str, file: Path | None = None, *routes: RouteBefore) -> Journa
 
 def put_back(region: DrillRegion, kind: str, file: Path | None = None) -> list[str]:
     """Put a drill back; what is still broken."""
-    restore = Restore(region, region, journal(kind, file), region.said.append, region.sleep, region.ticks)  # type: ignore[arg-type]
+    restore = Restore(region, region, journal(kind, file), region.said.append, region.sleep, lambda: 1000 + region.now)  # type: ignore[arg-type]
     return restore.put_back()
 
 
@@ -162,6 +162,12 @@ NOT_BACK = "it could not go on: the routes did not go back within 420 s ({})"
         ([(0, view(B, a="boots")), (3, view(B)), (5, view())], [4], [], 6),
         ([(0, Unreached("busy")), (3, view())], [], [], 4),
         ([(0, view(B, a="boots"))], [], [AWAY.format(B), NOT_BACK.format(f"{A}: boots")], 420),
+        (
+            [(0, {**view(B), "gateways": [{"id": A, "unfit": "is held"}, {"id": B, "reason": "is away"}]})],
+            [],
+            [AWAY.format(B), NOT_BACK.format(f"{A}: is held")],
+            420,
+        ),
         ([(0, view(None, a="boots"))], [], [AWAY.format("nothing"), NOT_BACK.format(f"{A}: boots")], 420),
         ([(0, Unreached("busy"))], [], [ROUTES, NOT_BACK.format("no answer")], 420),
         ([(0, {})], [], [ROUTES, NOT_BACK.format("no answer")], 420),
@@ -177,6 +183,7 @@ def test_routes_go_home_as_soon_as_their_gateway_is_fit(
     """Every one to where it went, and what does not go is named with the reason."""
     region = DrillRegion(views=views).read(monkeypatch)
     assert (put_back(region, "switch"), region.now) == (left, ends)
+    assert region.asked("ask")[0] == (0, {"action": "status", "group": "prod"})
     assert [(at, asked) for at, asked in region.asked("ask") if asked["action"] != "status"] == [
         (at, SWITCH) for at in switched
     ]

@@ -102,17 +102,14 @@ class Restore:
             if status == "Running" and (started or steady):
                 self.left.pop("instance")
                 return
-            if status == "Running":
-                pass  # the stop may not show yet
-            elif status == "Stopped":
+            if status == "Stopped":
                 refused = start_instance(self.reach, gateway)
                 started = started or refused is None
                 if refused is not None:
                     self.left["instance"] = f"{gateway} is Stopped, and starting it was refused: {refused}"
                 if refused is not None and refused.kind is FailureKind.DENIED:
                     raise CommandError(str(refused))
-            elif status:
-                started = started or status == "Starting"
+            started = started or status == "Starting"  # one that is Running was not: the stop may not show yet
             if self.monotonic() >= until:
                 raise CommandError(f"{gateway} did not run again within {RUNNING_WITHIN_S:g} s")
             self.sleeper(POLL_S)
