@@ -21,7 +21,7 @@ KNOWN = tuple(Reading(name, f"Whether {name}", WAYS, "Try it") for name in ("as-
 FOUND = {
     "other": TrialResult("refused", seen={"ModifyRouteEntry": "i-secret says 不"}),
     "as-is": TrialResult("taken", "it was seen"),
-    "open": TrialResult(None, "no EIP"),
+    "open": TrialResult(None, "no EIP", {"Call": "no"}),
 }
 CODES = {
     "StopInstance of i-secret": CodeFound("Odd", "gone, about it", "gone, about it", ok=True),
@@ -30,7 +30,7 @@ CODES = {
 WHOLE = Document("2026-11-23T06:00:00Z", "cn-hangzhou", FOUND, {"b": 2.0, "a": 0.25}, "1.2.3", {"c": "no probe"}, CODES)
 ROWS = {
     "conformance": 1, "natkeeper": "1.2.3", "at": "2026-11-23T06:00:00Z", "region": "cn-hangzhou",
-    "readings": {"as-is": {"way": "taken", "why": "it was seen"}, "open": {"why": "no EIP"},
+    "readings": {"as-is": {"way": "taken", "why": "it was seen"}, "open": {"why": "no EIP", "seen": {"Call": "no"}},
                  "other": {"way": "refused", "seen": {"ModifyRouteEntry": "i-secret says 不"}}},
     "latencies": {"b": 2.0, "a": 0.25}, "unmeasured": {"c": "no probe"},
     "codes": {"StopInstance of i-secret": {"code": "Odd", "means": "gone, about it", "wanted": "gone, about it",
@@ -53,7 +53,7 @@ natkeeper 1.2.3, region cn-hangzhou, 2026-11-23T06:00:00Z.
 
 - `as-is`: it was seen
 - `other`: `{{"ModifyRouteEntry": "i-secret says 不"}}`
-- `open`: no EIP
+- `open`: no EIP; `{{"Call": "no"}}`
 - `untried`: it was not tried
 
 ## Measured
@@ -87,8 +87,8 @@ def test_the_file_of_a_trial_has_no_ids_and_is_read_again(tmp_path: Path) -> Non
     """Ids of the account are what they stand for; facts are sorted, so that two files can be compared."""
     assert WHOLE.as_json() == ROWS
     assert list(WHOLE.as_json()["readings"]) == ["as-is", "open", "other"]
-    hidden = json.dumps(WHOLE.as_json({"i-secret": "the standby", "": "nothing"}), ensure_ascii=False)
-    assert "the standby says 不" in hidden
+    hidden = json.dumps(WHOLE.as_json({"i-secret": "the standby", "": "nothing", "不": "无"}), ensure_ascii=False)
+    assert "the standby says 无" in hidden
     assert "StopInstance of the standby" in hidden
     assert "i-secret" not in hidden
     assert "nothing" not in hidden

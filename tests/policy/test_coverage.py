@@ -74,7 +74,7 @@ PRODUCTS = {action.partition(":")[0] for action in EVERYTHING}
         ([document(allow("*", "ACS:*"))], EVERYTHING),
         ([document(allow("*", "acs:vpc:cn-hangzhou:1234:ROUTETABLE/*"))], EVERYTHING),
         ([document(allow("ram:*", "acs:ram::1234:role/*"))], EVERYTHING - {"ram:PassRole"}),
-        ([document(allow("*", "acs:*:?:?:?"), allow("*", "acs:*:*:*:*/*"))], set()),
+        ([document(allow("*", "acs:vpc:?:?:?"))], {each for each in EVERYTHING if not each.startswith("vpc:Describe")}),
         (
             [document(allow("*", "acs:vpc:cn-hangzhou:1234:routetable/vtb-bp1example00000000000a"))],
             EVERYTHING,  # the other table is not covered

@@ -22,7 +22,6 @@ with lean("alibabacloud_ecs20140526"):
     from alibabacloud_ecs20140526 import models
     from alibabacloud_ecs20140526.client import Client
 
-KINDS = ("switch", "maintenance", "stop")
 NOTICE = timedelta(hours=2)
 """How far ahead the rehearsed maintenance is: natkeeper moves away at once, and nothing is really going to happen."""
 _EVENT = "SystemMaintenance.Reboot"
