@@ -75,7 +75,7 @@ class Watching:
             if now >= watch.due - FUZZ_S:
                 self.checks.begin(watch.ask(now), watch.answer_s)
                 continue
-            wait = watch.wake(now) - now  # never beyond the end but for a heartbeat: nothing is due then
+            wait = min(watch.wake(now), end - self._stalled) - now
             heard = self._wait(min(wait, HEARTBEAT_S) if watch.unanswered else wait)
             if heard is not None:
                 self._hear(heard)
