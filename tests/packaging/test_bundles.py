@@ -77,11 +77,11 @@ def test_a_bundle_holds_the_entry_the_package_and_the_configuration(made: Built)
     assert plain == [
         "README",
         "index.py",
-        "natkeeper.json",
         "natkeeper/__init__.py",
         "natkeeper/domain/__init__.py",
         "natkeeper/domain/words.py",
         "natkeeper/guest/setup.packed",
+        "natkeeper.json",
     ]
 
 
@@ -157,6 +157,26 @@ def test_what_has_changed_is_built_again(source: Source, made: Built, tmp_path: 
     again = build(PROBE, source, configuration, target, tmp_path / "out", cache=tmp_path / "cache", say=quiet)
     assert again.fresh
     assert again.archive.exists()
+
+
+def test_another_configuration_starts_no_process(
+    source: Source, made: Built, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Our own code was compiled and imported before; the bundle differs by the configuration alone."""
+    monkeypatch.setattr("subprocess.run", None)
+    again = build(PROBE, source, b"{} \n", here(), tmp_path / "other", cache=tmp_path / "cache", say=quiet)
+    assert (again.fresh, again.digest != made.digest, names(again)) == (True, True, names(made))
+    assert (again.directory / CONFIG_NAME).read_bytes() == b"{} \n"
+
+
+def test_of_our_own_code_some_states_are_kept(source: Source, tmp_path: Path) -> None:
+    """The newest; and a change is never taken for one of them."""
+    for number in range(bundles._KEPT + 2):
+        (source.functions / "probe" / "README").write_text(f"{number}\n", encoding="utf-8")
+        built = build(PROBE, source, b"{}\n", here(), tmp_path / "out", cache=tmp_path / "cache", say=quiet)
+        assert (built.directory / "README").read_text(encoding="utf-8") == f"{number}\n"
+    kept = [path / "content/README" for path in (tmp_path / "cache").glob("probe-*-own-*")]
+    assert {int(path.read_text(encoding="utf-8")) for path in kept} == set(range(2, bundles._KEPT + 2))
 
 
 def test_a_bundle_that_does_not_import_is_refused(source: Source, made: Built, tmp_path: Path) -> None:
@@ -301,7 +321,7 @@ def test_the_command_builds_what_is_asked_for(
 def test_a_function_carries_the_parts_that_it_needs_and_nothing_of_the_operators(name: str, parts: set[str]) -> None:
     """No command line, no reports of drills and no packaging: each would be unpacked at every cold start."""
     spec = next(each for each in bundles.BUNDLES if each.name == name)
-    names = [path for path, _ in bundles._own_files(spec, Source.release(), b"")]
+    names = [path for path, _ in bundles._own_files(spec, Source.release())]
     ours = [path.split("/") for path in names if path.startswith("natkeeper/")]
     assert {each[1] for each in ours} == parts
     assert "index.py" in names

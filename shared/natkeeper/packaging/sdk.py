@@ -78,7 +78,8 @@ def _cut(client: Path, unwanted: set[str]) -> None:
 def classes(models: Path) -> list[tuple[str, str]]:
     """Return module and class of every import in a models package, in its order."""
     found = _IMPORT.findall((models / "__init__.py").read_text(encoding="utf-8"))
-    return [(module, each) for module, each in found if (models / f"{module}.py").exists()]
+    there = {path.stem for path in models.glob("*.py")}
+    return [(module, each) for module, each in found if module in there]
 
 
 def _kept(models: Path, words: set[str]) -> tuple[str, ...]:

@@ -80,7 +80,7 @@ def layer(lock: Path, target: BundleTarget, ours: list[bytes], cache: Path, say:
                              ("models", repr(sorted(chosen.items())).encode())])  # fmt: skip
     home = cache / f"{lock.stem}-{target.name}-{key[:16]}"
     if not home.exists():
-        with _new(home) as scratch:
+        with new(home) as scratch:
             content = scratch / "content"
             shutil.copytree(installed, content, copy_function=link)
             sdk.keep_only(content, chosen)
@@ -97,7 +97,7 @@ def _installed(name: str, requirements: str, target: BundleTarget, cache: Path, 
     home = cache / f"{name}-{target.name}-installed-{key[:16]}"
     if not home.exists():
         say(f"installing {name}'s dependencies for {target.name} (once for each change of its lock file)")
-        with _new(home) as scratch:
+        with new(home) as scratch:
             (scratch / "content").mkdir()
             _install(requirements, target, scratch / "content", scratch)
             slim(scratch / "content")
@@ -105,7 +105,7 @@ def _installed(name: str, requirements: str, target: BundleTarget, cache: Path, 
 
 
 @contextlib.contextmanager
-def _new(home: Path) -> Iterator[Path]:
+def new(home: Path) -> Iterator[Path]:
     """Yield a directory to fill; it becomes `home` at once and whole, or not at all."""
     home.parent.mkdir(parents=True, exist_ok=True)
     scratch = Path(tempfile.mkdtemp(dir=home.parent, prefix=".new-"))
