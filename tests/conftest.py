@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import os
 import subprocess
 import sys
@@ -43,11 +42,6 @@ _WITHOUT_CHANCE = {
     "packaging", "receipts", "simulation",
 }  # fmt: skip
 """Nothing in them waits for a process, a socket or a clock of this machine."""
-
-
-def pytest_collection_finish() -> None:
-    """Let the garbage collector never look at thousands of collected tests again."""
-    gc.freeze()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
