@@ -216,6 +216,28 @@ def test_an_address_that_refuses_costs_nothing(listening: tuple[str, int]) -> No
         assert time.monotonic() - began < 0.1
 
 
+UNKNOWN_KIND = (9999, socket.SOCK_STREAM, 6, "", ("127.0.0.1", 1))
+"""An address to which no connection can even begin, such as one of IPv6 on a machine without."""
+
+
+def test_an_address_that_cannot_be_tried_costs_nothing(listening: tuple[str, int]) -> None:
+    """The next has its turn at once, not a fifth of a second later."""
+    names = DnsCache(lambda *_: [UNKNOWN_KIND, UNKNOWN_KIND, *addresses(listening)])
+    began = time.monotonic()
+    with connect("api.example.test", listening[1], 5.0, names) as sock:
+        assert sock.getpeername() == listening
+    assert time.monotonic() - began < 0.15
+
+
+def test_addresses_of_which_none_can_be_tried_are_told_at_once() -> None:
+    """In the system's own words, and not as a time-out when all the time has passed."""
+    began = time.monotonic()
+    with pytest.raises(OSError, match="not supported") as raised:
+        connect("api.example.test", 1, 5.0, DnsCache(lambda *_: [UNKNOWN_KIND, UNKNOWN_KIND]))
+    assert not isinstance(raised.value, TimeoutError)
+    assert time.monotonic() - began < 1.0
+
+
 def test_addresses_that_all_refuse_are_a_refusal() -> None:
     """In the system's own words."""
     with pytest.raises(ConnectionRefusedError):

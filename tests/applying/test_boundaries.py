@@ -277,6 +277,20 @@ def test_a_start_that_is_tried_again_is_the_same_start(local: Local, via: str, l
     assert local.guests.scripts == [library, setup] * 2
 
 
+def test_setups_of_many_groups_start_together(local: Local, via: str) -> None:
+    """The token of a joint start is as long as a token may be; the library's is another, and no longer."""
+    one, other = (
+        StartSetup(via, TEMPLATE, "natkeeper-oos", (gateway,), PARAMETERS, f"natkeeper-{gateway}")
+        for gateway in (local.first, local.second)
+    )
+    first, second = local.ask(one, other)
+    assert isinstance(first, str), first
+    assert first == second
+    tokens = [request["ClientToken"] for request in sent(local, "StartExecution" if via == "oos" else "RunCommand")]
+    assert {len(token) for token in tokens} == {64}
+    assert len(set(tokens)) == len(tokens) == (1 if via == "oos" else 2)
+
+
 def test_looks_are_each_their_own_and_each_try_of_one_the_same(local: Local, lost: Callable[[str], None]) -> None:
     """Two looks with equal parameters are two commands; a repeated try of one is not."""
     check = StartGatewayCheck(local.first, ("https://example.test",), 2.0)

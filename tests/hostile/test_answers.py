@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from natkeeper.domain.config import parse_config
 from natkeeper.failover.run import Told, attend
-from natkeeper.ports import drive
+from natkeeper.ports import ReadSetups, drive
 from tests.hostile.liar import SECRET, TABLE, A, B, Liar, as_json, lying, truth
 
 CONFIG = parse_config(
@@ -132,3 +132,18 @@ def test_an_error_that_quotes_our_secret_is_not_repeated(liar: Liar) -> None:
     liar.says = lambda _action: (400, json.dumps(message).encode())
     answer = run(liar)
     assert SECRET not in json.dumps(answer)
+
+
+@pytest.mark.parametrize("ids", ["[i-alpha]", "[", "i-alpha", 7, None, {"a": 1}, [7, None]])
+@pytest.mark.parametrize("written", [lambda given: given, json.dumps])
+def test_a_setup_that_someone_started_by_hand_hides_no_other(liar: Liar, ids: object, written: Any) -> None:
+    """Whatever was given as the gateways of one execution, the others are read."""
+    common = {"TemplateName": "setup", "Status": "Running", "StartDate": "2026-11-23T05:50:00Z"}
+    executions = [
+        {**common, "ExecutionId": "exec-odd", "Parameters": written({"instanceIds": ids})},
+        {**common, "ExecutionId": "exec-good", "Parameters": written({"instanceIds": [B]})},
+    ]
+    liar.says = lambda _action: as_json({"Executions": executions})
+    since = liar.now - timedelta(hours=1)
+    (runs,) = liar.adapter().perform((ReadSetups("oos", "setup", since),), liar.now + timedelta(seconds=9))
+    assert [(run.gateway, run.report) for run in runs] == [(B, None)]

@@ -10,7 +10,7 @@ import json
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 
-from natkeeper.alibaba.clients import WRITE_S, Attempt
+from natkeeper.alibaba.clients import LONGEST_TOKEN, WRITE_S, Attempt
 from natkeeper.alibaba.egress_check_script import check_script
 from natkeeper.alibaba.errors import RefusedError
 from natkeeper.alibaba.fields import optional, there, time_of
@@ -40,6 +40,8 @@ _UNDER_WAY = frozenset({"Pending", "Scheduled", "Running", "Stopping"})
 _ENDED = ("Finished", "Failed", "PartialFailed")
 """Values of InvokeStatus for invocations that have ended (DescribeInvocations)."""
 _LONGEST_REASON = 300
+_OF_LIBRARY = "-library"
+"""What makes the token of a setup that of its library."""
 
 
 def start_setup(attempt: Attempt, call: StartSetup) -> str:
@@ -47,7 +49,8 @@ def start_setup(attempt: Attempt, call: StartSetup) -> str:
 
     The library goes first; the setup waits for it.
     """
-    _run(attempt, LIBRARY, library_command().encode(), call.gateways, CHECK_TIMEOUT_S, f"{call.token}-library")
+    token = f"{call.token[: LONGEST_TOKEN - len(_OF_LIBRARY)]}{_OF_LIBRARY}"
+    _run(attempt, LIBRARY, library_command().encode(), call.gateways, CHECK_TIMEOUT_S, token)
     return _run(attempt, SETUP, render(call.parameters), call.gateways, SETUP_TIMEOUT_S, call.token)
 
 

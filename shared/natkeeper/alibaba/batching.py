@@ -13,6 +13,7 @@ from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
+from natkeeper.alibaba.clients import LONGEST_TOKEN
 from natkeeper.alibaba.setups import TOGETHER
 from natkeeper.alibaba.threads import Job
 from natkeeper.domain.ids import InstanceId, TableId
@@ -31,7 +32,6 @@ from natkeeper.ports import (
 )
 
 TOO_LATE = Failure(FailureKind.UNREACHABLE, "no answer before the deadline")
-_LONGEST_TOKEN = 64
 
 J = TypeVar("J", bound=Job)
 
@@ -144,7 +144,7 @@ class SetupStart:
         if len(self.calls) == 1:
             return self.start(first)
         tokens = " ".join(call.token for call in self.calls)
-        token = f"natkeeper-{hashlib.sha256(tokens.encode()).hexdigest()}"[:_LONGEST_TOKEN]
+        token = f"natkeeper-{hashlib.sha256(tokens.encode()).hexdigest()}"[:LONGEST_TOKEN]
         return self.start(replace(first, gateways=_gateways(self.calls), token=token))
 
 

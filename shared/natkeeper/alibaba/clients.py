@@ -27,6 +27,8 @@ READ_S = 2.5
 WRITE_S = 4.0
 """For writes, whose answer waits for the task to be accepted."""
 _LEAST_S = 0.05
+LONGEST_TOKEN = 64
+"""Characters of a ClientToken."""
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 

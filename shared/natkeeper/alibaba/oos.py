@@ -180,16 +180,21 @@ def _output(outputs: str | None) -> SetupReport | UnreadableReport:
 
 def _gateways(parameters: object) -> list[InstanceId]:
     """Return the gateways that an execution was started for."""
-    given = _mapping(parameters).get("instanceIds")
-    ids = json.loads(given) if isinstance(given, str) and given.startswith("[") else given
+    ids = _read(_mapping(parameters).get("instanceIds"))
     return [InstanceId(one) for one in ids if isinstance(one, str)] if isinstance(ids, list) else []
 
 
 def _mapping(value: object) -> Mapping[str, Any]:
     """Take an object, or the JSON text of one; anything else is empty."""
-    if isinstance(value, str):
-        try:
-            value = json.loads(value)
-        except ValueError:
-            return {}
+    value = _read(value)
     return value if isinstance(value, Mapping) else {}
+
+
+def _read(value: object) -> object:
+    """Read the JSON of a text; None where it is none. Anything but a text is taken as it is."""
+    if not isinstance(value, str):
+        return value
+    try:
+        return json.loads(value)
+    except ValueError:
+        return None

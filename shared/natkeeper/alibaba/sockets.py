@@ -161,7 +161,10 @@ def _first_to_answer(addresses: list[Any], end: float) -> tuple[TimedSocket, Any
             while (now := monotonic()) < end:
                 trying = len(selector.get_map())
                 if addresses and (now >= turn or not trying):
-                    error = _begin(addresses.pop(0), selector) or error
+                    failed = _begin(addresses.pop(0), selector)
+                    if failed is not None:  # nothing to wait for
+                        error, turn = failed, 0.0
+                        continue
                     turn = now + STAGGER_S
                 elif not trying:
                     raise error

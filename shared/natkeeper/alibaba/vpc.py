@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from natkeeper.alibaba.clients import WRITE_S, Attempt
+from natkeeper.alibaba.clients import LONGEST_TOKEN, WRITE_S, Attempt
 from natkeeper.alibaba.errors import (
     DUPLICATE_ROUTE,
     NAME_REFUSED,
@@ -165,7 +165,7 @@ def _create(attempt: Attempt, request: models.CreateRouteEntryRequest) -> None:
         if code_of(error) != NAME_REFUSED or not request.route_entry_name:
             raise
         request.route_entry_name = None  # type: ignore[assignment]  # left out of the request
-        request.client_token = f"{request.client_token[: _TOKEN - 2]}-n"
+        request.client_token = f"{request.client_token[: LONGEST_TOKEN - 2]}-n"
         client.create_route_entry_with_options(request, attempt.options(WRITE_S))
 
 
@@ -193,8 +193,6 @@ _OTHER_WORDS = {"Creating": "Pending", "Created": "Available", "Unavailable": "A
 """Words of an entry's status that are not in the enumeration of DescribeRouteEntryList: those of CreateRouteEntry's own
 text, and one that an entry may have while its next hop is stopped. Nothing is under way then, so it can be changed, and
 the next hop is judged by its own state."""
-_TOKEN = 64
-"""Characters of a ClientToken."""
 
 
 def _entry(item: models.DescribeRouteEntryListResponseBodyRouteEntrysRouteEntry, table: TableId) -> RouteEntry:
