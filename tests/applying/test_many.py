@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta, timezone
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
+from natkeeper.alibaba import assistant
 from natkeeper.alibaba.batching import BatchPlan
+from natkeeper.alibaba.fields import text_of
 from natkeeper.alibaba.setups import MOST_FETCHED, TOGETHER, ReportCache, StartedSetup, latest
 from natkeeper.domain.ids import InstanceId, TableId
 from natkeeper.domain.observed import NextHop
@@ -165,6 +169,45 @@ def test_a_reading_fetches_a_few_and_the_next_goes_on(left: float, fetched: int)
     assert [run.report is not None for run in runs] == [True] * fetched + [False] * (50 - fetched)
     again = latest(starts, wanted, memory, told, lambda: 4.0)
     assert sum(run.report is not None for run in again) == min(50, fetched + MOST_FETCHED)
+
+
+class CommandPages:
+    """Stands for the clients of a region; a list of commands that has another page each time."""
+
+    region = "cn-hangzhou"
+
+    def __init__(self, *minutes: int | None) -> None:
+        self.minutes, self.asked = minutes, 0
+
+    def client(self, _kind: object) -> CommandPages:
+        return self
+
+    def describe_invocations_with_options(self, _request: object, _options: object) -> Any:
+        self.asked += 1
+        ran = SimpleNamespace(instance_id=f"i-{self.asked}", invocation_status="Running")
+        page = [
+            SimpleNamespace(
+                invoke_id=f"t-{self.asked}-{number}",
+                creation_time=None if minute is None else text_of(NOON + timedelta(minutes=minute)),
+                invoke_instances=SimpleNamespace(invoke_instance=[ran]),
+            )
+            for number, minute in enumerate(self.minutes)
+        ]
+        return SimpleNamespace(body=SimpleNamespace(invocations=SimpleNamespace(invocation=page), next_token="more"))
+
+
+@pytest.mark.parametrize(
+    "minutes, pages, found",
+    [((1, 0), 6, 12), ((1, -1), 1, 1), ((-1, 1), 1, 1), ((-1,), 1, 0), ((1, None), 1, 1), ((None, 1), 1, 1)],
+)
+def test_commands_are_listed_back_to_the_time_that_is_asked_for(
+    minutes: tuple[int | None, ...], pages: int, found: int
+) -> None:
+    """In six pages at most; one that is older, or has no time, ends the list."""
+    clients = CommandPages(*minutes)
+    attempt: Any = SimpleNamespace(clients=clients, region="cn-hangzhou", options=lambda *_: None)
+    assert len([*assistant._listed(attempt, NOON)]) == found
+    assert clients.asked == pages
 
 
 # ---- writing -----------------------------------------------------------------------------------------------

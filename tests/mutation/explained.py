@@ -105,6 +105,9 @@ EXPLAINED: dict[str, str] = {
         "natkeeper.failover.handing_on.hand_on: Sub becomes Add: "
         "at, waiting = rest.pending.get(vpc, (now - LOST_AFTER, set()))"
     ): "what was never handed on is as long ago, or as far ahead, as what does not count",
+    "shared/natkeeper/alibaba/connections.py: _Trust.__init__: 0.0 becomes 1.0: self.since = 0.0": (
+        "a machine makes no connection in the first second after its start"
+    ),
     (
         "shared/natkeeper/packaging/wheels.py: layer: '-' becomes another (number 2): "
         'home = cache / f"{lock.stem}-{target.name}-{key[:16]}"'

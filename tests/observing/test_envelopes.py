@@ -64,6 +64,15 @@ def test_little_is_kept() -> None:
     assert len(told(envelopes)) == KEPT
 
 
+def test_timers_and_probes_push_no_event_out() -> None:
+    """They come each minute, and an event of an hour ago may be asked for."""
+    envelopes = Envelopes()
+    envelopes.answer(json.dumps(EVENT).encode(), NOW)
+    for _ in range(KEPT):
+        envelopes.answer(b'{"triggerName": "sweep"}', NOW)
+    assert len(told(envelopes)) == 1
+
+
 def test_an_event_that_mentions_the_word_asks_nothing() -> None:
     """Only the request itself does."""
     envelopes = Envelopes()

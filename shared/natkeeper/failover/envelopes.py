@@ -17,6 +17,8 @@ KEPT = 60
 LONGEST = 16_384
 """Bytes of an event that is kept: an event of ECS or ActionTrail has a few thousand."""
 _ASKED = b'"received"'
+_OF_THE_BUS = b'"specversion"'
+"""What every event of the bus has, and no timer, probe or person."""
 _ID = re.compile(r"\b(?:i|vtb|eip)-[a-z0-9]{3,40}\b")
 
 
@@ -31,7 +33,7 @@ class Envelopes:
         if len(event) <= len(_ASKED) * 4 and _ASKED in event:
             found = [envelope for each in self.kept for envelope in _envelopes(*each)]
             return json.dumps({"ok": True, "receipts": [], "received": found}, ensure_ascii=False)
-        if len(event) <= LONGEST:
+        if _OF_THE_BUS in event and len(event) <= LONGEST:
             self.kept.append((at, event))
         return None
 
