@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
-from natkeeper.alibaba import assistant
+from natkeeper.alibaba import assistant, oos
 from natkeeper.alibaba.batching import BatchPlan
+from natkeeper.alibaba.errors import RefusedError
 from natkeeper.alibaba.fields import text_of
 from natkeeper.alibaba.setups import MOST_FETCHED, TOGETHER, ReportCache, StartedSetup, latest
 from natkeeper.domain.ids import InstanceId, TableId
@@ -208,6 +209,84 @@ def test_commands_are_listed_back_to_the_time_that_is_asked_for(
     attempt: Any = SimpleNamespace(clients=clients, region="cn-hangzhou", options=lambda *_: None)
     assert len([*assistant._listed(attempt, NOON)]) == found
     assert clients.asked == pages
+
+
+@pytest.mark.parametrize(
+    "output, text",
+    [
+        (None, ""), ("", ""), ("bm9pc2U=", "noise"), ("bm9pc2U", "bm9pc2U"), ("not there", "not there"),
+        ("/w==", "\ufffd"),
+    ],
+)  # fmt: skip
+def test_output_is_decoded_where_it_is_base64(output: str | None, text: str) -> None:
+    """What is none is taken as it is; bytes that are no text are marked."""
+    assert assistant._decoded(output) == text
+
+
+class OneResult:
+    """Stands for the clients of a region; a command has these results."""
+
+    region = "cn-hangzhou"
+
+    def __init__(self, *states: str) -> None:
+        blank = {"output": "", "error_code": "Code", "error_info": "why", "instance_id": "i-a"}
+        self.results = [SimpleNamespace(**blank, invocation_status=state) for state in states]
+
+    def client(self, _kind: object) -> OneResult:
+        return self
+
+    def describe_invocation_results_with_options(self, *_: object) -> Any:
+        results = SimpleNamespace(invocation_results=SimpleNamespace(invocation_result=self.results))
+        return SimpleNamespace(body=SimpleNamespace(invocation=results))
+
+
+@pytest.mark.parametrize(
+    "states, why",
+    [
+        ((), None), (("Pending",), None), (("Scheduled",), None), (("Running",), None), (("Stopping",), None),
+        (("Failed",), "Failed, Code, why"), (("",), "Code, why"), (("Failed", "Running"), "Failed, Code, why"),
+    ],
+)  # fmt: skip
+def test_a_command_is_under_way_or_says_how_it_ended(states: tuple[str, ...], why: str | None) -> None:
+    """One that has no result yet is under way; a look that printed nothing is no answer about egress."""
+    clients: Any = OneResult(*states)
+    attempt: Any = SimpleNamespace(clients=clients, region="cn-hangzhou", options=lambda *_: None)
+    assert assistant.read_relay(attempt, "t-1") == why
+    if why is None:
+        assert assistant.read_check(attempt, "t-1", lambda: NOON) is None
+        return
+    with pytest.raises(RefusedError, match=f"^the check on i-a produced no report: {why}$"):
+        assistant.read_check(attempt, "t-1", lambda: NOON)
+
+
+class Executions:
+    """Stands for the clients of a region, in which one execution ended without any task."""
+
+    region = "cn-hangzhou"
+
+    def __init__(self, message: str | None) -> None:
+        self.found = SimpleNamespace(
+            execution_id="exec-1", template_name="mine", status="Failed", status_message=message,
+            start_date=text_of(NOON), create_date=None, parameters={"instanceIds": ["i-a"]},
+        )  # fmt: skip
+
+    def client(self, _kind: object) -> Executions:
+        return self
+
+    def list_executions_with_options(self, *_: object) -> Any:
+        return SimpleNamespace(body=SimpleNamespace(executions=[self.found], next_token=""))
+
+    def list_task_executions_with_options(self, *_: object) -> Any:
+        return SimpleNamespace(body=SimpleNamespace(task_executions=[], next_token=""))
+
+
+@pytest.mark.parametrize("message, word", [(None, "Failed"), ("", "Failed"), ("no such role", "Failed: no such role")])
+def test_an_execution_without_a_task_says_how_it_ended(message: str | None, word: str) -> None:
+    """With the platform's reason where there is one."""
+    clients: Any = Executions(message)
+    attempt: Any = SimpleNamespace(clients=clients, region="cn-hangzhou", options=lambda *_: None, left=lambda: 4.0)
+    (run,) = oos.read_setups(attempt, "mine", NOON, frozenset(), ReportCache())
+    assert run == SetupRun(InstanceId("i-a"), NOON, UnreadableReport(f"the execution ended as {word}"))
 
 
 # ---- writing -----------------------------------------------------------------------------------------------

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import pytest
 
 from natkeeper.domain.ids import TableId
 from natkeeper.domain.observed import EntryStatus
+from natkeeper.failover import telling
 from natkeeper.failover.handing_on import hand_over
 from natkeeper.failover.run import LONGEST_PARCEL
 from natkeeper.ports import Failure, FailureKind, HandOver, PointRoute, ReadRoutes
@@ -246,3 +247,13 @@ def test_people_are_told_in_the_style_of_the_configuration(top: dict[str, Any], 
     with pytest.raises(StopIteration) as ended:
         run.send([Failure(FailureKind.DENIED, "no")])
     assert ended.value.value == f"people could not be told: {Failure(FailureKind.DENIED, 'no')}"
+
+
+@pytest.mark.parametrize(
+    "since, every, told", [(0, 30, 0), (29, 30, 0), (30, 30, 30), (75, 30, 60), (75, 24 * 60, 0), (1441, 24 * 60, 1440)]
+)
+def test_what_another_process_told_last_is_counted_from_its_beginning(since: int, every: int, told: int) -> None:
+    """It told people at once, and every so many minutes since."""
+    began = datetime(2026, 1, 1, 12, tzinfo=timezone.utc)
+    last = telling._last_told(began, timedelta(minutes=every), began + timedelta(minutes=since))
+    assert last == began + timedelta(minutes=told)

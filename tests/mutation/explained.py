@@ -108,6 +108,9 @@ EXPLAINED: dict[str, str] = {
     "shared/natkeeper/alibaba/connections.py: _Trust.__init__: 0.0 becomes 1.0: self.since = 0.0": (
         "a machine makes no connection in the first second after its start"
     ),
+    "shared/natkeeper/alibaba/sockets.py: _begin: 0 becomes 1: if code not in (0, errno.EINPROGRESS):": (
+        "a connection that was only begun is never there at once"
+    ),
     (
         "shared/natkeeper/packaging/wheels.py: layer: '-' becomes another (number 2): "
         'home = cache / f"{lock.stem}-{target.name}-{key[:16]}"'

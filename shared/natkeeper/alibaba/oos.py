@@ -121,7 +121,7 @@ def _starts(attempt: Attempt, template: str, since: datetime, words: dict[str, s
                 continue
             began = time_of(execution.start_date) or time_of(execution.create_date) or since
             gateways = tuple(_gateways(execution.parameters))
-            words[execution.execution_id] = f"{execution.status}: {execution.status_message or ''}"
+            words[execution.execution_id] = ": ".join(filter(None, (execution.status, execution.status_message)))
             over = frozenset(gateways if execution.status in _OVER else ())
             yield StartedSetup(execution.execution_id, began, gateways, over)
         if not body.next_token:
