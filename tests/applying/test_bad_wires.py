@@ -164,6 +164,20 @@ def test_a_write_over_a_connection_that_just_answered_keeps_its_time(local: Loca
     assert local.asked("ModifyRouteEntry") == ["ModifyRouteEntry"]
 
 
+def test_a_reading_has_what_the_one_before_it_left() -> None:
+    """A time-out is for all that is read: one byte late leaves the next only the rest."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        names = DnsCache(lambda *_: addresses(server.getsockname()))
+        with connect("api.example.test", server.getsockname()[1], 1.0, names) as sock, server.accept()[0] as far:
+            sock.settimeout(0.6)
+            began = time.monotonic()
+            threading.Timer(0.4, far.sendall, (b"x",)).start()
+            assert sock.recv_into(bytearray(1)) == 1
+            with pytest.raises(TimeoutError):
+                sock.recv_into(bytearray(1))
+            assert time.monotonic() - began < 0.9
+
+
 # ---- names and addresses -------------------------------------------------------------------------------------
 
 
