@@ -8,7 +8,15 @@ from dataclasses import replace
 
 import pytest
 
-from natkeeper.guest import AddressMode, ForeignRules, PortForward, SetupReport, parse_report, render
+from natkeeper.guest import (
+    AddressMode,
+    ForeignRules,
+    PortForward,
+    SetupParameters,
+    SetupReport,
+    parse_report,
+    render,
+)
 from natkeeper.guest.script import library_command
 from natlab.simulated.flavours import FLAVOURS
 from natlab.simulated.shims import DROPIN
@@ -228,8 +236,12 @@ def test_a_second_run_waits_a_minute_for_the_first(
     flock.unlink()
     flock.write_text(f'#!/bin/sh\necho "$@" >>"{asked}"\nexit {0 if free else 1}\n')
     flock.chmod(0o755)
+    other = guest.directory / "root/run/natkeeper/rules"
+    other.parent.mkdir()
+    other.write_text("what the other run works with")
     status, report = setup(guest, CHECK)
     assert (status, codes(report)) == ended
+    assert other.exists() != free, "what a run works with goes only once its lock is free"
     assert set(asked.read_text().splitlines()) == {"-w 60 9"}
 
 
@@ -348,6 +360,24 @@ def test_egress_counts_only_where_it_is_required(ready: MakeGuest) -> None:
     assert (status, report.facts.egress, report.facts.forwarding) == (0, "failed", "unproven")
     status, report = setup(guest, replace(CHECK, egress_required=True))
     assert (status, codes(report)) == (3, {"egress_failed"})
+
+
+@pytest.mark.parametrize(
+    "order, why",
+    [
+        (ORDER, "this machine has no curl, so no egress target was asked"),
+        (replace(ORDER, targets=()), "no egress target was named"),
+    ],
+)
+def test_where_nobody_could_be_asked_it_is_not_said_that_nobody_answered(
+    ready: MakeGuest, order: SetupParameters, why: str
+) -> None:
+    """An image without curl, or an order without targets: untested, and why, which is something that can be mended."""
+    guest = ready()
+    (guest.directory / "bin/curl").unlink()
+    status, report = setup(guest, replace(order, mode=CHECK.mode, egress_required=True))
+    assert (report.facts.egress, report.facts.forwarding, report.facts.forwarding_note) == ("untested", "unproven", why)
+    assert (status, report.sentence) == ((3, why) if order.targets else (0, "ready, nothing to change"))
 
 
 def test_without_network_namespaces_forwarding_is_unproven_and_says_why(fresh: MakeGuest) -> None:

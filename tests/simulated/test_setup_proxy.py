@@ -73,6 +73,9 @@ def test_drift_of_the_proxy_is_told_by_a_check_and_repaired(fresh: MakeGuest) ->
         state["units"]["natkeeper-proxy"]["active"] = False
     assert notes(setup(guest, replace(HTTP, mode=CHECK.mode))[1]) == {"proxy_stopped", "proxy_broken"}
     assert notes(setup(guest, HTTP)[1]) == set()
+    (guest.directory / "bin/curl").unlink()
+    [broken] = setup(guest, replace(HTTP, mode=CHECK.mode))[1].notes
+    assert broken.message == "this machine has no curl, so nothing shows that the reverse proxy answers"
 
 
 def test_a_missing_certificate_is_named_and_the_other_hosts_go_on(fresh: MakeGuest) -> None:

@@ -10,15 +10,17 @@ look() { # look PREFIX URL EXTRA...: sets ANSWER and PEER when something answere
     PEER=${PEER% *}
 }
 egress() {
+    UNASKED="no egress target was named"
     [ -n "$TARGETS" ] || return 0
-    EGRESS=failed
+    UNASKED="this machine has no curl, so no egress target was asked"
+    ! have curl || UNASKED='' EGRESS=failed
     printf %s "$TARGETS" >"$WORK/targets"
     while read -r url name; do
         [ -z "$SEEN" ] && look '' "$url" || continue
         EGRESS=ok TARGET=$url RESOLVE=$name:$PEER THERE=$PEER
         SEEN=$(printf %s "$ANSWER" | head -c 400 | grep -Eo '([0-9]{1,3}\.){3}[0-9]{1,3}' | sed -n 1p)
     done <"$WORK/targets"
-    [ $EGRESS$NEED != failedrequired ] || problem egress_failed "no egress target answered this gateway itself"
+    [ $EGRESS = ok ] || [ $NEED != required ] || problem egress_failed "${UNASKED:-no egress target answered this gateway itself}"
 }
 
 # A private host for a moment: a namespace with an unused address of each private network. Where tc can, its packets
@@ -96,7 +98,7 @@ claimed() { # claimed NETWORK: such zones, and rules that name the network
     { iptables -w -S; iptables -w -t raw -S; nft list ruleset; } 2>/dev/null | grep -iE 'drop|reject' | grep -F -e "$1" | head -n 2 | sed 's/^[[:space:]]*/; rule: /'
 }
 prove() {
-    NETWORKS='' FORWARDING=unproven WHY="the gateway itself reaches no egress target"
+    NETWORKS='' FORWARDING=unproven WHY="${UNASKED:-the gateway itself reaches no egress target}"
     [ $EGRESS = ok ] && [ $STATE != stopped ] && [ $STATE != missing ] || return 0
     WHY="no private network was named"
     printf %s "$PROVE" >"$WORK/prove"

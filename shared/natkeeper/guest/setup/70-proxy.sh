@@ -72,5 +72,7 @@ proxy() {
         [ "$(curl -q -s -m 2 http://127.0.0.1:8790/ 2>/dev/null)" != "$want" ] || return 0
         [ $FIX = yes ] && [ $try != 4 ] && sleep 1
     done
-    note proxy_broken "the reverse proxy does not answer with its configuration"
+    said="the reverse proxy does not answer with its configuration"
+    have curl || said="this machine has no curl, so nothing shows that the reverse proxy answers"
+    note proxy_broken "$said"
 }
