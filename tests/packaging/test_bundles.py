@@ -13,6 +13,7 @@ import pytest
 
 from natkeeper.packaging import (
     FUNCTION_COMPUTE,
+    FUNCTION_COMPUTE_2,
     Built,
     BundleSpec,
     InstallFailed,
@@ -142,9 +143,14 @@ def test_what_has_not_changed_is_not_built_again(source: Source, made: Built, tm
     assert again.digest == made.digest
 
 
-@pytest.mark.parametrize("change", ["configuration", "code", "target", "archive lost"])
-def test_what_has_changed_is_built_again(source: Source, made: Built, tmp_path: Path, change: str) -> None:
-    """Configuration, code and target are each a reason, and so is a result that went missing."""
+@pytest.mark.parametrize("change", ["configuration", "code", "target", "machine", "archive lost", "directory lost"])
+def test_what_has_changed_is_built_again(
+    source: Source, made: Built, tmp_path: Path, change: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Configuration, code and target are each a reason, and so is a result that went missing.
+
+    A machine whose Python cannot run a bundle neither tries it nor compiles its dataclasses: another has more to do.
+    """
     configuration, target = b"{}\n", here()
     if change == "configuration":
         configuration = b'{"region": "cn-beijing"}\n'
@@ -152,8 +158,12 @@ def test_what_has_changed_is_built_again(source: Source, made: Built, tmp_path: 
         (source.package / "domain/words.py").write_text("GREETING = 'good night'\n", encoding="utf-8")
     if change == "target":
         target = OTHER
+    if change == "machine":
+        monkeypatch.setattr(bundles, "runs_here", lambda _: False)
     if change == "archive lost":
         made.archive.unlink()
+    if change == "directory lost":
+        shutil.rmtree(made.directory)
     again = build(PROBE, source, configuration, target, tmp_path / "out", cache=tmp_path / "cache", say=quiet)
     assert again.fresh
     assert again.archive.exists()
@@ -261,6 +271,32 @@ def test_markers_are_judged_by_the_python_that_will_run_the_bundle() -> None:
     assert [line.split("==")[0] for line in entries.splitlines() if "==" in line] == ["always", "new"]
     assert entries.count("--hash") == 3
     assert ";" not in entries
+
+
+MARKERS = (
+    ("sys_platform == 'linux' and platform_system == 'Linux' and os_name == 'posix'", True, True),
+    ("implementation_name == 'cpython' and platform_python_implementation == 'CPython'", True, True),
+    ("platform_machine == 'x86_64'", True, True),
+    ("platform_release == '' and platform_version == ''", True, True),  # not known: no lock file asks for them
+    (
+        "python_version == '3.12' and python_full_version == '3.12.0' and implementation_version == '3.12.0'",
+        True,
+        False,
+    ),
+    (
+        "python_version == '3.10' and python_full_version == '3.10.0' and implementation_version == '3.10.0'",
+        False,
+        True,
+    ),
+    ("", True, True),
+)
+"""Of a lock file; whether it is wanted by the functions of Function Compute 3.0, and of 2.0."""
+
+
+@pytest.mark.parametrize("marker, new, old", MARKERS)
+def test_each_word_of_a_marker_means_function_compute_s_own_machine(marker: str, *, new: bool, old: bool) -> None:
+    """An entry that is left out, or one of another system, shows at a cold start only."""
+    assert (FUNCTION_COMPUTE.wants(marker), FUNCTION_COMPUTE_2.wants(marker)) == (new, old)
 
 
 def test_function_compute_takes_no_wheel_newer_than_its_c_library() -> None:

@@ -25,6 +25,12 @@ def test_one_address_for_each_line(configuration: Path) -> None:
     assert read_addresses(configuration) == ("dingtalk://a/b", "mailtos://c:d@e")
 
 
+def test_the_mark_that_windows_puts_before_a_text_is_no_part_of_the_first_address(configuration: Path) -> None:
+    """Nobody sees it, and apprise would not know the address: people would never be told."""
+    configuration.with_name(FILE).write_text("json://a\njson://b\n", encoding="utf-8-sig")
+    assert read_addresses(configuration) == ("json://a", "json://b")
+
+
 def test_without_the_file_there_are_none(configuration: Path) -> None:
     """A person who uses the environment has no such file."""
     assert read_addresses(configuration) == ()

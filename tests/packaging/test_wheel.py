@@ -139,6 +139,14 @@ def test_variables_keep_their_comments_and_unknown_ones_are_refused() -> None:
         release.with_variables(own, {"nobody": "x"})
 
 
+@pytest.mark.parametrize("group", ["prod", "no", "on", "y", "off", "yes"])
+def test_a_variable_is_read_back_as_the_text_that_it_was(group: str) -> None:
+    """A group may be called `no`, which is false to YAML 1.1 and the name of no group to the probe."""
+    text = release.with_variables((ROOT / "s.yaml").read_text(encoding="utf-8"), {"group": group})
+    assert yaml.safe_load(text)["vars"]["group"] == group
+    assert ('group: "' in text) == (group in {"no", "on", "off", "yes"})
+
+
 def test_the_playground_of_the_wheel_finds_its_files(installed: Path) -> None:
     """natlab comes along, and deploys the same s.yaml."""
     code = "from natlab.scenarios.functions import CACHE, ROOT, TEMPLATE; print(ROOT, TEMPLATE.is_file(), CACHE)"

@@ -126,6 +126,7 @@ def build(
         "bytecode": compiler.tag if compiler else None,
         "own": archive.digest_of(own),
         "configuration": hashlib.sha256(configuration).hexdigest(),
+        "runs here": runs_here(target),
     }
     done = Built(spec.name, out / f"{spec.name}.zip", out / spec.name, "", fresh=False, compiled=compiler is not None)
     stamp = out / f"{spec.name}.json"
@@ -163,7 +164,7 @@ def _ready(
     """Return a directory with our own files, compiled; made and imported once for each change of them."""
     key = archive.digest_of([
         *own, ("layer", str(layer and layer.directory.parent.name).encode()),
-        ("bytecode", (compiler.tag if compiler else "none").encode()),
+        ("bytecode", (compiler.tag if compiler else "none").encode()), ("runs here", str(runs_here(target)).encode()),
     ])  # fmt: skip
     home = cache / f"{spec.name}-{target.name}-own-{key[:16]}"
     if not home.exists():

@@ -24,7 +24,7 @@ def read_addresses(configuration: Path) -> tuple[str, ...]:
     """
     path = configuration.parent / FILE
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
         return ()
     except (OSError, UnicodeDecodeError) as error:

@@ -11,6 +11,8 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
+import yaml
+
 _PACKAGE = Path(__file__).resolve().parents[1]
 TEMPLATE = "s.yaml"
 EXAMPLE = "natkeeper.example.yaml"
@@ -66,9 +68,9 @@ def for_installed(text: str, *, package: str = "natkeeper package", command: str
 
 
 def with_variables(text: str, variables: Mapping[str, str]) -> str:
-    """Return s.yaml with these values in `vars`; comments stay. Raises ValueError for a variable that it has not."""
+    """Return s.yaml with these texts in `vars`; comments stay. Raises ValueError for a variable that it has not."""
     for name, value in variables.items():
-        written = f'"{value}"' if value.isdecimal() else value
+        written = value if value.startswith('"') or yaml.safe_load(value) == value else f'"{value}"'
         text, count = re.subn(rf"^(  {name}: )(?:\"[^\"]*\"|[^#\n]*?)((?: +#.*)?)$", rf"\g<1>{written}\g<2>", text,
                               count=1, flags=re.MULTILINE)  # fmt: skip
         if not count:
