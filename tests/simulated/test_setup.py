@@ -21,6 +21,7 @@ from natkeeper.guest.script import library_command
 from natlab.simulated.flavours import FLAVOURS
 from natlab.simulated.shims import DROPIN
 from tests.simulated.conftest import CHECK, ORDER, PRIVATE_HOST, STRANGER, MakeGuest, codes, setup
+from tests.simulated.units import assert_unit
 
 LOOSE = "net.netfilter.nf_conntrack_tcp_loose"
 SHELLS = [shell for shell in (shutil.which("dash"), shutil.which("bash")) if shell]
@@ -219,6 +220,7 @@ def test_a_changed_drop_in_is_put_right_and_used_at_once(ready: MakeGuest) -> No
     dropin.write_text("[Service]\nExecStartPost=-/bin/sh -c 'exec sysctl -q -p /etc/sysctl.d/other.conf'\n")
     status, report = setup(guest)
     assert (status, [problem.code for problem in report.found]) == (0, ["dropin"])
+    assert_unit(guest, "firewalld.service.d/natkeeper.conf")
     with guest.by_hand() as state:
         state["sysctl"][LOOSE] = "1"
     assert guest.run(b"systemctl restart firewalld", 20) is not None

@@ -9,6 +9,7 @@ import pytest
 from natkeeper.guest import AddressMode, PortForward, SetupReport
 from natlab.simulated.guest import Guest
 from tests.simulated.conftest import CHECK, ORDER, MakeGuest, codes, setup
+from tests.simulated.units import assert_unit
 
 HOST = "10.0.1.5"
 PEERS = ("10.0.0.11", "10.0.0.12")
@@ -135,6 +136,7 @@ def test_it_is_there_after_a_reboot_and_goes_with_its_keys(ready: MakeGuest) -> 
     """Table, device, unit, files and the port between gateways."""
     guest = ready()
     setup(guest, JOINED)
+    assert_unit(guest, "natkeeper-table.service")
     guest.reboot()
     assert guest.state["units"]["natkeeper-table"]["active"]
     status, report = setup(guest)

@@ -9,6 +9,7 @@ import pytest
 from natkeeper.guest import ForeignRules, NetworkProof
 from natlab.simulated.flavours import FLAVOURS
 from tests.simulated.conftest import CHECK, ORDER, PRIVATE_HOST, MakeGuest, codes, setup
+from tests.simulated.units import assert_unit
 
 NETWORKS = ("10.0.1.0/24", "10.0.3.0/24")
 REAL = replace(ORDER, networks=NETWORKS)
@@ -160,8 +161,7 @@ def test_docker_is_let_through_where_it_lasts(ready: MakeGuest) -> None:
     assert [one.code for one in report.notes] == ["foreign_at_boot"]
     assert guest.state["iptables"]["policy"] == "DROP"
     assert guest.state["chains"]["DOCKER-USER"][0] == "-i eth0 -o eth0 -j ACCEPT"
-    dropin = guest.directory / "root/etc/systemd/system/docker.service.d/natkeeper.conf"
-    assert "DOCKER-USER -i eth0 -o eth0 -j ACCEPT" in dropin.read_text()
+    assert_unit(guest, "docker.service.d/natkeeper.conf")
     assert setup(guest, replace(REAL, foreign=ForeignRules.REMOVE))[1].changed == ()
 
 
@@ -179,8 +179,7 @@ def test_ufw_is_let_through_where_it_lasts(ready: MakeGuest) -> None:
     assert "ufw route allow" in report.notes[0].message
     assert guest.state["iptables"]["policy"] == "DROP"
     assert guest.state["chains"]["ufw-user-forward"] == ["-i eth0 -o eth0 -j ACCEPT"]
-    dropin = guest.directory / "root/etc/systemd/system/firewalld.service.d/natkeeper-ufw.conf"
-    assert "exec /lib/ufw/ufw-init start quiet" in dropin.read_text()
+    assert_unit(guest, "firewalld.service.d/natkeeper-ufw.conf")
     assert setup(guest, replace(REAL, foreign=ForeignRules.REMOVE))[1].changed == ()
 
 

@@ -11,6 +11,7 @@ from natkeeper.guest import SetupReport
 from natkeeper.guest.proxy import nginx_conf
 from natlab.simulated.guest import Guest
 from tests.simulated.conftest import CHECK, ORDER, PRIVATE_HOST, MakeGuest, setup
+from tests.simulated.units import assert_unit
 
 WEB = ProxyHost(host="www.example.com", to="10.0.1.5:8080")
 SAFE = ProxyHost(
@@ -50,6 +51,7 @@ def test_a_proxy_is_installed_configured_opened_and_proven(fresh: MakeGuest, fla
     units = guest.state["units"]
     assert units["natkeeper-proxy"] == {"active": True, "enabled": True, "masked": False}
     assert (units["nginx"]["active"], units["nginx"]["enabled"]) == (False, False)
+    assert_unit(guest, "natkeeper-proxy.service")
     for kind in ("permanent", "runtime"):
         rules = guest.state[kind]["zones"]["public"]["rich_rules"]
         opened = [rule for rule in rules if " port port=" in rule]

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from natkeeper.guest import SetupReport, parse_report
-from natkeeper.guest.script import setup_script
+from natkeeper.guest.script import parameter_block, setup_script
 from natlab.cloud.dataplane import CommandResult
 from natlab.simulated.flavours import FLAVOURS
 from natlab.simulated.guest import Guest
@@ -188,6 +188,31 @@ def test_a_run_leaves_no_files_and_takes_away_those_of_a_killed_one(ready: MakeG
     names = {path.name.partition("-")[0] for path in (guest.directory / "root/run").iterdir()}
     assert names == {"natkeeper.lock", "natkeeper.library", "natkeeper.last"}
     assert not list((guest.directory / "tmp").iterdir())
+
+
+@pytest.mark.parametrize(
+    "moment", ["netns exec nkprobe curl", '--permanent --zone=public --add-rich-rule=rule family="ipv4" destination']
+)
+def test_a_run_that_is_ended_says_so_and_leaves_nothing_that_the_next_one_does_not_know(
+    fresh: MakeGuest, moment: str
+) -> None:
+    """In the midst of the proof, and of a change: a rule is noted as natkeeper's before it is made."""
+    guest = fresh(replace(FLAVOURS["debian12"], tc=False))  # the proof puts its interface into the zone
+    shim, pid = guest.directory / "bin/.shim", guest.directory / "pid"
+    ends = f"""[ ! -s {pid} ] || case "$0 $*" in *'{moment}'*) kill -TERM "$(cat {pid})"; : >{pid} ;; esac"""
+    shim.write_text(shim.read_text().replace("\n", f"\n{ends}\n", 1))
+    block = parameter_block(ORDER)
+    result = guest.run(f"echo $$ >'{pid}'\nNK_PARAMETERS='{block}'\n{setup_script()}".encode(), 60)
+    assert result is not None
+    report = parse_report(result.output)
+    assert isinstance(report, SetupReport), result.output
+    assert (result.exit_code, codes(report) & {"interrupted"}, pid.read_text()) == (4, {"interrupted"}, "")
+    assert "nkprobe0" not in guest.state["runtime"]["zones"]["public"]["interfaces"]
+    assert not (guest.directory / "root/run/natkeeper").exists()
+    assert setup(guest, replace(ORDER, port_forwards=()))[0] == 0
+    for _ in range(2):
+        assert guest.forwarded_port("tcp", 8080) is None
+        guest.reboot()
 
 
 def test_a_failing_repair_leaves_a_half_broken_gateway_no_worse(ready: MakeGuest) -> None:
