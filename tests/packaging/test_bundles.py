@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import marshal
+import re
 import shutil
 import stat
 import zipfile
@@ -342,7 +343,7 @@ def test_the_command_builds_what_is_asked_for(
     arguments = ["--config", str(config), "--out", str(tmp_path / "out"), "--cache", str(tmp_path / "c")]
     assert run([*arguments, "--for", "here", "--only", "probe"], source, monkeypatch) == 0
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["probe", "probe.json", "probe.zip"]
-    assert "probe.zip" in capsys.readouterr().err
+    assert re.search(r"/probe\.zip  0\.\d MB  sha256 [0-9a-f]{12}  \(\d{1,2}\.\d s\)\n", capsys.readouterr().err)
 
 
 @pytest.mark.parametrize(
