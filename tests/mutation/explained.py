@@ -111,6 +111,12 @@ EXPLAINED: dict[str, str] = {
     "shared/natkeeper/alibaba/sockets.py: _begin: 0 becomes 1: if code not in (0, errno.EINPROGRESS):": (
         "a connection that was only begun is never there at once"
     ),
+    "shared/natkeeper/guest/setup/75-connections.sh: 2 becomes 3: for try in 1 2 3 4 5 6; do": (
+        "six tries, whatever each is called; only the last one's name counts"
+    ),
+    """shared/natkeeper/guest/setup/50-kernel.sh: 2 becomes 3: now=$(sysctl -n "$key" 2>/dev/null)""": (
+        "what a program complains of stands before the report, and nobody reads it"
+    ),
     (
         "shared/natkeeper/packaging/wheels.py: layer: '-' becomes another (number 2): "
         'home = cache / f"{lock.stem}-{target.name}-{key[:16]}"'

@@ -106,6 +106,7 @@ def test_setup_off_means_off(tmp_path: Path) -> None:
     "text, says",
     [
         (GOOD + "    gateways: [i-bp1bbbb]\n", "line 7, column 5: .*'gateways' stands here twice"),
+        ("a: &a {x: 1}\nb:\n  <<: *a\n  y: 1\n  y: 2\n", "line 5, column 3: .*'y' stands here twice"),
         ("region: [", "line 1, column 10: not YAML"),
         ("region: cn-hangzhou\n\tgroups: {}\n", "line 2, column 1: not YAML"),
         ("1: 2\n", "a key has to be a text, not 1"),

@@ -71,8 +71,8 @@ def with_variables(text: str, variables: Mapping[str, str]) -> str:
     """Return s.yaml with these texts in `vars`; comments stay. Raises ValueError for a variable that it has not."""
     for name, value in variables.items():
         written = value if value.startswith('"') or yaml.safe_load(value) == value else f'"{value}"'
-        text, count = re.subn(rf"^(  {name}: )(?:\"[^\"]*\"|[^#\n]*?)((?: +#.*)?)$", rf"\g<1>{written}\g<2>", text,
-                              count=1, flags=re.MULTILINE)  # fmt: skip
+        pattern = re.compile(rf"^(  {name}: )(?:\"[^\"]*\"|[^#\n]*?)((?: +#.*)?)$", re.MULTILINE)
+        text, count = pattern.subn(rf"\g<1>{written}\g<2>", text)
         if not count:
             raise ValueError(f"s.yaml has no variable {name}")
     return text
