@@ -209,7 +209,8 @@ def test_a_run_that_is_ended_says_so_and_leaves_nothing_that_the_next_one_does_n
     assert (result.exit_code, codes(report) & {"interrupted"}, pid.read_text()) == (4, {"interrupted"}, "")
     assert "nkprobe0" not in guest.state["runtime"]["zones"]["public"]["interfaces"]
     assert not (guest.directory / "root/run/natkeeper").exists()
-    assert setup(guest, replace(ORDER, port_forwards=()))[0] == 0
+    status, report = setup(guest, replace(ORDER, port_forwards=()))
+    assert (status, report.facts.forwarding) == (0, "proven")
     for _ in range(2):
         assert guest.forwarded_port("tcp", 8080) is None
         guest.reboot()

@@ -12,6 +12,14 @@ import sys
 from natlab.simulated import system
 from natlab.simulated.system import State
 
+_LONGEST_PREFIX = 32
+
+
+def _too_narrow(arguments: list[str]) -> bool:
+    """Whether there is a network among them that no kernel takes."""
+    sizes = [word.rpartition("/")[2] for word in arguments if "/" in word]
+    return any(size.isdecimal() and int(size) > _LONGEST_PREFIX for size in sizes)
+
 
 def ip(state: State, arguments: list[str]) -> int:
     """Addresses, routes, rules, and the namespace of a proof."""
@@ -39,7 +47,7 @@ def ip(state: State, arguments: list[str]) -> int:
     elif line.startswith("netns exec nkprobe curl"):
         reason = system.forwards(state, state["probe_host"], state["probe_enters"] or "nkprobe0")
         return curl(state, [*arguments[4:], "--refused"] if reason else arguments[4:])
-    return 0
+    return int(_too_narrow(arguments))
 
 
 def tc(state: State, arguments: list[str]) -> int:
