@@ -18,7 +18,7 @@ UPDATE = "apt-get noninteractive: -q update"
 
 
 @dataclass(frozen=True)
-class Machine:
+class ToolFolder:
     """A folder with programs that note what they are asked."""
 
     folder: Path
@@ -42,12 +42,12 @@ class Machine:
 
 
 @pytest.fixture
-def machine(tmp_path: Path) -> Machine:
+def machine(tmp_path: Path) -> ToolFolder:
     """One with text tools only."""
     for name in TOOLS:
         (tmp_path / name).symlink_to(shutil.which(name) or name)
     (tmp_path / "calls").touch()
-    return Machine(tmp_path)
+    return ToolFolder(tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -59,7 +59,7 @@ def machine(tmp_path: Path) -> Machine:
     ],
 )  # fmt: skip
 def test_apt_waits_for_its_lock_asks_nothing_and_reads_its_lists_when_they_are_old(
-    machine: Machine, body: str, status: int, calls: list[str]
+    machine: ToolFolder, body: str, status: int, calls: list[str]
 ) -> None:
     """A machine that has just booted upgrades itself, and its image knows versions that are gone."""
     machine.program("apt-get", body.replace("{}", str(machine.folder)))
@@ -74,7 +74,7 @@ def test_apt_waits_for_its_lock_asks_nothing_and_reads_its_lists_when_they_are_o
     [(["dnf", "yum"], 0, ["dnf : -q -y install a b"]), (["yum"], 0, ["yum : -q -y install a b"]), ([], 1, [])],
 )
 def test_dnf_comes_before_yum_and_neither_asks(
-    machine: Machine, there: list[str], status: int, calls: list[str]
+    machine: ToolFolder, there: list[str], status: int, calls: list[str]
 ) -> None:
     """Where there is none, that is what is said."""
     for name in there:
@@ -95,7 +95,7 @@ def test_dnf_comes_before_yum_and_neither_asks(
     ],
 )
 def test_firewalld_has_twenty_seconds_to_come_up(
-    machine: Machine, answers: list[str], waits: int, state: str, broken: str
+    machine: ToolFolder, answers: list[str], waits: int, state: str, broken: str
 ) -> None:
     """One that cannot load its configuration is up, and not waited for. Each question has its limit."""
     (machine.folder / "answers").write_text("\n".join(answers) + "\n")
@@ -121,7 +121,7 @@ def test_firewalld_has_twenty_seconds_to_come_up(
         ("", ""),
     ],
 )
-def test_whatever_a_program_says_the_report_stays_json(machine: Machine, text: str, said: str) -> None:
+def test_whatever_a_program_says_the_report_stays_json(machine: ToolFolder, text: str, said: str) -> None:
     """Quoted, cut to what fits, and nothing but printable ASCII."""
     (machine.folder / "text").write_text(text, encoding="utf-8")
     assert json.loads(machine.run(f'json "$(cat {machine.folder}/text)"').stdout) == said
