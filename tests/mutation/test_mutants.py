@@ -113,7 +113,7 @@ def test_what_tests_notice_is_counted_and_what_none_of_them_runs_is_named() -> N
 
 def test_what_is_explained_is_a_fault_of_today() -> None:
     """An explanation goes with the line that it is about, or moves with it."""
-    files = {Path(fault.partition(": ")[0]) for fault in EXPLAINED if fault.partition(": ")[0].endswith(".py")}
+    files = {Path(fault.partition(": ")[0]) for fault in EXPLAINED if fault.partition(": ")[0].endswith((".py", ".sh"))}
     modules = {module for fault in EXPLAINED for module in _modules(fault) if path_of(module).is_file()}
     there = {str(each) for file in files for each in faults_of(file)}
     there |= {str(each) for module in modules for each in mutants_of(module, path_of(module).read_text("utf-8"))}
