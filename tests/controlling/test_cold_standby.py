@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from natkeeper.domain.episodes import EpisodeKind
+from natkeeper.domain.ids import NatGatewayId
 from natkeeper.domain.observed import PowerState, SystemEvent
 from natkeeper.failover.run import Told
 from natkeeper.notify.message import Style, message
@@ -346,6 +347,18 @@ def test_the_paid_fallback_carries_meanwhile_and_the_standby_takes_over() -> Non
     kill(stage)
     assert (stage.next_hop(), starts(stage)) == (FALLBACK, [B])
     stage.sweeps(8)
+    assert stage.next_hop() == B
+
+
+def test_one_is_started_when_the_fallback_fails_and_no_gateway_runs() -> None:
+    """A hung, stopped for good while the fallback carried the route, and then the fallback is gone: nothing works."""
+    stage = cold(fallback=FALLBACK)
+    stage.cloud.answer(StartGateway, "OperationDenied.NoStock", times=1)
+    kill(stage)
+    assert (stage.next_hop(), len(stage.cloud.sent(StartGateway))) == (FALLBACK, 1)
+    stage.world.nat[NatGatewayId(FALLBACK)] = False
+    stage.world.advance(1200)
+    stage.sweeps(4)
     assert stage.next_hop() == B
 
 

@@ -47,6 +47,8 @@ class Bounds:
         """Since when a table's group has needed a standby that is stopped."""
         self.moves: dict[str, tuple[float, int]] = {}
         """When a table's last round of moves began, and how many there were since; a return may end it late."""
+        self.sent: dict[str, tuple[str, str]] = {}
+        """Which run last pointed a table's route, and where to."""
         self.stalled_until = -1.0
         self.parts: set[tuple[str, str, str]] = set()
         """Tables and next hops to which a run had an entry created."""
@@ -150,8 +152,9 @@ class Bounds:
             return
         if self.town.second < self.region.edited_until or self.region.notes_refused:
             return  # what was remembered of the rounds is lost, or of another time
-        if self.rules.before[0] == call.to:
-            return  # it is there already, and the reads of this run lagged behind
+        if self.rules.before[0] == call.to or self.sent.get(call.table) == (run.name, call.to.id):
+            return  # it is there already, or on its way: the reads of this run lagged behind, or the answer was lost
+        self.sent[call.table] = run.name, call.to.id
         group = self.rules.group_of[call.table]
         if not all(self.rules.truth.works(hop, group) for hop in self.rules.truth.hops(group)):
             return

@@ -154,6 +154,7 @@ class RefusingActs:
 
     def _probe_is_mended(self) -> None:
         self.simulation.rules.disturbed("the probe is mended")
+        self.simulation.rules.more.moves.clear()  # a look that succeeds ends the back-off at once
         for eye in self.simulation.eyes.values():
             eye.broken_until = -1.0
             eye.look()

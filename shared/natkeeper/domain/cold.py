@@ -99,9 +99,9 @@ def _need(here: RouteContext, view: RouteView) -> str | None:
         return _nobody(here, None, "the route entry is missing")
     if not belongs(hop, here.policy):
         return None
-    if hop.kind is HopKind.NAT_GATEWAY:
-        return _on_fallback(here, hop)
     health = world.health(hop, here.policy)
+    if hop.kind is HopKind.NAT_GATEWAY and not isinstance(health, Unhealthy):
+        return _on_fallback(here, hop)
     if not isinstance(health, Unhealthy):
         return None
     dead = selection.certainly_dead(here, hop)
@@ -123,7 +123,7 @@ def _nobody(here: RouteContext, hop: NextHop | None, why: str) -> str | None:
 def _on_fallback(here: RouteContext, hop: NextHop) -> str | None:
     """Say why a standby is to be started while the fallback carries the route: every gateway is down."""
     if here.memory.by == "person" or not isinstance(here.world.health(hop, here.policy), Healthy):
-        return None  # a person wants it there; a fallback that fails is told, and the gateways are judged by then
+        return None  # a person wants it there; blind is not dead
     # The fallback works, so there is time: what failed while the internet itself was away may work as well.
     world = _without_doubtful_losses(here.world)
     health = {each: world.health(each, here.policy) for each in _gateways(here)}
