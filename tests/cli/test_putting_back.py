@@ -353,21 +353,6 @@ def test_without_a_journal_stopped_gateways_are_put_back_but_no_cold_standby(
     assert context.screen.names == {A: f"nat-{A}", B: f"nat-{B}"}
 
 
-def test_more_gateways_than_one_call_may_name_are_read_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
-    """DescribeInstances takes a hundred ids."""
-    asked: list[int] = []
-
-    def machines(_attempt: object, ids: list[str]) -> list[Any]:
-        asked.append(len(ids))
-        return []
-
-    monkeypatch.setattr("natkeeper.cli.survey.network.machines", machines)
-    context: Any = SimpleNamespace(reach=DrillRegion(), region_id="cn-hangzhou", screen=SimpleNamespace(names={}))
-    group = SimpleNamespace(name="prod", standby="ready", gateways=tuple(f"i-{number}" for number in range(201)))
-    assert _stopped(context, [group]) == []  # type: ignore[list-item]
-    assert asked == [100, 100, 1]
-
-
 def test_the_command_that_goes_on_is_one_that_there_is() -> None:
     """It names the group."""
     assert command("prod") == "natkeeper drill prod --restore"

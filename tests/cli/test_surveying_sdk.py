@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
@@ -182,6 +183,19 @@ def test_an_instance_is_read_from_either_page(change: dict[str, Any], differs: d
         "cn-hangzhou", "vpc-1", '["i-1"]', 100, "more",
     )  # fmt: skip
     assert network.names(found) == ({found[0].id: found[0].name} if found[0].name else {})
+
+
+@pytest.mark.parametrize("number, parts", [(100, [100]), (101, [100, 1]), (201, [100, 100, 1])])
+def test_more_gateways_than_one_call_may_name_are_read_in_parts(number: int, parts: list[int]) -> None:
+    """DescribeInstances takes a hundred ids, whichever command asks."""
+    answer = ecs.DescribeInstancesResponseBody().from_map({"Instances": {"Instance": [ITEM]}})
+    sdk = AnsweringSdk(describe_instances=[answer] * len(parts))
+    found = network.machines(sdk, ids=[f"i-{each}" for each in range(number)])  # type: ignore[arg-type]
+    assert len(found) == len(parts)
+    asked = [each for request, *_ in sdk.asked for each in json.loads(request.instance_ids)]
+    assert ([len(json.loads(request.instance_ids)) for request, *_ in sdk.asked], asked) == (
+        parts, [f"i-{each}" for each in range(number)],
+    )  # fmt: skip
 
 
 @pytest.mark.parametrize(

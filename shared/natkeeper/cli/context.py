@@ -110,7 +110,7 @@ class CommandContext:
         from natkeeper.ports import Failure
 
         known = list(dict.fromkeys(gateway for group in groups for gateway in group.gateways))
-        found = self.reach.try_(lambda attempt: network.machines(attempt, ids=known[:100]))
+        found = self.reach.try_(lambda attempt: network.machines(attempt, ids=known))
         if isinstance(found, Failure):
             raise Wrong(f"{word!r} is not an id, and names could not be read: {found}", "`natkeeper status` shows ids")
         names = network.names(found)

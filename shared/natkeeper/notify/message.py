@@ -290,9 +290,8 @@ class _Teller:
         """Name the route that an act was about, or the first that leads nowhere good, or the first: where to look."""
         if _TABLE.search(what):
             return what
-        health = {each.get("id"): each.get("health") for each in self.gateways}
-        well = {hop for hop, said in health.items() if said == "healthy"} | {self.seen.fallback}
-        routes = sorted(self.routes, key=lambda route: route.get("next_hop", "") in well - {""})
+        well = [self.seen.fallback, *(each.get("id") for each in self.gateways if each.get("health") == "healthy")]
+        routes = sorted(self.routes, key=lambda route: bool(route.get("next_hop")) and route.get("next_hop") in well)
         named = (f"{r.get('destination') or ''} in {r['table']}".strip() for r in routes if r.get("table"))
         return next(named, "")
 

@@ -28,9 +28,9 @@ from natkeeper.packaging.target import BundleTarget, runs_here
 from natkeeper.probe.handler import SETTINGS_FILE, settings_file
 
 CONFIG_NAME = "natkeeper.json"
-# Not carried: what the operator's machine needs (command line, reports, this package) and what a type checker reads.
 _KEPT = 8
 """How many states of natkeeper's own code stay in the cache, compiled."""
+# Not carried: what the operator's machine needs (command line, reports, this package) and what a type checker reads.
 _LEFT_AT_HOME = frozenset({"cli", "drill", "packaging", "_files", "__pycache__", "py.typed"})
 
 

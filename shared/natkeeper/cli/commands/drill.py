@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,8 +20,6 @@ if TYPE_CHECKING:
     from natkeeper.drill import DrillFigures
 
 KINDS = ("switch", "maintenance", "stop")
-_AT_ONCE = 100
-"""Of how many instances one DescribeInstances may ask."""
 
 
 @click.command()
@@ -152,11 +149,7 @@ def _stopped(context: CommandContext, groups: list[Group]) -> list[Journal]:
     from natkeeper.cli.survey import network
 
     ids = [gateway for group in groups for gateway in group.gateways]
-    machines = [
-        machine
-        for part in (ids[first : first + _AT_ONCE] for first in range(0, len(ids), _AT_ONCE))
-        for machine in context.reach.do("reading the gateways", partial(network.machines, ids=part))
-    ]
+    machines = context.reach.do("reading the gateways", lambda attempt: network.machines(attempt, ids=ids))
     context.screen.names |= network.names(machines)
     stopped = {machine.id for machine in machines if machine.status in ("Stopped", "Stopping")}
     cold = {group.name for group in groups if group.standby == "cold" and not stopped.issuperset(group.gateways)}

@@ -163,7 +163,7 @@ def history(context: CommandContext, *, group: str | None, since: str, everybody
         context.screen.data({"events": [event.as_json() for event in events]})
         return Exit.OK
     gateways = [gateway for each in groups for gateway in each.gateways]
-    machines = context.reach.try_(lambda attempt: network.machines(attempt, ids=gateways[:100]))
+    machines = context.reach.try_(lambda attempt: network.machines(attempt, ids=gateways))
     names = {} if isinstance(machines, Failure) else network.names(machines)
     if not events:
         who = "Nobody" if everybody else "natkeeper"

@@ -26,6 +26,8 @@ with lean("alibabacloud_vpc20160428"):
     from alibabacloud_vpc20160428.client import Client as Vpc
 
 PER_PAGE = 50
+_AT_ONCE = 100
+"""Instances that one DescribeInstances may name, and that one page may hold."""
 T = TypeVar("T")
 
 
@@ -217,10 +219,13 @@ def try_route(attempt: Attempt, table_id: str, destination: str, to: NextHop) ->
 
 
 def machines(attempt: Attempt, *, vpc: str = "", ids: Sequence[str] = ()) -> list[SurveyedInstance]:
-    """Read the instances of a VPC, or those with these ids (100 at most)."""
+    """Read the instances of a VPC, or those with these ids, of which one request names 100 at most."""
     import json
 
-    request = ecs_models.DescribeInstancesRequest(region_id=attempt.region, max_results=100)
+    if len(ids) > _AT_ONCE:
+        first, rest = ids[:_AT_ONCE], ids[_AT_ONCE:]
+        return [*machines(attempt, vpc=vpc, ids=first), *machines(attempt, vpc=vpc, ids=rest)]
+    request = ecs_models.DescribeInstancesRequest(region_id=attempt.region, max_results=_AT_ONCE)
     if vpc:
         request.vpc_id = vpc
     if ids:
