@@ -64,12 +64,23 @@ def test_a_deleted_event_is_the_second_witness(stage: Stage) -> None:
     assert stage.cloud.sent(PointRoute)[0].batch == 1
 
 
-def test_conditions_that_cannot_be_read_say_nothing(stage: Stage) -> None:
-    """Then two readings of the list decide."""
-    stage.cloud.fail(ReadConditions, FailureKind.UNREACHABLE)
+@pytest.mark.parametrize("kind, within", [(FailureKind.UNREACHABLE, 8.0), (FailureKind.DENIED, 2.0)])
+def test_conditions_that_cannot_be_read_say_nothing(stage: Stage, kind: FailureKind, within: float) -> None:
+    """Then the list decides: at once where the right is missing, else when it has said so for three seconds."""
+    stage.cloud.fail(ReadConditions, kind)
     stage.world.delete_machine(A)
+    began = stage.world.now
     stage.sweep()
     assert stage.next_hop() == B
+    assert (stage.cloud.sent(PointRoute)[0].at - began).total_seconds() < within
+
+
+def test_two_lists_with_a_hole_move_nothing_while_the_other_api_fails(stage: Stage) -> None:
+    """Two lists may have the same hole; nobody else has said that the instance is gone."""
+    stage.cloud.fail(ReadConditions, FailureKind.UNREACHABLE, times=6)
+    hole(stage, A, times=3)
+    assert stage.sweep().outcome == "quiet"
+    assert stage.world.moves == []
 
 
 @pytest.mark.parametrize("groups, moved", [(2, True), (3, False), (5, False)])

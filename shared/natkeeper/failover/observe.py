@@ -24,7 +24,7 @@ from natkeeper.domain.observed import (
 )
 from natkeeper.domain.ownership import former_gateways
 from natkeeper.domain.parts import parts_of
-from natkeeper.domain.refusals import THE_EIP
+from natkeeper.domain.refusals import THE_EIP, FailureKind
 from natkeeper.domain.world import RouteView, SoFar, World
 from natkeeper.failover.proof import figures_of, incomplete_of, proof_of
 from natkeeper.failover.seen import Seen
@@ -55,6 +55,8 @@ T = TypeVar("T")
 
 ONCE_MORE_S = 0.5
 """How long to wait before reading again what a list of instances lacks."""
+AGREE = timedelta(seconds=3)
+"""How long lists of instances have to agree that one is gone, while nothing else says so."""
 SETUPS_BACK = timedelta(hours=2)
 """How far back setup runs are looked for; `setup.every` is an hour at most."""
 
@@ -95,8 +97,8 @@ def observe(policy: Group, question: Question, seen: Seen, so_far: SoFar, clock:
         seen.replaced["eip"] = found["eip"]  # the instances show where it is
     _resolve_interfaces(policy, found, seen)
     _learn(seen, found)
-    found["instances"] = yield from _not_gone_yet(policy.gateways, found["instances"], seen)
-    found["instances"] = yield from _with_former(policy, found, seen)
+    found["instances"] = yield from _not_gone_yet(policy.gateways, found["instances"], seen, clock)
+    found["instances"] = yield from _with_former(policy, found, seen, clock)
     if seen.former:  # only now it is known which interfaces are theirs
         _resolve_interfaces(policy, found, seen)
     found["instances"] = _kept_or_by_status(policy, found, seen, clock())
@@ -164,7 +166,7 @@ def _resolved(
 
 
 def _with_former(
-    policy: Group, found: Mapping[str, Any], seen: Seen
+    policy: Group, found: Mapping[str, Any], seen: Seen, clock: Clock
 ) -> Run[Mapping[InstanceId, Instance | Unseen] | Failure]:
     """Read also the instances that the configuration no longer has, and that routes were led to; usually there is none.
 
@@ -177,19 +179,20 @@ def _with_former(
     if not seen.former or isinstance(listed, Failure):
         return listed
     ids = tuple(sorted(seen.former))
-    former = yield from _not_gone_yet(ids, (yield (ReadInstances(ids),))[0], seen)
+    former = yield from _not_gone_yet(ids, (yield (ReadInstances(ids),))[0], seen, clock)
     if isinstance(former, Failure):
         former = dict.fromkeys(ids, Unseen(former.brief))
     return {**listed, **former}
 
 
 def _not_gone_yet(
-    ids: tuple[InstanceId, ...], listed: Mapping[InstanceId, Instance] | Failure, seen: Seen
+    ids: tuple[InstanceId, ...], listed: Mapping[InstanceId, Instance] | Failure, seen: Seen, clock: Clock
 ) -> Run[Mapping[InstanceId, Instance | Unseen] | Failure]:
     """Read once more what a list lacks: absence from one answer is not death, a list may have holes.
 
     An instance is gone when a second reading agrees, and DescribeInstancesFullStatus does not know it either, or when
-    an event says Deleted.
+    an event says Deleted. While FullStatus does not answer, what the list lacks is read again for `AGREE`; then the
+    list alone decides, at once where the right to ask FullStatus is missing.
     """
     if isinstance(listed, Failure):
         return listed
@@ -197,20 +200,31 @@ def _not_gone_yet(
     missing = tuple(gateway for gateway in ids if gateway not in listed and gateway not in seen.gone)
     if not missing:
         return listed
-    yield (Wait(ONCE_MORE_S),)
-    unread = () if isinstance(seen.conditions, Mapping) else (ReadConditions(missing),)
-    again, *conditions = yield (ReadInstances(missing), *unread)
-    if isinstance(again, Failure):
-        seen.trouble[f"again {again.brief}"] = f"what the list of instances lacks cannot be read: {again}"
-        return {**listed, **dict.fromkeys(missing, Unseen(f"one list lacks it, and {again.brief}"))}
-    known = next((found for found in (*conditions, seen.conditions) if isinstance(found, Mapping)), {})
-    holes = [gateway for gateway in missing if gateway not in again and gateway in known]
-    seen.gone |= set(missing) - set(again) - set(holes)
+    began = clock()
+    while True:
+        yield (Wait(ONCE_MORE_S),)
+        asked = () if isinstance(seen.conditions, Mapping) else (ReadConditions(missing),)
+        again, *conditions = yield (ReadInstances(missing), *asked)
+        if isinstance(again, Failure):
+            seen.trouble[f"again {again.brief}"] = f"what the list of instances lacks cannot be read: {again}"
+            return {**listed, **dict.fromkeys(missing, Unseen(f"one list lacks it, and {again.brief}"))}
+        listed = {**listed, **again}
+        missing = tuple(gateway for gateway in missing if gateway not in again)
+        second = conditions[0] if conditions else seen.conditions
+        if not missing or not _unanswered(second) or clock() - began >= AGREE:
+            break
+    known = second if isinstance(second, Mapping) else {}
+    holes = [gateway for gateway in missing if gateway in known]
+    seen.gone |= set(missing) - set(holes)
     if not holes:
-        return {**listed, **again}
+        return listed
     from natkeeper.failover.standing_in import by_status
 
-    return {**listed, **again, **by_status("it is not in the list", known, holes, seen.instances)}
+    return {**listed, **by_status("it is not in the list", known, holes, seen.instances)}
+
+
+def _unanswered(conditions: object) -> bool:
+    return isinstance(conditions, Failure) and conditions.kind is not FailureKind.DENIED
 
 
 def observe_setups(policy: Group, world: World, seen: Seen, clock: Clock) -> Run[World]:
