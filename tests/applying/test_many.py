@@ -264,9 +264,9 @@ class Executions:
 
     region = "cn-hangzhou"
 
-    def __init__(self, message: str | None) -> None:
+    def __init__(self, message: str | None, status: str = "Failed") -> None:
         self.found = SimpleNamespace(
-            execution_id="exec-1", template_name="mine", status="Failed", status_message=message,
+            execution_id="exec-1", template_name="mine", status=status, status_message=message,
             start_date=text_of(NOON), create_date=None, parameters={"instanceIds": ["i-a"]},
         )  # fmt: skip
 
@@ -287,6 +287,25 @@ def test_an_execution_without_a_task_says_how_it_ended(message: str | None, word
     attempt: Any = SimpleNamespace(clients=clients, region="cn-hangzhou", options=lambda *_: None, left=lambda: 4.0)
     (run,) = oos.read_setups(attempt, "mine", NOON, frozenset(), ReportCache())
     assert run == SetupRun(InstanceId("i-a"), NOON, UnreadableReport(f"the execution ended as {word}"))
+
+
+@pytest.mark.parametrize("status", ["Success", "Failed", "Cancelled", "Skipped"])
+def test_an_execution_that_is_over_has_no_report_to_wait_for(status: str) -> None:
+    """Each state in which OOS does nothing more."""
+    assert _ended_setup(status) == UnreadableReport(f"the execution ended as {status}")
+
+
+@pytest.mark.parametrize("status", ["Running", "Started", "Waiting", "Queued", None])
+def test_an_execution_that_goes_on_may_report_yet(status: str) -> None:
+    """A state that natkeeper does not know counts as one of these."""
+    assert _ended_setup(status) is None
+
+
+def _ended_setup(status: str) -> object:
+    clients: Any = Executions(None, status)
+    attempt: Any = SimpleNamespace(clients=clients, region="cn-hangzhou", options=lambda *_: None, left=lambda: 4.0)
+    (run,) = oos.read_setups(attempt, "mine", NOON, frozenset(), ReportCache())
+    return run.report
 
 
 # ---- writing -----------------------------------------------------------------------------------------------
