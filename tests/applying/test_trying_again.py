@@ -253,6 +253,19 @@ def test_optional_jobs_get_half_a_second_more_than_needed_ones() -> None:
     assert set(outcomes) == {needed, soon}
 
 
+def test_needed_jobs_have_all_the_time_and_optional_ones_as_long_again() -> None:
+    """Half a second is no limit for what is needed, nor for the rest beside something needed that was slow."""
+    needed = Doing(lambda: time.sleep(OPTIONAL_S + 0.3))
+    slow = Doing(lambda: time.sleep(2 * OPTIONAL_S + 0.4), optional=True)
+    assert set(all_at_once([needed, slow], 10.0, lambda: None)) == {needed, slow}
+
+
+def test_optional_jobs_alone_have_all_the_time() -> None:
+    """Nothing waits for them."""
+    quick, slow = Doing(time.time, optional=True), Doing(lambda: time.sleep(OPTIONAL_S + 0.3), optional=True)
+    assert set(all_at_once([quick, slow], 10.0, lambda: None)) == {quick, slow}
+
+
 def test_a_job_that_raises_raises_where_it_is_waited_for() -> None:
     """A bug is not swallowed by a thread."""
 

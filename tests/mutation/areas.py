@@ -32,7 +32,10 @@ AREAS = {
         Area(
             "core",
             ("shared/natkeeper/domain/*.py",),
-            ("tests/deciding", "tests/memory", "tests/config", "tests/events", "tests/controlling", "tests/observing"),
+            (
+                *("tests/deciding", "tests/memory", "tests/config", "tests/events", "tests/controlling"),
+                *("tests/observing", "tests/evidence"),
+            ),
         ),
         Area("adapters", ("shared/natkeeper/alibaba/*.py",), (*_APPLYING, "tests/hostile", "tests/policy", *_PLAYED)),
         Area(
@@ -41,7 +44,10 @@ AREAS = {
         Area(
             "shell",
             ("shared/natkeeper/failover/*.py", "shared/natkeeper/receipt.py", "shared/natkeeper/ports.py"),
-            ("tests/controlling", "tests/receipts", "tests/hostile", "tests/budget/test_log.py", *_APPLYING),
+            (
+                *("tests/controlling", "tests/receipts", "tests/evidence", "tests/hostile", "tests/budget/test_log.py"),
+                *_APPLYING,
+            ),
         ),
         Area(
             "guest",
