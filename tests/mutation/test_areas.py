@@ -189,6 +189,7 @@ def test_a_fault_in_a_copy_is_noticed_there_by_the_tests_that_run_it(
         TextMutation(toy, "turned", "", lambda: TOY.replace(">", ">="), lines=range(4, 5)),
         TextMutation(toy, "other", "", lambda: TOY.replace("    return LIMIT", "    return 4"), lines=range(7, 8)),
         TextMutation(toy, "import", "", lambda: TOY.replace("3", "5"), lines=range(1, 2)),
+        TextMutation(Path("tests/conftest.py"), "import for all", "", lambda: "raise TypeError\n"),
     ]
     tried: list[Tried] = []
     said: list[str] = []
@@ -197,6 +198,7 @@ def test_a_fault_in_a_copy_is_noticed_there_by_the_tests_that_run_it(
     assert f"fails or is skipped without any fault: {toys}::test_that_fails" in said
     assert [each.by for each in tried][:3] == [None, f"{toys}::test_here", f"{toys}::test_in_a_process"]
     assert tried[3].by is not None
+    assert tried[4].by == "(the import of tests/memory)"
     known = read_all(kept, "a tree")
     assert {t.rpartition("::")[2]: own for t, own in known.tests_of(faults[1], [toys]).items()} == {
         "test_here": True, "test_by_a_fixture": False, "test_in_a_process": False,

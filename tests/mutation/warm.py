@@ -192,9 +192,10 @@ def _answer(files: list[str], expected: float, tests: list[str], reach: str | No
         seconds = round(_spent() - before, 2)
         said.seek(0)
         text = said.read()
-    unable = code in {pytest.ExitCode.USAGE_ERROR, pytest.ExitCode.INTERNAL_ERROR}
-    if unable or (reach is not None and code not in {0, 1}):
+    if code == pytest.ExitCode.INTERNAL_ERROR or (reach is not None and code not in {0, 1}):
         return {"trouble": text[-500:]}
+    if code == pytest.ExitCode.USAGE_ERROR:  # tests that ran before cannot even be collected
+        return {"by": f"(the import of {files[0].rpartition('/')[0]})", "seconds": seconds}
     if code in {pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED}:
         return {"by": None, "seconds": seconds}
     lines = [line for line in text.splitlines() if line.startswith(("FAILED ", "ERROR "))]
