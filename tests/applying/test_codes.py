@@ -121,3 +121,58 @@ def test_every_code_of_the_table_is_one_that_alibaba_has(metadata: Contracts) ->
 def test_what_a_code_names(code: str, status: int, kind: FailureKind, names: FailureSubject) -> None:
     """A refusal is held against what it names: the rows that decide most, the families, and the statuses."""
     assert meaning_of(code, status) == (kind, names)
+
+
+FORMS = {
+    (K.THROTTLED, N.NOTHING): """
+        Throttled.Of ApiFlowControl.Of QpsLimit.Of
+    """,
+    (K.BUSY, N.HOP): """
+        IncorrectOfStatus.NextHop IncorrcetOfStatus.Instance IncorrectStatus.NetworkInterface
+    """,
+    (K.BUSY, N.NOTHING): """
+        IncorrectOfStatus IncorrectStatus.Of OfBusy OfBusy.Of OfTaskConflict OfLastTokenProcessing
+        InvalidTimeStamp.Of IllegalTimestamp.Of
+    """,
+    (K.WORDS, N.WORDS): """
+        OfRouteEntryNameOf OfDescription.Malformed OfDescription.InvalidOf IllegalParam.Description
+    """,
+    (K.DENIED, N.CALLER): """
+        InvalidAccessKeyId.Of InvalidAccessKeyID.Of InvalidSecurityToken.Of Forbidden.Of NoPermission.Of
+    """,
+    (K.UNREACHABLE, N.NOTHING): """
+        InternalError.Of ServiceUnavailable.Of
+    """,
+    (K.GONE, N.ENTRY): """
+        ResourceNotFound.RouteEntryId InvalidRouteEntryId
+    """,
+    (K.GONE, N.ADDRESS): """
+        ResourceNotFound.Allocation ResourceNotFound.AllocationId ResourceNotFound.EipAddress
+        ResourceNotFound.Eip InvalidEip.NotFound InvalidEipAddress.NotFound InvalidAllocation.NotFound
+    """,
+    (K.GONE, N.CALL): """
+        ResourceNotFound.VRouter ResourceNotFound.VSwitchId InvalidVpc InvalidVPCId
+        InvalidVSwitch.NotFound InvalidOf.NotFound ResourceNotFound.Of EntityNotExists.Of OfNotFound
+    """,
+    (K.GONE, N.HOP): """
+        InvalidOfInstance.NotFound InvalidNetworkInterfaceId.NotFound InvalidNextHop.NotExist
+        InvalidNexthopId.NotFound InvalidEni.NotFound ResourceNotFound.NextHop ResourceNotFound.Eni
+    """,
+    (K.REFUSED, N.CALL): """
+        OfQuotaOf OfLimitExceedOf UnsupportedRegionOf MissingOf
+    """,
+}
+"""Of each form every way to write it, in codes that are in no row."""
+
+
+@pytest.mark.parametrize(
+    "kind, names, code", [(*means, one) for means, codes in FORMS.items() for one in codes.split()]
+)
+def test_what_the_form_of_a_code_says(kind: FailureKind, names: FailureSubject, code: str) -> None:
+    """A code that Alibaba adds tomorrow counts as its family does."""
+    assert meaning_of(code, 400) == (kind, names)
+
+
+def test_the_forms_are_tried_with_codes_that_no_row_has() -> None:
+    """Or the row would answer."""
+    assert ROWS.isdisjoint(" ".join(FORMS.values()).split())
