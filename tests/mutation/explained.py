@@ -105,6 +105,9 @@ EXPLAINED: dict[str, str] = {
         "natkeeper.failover.handing_on.hand_on: Sub becomes Add: "
         "at, waiting = rest.pending.get(vpc, (now - LOST_AFTER, set()))"
     ): "what was never handed on is as long ago, or as far ahead, as what does not count",
+    "shared/natkeeper/cli/doctor/facts.py: _dry_run: 1 becomes 2: part = finer[-1]": (
+        "any of the eight entries around a black-listed half shows what the platform says to it"
+    ),
     "shared/natkeeper/alibaba/connections.py: _Trust.__init__: 0.0 becomes 1.0: self.since = 0.0": (
         "a machine makes no connection in the first second after its start"
     ),
