@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from natkeeper.cli.conformance.document import HOW_MEASURED, STACK, Document, lo
 from natkeeper.cli.conformance.found import CodeFound, TrialResult
 from natkeeper.cli.conformance.journal import TrialJournal
 from natkeeper.cli.conformance.readings import Reading, readings
+from natkeeper.cli.conformance.trial import Trial
 from natkeeper.cli.errors import Wrong
 from natkeeper.ports import FailureKind, FailureSubject
 
@@ -196,3 +198,24 @@ def test_a_journal_of_a_trial_is_read_as_it_was_written(tmp_path: Path) -> None:
     for text in ("{not JSON", "[]", "{}", '{"destinations": [], "new": 1}'):
         file.write_text(text, encoding="utf-8")
         assert journal.read(file) is None
+
+
+@pytest.mark.parametrize(
+    "destination, words, deleted",
+    [
+        ("0.0.0.0/1", "a bridge [nk1 h=i-a]", False),
+        ("0.0.0.0/1", "natkeeper conformance", True),
+        ("0.0.0.0/1", None, True),
+        ("192.0.2.7/32", "a bridge [nk1 h=i-a]", True),
+    ],
+)
+def test_a_half_that_natkeeper_made_meanwhile_is_left_to_it(destination: str, words: str | None, deleted: bool) -> None:  # noqa: FBT001
+    """What the trial made itself is deleted, whatever it says by now."""
+    gone: list[str] = []
+    place: Any = SimpleNamespace(
+        settle=lambda *_: None, entry=lambda _: SimpleNamespace(description=words, route_entry_id="rte-1"),
+        delete=gone.append, until_taken=lambda call: call(),
+    )  # fmt: skip
+    journal: Any = SimpleNamespace(destinations=[destination])
+    Trial(place, journal, "", lambda _: None)._delete()
+    assert bool(gone) is deleted
