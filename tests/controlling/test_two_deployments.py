@@ -129,6 +129,32 @@ def test_two_deployments_write_down_a_trouble_once(dark: bool) -> None:  # noqa:
     assert len(one.cloud.sent(NoteRoute)) == before
 
 
+def test_two_deployments_of_which_one_saw_a_trouble_end_write_it_down_once() -> None:
+    """The standby was well for a minute, in which only one of them looked: for the other the trouble never ended.
+
+    To the one it began anew. It replaces the beginning that it told the end of, and no other that comes after it.
+    """
+    one, two, _ = play(0)
+
+    def both(minutes: int) -> None:
+        for _ in range(minutes):
+            for stage in (one, two):
+                stage.sweep()
+                one.world.advance(30)
+
+    one.world.stop(B)
+    both(10)
+    one.world.start(B)
+    one.world.advance(25)
+    assert "no longer degraded" in two.sweep().sentence
+    one.world.stop(B)
+    one.world.advance(15)
+    both(10)
+    before = len(one.cloud.sent(NoteRoute))
+    both(10)
+    assert len(one.cloud.sent(NoteRoute)) == before
+
+
 def test_a_gateway_of_the_other_deployment_was_not_replaced() -> None:
     """It led the route there while this process watched, so the configuration that has the gateway is in force."""
     one = Stage({"prod": group(failback="5m", hold_down="1m")})

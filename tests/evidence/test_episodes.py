@@ -178,6 +178,26 @@ def test_an_episode_outlives_a_cold_start() -> None:
     assert memory.episodes == {}
 
 
+def test_a_trouble_that_comes_back_is_not_taken_for_the_one_that_was_told() -> None:
+    """Its end could be told and not written down: the mark of the old one is not the new one's, of which nobody heard.
+
+    A process that starts anew tells it after its five minutes.
+    """
+    stage = Stage()
+    stage.world.stop(B)
+    stage.sweeps(7)
+    stage.world.start(B)
+    stage.world.advance(60)
+    stage.cloud.fail(NoteRoute, FailureKind.UNREACHABLE, times=1)
+    assert "no longer degraded" in stage.sweep().sentence
+    stage.world.stop(B)
+    stage.world.advance(30)
+    stage.sweeps(2)
+    cold(stage)
+    stage.sweeps(6)
+    assert ["ended" in each for each in told(stage, "degraded")] == [False, True, False]
+
+
 def test_where_no_entry_can_remember_a_cold_start_tells_once_more() -> None:
     """Writing is never a condition for telling: one message too many is right."""
     stage = Stage()

@@ -75,6 +75,8 @@ class Lasting:
     """Whether its beginning was counted, to notice that it comes and goes."""
     found: bool = False
     """Whether it was there already when this process first looked, so that it may have lasted for long."""
+    written: bool = False
+    """Whether an entry had its beginning: an earlier one that comes after it is another deployment's."""
 
 
 @dataclass(slots=True)

@@ -51,6 +51,9 @@ def settle(
         wanted = _to_note(ledger, judged, remembered, now)
         now_remembered = yield from write(wanted, ledger.unwritable, world, policy)
         remembered = remembered if now_remembered is None else now_remembered
+        for kind, lasting in ledger.lasting.items():
+            since, _ = remembered.get(kind.letter, (None, False))
+            lasting.written = lasting.written or since == lasting.since.replace(microsecond=0)
     found = tuple(_episodes(ledger, policy, None if not sweep else remembered, now))
     if not ledger.flaps:
         return found
@@ -183,7 +186,12 @@ def _to_note(ledger: Ledger, judged: Judged, before: Mapping[str, tuple[datetime
     for kind in _SLOW & ledger.lasting.keys():  # its beginning is written down first, so that it can be told in time
         if kind.letter in wanted:
             wanted[kind.letter] = wanted[kind.letter][0], _due_by_now(ledger.lasting[kind], now)
-    wanted = {letter: (at, told or before.get(letter, (at, False))[1]) for letter, (at, told) in wanted.items()}
+    # A beginning of which people heard the end is replaced by the new one, and once only: where it comes again, another
+    # deployment has not seen that end, and the two would be written in turns.
+    over = {letter for letter in wanted.keys() & before.keys() if ledger.is_over(_KINDS[letter], before[letter][0])}
+    told_before = {letter for letter, mark in before.items() if mark[1] and letter not in over}
+    wanted = {letter: (at, told or letter in told_before) for letter, (at, told) in wanted.items()}
+    wanted |= {letter: before[letter] for letter in over if ledger.lasting[_KINDS[letter]].written}
     wanted = {letter: mark for letter, mark in wanted.items() if mark[1] or _KINDS[letter] in _SLOW}
     found = ""
     if wanted.pop(EpisodeKind.FOUND.letter, None) is not None:
