@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from natkeeper.domain.ids import InstanceId
-from natkeeper.ports import FailureKind, PointRoute, ReadConditions, ReadInstances
+from natkeeper.ports import FailureKind, NoteRoute, PointRoute, ReadConditions, ReadInstances, ReadVpcRoutes
 from tests.fakes.stage import A, B, Stage, group, timer
 
 
@@ -54,6 +54,21 @@ def test_an_instance_that_is_gone_is_left_without_an_event(stage: Stage) -> None
     assert stage.sweep().outcome == "changed"
     assert stage.next_hop() == B
     assert (stage.cloud.sent(PointRoute)[0].at - began).total_seconds() < 1
+
+
+def test_a_second_reading_makes_the_first_no_younger(stage: Stage) -> None:
+    """Both lists and the look at the VPC's other tables are slow: by then the entry may have changed.
+
+    What lasts is written down by the next sweep.
+    """
+    stage.world.delete_machine(B)
+    stage.cloud.slow = {ReadInstances: 2.4, ReadVpcRoutes: 2.9}
+    stage.sweep()
+    assert stage.cloud.sent(ReadVpcRoutes)
+    assert stage.cloud.sent(NoteRoute) == []
+    stage.cloud.slow = {}
+    stage.sweep()
+    assert len(stage.cloud.sent(NoteRoute)) == 1
 
 
 def test_a_deleted_event_is_the_second_witness(stage: Stage) -> None:

@@ -92,6 +92,7 @@ def observe(policy: Group, question: Question, seen: Seen, so_far: SoFar, clock:
     calls = {asked: call for asked, call in calls.items() if asked not in seen.replaced}
     batch: Batch = tuple(calls.values())
     answers = yield batch
+    now = clock()  # what is read besides, or once more, makes this no younger
     found = {**seen.replaced, **dict(zip(calls, answers, strict=True))}
     if isinstance(found.get("eip"), Failure) and not isinstance(found["instances"], Failure):
         seen.replaced["eip"] = found["eip"]  # the instances show where it is
@@ -102,7 +103,7 @@ def observe(policy: Group, question: Question, seen: Seen, so_far: SoFar, clock:
     if seen.former:  # only now it is known which interfaces are theirs
         _resolve_interfaces(policy, found, seen)
     found["instances"] = _kept_or_by_status(policy, found, seen, clock())
-    return _world(policy, found, seen, so_far, clock())
+    return _world(policy, found, seen, so_far, now)
 
 
 def _kept_or_by_status(
