@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from natkeeper.domain.ids import TableId
-from natkeeper.domain.observed import EntryStatus
+from natkeeper.domain.observed import EntryStatus, SystemEvent
 from natkeeper.failover import telling
 from natkeeper.failover.handing_on import hand_over
 from natkeeper.failover.run import LONGEST_PARCEL
@@ -61,6 +61,37 @@ def test_a_trouble_that_lasts_is_told_now_and_then(stage: Stage) -> None:
     stage.world.advance(30)
     stage.sweeps(119)
     assert len(stage.told_people()) == 4
+
+
+@pytest.mark.parametrize("known", [7, 1])
+def test_the_last_gateway_that_is_about_to_go_is_told_at_once(known: int) -> None:
+    """That the standby is down was told, or is to be told after five minutes: this is worse, and there is little time.
+
+    `known`: for how many minutes the standby has been down. People hear of it once in half an hour.
+    """
+    stage = Stage({"prod": group(probe=None)})
+    stage.world.stop(B)
+    stage.sweeps(known)
+    before = len(stage.told_people())
+    stage.machine(A).locks = frozenset({"Recycling"})
+    stage.one(stage.spot(A))
+    sentences = [each["sentence"] for each in stage.told_people()[before:]]
+    assert sentences == [f"{A} is being reclaimed, and nothing better is there: {B} is Stopped"]
+    stage.sweeps(25)
+    assert sorted(len(each.get("episodes", ())) for each in stage.told_people()) == [0, 1]
+
+
+def test_a_last_gateway_that_goes_in_days_is_no_news_beside_the_lost_standby() -> None:
+    """There is time: the daily message about the standby says that the next failure is an outage."""
+    stage = Stage({"prod": group(probe=None)})
+    stage.world.stop(B)
+    stage.sweeps(7)
+    due = stage.world.now + timedelta(minutes=60)
+    stage.machine(A).events = (SystemEvent("SystemMaintenance.Reboot", "Scheduled", due),)
+    stage.sweeps(49)
+    assert len(stage.told_people()) == 1
+    stage.sweeps(3)
+    assert f"{A} is due for SystemMaintenance.Reboot, and nothing better is there" in stage.told_people()[1]["sentence"]
 
 
 def test_what_was_told_while_the_clock_was_ahead_mutes_nothing(stage: Stage) -> None:

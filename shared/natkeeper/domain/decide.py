@@ -290,7 +290,7 @@ def _leave_draining(here: RouteContext, entry: RouteEntry, hop: NextHop, health:
             waits = f"{hop} {health.reason} at {until:%Y-%m-%d %H:%M} UTC: the move to {choice} {window}"
             return note(here, entry, hop) or Keep(here.route, f"{hop} carries it; {waits}", hop, waits)
         return _move(here, entry, choice, f"{hop} {health.reason}")
-    return Hold(here.route, f"{hop} {health.reason}, and nothing better is there: {choice}")
+    return Hold(here.route, f"{hop} {health.reason}, and nothing better is there: {choice}", soon=last_moment)
 
 
 def _replaced(here: RouteContext, entry: RouteEntry, hop: NextHop) -> Step:

@@ -38,10 +38,14 @@ class Leave:
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """Something is wrong and nothing safe can be done: leave the route alone and alert (rules 2 and 3)."""
+    """Something is wrong and nothing safe can be done: leave the route alone and alert (rules 2 and 3).
+
+    `soon`: the next hop still works, and goes at any moment.
+    """
 
     route: Route
     reason: str
+    soon: bool = False
 
 
 @dataclass(frozen=True, slots=True)

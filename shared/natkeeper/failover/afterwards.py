@@ -252,7 +252,10 @@ def _episodes(
         ledger.heard = set(ledger.lasting[EpisodeKind.FOUND].trouble.about)
     expiring = (trouble for trouble in judged.troubles if trouble.kind is EpisodeKind.EXPIRING)
     account.problems += [f"{trouble.cause}; {trouble.todo}" for trouble in expiring]
-    account.troubled = bool(known.lasting.keys() - NOTICES)
+    silent = known.lasting.keys() - NOTICES
+    if any(isinstance(step, Hold) and step.soon for step in decision.steps):
+        silent &= {EpisodeKind.DARK}  # a lost standby says nothing of the last gateway, and there are minutes to act
+    account.troubled = bool(silent)
     account.blind = any(trouble.kind is EpisodeKind.BLIND for trouble in judged.troubles)
 
 

@@ -138,7 +138,8 @@ class Told:
         sentence, at = self.sentences.get(receipt.group, ("", receipt.at))
         if receipt.troubled or any(episode.due for episode in receipt.episodes):
             return False
-        return receipt.outcome == "attention" and sentence == receipt.sentence and _lately(at, receipt.at)
+        said = f"{sentence}; ".startswith(f"{receipt.sentence}; ")  # and more, where an episode was due as well
+        return receipt.outcome == "attention" and said and _lately(at, receipt.at)
 
 
 def _is_harmless(episode: Episode) -> bool:
