@@ -5,9 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from natkeeper.domain.config import Follow
 from natkeeper.domain.ids import InstanceId
-from natkeeper.domain.observed import NextHop, PowerState
 from natkeeper.ports import HandOver
 from tests.simulation.town import DEFAULT
 
@@ -98,14 +96,6 @@ class People:
         if any(self.town.holes.get(gateway, -1.0) > self.town.second for gateway in group.gateways):
             return False
         shown = InstanceId(hop.id) in self.rules.truth.hop_of and self.rules.truth.shown(hop, group)
-        if shown and not self._only_announced(hop, group):
+        if shown and not self.rules.truth.only_announced(hop, group):
             return True
         return group.checked_by_probe(route) and self.town.second >= self.region.probe_lies_until
-
-    def _only_announced(self, hop: NextHop, group: Group) -> bool:
-        """Return True if ECS shows nothing of a gateway but that it will go: that it forwards nothing stays hidden."""
-        machine = self.town.machines.get(InstanceId(hop.id))
-        if machine is None or not machine.events or machine.status is not PowerState.RUNNING or machine.locks:
-            return False
-        addressed = isinstance(group.address, Follow) or machine.own_ip is not None
-        return addressed and all(each.not_before and each.not_before > self.town.wall for each in machine.events)

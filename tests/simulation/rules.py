@@ -16,6 +16,7 @@ from natkeeper.domain.egress import EgressLost
 from natkeeper.domain.ids import InstanceId
 from natkeeper.domain.memory import Memory, is_ours
 from natkeeper.domain.observed import HopKind, NextHop, PowerState
+from natkeeper.domain.selection import MUCH_LATER
 from natkeeper.domain.world import belongs
 from natkeeper.ports import (
     CheckThroughProbe,
@@ -189,8 +190,7 @@ class Rules(SentRules):
             return
         self.more.answered(run, call, result, how, heard=heard)
         lost_back = how == "lost back" and isinstance(result, Failure) and result.code == NO_ANSWER
-        done = how != "lost out" and (lost_back or not isinstance(result, Failure))
-        if not done:
+        if how == "lost out" or (isinstance(result, Failure) and not lost_back):
             return
         if isinstance(call, ROUTE_WRITES):
             for table, covered in self.covered.items():
@@ -199,11 +199,10 @@ class Rules(SentRules):
                     continue  # someone else deleted the other half of it in this moment
                 if covered and not self.town._covered(table, DEFAULT):  # type: ignore[arg-type]
                     self._break("rule 1", f"{run.name} leaves {table} without a route")
-        if not isinstance(result, Failure) or how:
-            self.writes += 1
-            blind = isinstance(call, NoteRoute) and self.story.noise.slow  # two sweeps saw nothing: that is told
-            if self.story.quiet and not (run.action or blind):
-                self._break("quiet world", f"{run.name} sends {call}")
+        self.writes += 1
+        blind = isinstance(call, NoteRoute) and self.story.noise.slow  # two sweeps saw nothing: that is told
+        if self.story.quiet and not (run.action or blind):
+            self._break("quiet world", f"{run.name} sends {call}")
         self.more.accepted(run, call)
         if isinstance(call, NoteRoute):
             self._note_arrived(run, call)
@@ -241,7 +240,8 @@ class Rules(SentRules):
             return  # an unreadable condition does not make the power state unknown
         offline = not self.town.internet or self.town.second < self.internet_until + 15
         unread = call.to.kind is HopKind.NAT_GATEWAY and self.story.noise.fails > 0  # it may be the last resort
-        if since is None or since > known or self._stale_lately() or offline or unread:
+        lasts = self.truth.only_announced(call.to, group, MUCH_LATER)  # its clock is behind: it seems to go much later
+        if since is None or since > known or self._stale_lately() or offline or unread or lasts:
             return
         machine, memory = self.town.machines.get(InstanceId(call.to.id)), memory_of(call.description)
         if machine is not None and machine.status is PowerState.RUNNING and isinstance(call, CreateRoute):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import lru_cache
 
 from natkeeper.domain.backoff import until
@@ -62,6 +62,18 @@ class Truth:
             return not self.region.trickles(ReadConditions)
         lies = self.town.second < self.region.probe_lies_until  # a look that works outweighs a missing address
         return not lies and not self.visible(hop, group)
+
+    def only_announced(self, hop: NextHop, group: Group, ahead: timedelta = timedelta(0)) -> bool:
+        """Return True if ECS shows nothing of a gateway but that it will go, by natkeeper's clock not before `ahead`.
+
+        That it forwards nothing stays hidden; and where that clock is behind, so does how soon it goes.
+        """
+        machine = self.town.machines.get(InstanceId(hop.id))
+        if machine is None or not machine.events or machine.status is not PowerState.RUNNING or machine.locks:
+            return False
+        addressed = isinstance(group.address, Follow) or machine.own_ip is not None
+        soonest = self.town.wall + ahead
+        return addressed and all(each.not_before and each.not_before > soonest for each in machine.events)
 
     def works(self, hop: NextHop, group: Group) -> bool:
         """Return True if packets would get through `hop`, were the route (and the EIP) there."""
