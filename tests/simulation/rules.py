@@ -16,7 +16,6 @@ from natkeeper.domain.egress import EgressLost
 from natkeeper.domain.ids import InstanceId
 from natkeeper.domain.memory import Memory, is_ours
 from natkeeper.domain.observed import HopKind, NextHop, PowerState
-from natkeeper.domain.selection import MUCH_LATER
 from natkeeper.domain.world import belongs
 from natkeeper.ports import (
     CheckThroughProbe,
@@ -240,8 +239,8 @@ class Rules(SentRules):
             return  # an unreadable condition does not make the power state unknown
         offline = not self.town.internet or self.town.second < self.internet_until + 15
         unread = call.to.kind is HopKind.NAT_GATEWAY and self.story.noise.fails > 0  # it may be the last resort
-        lasts = self.truth.only_announced(call.to, group, MUCH_LATER)  # its clock is behind: it seems to go much later
-        if since is None or since > known or self._stale_lately() or offline or unread or lasts:
+        hidden = self.truth.seems_fit(call.to, group)
+        if since is None or since > known or self._stale_lately() or offline or unread or hidden:
             return
         machine, memory = self.town.machines.get(InstanceId(call.to.id)), memory_of(call.description)
         if machine is not None and machine.status is PowerState.RUNNING and isinstance(call, CreateRoute):

@@ -11,6 +11,7 @@ from natkeeper.domain.config import Config, Follow, Group, Route
 from natkeeper.domain.ids import InstanceId, NatGatewayId
 from natkeeper.domain.memory import Memory, decode, is_ours
 from natkeeper.domain.observed import EipStatus, HopKind, NextHop, PowerState, RouteEntry
+from natkeeper.domain.selection import MUCH_LATER
 from natkeeper.domain.world import belongs
 from natkeeper.ports import ReadConditions
 from tests.fakes.things import FakeEntry
@@ -74,6 +75,18 @@ class Truth:
         addressed = isinstance(group.address, Follow) or machine.own_ip is not None
         soonest = self.town.wall + ahead
         return addressed and all(each.not_before and each.not_before > soonest for each in machine.events)
+
+    def seems_fit(self, hop: NextHop, group: Group) -> bool:
+        """Return True if nobody can know that a gateway goes soon.
+
+        By a clock that is behind it goes much later; or it is being reclaimed, which only the list says that lacks it.
+        """
+        machine = self.town.machines.get(InstanceId(hop.id))
+        if machine is None or machine.status is not PowerState.RUNNING:
+            return False
+        lacking = self.town.holes.get(hop.id, -1.0) > self.town.second and not machine.events
+        reclaimed = machine.locks == frozenset({"Recycling"})
+        return (lacking and reclaimed) or self.only_announced(hop, group, MUCH_LATER)
 
     def works(self, hop: NextHop, group: Group) -> bool:
         """Return True if packets would get through `hop`, were the route (and the EIP) there."""
