@@ -276,13 +276,13 @@ class Rules(SentRules):
             return  # another run or someone else was faster; the platform has no compare-and-set
         if run.pointed.get(call.table) != call.to or self.town.second < self.region.probe_broken_until + REPORT_S:
             return  # on its way for so long that the run has tried another since; or the witness lies
-        if here.id in self.bad_since or self.last_bad.get(here.id, -1e9) >= known or self._stale_lately():
+        was_bad = here.id in self.bad_since or self.last_bad.get(here.id, -1e9) >= known
+        if was_bad or self._stale_lately() or self._all_lack_it(run, here):
             return
         if self._refused_its_eip(here, group) or not any(belongs(here, each) for each in run.config.groups):
             return  # the route is there, and the EIP cannot follow; or the run's configuration does not have it
-        lost_now = self.town.hop_of(call.table) == here and self.town.egress(call.table) is None
         if (
-            lost_now
+            (self.town.hop_of(call.table) == here and self.town.egress(call.table) is None)
             or self.last_lost.get(here.id, -1e9) >= min(now - REPORT_S, known)
             or self.truth.marked(group, here.id)
         ):

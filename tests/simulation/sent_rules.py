@@ -10,6 +10,7 @@ from natkeeper.domain.ids import InstanceId
 from natkeeper.domain.memory import Memory, is_ours
 from natkeeper.domain.observed import HopKind, NextHop
 from natkeeper.domain.world import belongs
+from natkeeper.failover.observe import AGREE
 from natkeeper.ports import (
     AssociateEip,
     CreateRoute,
@@ -217,6 +218,19 @@ class SentRules:
         )
         if not any(seen):
             self._break("rule 3", f"{run.name} leaves {here} without having seen it")
+
+    def _all_lack_it(self, run: RunView, here: NextHop) -> bool:
+        """Return True if lists hide an instance for as long as natkeeper asks again, and no condition shows it.
+
+        Two readings that agree mean that it is gone; nothing says that it is not.
+        """
+        shown = (known for asked, (_, known) in run.known.items() if isinstance(asked, ReadConditions))
+        hidden = self.town.holes.get(here.id, -1.0) > self.town.second - 1
+        return (
+            hidden
+            and self.town.now - run.began >= AGREE
+            and not any(isinstance(known, dict) and here.id in known for known in shown)
+        )
 
     def _known_pause(self, run: RunView, group: Group) -> bool:
         tables = {route.table for route in group.routes}
