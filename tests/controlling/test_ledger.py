@@ -15,6 +15,7 @@ from natkeeper.domain.ids import GroupName
 from natkeeper.domain.memory import NOTHING, Memory
 from natkeeper.domain.refusals import Deed, PutOff, Refusal
 from natkeeper.domain.world import RouteView, SoFar
+from natkeeper.failover import telling
 from natkeeper.failover.ledger import Lasting, Ledger, Rest, remembered_in, still_dark
 from tests.deciding.worlds import BLIND, ELSEWHERE, NOON, ROUTE, A, B, C, entry, group, hop, later, world
 
@@ -83,6 +84,17 @@ def test_looks_at_an_internet_that_is_away_belong_together_for_ten_minutes(
     for minutes, look in looks:
         ledger.saw(look, later(minutes))
     assert ledger.offline == (None if offline is None else (later(offline[0]), later(offline[1])))
+
+
+@pytest.mark.parametrize(
+    "told, due", [(None, True), (0.0, False), (29.9, False), (29 + 55 / 60, True), (30.0, True), (-1.0, True)]
+)
+def test_a_trouble_that_lasts_is_due_every_half_hour(told: float | None, due: bool) -> None:  # noqa: FBT001
+    """Sweeps come about once a minute, so five seconds sooner is due; what was told in the future mutes nothing."""
+    began = None if told is None else NOON
+    ledger = Ledger(lasting={DARK: Lasting(Trouble(DARK, (), "dark"), NOON, began)})
+    (episode,) = telling._episodes(ledger, group(), None, later(told or 0.0))
+    assert episode.due is due
 
 
 def test_what_people_heard_is_remembered_until_its_end_was_told() -> None:

@@ -45,7 +45,9 @@ AREAS = {
             "shell",
             ("shared/natkeeper/failover/*.py", "shared/natkeeper/receipt.py", "shared/natkeeper/ports.py"),
             (
-                *("tests/controlling", "tests/receipts", "tests/evidence", "tests/hostile", "tests/budget/test_log.py"),
+                *("tests/controlling", "tests/receipts", "tests/evidence", "tests/observing", "tests/hostile"),
+                "tests/budget/test_log.py",
+                "tests/packaging/test_methods.py",
                 *_APPLYING,
             ),
         ),

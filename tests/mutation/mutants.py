@@ -24,7 +24,7 @@ _COUNTED: dict[type[ast.operator], type[ast.operator]] = {
     ast.BitAnd: ast.BitOr, ast.FloorDiv: ast.Mult, ast.Mod: ast.Add,
 }  # fmt: skip
 _ORDER = (ast.Lt, ast.LtE, ast.Gt, ast.GtE)
-_FOR_TYPES = {"TYPE_CHECKING", "TypeVar", "NewType"}
+_FOR_TYPES = {"TYPE_CHECKING", "TypeVar", "NewType", "Literal"}
 _UNREAD = ("annotation", "returns", "decorator_list", "type_params")
 _PROSE = re.compile(r"[A-Za-z][,;:.)…]? \(?[A-Za-z]|[\u4e00-\u9fff]{2}")
 Change = Callable[[Any], None]
