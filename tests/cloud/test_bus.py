@@ -18,6 +18,7 @@ from natlab.cloud.kernel.events import cloud_event
 from natlab.cloud.kernel.faults import EventFault, EventKind
 from natlab.cloud.kernel.latencies import Latencies
 from tests.cloud.functions_for_tests import function_body
+from tests.contract.watching import ContractWatch
 
 PATTERN = {"source": ["acs.ecs"], "type": ["ecs:Instance:StateChange"], "data": {"state": ["Stopped"]}}
 QUICK = Latencies(overrides={"fc.cold_start.platform": 0.0, "fc.async.dispatch": 0.0, "eventbridge.delivery": 0.0})
@@ -265,6 +266,8 @@ def test_a_pattern_can_be_tried_before_it_is_deployed(stage: BusStage) -> None:
         ("CreateRule", {**RULE, "FilterPattern": "{}", "Status": "ON"}, "InvalidArgument"),
         ("CreateRule", {**RULE}, "MissingFilterPattern"),
         ("PutTargets", {**RULE, "Targets": "[]"}, "EventRuleNotExisted"),
+        ("DeleteTargets", {**RULE}, "EventRuleNotExisted"),
+        ("ListTargets", {**RULE}, "EventRuleNotExisted"),
         ("TestEventPattern", {"Event": "{}", "EventPattern": "{}"}, "InvalidEvent"),
     ],
 )
@@ -290,6 +293,17 @@ def test_a_wrong_target_is_refused(stage: BusStage, row: dict[str, Any]) -> None
     with pytest.raises(ApiError) as caught:
         stage.call("PutTargets", **RULE, Targets=json.dumps([row]))
     assert caught.value.code == "InvalidArgument"
+
+
+def test_targets_to_delete_are_a_list(stage: BusStage, contract_watch: ContractWatch) -> None:
+    """An object is none, and takes no target away."""
+    stage.call("CreateRule", **RULE, FilterPattern="{}")
+    stage.call("PutTargets", **RULE, Targets=json.dumps([{"Id": "t", "Type": "acs.fc.function", "Endpoint": "e"}]))
+    with pytest.raises(ApiError, match="InvalidArgument"):
+        stage.call("DeleteTargets", **RULE, TargetIds='{"0": "t"}')
+    assert [problem for problem in contract_watch.problems if "TargetIds: expected a list" not in problem] == []
+    contract_watch.problems.clear()
+    assert stage.call("ListTargets", **RULE)["Data"]["Total"] == 1
 
 
 def test_a_target_that_nobody_serves_becomes_a_dead_letter(stage: BusStage) -> None:

@@ -197,6 +197,14 @@ def test_events_are_looked_up_twice_a_second(world: CloudWorld) -> None:
     world.call("actiontrail", "LookupEvents")
 
 
+@pytest.mark.parametrize("action", ["StartInstance", "StopInstance", "RebootInstance", "DeleteInstance"])
+def test_a_dry_run_that_is_not_emulated_is_refused(world: CloudWorld, action: str) -> None:
+    """And not carried out: an instance that was only asked about runs on."""
+    with pytest.raises(ApiError, match="UnsupportedParameter"):
+        world.call("ecs", action, InstanceId=world.a, DryRun="true")
+    assert world.cloud.ecs.status_of(world.a) == "Running"
+
+
 # ---- readings ------------------------------------------------------------------------------------------------
 
 

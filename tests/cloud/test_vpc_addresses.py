@@ -112,7 +112,21 @@ def test_snat_refuses_what_is_not_its_own(world: CloudWorld) -> None:
     gateway = world.cloud.vpc.create_nat_gateway(world.vpc, world.vswitch)
     held: dict[str, Any] = world.call("vpc", "DescribeEipAddresses", AssociatedInstanceId=gateway)
     (used,) = held["EipAddresses"]["EipAddress"]
-    with pytest.raises(ApiError, match=r"InvalidSnatTableId\.NotFound"):
-        world.call("vpc", "CreateSnatEntry", SnatTableId="stb-none", SnatIp="198.51.100.9")
+    (listed,) = world.call("vpc", "DescribeNatGateways", NatGatewayId=gateway)["NatGateways"]["NatGateway"]
+    good = {"SnatTableId": listed["SnatTableIds"]["SnatTableId"][0], "SnatIp": used["IpAddress"]}
+    for wrong, code in [
+        ({"SnatTableId": "stb-none"}, "InvalidSnatTableId.NotFound"),
+        ({"SnatIp": ""}, "MissingParam.SnatIp"),
+        ({"SnatIp": "198.51.100.9"}, "EIP_NOT_IN_GATEWAY"),
+        ({"SourceVSwitchId": "vsw-none"}, "InvalidVSwitchId.NotFound"),
+        ({"SourceCIDR": "10.0.0.1/8"}, "InvalidSourceCIDR.Malformed"),
+        (
+            {"SourceCIDR": "10.0.0.0/8", "SourceVSwitchId": world.vswitch},
+            "CreateSnatEntry.ParamExclusive.sourceVSwitchIdAndsourceCIDR",
+        ),
+    ]:
+        with pytest.raises(ApiError) as refused:
+            world.call("vpc", "CreateSnatEntry", **{**good, **wrong})
+        assert refused.value.code == code
     with pytest.raises(ApiError, match="HasBeenUsedBySnatTable"):
         world.call("vpc", "UnassociateEipAddress", AllocationId=used["AllocationId"])

@@ -139,7 +139,9 @@ class EventBridge(RpcService):
     def _delete_targets(self, call: RpcCall) -> JsonObject:
         rule = self._rule(call)
         ids = call.values.json("TargetIds")
-        wanted = ids if isinstance(ids, list) else [target.target_id for target in rule.targets]
+        if ids is not None and not isinstance(ids, list):
+            raise _refused("InvalidArgument", "TargetIds must be an array.")
+        wanted = [target.target_id for target in rule.targets] if ids is None else ids
         missing = [each for each in wanted if not self.bus.remove_target(rule.name, str(each))]
         errors = [responses.error_entry(str(each)) for each in missing]
         return responses.success({"ErrorEntriesCount": len(errors), "ErrorEntries": errors})

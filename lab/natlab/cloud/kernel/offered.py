@@ -16,7 +16,7 @@ from natlab.cloud.kernel.rpc import Handler, Operation
 
 MOST_ON_A_PAGE = 100
 """Where the metadata names no limit for a page; the API references of these operations say "1 to 100"."""
-_PAGES = ("PageSize", "MaxResults", "Limit")
+_PAGES = ("PageSize", "MaxResults", "MaxResult", "Limit")
 
 
 @dataclass(frozen=True)

@@ -352,6 +352,13 @@ class VpcHandlers:
         values = call.values
         if not values.text("SnatIp"):
             raise ApiError("MissingParam.SnatIp", "The parameter SnatIp is mandatory.")
+        if values.text("SourceCIDR") and values.text("SourceVSwitchId"):
+            raise ApiError(
+                "CreateSnatEntry.ParamExclusive.sourceVSwitchIdAndsourceCIDR",
+                "SourceVSwitchId and SourceCIDR exclude each other.",
+            )
+        if values.text("SourceCIDR") and not _is_network(values.text("SourceCIDR")):
+            raise ApiError("InvalidSourceCIDR.Malformed", "Specified SourceCIDR is not valid.")
         entry = self._addresses.put_snat_entry(
             values.text("SnatTableId"),
             values.text("SnatIp"),
