@@ -85,9 +85,13 @@ class CloudWorld:
         return found
 
 
-def build(latencies: Latencies | None = None, readings: Mapping[str, str] | None = None) -> CloudWorld:
+def build(
+    latencies: Latencies | None = None,
+    readings: Mapping[str, str] | None = None,
+    data_plane: RecordingCloudPlane | None = None,
+) -> CloudWorld:
     """A world whose data plane remembers only what happens from now on."""
-    clock, data_plane = VirtualClock(), RecordingCloudPlane()
+    clock, data_plane = VirtualClock(), data_plane or RecordingCloudPlane()
     cloud = Cloud(clock, latencies, data_plane, readings=readings)
     vpc = cloud.vpc.create_vpc("10.0.0.0/8")
     vswitch = cloud.vpc.create_vswitch(vpc, "10.0.1.0/24")
