@@ -18,10 +18,17 @@ def package(*sources: str, **files: str | bytes) -> str:
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
         for source in sources:
-            archive.writestr("index.py", source)
+            archive.writestr(_entry("index.py"), source)
         for name, content in files.items():
-            archive.writestr(name.replace("__", "/").replace("_py", ".py"), content)
+            archive.writestr(_entry(name.replace("__", "/").replace("_py", ".py")), content)
     return base64.b64encode(buffer.getvalue()).decode()
+
+
+def _entry(name: str) -> zipfile.ZipInfo:
+    """A file without a date, so that the same sources are the same package."""
+    entry = zipfile.ZipInfo(name)
+    entry.external_attr = 0o600 << 16
+    return entry
 
 
 def function_body(name: str, source: str = ECHO, **settings: Any) -> dict[str, Any]:

@@ -221,6 +221,7 @@ def _rules(world: CloudWorld) -> Iterator[Question]:
     plain = {"Id": "plain", "Type": "acs.fc.function", "Endpoint": "acs:fc:cn-hangzhou:1000000000000001:functions/g"}
     world.call("eventbridge", "PutTargets", **RULE, Targets=json.dumps([plain]))
     world.call("eventbridge", "UpdateRule", **RULE, FilterPattern=pattern, Status="DISABLE", Description="d")
+    world.call("eventbridge", "CreateRule", EventBusName="default", RuleName="second", FilterPattern=pattern)
     world.call("resourcemanager", "CreateServiceLinkedRole", ServiceName="fc.aliyuncs.com")
     for product, action, given in (
         ("eventbridge", "ListRules", {"EventBusName": "default"}),

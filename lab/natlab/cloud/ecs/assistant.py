@@ -30,6 +30,8 @@ from natlab.cloud.kernel.rpc import JsonObject, RpcCall
 Item = TypeVar("Item")
 MAX_PAGE = 50
 AGENT_VERSION = "2.2.3.857"
+_SYSTEM = "Linux"
+"""Of every guest here."""
 
 
 class Assistant:
@@ -269,7 +271,8 @@ class Assistant:
                 raise ApiError("InvalidInstance.NotFound", "The specified instance does not exist.", 404)
         if not instance_ids:
             raise ApiError("MissingParam.InstanceId", "The parameter instanceId is missing or empty.")
-        page, paging = _page(instance_ids, call.values)
+        found = instance_ids if call.values.text("OSType") in ("", _SYSTEM) else []
+        page, paging = _page(found, call.values)
         return {
             "InstanceCloudAssistantStatusSet": {
                 "InstanceCloudAssistantStatus": [self._agent(instance_id) for instance_id in page]
@@ -290,7 +293,7 @@ class Assistant:
             "InvocationCount": total,
             "ActiveTaskCount": active,
             "SupportSessionManager": alive,
-            "OSType": "Linux",
+            "OSType": _SYSTEM,
         }
 
 

@@ -330,7 +330,7 @@ class EcsHandlers:
             and all(tag.get("Key") in tags and tag.get("Value", "") in ("", tags[tag["Key"]]) for tag in wanted)
             for key, value in tags.items()
         ]
-        page, token = by_token(found, values.text("NextToken"), 50, "Invalid.NextToken")
+        page, token = by_token(found, values.text("NextToken"), 50, "Invalid.NextToken", 403)
         return {"NextToken": token, "TagResources": {"TagResource": page}}
 
     def tag_resources(self, call: RpcCall) -> JsonObject:

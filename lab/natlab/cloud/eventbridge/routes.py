@@ -253,6 +253,9 @@ def _check_count(targets: tuple[object, ...]) -> None:
 
 
 def _page(rows: Sequence[_Row], call: RpcCall) -> tuple[list[_Row], dict[str, str]]:
-    start = int(call.values.text("NextToken") or 0) if call.values.text("NextToken").isdecimal() else 0
+    token = call.values.text("NextToken", "0")
+    if not token.isdecimal():
+        raise _refused("InvalidArgument", "NextToken was never given out.")
+    start = int(token)
     end = start + call.values.integer("Limit", 100)
     return list(rows[start:end]), ({"NextToken": str(end)} if end < len(rows) else {})

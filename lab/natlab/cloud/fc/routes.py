@@ -148,6 +148,8 @@ class FunctionComputeV3:
 
     def _delete_function(self, call: FcRequest) -> Response:
         self.engine.delete_function(call.function)
+        self._scaling.pop(call.function, None)
+        self._vpc_bindings.pop(call.function, None)
         return nothing()
 
     def _list_functions(self, call: FcRequest) -> Response:

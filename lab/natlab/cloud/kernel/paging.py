@@ -23,13 +23,13 @@ def numbered(items: Sequence[Item], values: Values, default_size: int = 10) -> t
 
 
 def by_token(
-    items: Sequence[Item], token: str, size: int, invalid_code: str = "InvalidNextToken"
+    items: Sequence[Item], token: str, size: int, invalid_code: str = "InvalidNextToken", invalid_status: int = 400
 ) -> tuple[list[Item], str]:
     """The page after `token`, and the token of the next one ("" at the end).
 
-    Tokens are opaque to clients.  Raises ApiError with `invalid_code` for one that was never given out.
+    Tokens are opaque to clients.  Raises ApiError with `invalid_code` and its status for one that was never given out.
     """
-    start = _offset(token, invalid_code) if token else 0
+    start = _offset(token, invalid_code, invalid_status) if token else 0
     following = start + size
     return list(items[start:following]), _token(following) if following < len(items) else ""
 
@@ -38,11 +38,11 @@ def _token(offset: int) -> str:
     return base64.urlsafe_b64encode(f"offset:{offset}".encode()).decode()
 
 
-def _offset(token: str, invalid_code: str) -> int:
+def _offset(token: str, invalid_code: str, invalid_status: int) -> int:
     try:
         kind, _, number = base64.urlsafe_b64decode(token.encode()).decode().partition(":")
     except (binascii.Error, UnicodeError):
         kind, number = "", ""
     if kind != "offset" or not number.isdigit():
-        raise ApiError(invalid_code, "The specified NextToken is not valid.")
+        raise ApiError(invalid_code, "The specified NextToken is not valid.", invalid_status)
     return int(number)
