@@ -139,10 +139,10 @@ def check_trigger_name(name: object) -> str:
 
 
 def check_types(body: Body) -> None:
-    """Known fields have their JSON type; null counts as not sent. Raises ApiError InvalidArgument."""
+    """Known fields have their JSON type. Raises ApiError InvalidArgument."""
     for field, value in body.items():
         kinds = _TYPES.get(field)
-        if kinds is None or value is None:
+        if kinds is None:
             continue
         if not isinstance(value, kinds) or (isinstance(value, bool) and bool not in kinds):
             raise exceptions.invalid(f"{field} must be {' or '.join(kind.__name__ for kind in kinds)}")
@@ -229,7 +229,7 @@ def _environment(given: Body | None) -> dict[str, str]:
         if not isinstance(value, str) or not _VARIABLE.fullmatch(key):
             raise exceptions.invalid(f"environmentVariables: '{key}' needs letters, digits and '_', and a string")
         environment[key] = value
-    if sum(len(key) + len(value) for key, value in environment.items()) > _ENVIRONMENT_BYTES:
+    if sum(len(f"{key}{value}".encode()) for key, value in environment.items()) > _ENVIRONMENT_BYTES:
         raise exceptions.invalid(f"environmentVariables must not exceed {_ENVIRONMENT_BYTES} bytes")
     return environment
 
