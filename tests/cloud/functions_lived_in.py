@@ -15,6 +15,7 @@ from natlab.cloud.kernel.rpc import rendered
 from natlab.cloud.kernel.wire import Request
 from natlab.cloud.sls.routes import LogStore, Project
 from tests.cloud.functions_for_tests import function_body
+from tests.cloud.lived_in import asking
 
 V3, V2 = "/2023-03-30/", "/2016-08-15/"
 NAME, SERVICE = "functions/f", "services/svc"
@@ -99,10 +100,17 @@ class FunctionStage:
         key = f"{len(self.asked):03} {method} {path} {json.dumps(dict(query or {}))}"
         self.asked[key] = {"status": answer.status, "headers": dict(answer.headers), "body": shown}
 
+    def temporary_role(self) -> str | None:
+        """Return whose credentials those for a package of code are."""
+        place = next(answer for key, answer in self.asked.items() if "tempBucketToken" in key)
+        issued = self.cloud.accounts.issued(place["body"]["credentials"]["AccessKeyId"])
+        return issued.principal.role if issued else None
 
-def functions_story() -> dict[str, Any]:
-    """Play it, and return every request with its answer, and the list of what was invoked by whom."""
+
+def functions_story(asked_of_ram: list[str], *, allow: bool = True) -> dict[str, Any]:
+    """Play it, and return every request with its answer, what was invoked by whom, and what RAM was asked."""
     stage = FunctionStage()
+    stage.cloud.accounts.authorizer = asking(asked_of_ram, allow=allow)
     for part in (_functions, _triggers, _configurations, _invocations, _the_older_version, _endings):
         for asked in part():
             if isinstance(asked, float):
@@ -110,6 +118,10 @@ def functions_story() -> dict[str, Any]:
             else:
                 method, path, *more, headers = asked
                 stage.ask(method, path, *more, **headers)
+    if not allow:
+        return stage.asked
+    stage.asked["temporary"] = stage.temporary_role()
+    stage.asked["policies"] = asked_of_ram
     stage.asked["invocations"] = [
         f"{each.function} {each.source} {each.payload.decode()} {each.status.value} {each.error_type} "
         f"{each.attempts} {each.throttled} {each.received:.2f} {each.started or 0:.2f} {each.finished or 0:.2f}"
@@ -152,7 +164,8 @@ def _triggers() -> Iterator[Any]:
     yield "POST", where, {"triggerName": "e", "triggerType": "eventbridge", "triggerConfig": PATTERN}, {}
     yield "POST", where, {"triggerName": "h", "triggerType": "http", "triggerConfig": HTTP}, {}
     yield 5.0
-    yield "PUT", where + "/t", {"triggerConfig": TIMER.replace("1m", "2m"), "description": "e"}, {}
+    changed = {"description": "e", "qualifier": "v", "invocationRole": "acs:ram::1:role/i"}
+    yield "PUT", where + "/t", {"triggerConfig": TIMER.replace("1m", "2m"), **changed}, {}
     yield "GET", where + "/t", {}
     yield "GET", where + "/none", {}
     yield "GET", where, {}
@@ -223,6 +236,7 @@ def _the_older_version() -> Iterator[Any]:
     yield "GET", V2 + "services/none", {}
     yield "GET", V2 + SERVICE + "/bindings", {}
     yield "GET", V2 + "account-settings", {}
+    yield "GET", V2 + "tempBucketToken", {}
     yield "GET", V2 + "nonsense", {}
     begin: dict[str, Any] = {"initializer": "index.begin", "initializationTimeout": 7}
     yield "POST", all_of, function_body("f", memorySize=256, timeout=30, **begin), {}

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from natlab.cloud.dataplane import CommandResult
-from natlab.cloud.kernel.accounts import Principal
+from natlab.cloud.kernel.accounts import Authorizer, Principal
 from tests.cloud.worlds import CloudWorld, RecordingCloudPlane, build
 
 Question = tuple[str, str, dict[str, str]]
@@ -37,7 +37,12 @@ PIPELINE = {
             },
         },
     ],
-    "Outputs": {"reports": {"Type": "List", "Value": "{{ run.reports }}"}},
+    "Outputs": {
+        "reports": {"Type": "List", "Value": "{{ run.reports }}"},
+        "place": {"Type": "String", "Value": "{{ ACS::RegionId }} {{ ACS::AccountId }} {{ ACS::CurrentDate }}"},
+        "template": {"Value": "{{ ACS::TemplateName }} {{ ACS::TemplateId }} {{ ACS::TemplateVersion }}"},
+        "execution": {"Value": "{{ ACS::ExecutionId }}"},
+    },
 }
 TARGET = {
     "Id": "t",
@@ -62,13 +67,27 @@ class AnsweringPlane(RecordingCloudPlane):
         done(CommandResult(int(instance_id == self.failing), f"on {instance_id}\n".encode()))
 
 
-def lived_in() -> CloudWorld:
-    """Build the cloud, with guests that answer."""
+def lived_in(asked: list[str] | None = None) -> CloudWorld:
+    """Build the cloud, with guests that answer; `asked` gets whatever RAM is asked, by whom."""
     plane = AnsweringPlane()
     world = build(data_plane=plane)
     plane.failing = world.b
+    if asked is not None:
+        world.cloud.accounts.authorizer = asking(asked)
     world.cloud.ram.create_role("Keeper", "fc.aliyuncs.com", {"p": DOCUMENT})
     return world
+
+
+def asking(asked: list[str], *, allow: bool = True) -> Authorizer:
+    """Return a hook that notes what RAM is asked, each thing once."""
+
+    def authorizer(principal: Principal, action: str, resource: str) -> bool:
+        question = f"{principal.role or principal.user or 'the account'}: {action} on {resource}"
+        if question not in asked:
+            asked.append(question)
+        return allow
+
+    return authorizer
 
 
 def story(world: CloudWorld) -> Iterator[Question]:

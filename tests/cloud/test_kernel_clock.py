@@ -15,7 +15,7 @@ from natlab.cloud.kernel.errors import ApiError
 from natlab.cloud.kernel.ids import Ids
 from natlab.cloud.kernel.latencies import TABLE, Latencies
 from natlab.cloud.kernel.paging import by_token
-from natlab.cloud.kernel.parameters import INTEGER, JSON, NEEDED, STRUCT, STRUCTS, TEXTS, Parameter, ParameterType, read
+from natlab.cloud.kernel.parameters import NEEDED, Parameter, ParameterType, read
 from natlab.cloud.kernel.records import REMEMBERED_S, Records
 
 
@@ -128,12 +128,12 @@ def test_parameters_are_read_by_their_table() -> None:
     """Lists, structures, JSON and numbers come out typed; element order is by index."""
     table = {
         "Name": NEEDED,
-        "Size": INTEGER,
+        "Size": Parameter(ParameterType.INTEGER),
         "Ratio": Parameter(ParameterType.NUMBER),
-        "Ids": TEXTS,
-        "Tag": STRUCTS,
-        "Shape": STRUCT,
-        "Extra": JSON,
+        "Ids": Parameter(ParameterType.TEXTS),
+        "Tag": Parameter(ParameterType.STRUCTS),
+        "Shape": Parameter(ParameterType.STRUCT),
+        "Extra": Parameter(ParameterType.JSON),
     }
     raw = {
         "Name": "n",
@@ -172,10 +172,10 @@ def test_malformed_parameters_are_refused_by_name(raw: dict[str, str], code: str
     """Never ignored: a filter that is not understood would select wrongly."""
     table = {
         "Name": NEEDED,
-        "Size": INTEGER,
+        "Size": Parameter(ParameterType.INTEGER),
         "Ratio": Parameter(ParameterType.NUMBER),
         "Ids": Parameter(ParameterType.TEXTS, at_most=2),
-        "Extra": JSON,
+        "Extra": Parameter(ParameterType.JSON),
     }
     with pytest.raises(ApiError) as refusal:
         read(raw, table)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import subprocess
@@ -15,7 +16,7 @@ import pytest
 
 from natlab.cloud.cloud import Cloud
 from natlab.cloud.fc.models import Invocation
-from natlab.cloud.fc.runtime.processes import ProcessRuntime, remove_leftovers
+from natlab.cloud.fc.runtime.processes import ProcessRuntime, remove_leftovers, unpack
 from natlab.cloud.kernel.latencies import Latencies
 from tests.cloud.functions_for_tests import function_body, package
 
@@ -256,6 +257,15 @@ def test_a_process_that_exits_is_an_error_and_the_next_starts_anew(bench: Proces
     assert "exited unexpectedly" in json.loads(failed.result)["errorMessage"]
 
 
+def test_code_that_another_unpacked_meanwhile_is_as_good(tmp_path: Path) -> None:
+    """One unpacks, the other's copy is removed, and so nothing but the code is there."""
+    archive, code = base64.b64decode(package("print()")), tmp_path / "code"
+    unpack(archive, code)
+    unpack(archive, code)
+    assert [path.name for path in tmp_path.iterdir()] == ["code"]
+    assert [path.name for path in code.iterdir()] == ["index.py"]
+
+
 def test_an_interpreter_that_is_missing_fails_the_request_and_blocks_nobody() -> None:
     """The caller hears why, instead of waiting without end."""
     cloud = Cloud(latencies=Latencies(scale=0.0))
@@ -264,7 +274,7 @@ def test_an_interpreter_that_is_missing_fails_the_request_and_blocks_nobody() ->
         cloud.fc.create_function(function_body("f"))
         invocation = cloud.fc.invoke("f")
         assert invocation.error_type == "FunctionInitializationError"
-        assert b"could not be started" in invocation.result
+        assert "could not be started" in json.loads(invocation.result)["errorMessage"]
     finally:
         cloud.close()
 

@@ -1,6 +1,7 @@
 """Whole answers of every read of every product, and every event, of one story, to the last field.
 
-answers/ has one file for each product, beside them the events of the bus and what the data plane was told. A field that
+answers/ has one file for each product, beside them the events of the bus, what the data plane was told, and what RAM
+was asked. A field that
 is missing, has another value or belongs to another resource is found here, whichever it is. NATKEEPER_SCREENS=1 writes
 the files anew, for a person to read.
 """
@@ -20,7 +21,7 @@ from natlab.cloud.cloud import Cloud
 from natlab.cloud.kernel.clock import VirtualClock
 from natlab.cloud.kernel.events import cloudmonitor_event
 from natlab.cloud.kernel.rpc import RpcService
-from tests.cloud.functions_lived_in import functions_story
+from tests.cloud.functions_lived_in import V2, V3, functions_story
 from tests.cloud.lived_in import lived_in, principals, story
 
 FUNCTIONS = "functions"
@@ -30,7 +31,8 @@ ANSWERS = Path(__file__).with_name("answers")
 @cache
 def told() -> dict[str, dict[str, Any]]:
     """Play the story of the RPC products once, and return all answers by their files, and what was asked."""
-    world = lived_in()
+    asked: list[str] = []
+    world = lived_in(asked)
     found: dict[str, dict[str, Any]] = defaultdict(dict)
     for product, action, given in story(world):
         answer = world.call(product, action, **given)
@@ -45,13 +47,14 @@ def told() -> dict[str, dict[str, Any]]:
     ]
     found["events"] = {str(number): event for number, event in enumerate(world.events)}
     found["cloudmonitor"] = {str(number): cloudmonitor_event(event) for number, event in enumerate(of_ecs)}
+    found["policies"] = {"asked": asked}
     found["data-plane"] = {"done": [" ".join(each) for each in world.data_plane.done]}
     return found
 
 
 def said(name: str) -> dict[str, Any]:
     """Return what belongs into a file."""
-    return functions_story() if name == FUNCTIONS else told()[name]
+    return functions_story([]) if name == FUNCTIONS else told()[name]
 
 
 @pytest.mark.parametrize("name", sorted(file.stem for file in ANSWERS.glob("*.json")))
@@ -78,3 +81,16 @@ def test_every_read_is_asked_for() -> None:
     }
     asked = {f"{product} {question.partition(' ')[0]}" for product, answers in told().items() for question in answers}
     assert reads - asked == {"eventbridge TestEventPattern"}  # it shows nothing of what is there
+
+
+def test_function_compute_asks_ram_about_every_request() -> None:
+    """Without permission every request is refused, but for one to no path at all."""
+    answers = functions_story([], allow=False)
+    refused = {
+        answer["body"].get("Code") or answer["body"]["ErrorCode"]: answer["status"] for answer in answers.values()
+    }
+    assert refused == {"AccessDenied": 403, "PathNotSupported": 400}
+    assert {key.split()[2] for key, answer in answers.items() if answer["status"] == 400} == {
+        V3 + "nonsense",
+        V2 + "nonsense",
+    }

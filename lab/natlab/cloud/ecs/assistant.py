@@ -71,20 +71,25 @@ class Assistant:
             "DescribeCommands": Offer(
                 self._describe_commands,
                 "CommandId ContentEncoding MaxResults Name NextToken PageNumber PageSize Provider Tag Type",
+                most_on_a_page=MAX_PAGE,
             ),
             "DescribeInvocations": Offer(
                 self._describe_invocations,
                 "CommandId CommandName CommandType ContentEncoding IncludeOutput InstanceId InvokeId "
                 "InvokeStatus MaxResults NextToken PageNumber PageSize Tag",
+                most_on_a_page=MAX_PAGE,
             ),
             "DescribeInvocationResults": Offer(
                 self._describe_results,
                 "CommandId ContentEncoding InstanceId InvokeId InvokeRecordStatus MaxResults NextToken "
                 "PageNumber PageSize Tag",
+                most_on_a_page=MAX_PAGE,
             ),
             "StopInvocation": Offer(self._stop_invocation, "InstanceId", writes=True),
             "DescribeCloudAssistantStatus": Offer(
-                self._describe_status, "InstanceId MaxResults NextToken OSType PageNumber PageSize"
+                self._describe_status,
+                "InstanceId MaxResults NextToken OSType PageNumber PageSize",
+                most_on_a_page=MAX_PAGE,
             ),
         }
 
@@ -154,6 +159,7 @@ class Assistant:
     def _invocation(self, values: Values, command: Command, *, mismatch_status: int) -> CommandInvocation:
         if values.text("RepeatMode", "Once") != "Once" or values.boolean("Timed"):
             raise ApiError("InvalidRepeatMode.NotFound", "The local cloud runs commands once only.", 404)
+        commands.check_directory(values)
         now = self._cloud.clock.now()
         return CommandInvocation(
             id=self._cloud.ids.new("t"),
@@ -183,8 +189,6 @@ class Assistant:
         token = values.text("ClientToken")
         if not token:
             return act()
-        if len(token) > 64 or not token.isascii():  # noqa: PLR2004 - the reference's own limit
-            raise ApiError("InvalidClientToken.Malformed", "The specified parameter clientToken is not valid.")
         before = self._tokens.get((action, token))
         if before is None:
             answer = act()
@@ -310,13 +314,6 @@ def _page(items: Sequence[Item], values: Values) -> tuple[list[Item], JsonObject
     """One page by NextToken and MaxResults, or by PageNumber and PageSize where neither is given."""
     if "NextToken" in values or "MaxResults" in values:
         size = values.integer("MaxResults", 10)
-        if not 1 <= size <= MAX_PAGE:
-            raise ApiError("InvalidParameter.MaxResults", "The specified parameter MaxResults is not valid.")
         page, token = by_token(items, values.text("NextToken"), size, "InvalidParameter.NextToken")
         return page, {"NextToken": token}
-    number, size = values.integer("PageNumber", 1), values.integer("PageSize", 10)
-    if number < 1:
-        raise ApiError("InvalidParam.PageNumber", "The specified parameter is invalid.")
-    if not 1 <= size <= MAX_PAGE:
-        raise ApiError("InvalidParam.PageSize", "The specified parameter is invalid.")
     return numbered(items, values)

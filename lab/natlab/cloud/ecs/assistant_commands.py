@@ -103,6 +103,11 @@ def check_labels(values: Values) -> None:
         raise ApiError("CmdName.ExceedLimit", "The length of the command name exceeds the upper limit.", 403)
     if len(values.text("Description")) > MAX_DESCRIPTION:
         raise ApiError("CmdDesc.ExceedLimit", "The length of the command description exceeds the upper limit.", 403)
+    check_directory(values)
+
+
+def check_directory(values: Values) -> None:
+    """The working directory, which a command has and each call may replace."""
     directory = values.text("WorkingDir")
     if directory and (len(directory) > MAX_DIRECTORY or not directory.startswith("/")):
         raise ApiError("InvalidParameter.WorkingDir", "The specified parameter WorkingDir is not valid.")

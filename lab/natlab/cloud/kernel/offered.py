@@ -24,7 +24,7 @@ class Offer:
     """One operation of a product. `takes`: the names of its optional parameters, separated by blanks.
 
     `missing`: the product's own code for a required parameter that is absent, by its name, answered with
-    `missing_status`.
+    `missing_status`. `most_on_a_page`: the limit where the metadata names none.
     """
 
     handler: Handler
@@ -32,6 +32,7 @@ class Offer:
     writes: bool = False
     missing: Mapping[str, str] = field(default_factory=dict)
     missing_status: int = 400
+    most_on_a_page: int = MOST_ON_A_PAGE
 
 
 def offered(product: str, offers: Mapping[str, Offer]) -> dict[str, Operation]:
@@ -40,31 +41,33 @@ def offered(product: str, offers: Mapping[str, Offer]) -> dict[str, Operation]:
 
 
 def _operation(product: str, action: str, offer: Offer) -> Operation:
-    parameters = dict(_declared(product, action, offer.takes))
+    parameters = dict(_declared(product, action, offer.takes, offer.most_on_a_page))
     for name, code in offer.missing.items():
         parameters[name] = replace(parameters[name], missing=code, missing_status=offer.missing_status)
-    return Operation(offer.handler, parameters, writes=offer.writes)
+    foreign = contracts.api(product, action).errors.get("InvalidRegionId.NotFound", 404)
+    return Operation(offer.handler, parameters, writes=offer.writes, foreign_region=foreign)
 
 
 @cache
-def _declared(product: str, action: str, takes: str) -> Mapping[str, Parameter]:
-    known = contracts.api(product, action).parameters
-    needed = [name for name, parameter in known.items() if parameter.required]
-    return {name: _parameter(name, known[name]) for name in (*needed, *takes.split())}
+def _declared(product: str, action: str, takes: str, most: int) -> Mapping[str, Parameter]:
+    api = contracts.api(product, action)
+    needed = [name for name, parameter in api.parameters.items() if parameter.required]
+    return {name: _parameter(name, api.parameters[name], api.errors, most) for name in (*needed, *takes.split())}
 
 
-def _parameter(name: str, theirs: contracts.ParameterContract) -> Parameter:
+def _parameter(name: str, theirs: contracts.ParameterContract, errors: Mapping[str, int], most: int) -> Parameter:
     low, high = theirs.minimum, theirs.maximum
     if name == "PageNumber" or name in _PAGES:
         low = low or 1
     if name in _PAGES:
-        high = high or MOST_ON_A_PAGE
+        high = high or most
     return Parameter(
         _kind(theirs),
         required=theirs.required,
         minimum=None if low is None else int(low),
         maximum=None if high is None else int(high),
         at_most=_number(theirs.at_most),
+        invalid=next((code for code in (f"InvalidParam.{name}", f"InvalidParameter.{name}") if code in errors), ""),
     )
 
 

@@ -60,7 +60,8 @@ class Parameter:
     """One parameter of one operation.
 
     `missing` is the product's own error code for a required one that is absent, with `missing_status`; without
-    one the gateway's `Missing<Name>` is answered.
+    one the gateway's `Missing<Name>` is answered. `invalid` is its own code for one of another type or out of range,
+    in place of the gateway's `Invalid<Name>`.
     """
 
     kind: ParameterType = ParameterType.TEXT
@@ -69,28 +70,13 @@ class Parameter:
     maximum: int | None = None
     missing: str = ""
     missing_status: int = 400
+    invalid: str = ""
     at_most: int | None = None
     """How many elements a list may have."""
 
 
 TEXT = Parameter()
 NEEDED = Parameter(required=True)
-INTEGER = Parameter(ParameterType.INTEGER)
-BOOLEAN = Parameter(ParameterType.BOOLEAN)
-TEXTS = Parameter(ParameterType.TEXTS)
-STRUCTS = Parameter(ParameterType.STRUCTS)
-STRUCT = Parameter(ParameterType.STRUCT)
-JSON = Parameter(ParameterType.JSON)
-
-
-def needed(missing: str, status: int = 400, kind: ParameterType = ParameterType.TEXT) -> Parameter:
-    """A required parameter for which the product has an error code of its own."""
-    return Parameter(kind, required=True, missing=missing, missing_status=status)
-
-
-def integer(minimum: int | None = None, maximum: int | None = None) -> Parameter:
-    """An optional integer with bounds."""
-    return Parameter(ParameterType.INTEGER, minimum=minimum, maximum=maximum)
 
 
 @dataclass(frozen=True)
@@ -180,30 +166,30 @@ def _value(name: str, parameter: Parameter, raw: Mapping[str, str], known: set[s
 def _scalar(name: str, parameter: Parameter, text: str) -> object:
     if parameter.kind is ParameterType.BOOLEAN:
         if text.lower() not in ("true", "false"):
-            raise _invalid(name)
+            raise _invalid(name, parameter.invalid)
         return text.lower() == "true"
     if parameter.kind is ParameterType.JSON:
         try:
             decoded: object = json.loads(text)
         except ValueError:
-            raise _invalid(name) from None
+            raise _invalid(name, parameter.invalid) from None
         return decoded
     if parameter.kind is ParameterType.NUMBER:
         try:
             return float(text)
         except ValueError:
-            raise _invalid(name) from None
+            raise _invalid(name, parameter.invalid) from None
     if parameter.kind is not ParameterType.INTEGER:
         if name == "ClientToken" and (len(text) > _TOKEN_LENGTH or not text.isascii()):
             raise ApiError("InvalidClientToken.Malformed", "Specified ClientToken is not valid.")
         return text
     if not re.fullmatch(r"-?\d{1,18}", text):
-        raise _invalid(name)
+        raise _invalid(name, parameter.invalid)
     number = int(text)
     too_small = parameter.minimum is not None and number < parameter.minimum
     too_large = parameter.maximum is not None and number > parameter.maximum
     if too_small or too_large:
-        raise _invalid(name)
+        raise _invalid(name, parameter.invalid)
     return number
 
 
@@ -216,13 +202,13 @@ def _nested(name: str, parameter: Parameter, parts: Mapping[str, str]) -> object
     for key, value in parts.items():
         index, _, inner = key.removeprefix(name + ".").partition(".")
         if not index.isdigit() or bool(inner) is not (parameter.kind is ParameterType.STRUCTS):
-            raise _invalid(name)
+            raise _invalid(name, parameter.invalid)
         elements.setdefault(int(index), {})[inner] = value
     if parameter.at_most is not None and len(elements) > parameter.at_most:
-        raise _invalid(name)
+        raise _invalid(name, parameter.invalid)
     ordered = [elements[index] for index in sorted(elements)]
     return ordered if parameter.kind is ParameterType.STRUCTS else [element[""] for element in ordered]
 
 
-def _invalid(name: str) -> ApiError:
-    return ApiError(f"Invalid{name}", f"Specified parameter {name} is not valid.")
+def _invalid(name: str, code: str = "") -> ApiError:
+    return ApiError(code or f"Invalid{name}", f"Specified parameter {name} is not valid.")

@@ -45,12 +45,14 @@ class Operation:
     """One API of a product; `writes` ones are audited and are never answered from the past.
 
     `on` names the ARNs of the resources that RAM asks about; without it, it is everything of the product.
+    `foreign_region` is the status with which another region is refused.
     """
 
     handler: Handler
     parameters: Mapping[str, Parameter] = field(default_factory=dict)
     writes: bool = False
     on: Callable[[RpcService, Values], Sequence[str]] | None = None
+    foreign_region: int = 404
 
 
 class RpcService:
@@ -106,7 +108,8 @@ class RpcService:
             raw.pop("RegionId", None)  # older clients send it with every action
         values = read(raw, operation.parameters)
         if region and region != self._surroundings.region:
-            raise ApiError("InvalidRegionId.NotFound", "The specified RegionId does not exist.", 404)
+            message = "The specified RegionId does not exist."
+            raise ApiError("InvalidRegionId.NotFound", message, operation.foreign_region)
         self._authorize(request.principal, action, operation, values)
         with self._surroundings.lock:
             self._surroundings.rates.count(self.name, action)

@@ -28,6 +28,13 @@ def _executions(api: RpcService, _values: Values) -> list[str]:
     return [api.arn("execution/*")]
 
 
+def _templates(api: RpcService, _values: Values) -> list[str]:
+    return [api.arn("template/*")]
+
+
+_LISTS = {"ListExecutions": _executions, "ListTemplates": _templates, "ValidateTemplateContent": _templates}
+
+
 class Oos(RpcService):
     """The product."""
 
@@ -76,8 +83,7 @@ class Oos(RpcService):
             "NotifyExecution": Offer(self.executions.notify, "NotifyNote RegionId", writes=True),
         }
         table = {
-            name: replace(operation, on=_executions if name == "ListExecutions" else _on)
-            for name, operation in offered("oos", offers).items()
+            name: replace(operation, on=_LISTS.get(name, _on)) for name, operation in offered("oos", offers).items()
         }
         super().__init__(cloud, "oos", "oos", VERSION, table)
 

@@ -71,7 +71,6 @@ class VpcRenderer:
         return [vswitch for vswitch in vswitches if vswitch.vpc_id == vpc_id]
 
     def vswitch(self, vswitch: VSwitch) -> JsonObject:
-        table = self.state.tables.as_of(self.as_of).get(vswitch.table_id)
         return {
             "VSwitchId": vswitch.id,
             "VSwitchName": vswitch.name,
@@ -88,7 +87,7 @@ class VpcRenderer:
             "ResourceGroupId": "",
             "RouteTable": {
                 "RouteTableId": vswitch.table_id,
-                "RouteTableType": "System" if table is None else table.kind,
+                "RouteTableType": self.state.tables.as_of(self.as_of)[vswitch.table_id].kind,
             },
             "Tags": {"Tag": []},
         }
