@@ -229,6 +229,8 @@ def _the_older_version() -> Iterator[Any]:
     yield "POST", V2 + "services", service, {}
     yield "POST", V2 + "services", service, {}
     yield 2.0
+    parts = ("logConfig", "nasConfig", "ossMountConfig", "tracingConfig")
+    yield "PUT", V2 + SERVICE, {part: {} for part in parts}, {}
     network = {"vpcId": "vpc-1", "vswitchIds": ["vsw-1"], "securityGroupId": "sg-1"}
     yield "PUT", V2 + SERVICE, {"vpcConfig": network, "internetAccess": False}, {}
     yield "GET", V2 + SERVICE, {}

@@ -11,6 +11,7 @@ from typing import Any
 
 from natlab.cloud.dataplane import CommandResult
 from natlab.cloud.kernel.accounts import Authorizer, Principal
+from natlab.cloud.kernel.clock import VirtualClock
 from tests.cloud.worlds import CloudWorld, RecordingCloudPlane, build
 
 Question = tuple[str, str, dict[str, str]]
@@ -57,6 +58,17 @@ RULE = {"EventBusName": "default", "RuleName": "r"}
 DOCUMENT = {"Version": "1", "Statement": [{"Effect": "Allow", "Action": "vpc:Describe*", "Resource": "*"}]}
 
 
+class TimedList(list[tuple[str, ...]]):
+    """Remembers when something was added, in seconds from the start of the story."""
+
+    def __init__(self, clock: VirtualClock) -> None:
+        super().__init__()
+        self._clock, self._began = clock, clock.now()
+
+    def append(self, item: tuple[str, ...]) -> None:
+        super().append((f"{self._clock.now() - self._began:.3f}", *item))
+
+
 class AnsweringPlane(RecordingCloudPlane):
     """Guests that answer; `b` fails, with an exit code."""
 
@@ -72,6 +84,7 @@ def lived_in(asked: list[str] | None = None) -> CloudWorld:
     plane = AnsweringPlane()
     world = build(data_plane=plane)
     plane.failing = world.b
+    plane.done = TimedList(world.clock)
     if asked is not None:
         world.cloud.accounts.authorizer = asking(asked)
     world.cloud.ram.create_role("Keeper", "fc.aliyuncs.com", {"p": DOCUMENT})

@@ -70,6 +70,13 @@ def test_the_real_clock_runs_actions_under_its_lock(real: RealClock) -> None:
     assert done.wait(5)
 
 
+def test_the_real_clock_is_on_time(real: RealClock) -> None:
+    """It wakes when the next action is due, and not at a second's end."""
+    done = threading.Event()
+    real.call_later(0.01, done.set)
+    assert done.wait(0.9)
+
+
 def test_a_closed_clock_runs_nothing_more(real: RealClock) -> None:
     """Timers asked for afterwards are born cancelled."""
     seen: list[str] = []

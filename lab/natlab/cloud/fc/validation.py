@@ -71,7 +71,6 @@ def new_function(body: Body, name: str, function_id: str, now: float, defaults: 
         timeout_s=3,
         function_id=function_id,
         created=now,
-        modified=now,
         declared={"cpu": 0.35, "diskSize": 512, "instanceConcurrency": 1},
     )
     return changed_function(blank, {**(defaults or {}), **body}, now)

@@ -1,7 +1,6 @@
 """FC 2.0's own signature, as the fc2 client makes it: `Authorization: FC keyId:base64(HMAC-SHA256)`.
 
-Signed are method, content-md5, content-type, date, the x-fc-* headers and the path; for requests to
-/proxy/ paths the query as well.
+Signed are method, content-md5, content-type, date, the x-fc-* headers and the path.
 """
 
 from __future__ import annotations
@@ -24,8 +23,6 @@ def string_to_sign(request: Request) -> str:
     """The text under the signature."""
     headers = request.headers
     resource = unquote(request.path)
-    if "/proxy/" in request.path:
-        resource += "\n" + "\n".join(sorted(f"{key}={value}" for key, value in request.query.items()))
     own = "".join(f"{name}:{headers[name]}\n" for name in sorted(headers) if name.startswith("x-fc-"))
     first = [request.method, *(headers.get(name, "") for name in ("content-md5", "content-type", "date"))]
     return "\n".join([*first, own + resource])

@@ -35,7 +35,7 @@ class InvocationJob:
     request_id: str
     event: bytes
     timeout_s: float
-    credentials: Mapping[str, str] = field(default_factory=dict)
+    credentials: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
