@@ -32,7 +32,6 @@ WITHOUT_EFFECT = {
     "ecs DescribeRegions AcceptLanguage": "names of places are the same in every language",
     "ecs DescribeZones AcceptLanguage": "names of places are the same in every language",
     "ecs DescribeZones Verbose": "there is no more to tell of a zone",
-    "ecs DescribeSecurityGroupAttribute NicType": "groups of a VPC have one kind",
     "oos ListExecutions IncludeChildExecution": "no execution has children",
 }
 """What a client may send and the local cloud does not go by, each with its reason."""

@@ -53,7 +53,12 @@ def entries(world: CloudWorld) -> list[dict[str, Any]]:
         ("ecs", "DescribeInstances", {"InstanceIds": json.dumps(["i-x"] * 101)}, "InvalidInstanceIds"),
         ("ecs", "DescribeInstances", {"MaxResults": "101"}, "InvalidMaxResults"),
         ("ecs", "DescribeInstances", {"Status": "Broken"}, "InvalidStatus.NotFound"),
-        ("ecs", "DescribeInstancesFullStatus", {f"InstanceId.{n}": "i-x" for n in range(1, 102)}, "InvalidInstanceId"),
+        (
+            "ecs",
+            "DescribeInstancesFullStatus",
+            {f"InstanceId.{n}": "i-x" for n in range(1, 102)},
+            "InstanceIdLimitExceeded",
+        ),
         ("ecs", "DescribeInstancesFullStatus", {"PageSize": "101"}, "InvalidPageSize"),
         (
             "vpc",

@@ -123,5 +123,5 @@ FC_CONFLICT = re.compile(r"[A-Z][A-Za-z]*(?:AlreadyExists|NotEmpty)")
 # A refusal of the request itself: a test that sends nonsense on purpose gets one, which is no fault of the
 # cloud.
 REFUSAL = re.compile(
-    r"^(Missing|Invalid|Illegal|Unsupported|Incomplete|Signature|Path|Entity|Cmd|Parameter|Number|InstanceIds)"
+    r"^(Missing|Invalid|Illegal|Unsupported|Incomplete|Signature|Path|Entity|Cmd|Parameter|Number|InstanceId|EventIdLimit)"
 )

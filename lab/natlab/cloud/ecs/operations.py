@@ -33,6 +33,7 @@ _SIMULATED_KINDS = frozenset(
         "InstanceFailure.Reboot",
     }
 )
+_LOCK_REASONS = ("financial", "security", "Recycling", "dedicatedhostfinancial", "refunded")
 _DEFAULT_ZONES = ("h", "i", "j", "k")
 
 
@@ -69,6 +70,10 @@ class EcsHandlers:
         addresses = values.json_texts("PrivateIpAddresses")
         if values.text("Status") not in ("", *(status.value for status in InstanceStatus)):
             raise ApiError("InvalidStatus.NotFound", "The specified Status does not exist.", 404)
+        if values.text("LockReason") not in ("", *_LOCK_REASONS):
+            raise ApiError("InvalidLockReason.NotFound", "The specified LockReason does not exist.", 404)
+        if values.text("InstanceNetworkType") not in ("", "vpc", "classic"):
+            raise ApiError("InvalidNetworkType.NotFound", "The specified InstanceNetworkType does not exist.", 404)
         tags = {_key(tag): tag.get("Value", tag.get("value")) for tag in values.structs("Tag")}
         render = self._render(call)
         own_tags = self._state.tags.as_of(call.as_of)
@@ -95,6 +100,8 @@ class EcsHandlers:
         return {**about, "Instances": {"Instance": rendered}}
 
     def describe_instance_status(self, call: RpcCall) -> JsonObject:
+        if call.values.text("ZoneId") not in ("", *self._zones()):
+            raise ApiError("InvalidZoneId.NotFound", "The specified zone does not exist.", 404)
         found = self._selected(call)
         page, about = numbered(found, call.values)
         statuses = [{"InstanceId": instance.id, "Status": instance.status.value} for instance in page]
@@ -261,6 +268,8 @@ class EcsHandlers:
         group = self._state.groups.as_of(call.as_of).get(call.values.text("SecurityGroupId"))
         if group is None:
             raise ApiError("InvalidSecurityGroupId.NotFound", "The specified SecurityGroupId does not exist.", 404)
+        if call.values.text("NicType") not in ("", "internet", "intranet"):
+            raise ApiError("InvalidNicType.ValueNotSupported", "The specified NicType is not supported.")
         return self._render(call).group_attribute(group, call.values.text("Direction", "all"))
 
     # -------------------------------------------------------------------- places
@@ -276,10 +285,13 @@ class EcsHandlers:
         return {"Regions": {"Region": [one]}}
 
     def describe_zones(self, call: RpcCall) -> JsonObject:
-        region = self._cloud.region
-        zones = sorted({f"{region}-{letter}" for letter in _DEFAULT_ZONES}.union(self._cloud.vpc.zones()))
+        zones = self._zones()
         rendered = [{"ZoneId": zone, "LocalName": zone, "ZoneType": "AvailabilityZone"} for zone in zones]
         return {"Zones": {"Zone": rendered}}
+
+    def _zones(self) -> list[str]:
+        region = self._cloud.region
+        return sorted({f"{region}-{letter}" for letter in _DEFAULT_ZONES}.union(self._cloud.vpc.zones()))
 
     # -------------------------------------------------------------------- simulated events
 

@@ -61,6 +61,7 @@ def _parameter(name: str, theirs: contracts.ParameterContract, errors: Mapping[s
         low = low or 1
     if name in _PAGES:
         high = high or most
+    excess = f"{name}LimitExceeded"
     return Parameter(
         _kind(theirs),
         required=theirs.required,
@@ -68,6 +69,8 @@ def _parameter(name: str, theirs: contracts.ParameterContract, errors: Mapping[s
         maximum=None if high is None else int(high),
         at_most=_number(theirs.at_most),
         invalid=next((code for code in (f"InvalidParam.{name}", f"InvalidParameter.{name}") if code in errors), ""),
+        excess=excess if excess in errors else "",
+        excess_status=errors.get(excess, 400),
     )
 
 

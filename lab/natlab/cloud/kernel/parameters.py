@@ -61,7 +61,7 @@ class Parameter:
 
     `missing` is the product's own error code for a required one that is absent, with `missing_status`; without
     one the gateway's `Missing<Name>` is answered. `invalid` is its own code for one of another type or out of range,
-    in place of the gateway's `Invalid<Name>`.
+    in place of the gateway's `Invalid<Name>`; `excess` the one for a list that is too long, with `excess_status`.
     """
 
     kind: ParameterType = ParameterType.TEXT
@@ -71,6 +71,8 @@ class Parameter:
     missing: str = ""
     missing_status: int = 400
     invalid: str = ""
+    excess: str = ""
+    excess_status: int = 400
     at_most: int | None = None
     """How many elements a list may have."""
 
@@ -202,13 +204,13 @@ def _nested(name: str, parameter: Parameter, parts: Mapping[str, str]) -> object
     for key, value in parts.items():
         index, _, inner = key.removeprefix(name + ".").partition(".")
         if not index.isdigit() or bool(inner) is not (parameter.kind is ParameterType.STRUCTS):
-            raise _invalid(name, parameter.invalid)
+            raise _invalid(name)
         elements.setdefault(int(index), {})[inner] = value
     if parameter.at_most is not None and len(elements) > parameter.at_most:
-        raise _invalid(name, parameter.invalid)
+        raise _invalid(name, parameter.excess, parameter.excess_status)
     ordered = [elements[index] for index in sorted(elements)]
     return ordered if parameter.kind is ParameterType.STRUCTS else [element[""] for element in ordered]
 
 
-def _invalid(name: str, code: str = "") -> ApiError:
-    return ApiError(code or f"Invalid{name}", f"Specified parameter {name} is not valid.")
+def _invalid(name: str, code: str = "", status: int = 400) -> ApiError:
+    return ApiError(code or f"Invalid{name}", f"Specified parameter {name} is not valid.", status)

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 MOST_EIPS = 50
 """AllocationIds that one DescribeEipAddresses takes."""
 
+_EIP_TARGETS = ("EcsInstance", "SlbInstance", "Nat", "HaVip", "NetworkInterface", "IpAddress")
+"""What an EIP can be bound to (DescribeEipAddresses); only the first and the third exist here."""
+
 
 class VpcHandlers:
     """One method per operation."""
@@ -142,6 +145,8 @@ class VpcHandlers:
         kind = values.text("RouteEntryType")
         if kind not in ("", "Custom", "System", "BGP", "CEN", "ECR"):
             raise ApiError("IllegalParam.RouteEntryType", "The param of RouteEntryType is illegal.")
+        if values.text("IpVersion").lower() not in ("", "ipv4", "ipv6"):
+            raise ApiError("IllegalParam.IpVersion", "The param of IpVersion is illegal.")
         destinations = self._destinations(values)
         if kind == "System" and values.text("RouteEntryName"):
             raise ApiError("OperationFailed.FilterParamUnderWrongRouteType", "A system entry has no name.")
@@ -287,6 +292,9 @@ class VpcHandlers:
             raise ApiError("InstanceIdLength.Exceed", "More EIPs are asked for than one request takes.")
         if values.text("Status") not in ("", *(status.value for status in EipStatus)):
             raise ApiError("InvalidStatus", "Specified parameter Status is not valid.")
+        if values.text("AssociatedInstanceType") not in ("", *_EIP_TARGETS):
+            message = "The AssociatedInstanceType is not supported."
+            raise ApiError("InvalidIAssociatedInstanceType.ValueNotSupported", message)
         found = [
             eip
             for eip in self._state.eips.as_of(call.as_of).values()
@@ -334,6 +342,9 @@ class VpcHandlers:
         values = call.values
         if not values.text("SnatTableId") and not values.text("NatGatewayId"):
             raise ApiError("DESCRIBE_SNAT_PARAM_INVALID", "SnatTableId or NatGatewayId must be given.")
+        tables = {gateway.snat_table_id for gateway in self._state.nat_gateways.as_of(call.as_of).values()}
+        if values.text("SnatTableId") not in ("", *tables):
+            raise ApiError("InvalidSnatTableId.NotFound", "Specified SNAT table does not exist.", 404)
         found = [
             entry
             for entry in self._state.snat_entries.as_of(call.as_of).values()
