@@ -66,7 +66,7 @@ class FunctionStage:
     asked: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.cloud = Cloud(self.clock)
+        self.cloud = Cloud(self.clock, readings={"answers": "full"})
         self.cloud.sls.projects["p"] = Project(stores={"l": LogStore(30, 1)})
         self.cloud.fc.dispatcher.runtime = CallableRuntime(self.clock, {"f": failing, "svc$f": failing})
 

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from natlab.cloud.cloud import Cloud
+from natlab.cloud.kernel.clock import VirtualClock
 from natlab.cloud.kernel.errors import ApiError
 from natlab.cloud.kernel.parameters import Parameter, ParameterType
 from natlab.cloud.kernel.rpc import RpcService
@@ -65,3 +67,32 @@ def test_no_read_takes_a_parameter_and_goes_on_without_it() -> None:
             if not told and all(answer(product, action, {**given, **way}) == plain for way in ways(name, parameter)):
                 ignored.add(f"{product} {action} {name}")
     assert ignored == set(WITHOUT_EFFECT)
+
+
+def test_a_cloud_that_was_reset_answers_as_a_new_one() -> None:
+    """Every read that needs no id, after everything has happened."""
+    world = lived_in()
+    for _ in story(world):
+        pass
+    world.cloud.reset()
+    new = Cloud(VirtualClock(world.clock.now()))
+    compared = []
+    for service in new.services:
+        if not isinstance(service, RpcService):
+            continue
+        for action, operation in service.operations.items():
+            needed = {name for name, parameter in operation.parameters.items() if parameter.required}
+            if operation.writes or needed - {"RegionId", "EventBusName", "ServiceName"}:
+                continue
+            given = {"RegionId": "cn-hangzhou", "EventBusName": "default", "ServiceName": "fc.aliyuncs.com"}
+            asked = {name: given[name] for name in needed}
+            answers = []
+            for cloud in (world.cloud, new):
+                try:
+                    answers.append({**cloud.call(service.name, action, asked), "RequestId": ""})
+                except ApiError as refused:
+                    answers.append({"refused": refused.code})
+            assert answers[0] == answers[1], action
+            compared.append(action)
+    assert len(compared) > 25
+    assert len(world.cloud.calls) == len(new.calls)

@@ -161,6 +161,7 @@ OBJECTS = (
     ("POST", "/bucket/key", b"", "", (405, "MethodNotAllowed")),
     ("GET", "/bucket", None, "", (405, "MethodNotAllowed")),
     ("GET", "/", None, "bucket.oss-cn-hangzhou.aliyuncs.com", (405, "MethodNotAllowed")),
+    ("PUT", "/bucket/key", b"content", "", (200, f" {CONTENT}")),
 )
 LOGS: tuple[tuple[str, str, object, str, tuple[int, str]], ...] = (
     ("GET", "/", None, PROJECT, (404, "ProjectNotExist")),
@@ -237,3 +238,5 @@ def test_credentials_for_one_object_write_that_one_only(cloud: Cloud) -> None:
     assert cloud.objects.may_write(own, place.bucket, key + "x") is False
     assert cloud.objects.may_write(own, "other", key) is False
     assert cloud.objects.may_write("LTAIother", place.bucket, key) is None
+    cloud.reset()
+    assert cloud.objects.may_write(own, place.bucket, key) is None

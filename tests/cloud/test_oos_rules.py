@@ -244,3 +244,33 @@ def test_a_truth_in_an_answer_is_compared_as_it_is_written() -> None:
     ground.pass_time(60)
     found: Any = ground.oos("ListExecutions", ExecutionId=started["Execution"]["ExecutionId"])
     assert found["Executions"][0]["Status"] == "Success"
+
+
+def test_lists_are_sorted_by_the_field_that_is_asked_for() -> None:
+    """Executions by beginning, end and state, templates by name and dates; the last first unless it is said."""
+    ground = GuestCloud()
+    sleeping = {
+        "FormatVersion": "OOS-2019-06-01",
+        "Tasks": [{"Name": "only", "Action": "ACS::Sleep", "Properties": {}}],
+    }
+    for name, seconds in (("b", "100"), ("a", "1"), ("c", "10")):
+        sleeping["Tasks"][0]["Properties"]["Duration"] = f"PT{seconds}S"  # type: ignore[index]
+        ground.oos("CreateTemplate", TemplateName=name, Content=json.dumps(sleeping))
+        ground.oos("StartExecution", TemplateName=name, SafetyCheck="Skip")
+        ground.pass_time(5)
+    ground.oos("UpdateTemplate", TemplateName="b", Content=json.dumps(sleeping))
+    ground.pass_time(20)
+
+    def found(action: str, **asked: str) -> str:
+        answer: Any = ground.oos(action, **asked)
+        (rows,) = (value for value in answer.values() if isinstance(value, list))
+        return "".join(row["TemplateName"] for row in rows)
+
+    assert found("ListExecutions", SortField="Status", SortOrder="Ascending")[0] == "b"  # Running, then Success
+    ground.pass_time(200)
+    assert found("ListExecutions") == found("ListExecutions", SortField="StartDate") == "cab"
+    assert found("ListExecutions", SortField="EndDate") == "bca"
+    assert found("ListExecutions", SortField="EndDate", SortOrder="Ascending") == "acb"
+    assert found("ListTemplates") == found("ListTemplates", SortField="UpdatedDate") == "bca"
+    assert found("ListTemplates", SortField="CreatedDate", SortOrder="Ascending") == "bac"
+    assert found("ListTemplates", SortField="TemplateName", SortOrder="Ascending") == "abc"

@@ -40,6 +40,7 @@ _BAD: Mapping[ParameterType, Mapping[str, str]] = {
 _PAGES = ("PageNumber", "PageSize", "MaxResults", "MaxResult", "Limit")
 _FIFTY = {"DescribeCommands", "DescribeInvocations", "DescribeInvocationResults", "DescribeCloudAssistantStatus"}
 """Cloud Assistant's references say "1 to 50" where the metadata says nothing."""
+_READS = ("Describe", "List", "Get", "Lookup", "Check", "Validate", "Generate", "Test")
 UNDECLARED = frozenset({"ram", "sts", "resourcemanager"})
 
 
@@ -188,6 +189,12 @@ def test_no_operation_takes_what_it_does_not_know(row: Row) -> None:
         assert (
             SERVICES[product].operations[action].parameters.keys() <= contracts.api(product, action).parameters.keys()
         )
+
+
+def test_what_changes_something_is_a_write() -> None:
+    """So that it is audited, and never answered from the past; reads are told by their names."""
+    operations = {action: each for service in SERVICES.values() for action, each in service.operations.items()}
+    assert [action for action, each in operations.items() if each.writes is action.startswith(_READS)] == []
 
 
 @pytest.mark.parametrize(

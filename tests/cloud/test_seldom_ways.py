@@ -85,6 +85,28 @@ def test_what_was_announced_can_be_called_off() -> None:
     assert cancelled == [spot]
 
 
+def test_a_vswitch_gives_out_each_address_once_and_then_none() -> None:
+    """From .10 on; the platform keeps the last ones."""
+    world = build()
+    small = world.cloud.vpc.create_vswitch(world.vpc, "10.0.9.0/27")
+    made = [world.cloud.ecs.create_instance(small) for _ in range(16)]
+    assert [world.cloud.ecs.instance(each).private_ip for each in made] == [f"10.0.9.{n}" for n in range(10, 26)]
+    with pytest.raises(ApiError) as refused:
+        world.cloud.ecs.create_instance(small)
+    assert (refused.value.code, refused.value.status) == ("InvalidVSwitchId.IpNotEnough", 403)
+    world.cloud.ecs.vanish(made[3])
+    assert world.cloud.ecs.instance(world.cloud.ecs.create_instance(small)).private_ip == "10.0.9.13"
+
+
+def test_public_addresses_end() -> None:
+    """254 of them."""
+    world = build()
+    for _ in range(252):
+        world.cloud.vpc.allocate_eip()
+    with pytest.raises(ApiError, match=r"OperationFailed\.InsufficientEIP"):
+        world.call("vpc", "AllocateEipAddress")
+
+
 def test_a_package_may_be_in_a_bucket() -> None:
     """Where it is; what is not there is refused."""
     cloud = fc_cloud()
