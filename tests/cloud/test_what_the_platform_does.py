@@ -13,7 +13,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 STRICT, STATES = "tests/cloud/test_strictness.py", "tests/cloud/test_states.py"
-CODES = "tests/applying/test_codes.py"
+CODES, PARAMETERS = "tests/applying/test_codes.py", "tests/cloud/test_parameters.py"
 SDK, FC = "tests/cloud/test_fc_sdk.py", "tests/cloud/test_fc_readings.py"
 TABLE = (
     # what the platform does, the file of the test, the test
@@ -23,6 +23,19 @@ TABLE = (
      "test_every_code_of_every_operation_that_natkeeper_calls_has_a_row"),
     ("only an entry that is not found counts as deleted", "tests/applying/test_routes.py",
      "test_only_an_entry_that_is_not_found_is_a_deleted_one"),
+    # ---- every operation
+    ("what is required is asked for", PARAMETERS, "test_what_an_operation_requires_is_asked_for"),
+    ("what has another type, or is out of range, is refused", PARAMETERS, "test_what_is_of_another_type_is_refused"),
+    ("pages and lists end where the metadata says", PARAMETERS, "test_a_list_is_as_long_as_the_metadata_says"),
+    ("what is not known is refused, not ignored", PARAMETERS, "test_no_operation_takes_what_it_does_not_know"),
+    ("RAM is asked about every operation", PARAMETERS, "test_no_operation_goes_on_without_permission"),
+    ("what changes something is audited", PARAMETERS, "test_what_changes_something_is_a_write"),
+    ("a filter filters", "tests/cloud/test_filters.py", "test_no_read_takes_a_parameter_and_goes_on_without_it"),
+    ("a refusal has the product's code and status", "tests/cloud/test_refusals.py",
+     "test_each_refusal_has_its_code_and_status"),
+    ("a signature in a header is verified", "tests/cloud/test_header_signatures.py",
+     "test_a_spoilt_signature_is_refused"),
+    ("answers and events are whole", "tests/cloud/test_whole_answers.py", "test_whole_answers_are_what_they_were"),
     # ---- states
     ("a NAT Gateway is Creating, Modifying, Deleting, Converting, or locked", STATES,
      "test_a_managed_gateway_has_states"),
@@ -59,6 +72,8 @@ TABLE = (
     ("system entries have no name", STRICT, "test_system_entries_have_no_name_to_filter_by"),
     # ---- Function Compute and EventBridge
     ("an account has 100 or 300 instances, 90 % to reserve", FC, "test_an_account_has_so_many_instances"),
+    ("Function Compute's ranges end where they should", "tests/cloud/test_fc_limits.py",
+     "test_a_function_s_ranges_end_where_they_should"),
     ("cpu goes in steps of 0.05, 1:1 to 1:4; disks are 512 or 10240 MB", SDK, "test_a_wrong_function_is_refused"),
     ("a role, network, security group or destination may have to exist", FC,
      "test_a_function_may_have_to_name_what_there_is"),
