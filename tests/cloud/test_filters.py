@@ -13,6 +13,7 @@ from natlab.cloud.kernel.errors import ApiError
 from natlab.cloud.kernel.parameters import Parameter, ParameterType
 from natlab.cloud.kernel.rpc import RpcService
 from tests.cloud.lived_in import lived_in, story
+from tests.cloud.worlds import build
 
 _OTHERWISE = {
     ParameterType.TEXT: ({"": "nothing"},),
@@ -96,3 +97,22 @@ def test_a_cloud_that_was_reset_answers_as_a_new_one() -> None:
             compared.append(action)
     assert len(compared) > 25
     assert len(world.cloud.calls) == len(new.calls)
+
+
+def test_a_filter_finds_what_fits_it() -> None:
+    """Of two gateways and of three kinds of resources with tags, the one that is asked for."""
+    world = build()
+    one, two = (world.cloud.vpc.create_nat_gateway(world.vpc, world.vswitch) for _ in range(2))
+    for gateway in (one, two):
+        found = world.call("vpc", "DescribeSnatTableEntries", NatGatewayId=gateway)["SnatTableEntries"]
+        assert [entry["NatGatewayId"] for entry in found["SnatTableEntry"]] == [gateway]
+    resources = {
+        "instance": world.a,
+        "eni": world.cloud.ecs.instance(world.a).eni_id,
+        "securitygroup": world.cloud.ecs.group_in(world.vpc),
+    }
+    for kind, resource in resources.items():
+        world.call("ecs", "TagResources", ResourceType=kind, **{"ResourceId.1": resource, "Tag.1.Key": "k"})
+    for kind, resource in resources.items():
+        listed = world.call("ecs", "ListTagResources", ResourceType=kind, **{"Tag.1.Key": "k"})["TagResources"]
+        assert [(tag["ResourceId"], tag["ResourceType"]) for tag in listed["TagResource"]] == [(resource, kind)]

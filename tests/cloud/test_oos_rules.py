@@ -90,6 +90,14 @@ def test_a_parameter_that_means_nothing_is_refused(name: str, rules: Any, says: 
     assert read_parameter("n" * 200, {"Type": "String", "MinLength": 2, "Default": "{{ n }}"}).required is False
 
 
+@pytest.mark.parametrize("kind", ["String", "Number", "Boolean", "List", "Array", "Json", "Object"])
+def test_an_output_may_be_of_each_type(kind: str) -> None:
+    """Of a task and of the template, and a parameter as well."""
+    assert read(change("Outputs.reports.Type", kind)).outputs[0].kind == kind
+    assert read(change("Tasks.1.Outputs.report.Type", kind)).tasks[1].outputs[0].kind == kind
+    assert read(change("Parameters.more", {"Type": kind})).parameters["more"].kind == kind
+
+
 @pytest.mark.parametrize(
     "path, value, says",
     [

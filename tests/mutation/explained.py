@@ -128,5 +128,12 @@ EXPLAINED: dict[str, str] = {
         "shared/natkeeper/probe/handler.py: settings_file: 1 becomes 2: return (json.dumps(groups, "
         'ensure_ascii=False, indent=1, sort_keys=True) + "\\n").encode()'
     ): "how far the lines of a file are indented that only the probe reads",
+    "lab/natlab/cloud/contracts/__main__.py: the statement is left out: main(Path(sys.argv[1]))": (
+        "a script that a person runs to write the metadata anew; what it writes with has its tests"
+    ),
+    (
+        "lab/natlab/cloud/fc/cron.py: 'hour' becomes another: "
+        '_FIELDS: Final = ("second", "minute", "hour", "day", "month", "weekday")'
+    ): "how the fields are called in a sentence; only their number counts",
 }
 """What a surviving fault is called, and why it may survive; one that is noticed after all is to be taken out."""
