@@ -93,7 +93,7 @@ def test_a_trouble_that_lasts_is_due_every_half_hour(told: float | None, due: bo
     """Sweeps come about once a minute, so five seconds sooner is due; what was told in the future mutes nothing."""
     began = None if told is None else NOON
     ledger = Ledger(lasting={DARK: Lasting(Trouble(DARK, (), "dark"), NOON, began)})
-    (episode,) = telling._episodes(ledger, group(), None, later(told or 0.0))
+    (episode,) = telling._episodes(ledger, group(), None, later(10.0 if told is None else told))
     assert episode.due is due
 
 
