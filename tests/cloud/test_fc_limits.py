@@ -138,6 +138,13 @@ def test_an_asynchronous_configuration_s_ranges_end_where_they_should(
     assert (usual.max_retries, usual.max_age_s, usual.on_success, usual.on_failure) == (3, 86400, "", "")
 
 
+def test_empty_name_servers_are_none(cloud: Cloud) -> None:
+    """That is how a deployment takes them away."""
+    cloud.fc.create_function({**function_body("f"), "customDNS": {"nameServers": ["192.0.2.1"]}})
+    assert "customDNS" in cloud.fc.update_function("f", {"timeout": 5}).declared
+    assert "customDNS" not in cloud.fc.update_function("f", {"customDNS": {}}).declared
+
+
 def test_a_new_function_has_fc_s_defaults(cloud: Cloud) -> None:
     """Three seconds, 512 MB, 0.35 cpu, one request at a time, with the internet."""
     made = cloud.fc.create_function(function_body("f"))

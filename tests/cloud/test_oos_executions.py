@@ -205,6 +205,24 @@ def test_throttled_calls_are_tried_again(ground: GuestCloud) -> None:
     assert len(ground.guests.ran) == 1
 
 
+@pytest.mark.parametrize(
+    "code, http, status",
+    [
+        ("Throttling.User", 400, "Success"),
+        ("SystemBusy", 400, "Success"),
+        ("InternalError", 500, "Success"),
+        ("ServiceUnavailable", 503, "Success"),
+        ("Forbidden.RAM", 403, "Failed"),
+    ],
+)
+def test_what_passes_is_tried_again(ground: GuestCloud, code: str, http: int, status: str) -> None:
+    """Nine times; what will not pass fails the task at once."""
+    ground.cloud.faults.add(CallFault(FaultKind.ERROR_CODE, "ecs", "RunCommand", count=9, code=code, status=http))
+    execution_id = start(ground, LOOP, {"instanceIds": [ground.one]})
+    ground.pass_time(120)
+    assert execution(ground, execution_id)["Status"] == status
+
+
 def test_an_api_can_be_called_waited_for_and_checked(ground: GuestCloud) -> None:
     """ExecuteAPI, WaitFor and CheckFor on the real products, with references into their answers."""
     ground.cloud.ecs.stop(ground.one)

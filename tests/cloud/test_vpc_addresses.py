@@ -97,6 +97,7 @@ def test_a_nat_gateway_passes_traffic_once_a_snat_entry_is_available(world: Clou
     assert world.data_plane.done == []
     answer: dict[str, Any] = world.call("vpc", "DescribeNatGateways", NatGatewayId=gateway)
     (listed,) = answer["NatGateways"]["NatGateway"]
+    assert listed["IpLists"]["IpList"][0]["UsingStatus"] == "Idle"
     address, table = listed["IpLists"]["IpList"][0]["IpAddress"], listed["SnatTableIds"]["SnatTableId"][0]
     world.call("vpc", "CreateSnatEntry", SnatTableId=table, SnatIp=address, SourceCIDR="10.0.0.0/8")
     entries: dict[str, Any] = world.call("vpc", "DescribeSnatTableEntries", SnatTableId=table)

@@ -105,6 +105,14 @@ EXPLAINED: dict[str, str] = {
         "natkeeper.failover.handing_on.hand_on: Sub becomes Add: "
         "at, waiting = rest.pending.get(vpc, (now - LOST_AFTER, set()))"
     ): "what was never handed on is as long ago, or as far ahead, as what does not count",
+    "lab/natlab/cloud/fc/cron.py: 4 becomes 5: _HORIZON_DAYS: Final = 4 * 366": (
+        "a day that comes at all comes within four years, the 29th of February included"
+    ),
+    (
+        "shared/natkeeper/guest/setup/30-firewalld.sh: 40 becomes 41: ! ufw_is_on || file ufw_at_boot "
+        "${UNIT%.conf}-ufw.conf \"[Service]${NL}ExecStartPost=-/bin/sh -c 'timeout 40 firewall-cmd --state; "
+        "exec /lib/ufw/ufw-init start quiet'\""
+    ): "how long a firewalld that hangs is asked: a second more or less is a pace",
     "shared/natkeeper/cli/doctor/facts.py: _dry_run: 1 becomes 2: part = finer[-1]": (
         "any of the eight entries around a black-listed half shows what the platform says to it"
     ),
