@@ -1,53 +1,17 @@
-"""Single functions of the setup script, run alone: how it asks package managers, and how it waits for firewalld."""
+"""Single functions of the setup script, run alone: package managers, the start of firewalld, words and networks."""
 
 from __future__ import annotations
 
+import ipaddress
+import itertools
 import json
-import shutil
-import subprocess
-from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
 
-from natkeeper.guest.pack import SOURCES
+from tests.guest.tools import ToolFolder
 
-TOOLS = ("cat", "cut", "date", "sed", "sh", "tail", "tr")
 INSTALL = "apt-get noninteractive: -q -y -o DPkg::Lock::Timeout=120 install nginx"
 UPDATE = "apt-get noninteractive: -q update"
-
-
-@dataclass(frozen=True)
-class ToolFolder:
-    """A folder with programs that note what they are asked."""
-
-    folder: Path
-
-    def program(self, name: str, body: str = "") -> None:
-        """Put a program there that notes its call and does `body`."""
-        path = self.folder / name
-        path.write_text(f'#!/bin/sh\necho "{name} ${{DEBIAN_FRONTEND:-}}: $*" >>{self.folder}/calls\n{body}\n')
-        path.chmod(0o755)
-
-    def run(self, code: str) -> subprocess.CompletedProcess[str]:
-        """Run some code behind the script's functions."""
-        text = "".join((SOURCES / f"{name}.sh").read_text(encoding="ascii") for name in ("10-words", "30-firewalld"))
-        environment = {"PATH": str(self.folder), "NATKEEPER_ROOT": str(self.folder)}
-        line = [str(self.folder / "sh"), "-c", f"{text}\n{code}"]
-        return subprocess.run(line, env=environment, capture_output=True, text=True, check=False, timeout=20)
-
-    def calls(self) -> list[str]:
-        """What was asked, in order."""
-        return (self.folder / "calls").read_text().splitlines()
-
-
-@pytest.fixture
-def machine(tmp_path: Path) -> ToolFolder:
-    """One with text tools only."""
-    for name in TOOLS:
-        (tmp_path / name).symlink_to(shutil.which(name) or name)
-    (tmp_path / "calls").touch()
-    return ToolFolder(tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -125,3 +89,55 @@ def test_whatever_a_program_says_the_report_stays_json(machine: ToolFolder, text
     """Quoted, cut to what fits, and nothing but printable ASCII."""
     (machine.folder / "text").write_text(text, encoding="utf-8")
     assert json.loads(machine.run(f'json "$(cat {machine.folder}/text)"').stdout) == said
+
+
+NETWORKS = (
+    "0.0.0.0", "0.0.0.0/0", "0.0.0.0/1", "128.0.0.0/1", "127.255.255.255", "128.0.0.1",  # noqa: S104  no socket
+    "255.255.255.255/32",
+    "10.0.0.0/8", "10.0.0.0", "10.255.255.255", "11.0.0.0", "9.255.255.255", "10.0.1.0/24", "10.0.2.0/24",
+    "10.0.1.4/31", "10.0.1.4", "10.0.1.5", "10.0.1.6", "10.0.1.3/32", "10.1.0.0/16", "10.0.0.0/9", "10.128.0.0/9",
+    "172.16.0.0/12", "172.31.255.254", "172.32.0.1", "192.168.0.0/16", "1.10.0.10/30", "10.0.1.0/25", "10.0.1.128/25",
+)  # fmt: skip
+
+
+def test_networks_meet_where_python_says_that_they_overlap(machine: ToolFolder) -> None:
+    """Each pair, whichever of the two is the narrower one."""
+    pairs = [" ".join(pair) for pair in itertools.product(NETWORKS, repeat=2)]
+    machine.write("pairs", "\n".join(pairs) + "\n")
+    code = f"""awk "$IN_NET"'{{ print $1, $2, inside($1, $2) }}' {machine.folder}/pairs"""
+    expected = [f"{pair} {int(overlap(*pair.split()))}" for pair in pairs]
+    assert machine.out(code).splitlines() == expected
+
+
+def overlap(one: str, other: str) -> bool:
+    """Return True if two networks have an address in common."""
+    return ipaddress.ip_network(one, strict=False).overlaps(ipaddress.ip_network(other, strict=False))
+
+
+def test_an_address_is_a_number_of_four_bytes(machine: ToolFolder) -> None:
+    """The first byte counts most."""
+    addresses = ["0.0.0.1", "0.0.1.0", "0.1.0.0", "1.0.0.0", "1.2.3.4", "255.255.255.255"]
+    calls = ", ".join(f'number("{address}")' for address in addresses)
+    code = f"""awk "$IN_NET"'BEGIN {{ printf "%.0f %.0f %.0f %.0f %.0f %.0f", {calls} }}'"""
+    assert machine.out(code).split() == [str(int(ipaddress.ip_address(address))) for address in addresses]
+
+
+@pytest.mark.parametrize(
+    "words, word, found",
+    [
+        ("eth0 eth1", "eth0", True), ("eth0 eth1", "eth1", True), ("a b c", "b", True), ("eth0", "eth0", True),
+        ("eth0 eth10", "eth1", False), ("eth10", "eth1", False), ("xeth1", "eth1", False), ("", "eth0", False),
+        ("10.0.0.10", "10.0.0.1", False), ("10x0", "10?0", False), ("a b", "*", False), ("a*b", "ab", False),
+    ],
+)  # fmt: skip
+def test_a_word_is_one_of_several_only_as_a_whole(machine: ToolFolder, words: str, word: str, *, found: bool) -> None:
+    """eth1 is not eth10, and no word is a pattern."""
+    assert machine.out(f"""one_of "{words}" "{word}" && echo found""") == ("found\n" if found else "")
+
+
+def test_findings_are_joined_as_json(machine: ToolFolder) -> None:
+    """A code and a message each; problems and notes are lists of their own."""
+    one, two = '{"code":"a","message":"x \\"y\\""}', '{"code":"b","message":"z"}'
+    said = machine.out("""problem a 'x "y"'; echo "$PROBLEMS"; problem b z; note b z; note a 'x "y"'
+        echo "$PROBLEMS"; echo "$NOTES"; yes true; yes [ 1 = 2 ]""")
+    assert said.splitlines() == [one, f"{one},{two}", f"{two},{one}", "true", "false"]

@@ -2,8 +2,8 @@
 listening() { # PORT PROTOCOL of what listens on more than loopback; sockets of UDP clients listen as well, and do not count
     ss -lntu 2>/dev/null | awk '
         $1 ~ /^(tcp|udp)/ {
-            port = $5; sub(/.*:/, "", port)
-            if ($5 ~ /^127\.|^\[?::1\]?:|^\[::ffff:127\.|%lo:/ || ($1 ~ /^udp/ && (port >= 32768 || port == 68))) next
+            port = $5; sub(/.*:/, "", port); port += 0
+            if ($5 ~ /^127\.|^\[?::1\]?:|^\[?::ffff:127\.|%lo:/ || ($1 ~ /^udp/ && (port >= 32768 || port == 68))) next
             print port, substr($1, 1, 3)
         }' | sort -u
 }
@@ -18,7 +18,7 @@ input_rules() { # what another firewall lets in: "port N PROTO SOURCE", "source 
             gsub(/ -m (tcp|udp|state|conntrack|comment|multiport)| --comment ("[^"]*"|[^ ]+)| --(ct)?state [A-Z,]*NEW[A-Z,]*/, "", r)
             if (r ~ /^ -i lo -j ACCEPT|^ --(ct)?state [A-Z,]+ -j ACCEPT|^ -p (icmp|ipv6-icmp).* -j ACCEPT/) next
             if (r ~ /^ -j (DROP|REJECT)/) { closed = ended = 1; next }
-            if (r ~ /^ -j ACCEPT$/) { ended = 1; next }
+            if (r ~ /^ -j ACCEPT$/) { closed = 0; ended = 1; next }
             source = ""
             if (match(r, / -s [0-9.\/]+/)) { source = substr(r, RSTART + 4, RLENGTH - 4); r = substr(r, 1, RSTART - 1) substr(r, RSTART + RLENGTH) }
             if (r ~ /^ -p (tcp|udp) --dports? [0-9,:]+ -j ACCEPT$/) {

@@ -1,0 +1,75 @@
+"""A folder with programs that note what they are asked, and single functions of the setup script run against them."""
+
+from __future__ import annotations
+
+import shlex
+import shutil
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+from natkeeper.guest.pack import SOURCES
+
+TOOLS = (
+    "awk", "base64", "basename", "cat", "chmod", "cp", "cut", "date", "dirname", "env", "grep", "gzip", "head", "mkdir",
+    "mv", "rm", "sed", "sh", "sort", "tail", "tr",
+)  # fmt: skip
+FUNCTIONS = "".join(f". '{path}'\n" for path in sorted(SOURCES.glob("*.sh")) if path.name != "90-run.sh")
+
+
+@dataclass(frozen=True)
+class ToolFolder:
+    """A folder with programs that note what they are asked."""
+
+    folder: Path
+
+    @classmethod
+    def of(cls, folder: Path) -> ToolFolder:
+        """Make one with text tools only, and what the script keeps its files in."""
+        for name in TOOLS:
+            (folder / name).symlink_to(shutil.which(name) or name)
+        (folder / "calls").touch()
+        (folder / "work").mkdir()
+        return cls(folder)
+
+    def program(self, name: str, body: str = "") -> None:
+        """Put a program there that notes its call and does `body`."""
+        path = self.folder / name
+        path.write_text(f'#!/bin/sh\necho "{name} ${{DEBIAN_FRONTEND:-}}: $*" >>{self.folder}/calls\n{body}\n')
+        path.chmod(0o755)
+
+    def says(self, name: str, text: str, status: int = 0) -> None:
+        """Put a program there that says the same whatever it is asked."""
+        path = self.folder / name
+        path.write_text(f"#!/bin/sh\nprintf %s {shlex.quote(text)}\nexit {status}\n")
+        path.chmod(0o755)
+
+    def write(self, name: str, text: str) -> None:
+        """Put a file below the root of the script."""
+        path = self.folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+
+    def read(self, name: str) -> str:
+        """Return what a file below the root of the script holds."""
+        return (self.folder / name).read_text()
+
+    def run(self, code: str) -> subprocess.CompletedProcess[str]:
+        """Run some code behind the script's functions."""
+        return self.sh(f"{FUNCTIONS}WORK={self.folder}/work\n{code}")
+
+    def sh(self, code: str) -> subprocess.CompletedProcess[str]:
+        """Run some code with the programs of the folder."""
+        environment = {"PATH": str(self.folder), "NATKEEPER_ROOT": str(self.folder)}
+        line = [str(self.folder / "sh"), "-c", code]
+        return subprocess.run(line, env=environment, capture_output=True, text=True, check=False, timeout=20)
+
+    def out(self, code: str) -> str:
+        """Return what some code behind the script's functions prints; nothing may go wrong on the way."""
+        ended = self.run(code)
+        assert ended.stderr == ""
+        return ended.stdout
+
+    def calls(self) -> list[str]:
+        """What was asked, in order."""
+        return (self.folder / "calls").read_text().splitlines()
