@@ -224,8 +224,9 @@ def connect(machine: ToolFolder, fix: str = "yes", relay: str = "yes") -> tuple[
 @pytest.fixture
 def ready(machine: ToolFolder) -> ToolFolder:
     """One where everything that is asked succeeds, and both peers answer."""
-    for name in ("systemctl", "sleep", "ip", "bridge", "sysctl"):
+    for name in ("sleep", "ip", "bridge", "sysctl"):
         machine.program(name)
+    machine.program("systemctl", "echo done; echo done >&2")
     machine.program("nft", f"[ ! -e {machine.folder}/broken ] || [ $1 != -f ] || {{ echo no such map && exit 1; }}")
     machine.write("run/natkeeper.peers", "10.0.0.12 10.0.0.13\n")
     machine.write("run/natkeeper.table", "")
@@ -260,14 +261,14 @@ def test_a_table_that_was_lost_is_started_and_told(ready: ToolFolder, fault: str
     if fault == "flushed":
         ready.write("run/natkeeper.table", "table ip natkeeper {\n")
     else:
-        ready.program("systemctl", f"[ $1 != {fault} ]")
+        ready.program("systemctl", f"echo done >&2; [ $1 != {fault} ]")
     assert connect(ready, fix="no") == (["", "", LOST, ""], [])
     assert connect(ready) == ([STARTED, LOST, "", ""], RESTARTS)
 
 
 def test_a_table_that_does_not_start_says_why(ready: ToolFolder) -> None:
     """What loading it prints; it is a note, for the gateway leads to the internet all the same."""
-    ready.program("systemctl", "[ $1 != restart ]")
+    ready.program("systemctl", "echo failed >&2; [ $1 != restart ]")
     ready.write("broken", "")
     (changed, found, notes, problems), _ = connect(ready)
     assert (changed, found, problems) == ("", "", "")
