@@ -51,7 +51,7 @@ def fill(machine: ToolFolder, connections: int = 90, maximum: int = 100000, **st
     (machine.folder / "run").mkdir(exist_ok=True)
 
 
-def count(machine: ToolFolder) -> tuple[dict[str, float], str]:
+def count(machine: ToolFolder) -> tuple[dict[str, object], str]:
     """Return the figures of a run at second 1060, and the notes."""
     figures, notes = machine.out('STARTED=1060 INPUT=eth0; figures; echo "{$FIGURES}"; echo "$NOTES"').splitlines()
     return json.loads(figures), notes

@@ -188,7 +188,7 @@ def test_a_table_runs_as_loaded_whatever_it_has_learnt(
 
 # ---- what a run of the setup makes of it
 
-KEEP = """FIX={fix} OWN_IP=10.0.0.11 INPUT=eth0 RELAY={relay}; PRIMARY=' 10.0.0.11 10.0.0.12 10.0.0.13'
+KEEP = """FIX={fix} FOUND={found} OWN_IP=10.0.0.11 INPUT=eth0 RELAY={relay}; PRIMARY=' 10.0.0.11 10.0.0.12 10.0.0.13'
 find_peers
 connections
 echo "$CHANGED|$FOUND|$NOTES|$PROBLEMS"
@@ -212,11 +212,11 @@ WantedBy=multi-user.target
 """
 
 
-def connect(machine: ToolFolder, fix: str = "yes", relay: str = "yes") -> tuple[list[str], list[str]]:
+def connect(machine: ToolFolder, fix: str = "yes", relay: str = "yes", found: str = "") -> tuple[list[str], list[str]]:
     """Run the step; return what it reports, and the calls that change something or wait."""
     machine.write("calls", "")
     machine.write("work/rules", "")
-    said = machine.out(KEEP.format(fix=fix, relay=relay)).removesuffix("\n").split("|")
+    said = machine.out(KEEP.format(fix=fix, relay=relay, found=found)).removesuffix("\n").split("|")
     changes = ("daemon-reload", "enable ", "restart", "disable", "sleep", "nft : -f")
     return said, [call for call in machine.calls() if any(part in call for part in changes) and "is-" not in call]
 
@@ -264,6 +264,8 @@ def test_a_table_that_was_lost_is_started_and_told(ready: ToolFolder, fault: str
         ready.program("systemctl", f"echo done >&2; [ $1 != {fault} ]")
     assert connect(ready, fix="no") == (["", "", LOST, ""], [])
     assert connect(ready) == ([STARTED, LOST, "", ""], RESTARTS)
+    assert connect(ready, found="'{}'; PROBLEMS={} ")[0] == [STARTED, f"{{}},{LOST}", "", "{}"]
+    assert connect(ready, found="; PROBLEMS={} ")[0] == [STARTED, f"{{}},{LOST}", "", "{}"]
 
 
 def test_a_table_that_does_not_start_says_why(ready: ToolFolder) -> None:

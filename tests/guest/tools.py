@@ -39,9 +39,9 @@ class ToolFolder:
         path.chmod(0o755)
 
     def says(self, name: str, text: str, status: int = 0) -> None:
-        """Put a program there that says the same whatever it is asked."""
+        """Put a program there that says the same whatever it is asked, and warns of something."""
         path = self.folder / name
-        path.write_text(f"#!/bin/sh\nprintf %s {shlex.quote(text)}\nexit {status}\n")
+        path.write_text(f"#!/bin/sh\nprintf %s {shlex.quote(text)}\necho warning >&2\nexit {status}\n")
         path.chmod(0o755)
 
     def write(self, name: str, text: str) -> None:

@@ -7,8 +7,8 @@ foreign() { # writes how|where|rule for what refuses everything that the hosts o
     } </dev/null | awk -v ifs="$INTERFACES" -v hosts="$(cut -d' ' -f1 "$WORK/prove" | tr '\n' ' ')" -v own="$RESET" -v back="$BACKEND" -v ipt="$(yes have iptables)" -v proof=$FORWARDING "$IN_NET"'
         # What is left of a rule without the matches that each new connection of the hosts meets is its verdict.
         function verdict(r, net, i) {
-            gsub("[io]ifname \"(" ifs ")\"|ct state [a-z,{} ]*new[a-z,{} ]*|counter( packets [0-9]+ bytes [0-9]+)?|comment \"[^\"]*\"", "", r)
-            gsub("-[io] (" ifs ")|-m (conntrack|state|comment)|--(ctstate|state) [A-Z,]*NEW[A-Z,]*|--comment (\"[^\"]*\"|[^ ]+)", "", r)
+            gsub("[io]ifname \"(" ifs ")\"|ct state ([a-z,]*new[a-z,]*|[{][a-z, ]*new[a-z, ]*[}])|counter( packets [0-9]+ bytes [0-9]+)?|(--)?comment \"[^\"]*\"", "", r)
+            gsub("-[io] (" ifs ")|-m (conntrack|state|comment)|--(ctstate|state) [A-Z,]*NEW[A-Z,]*|--comment [^ ]+", "", r)
             while (match(r, /(-s|ip saddr) [0-9.\/]+/)) {
                 net = substr(r, RSTART, RLENGTH); sub(/.* /, "", net)
                 for (i in host) if (!inside(host[i], net)) return ""
@@ -16,7 +16,7 @@ foreign() { # writes how|where|rule for what refuses everything that the hosts o
             }
             gsub(/^[ \t]+(-j )?|^-j /, "", r)
             r = tolower(r)
-            if (r ~ /^(jump |goto |-g )?[a-z0-9_-]+$/ && r !~ /^(accept|drop|reject|forward_|fwd[io]_)|filter_/) maybe = proof != "refused"
+            if (r ~ /^(jump |goto |-g )?[a-z0-9_-]+$/ && r !~ /^(accept|drop|reject|forward_|fwd[io]_|n?f?log$)|filter_/) maybe = proof != "refused"
             return r ~ /^(drop|reject)/ ? "no" : r ~ /^accept/ ? "yes" : ""
         }
         function ends() { if (drop && !ok && !maybe) print how "|" head "|policy drop"; drop = ok = maybe = 0 }
