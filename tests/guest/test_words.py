@@ -141,3 +141,116 @@ def test_findings_are_joined_as_json(machine: ToolFolder) -> None:
     said = machine.out("""problem a 'x "y"'; echo "$PROBLEMS"; problem b z; note b z; note a 'x "y"'
         echo "$PROBLEMS"; echo "$NOTES"; yes true; yes [ 1 = 2 ]""")
     assert said.splitlines() == [one, f"{one},{two}", f"{two},{one}", "true", "false"]
+
+
+# ---- steps, stages and the report
+
+SHOWS = 'echo "$BROKEN|$DONE|$CHANGED|$UNDONE|$FAILURES|$PROBLEMS"'
+
+
+def test_a_stage_that_succeeds_is_a_change(machine: ToolFolder) -> None:
+    """Each step by its command without the limit of time; nothing is taken back, and the next stage begins anew."""
+    machine.program("timeout", 'shift; exec "$@"')
+    said = machine.out(f"change 'echo back' timeout 40 cat /dev/null; change : cut -b1; settle code; echo $?; {SHOWS}")
+    assert said == '0\n||"cat /dev/null","cut -b1"|||\n'
+    more = f"CHANGED='\"x\"'; change 'echo back' cut -b1; settle code; change : cut -c1; settle code; {SHOWS}"
+    assert machine.out(more) == '||"x","cut -b1","cut -c1"|||\n'
+    assert machine.out(f"CHANGED='\"x\"'; settle code; echo $?; {SHOWS}") == '0\n||"x"|||\n'
+
+
+def test_a_stage_that_fails_is_taken_back(machine: ToolFolder) -> None:
+    """The last step first, and only those of this stage; what comes after the failure is not tried."""
+    note = "echo {} >>$ROOT/log"
+    code = f"""
+        change '{note.format("back0")}' cut -b9-; settle first
+        change '{note.format("back1")}' cut -b1-; change '{note.format("back2")}' cut -b2-
+        change '{note.format("back3")}' sh -c 'echo so; echo bad >&2; exit 3'; echo $?
+        change '{note.format("back4")}' sh -c '{note.format("done4")}'; echo $?
+        settle second; echo $?; {SHOWS}; change : cut -b5-; settle third; {SHOWS}
+    """
+    failed = """{"code":"second","message":"sh -c echo so; echo bad >&2; exit 3: so bad"}"""
+    undone = '"cut -b1-","cut -b2-"'
+    assert machine.out(code).splitlines() == [
+        *("1", "1", "1"),
+        f'||"cut -b9-"|{undone}|{failed}|',
+        f'||"cut -b9-","cut -b5-"|{undone}|{failed}|',
+    ]
+    assert machine.read("log").split() == ["back2", "back1"]
+
+
+def test_two_stages_that_fail_are_both_told(machine: ToolFolder) -> None:
+    """Joined as lists of JSON."""
+    stage = "change : cut -b{0}; change : sh -c 'exit 1'; settle code{0}; "
+    said = machine.out(stage.format(1) + stage.format(2) + "change : false; settle code3; " + SHOWS)
+    undone, failures = said.split("|")[3:5]
+    assert undone == '"cut -b1","cut -b2"'
+    assert [each["code"] for each in json.loads(f"[{failures}]")] == ["code1", "code2", "code3"]
+
+
+ZONE = """C=firewall-cmd BOOT={boot} ZONE=public EFFECTIVE={effective}
+missing() {{ echo "$@"; }}
+zone code message {option}"""
+
+
+@pytest.mark.parametrize(
+    "option, effective, boot, expected",
+    [
+        ("--add-port=80/tcp", "", "", "code message timeout 40 C --zone=public '--remove-port=80/tcp'"),
+        ("--remove-port=80/tcp", "x", "", "code message timeout 40 C --zone=public '--add-port=80/tcp'"),
+        ("--add-forward", "", "_at_boot",
+         "code_at_boot message (after a reboot) timeout 40 C --zone=public '--remove-forward'"),
+        ("--change-interface=eth0", "", "", "code message timeout 40 C --zone=public '--remove-interface=eth0'"),
+        ("--change-interface=eth0", "work", "", "code message timeout 40 C --zone=work '--change-interface=eth0'"),
+    ],
+)  # fmt: skip
+def test_an_option_of_a_zone_is_taken_back_by_its_opposite(
+    machine: ToolFolder, option: str, effective: str, boot: str, expected: str
+) -> None:
+    """An interface goes back to the zone that it came from."""
+    said = machine.out(ZONE.format(boot=boot, effective=effective, option=option))
+    undo = expected.replace(" C ", " firewall-cmd ")
+    assert said == f"{undo} timeout 40 firewall-cmd --zone=public {option}\n"
+
+
+def test_what_is_missing_is_repaired_by_apply_only(machine: ToolFolder) -> None:
+    """A check names it."""
+    step = "missing code 'not there' : sh -c 'echo done >>$ROOT/log'; echo \"$PROBLEMS\""
+    problem = '{"code":"code","message":"not there"}\n'
+    assert machine.out(f"export ROOT; FIX=no; {step}") == problem
+    assert not (machine.folder / "log").exists()
+    assert machine.out(f"export ROOT; FIX=yes; {step}") == problem
+    assert machine.read("log") == "done\n"
+
+
+def test_a_file_is_written_when_it_differs_and_comes_back(machine: ToolFolder) -> None:
+    """As it was, or not at all where there was none; a unit is read by systemd."""
+    machine.program("systemctl")
+    write = "file code /etc/x/a.conf 'new text'; "
+    unit = "file unit /etc/systemd/a.service 'new text'; "
+    machine.out(f"FIX=yes; {write}{unit}change : false; settle failed")
+    assert not (machine.folder / "etc/x/a.conf").exists()
+    assert machine.calls() == ["systemctl : daemon-reload"]
+    machine.write("etc/x/a.conf", "old text\n")
+    assert machine.out(f'FIX=no; {write} echo "$PROBLEMS"').count("/etc/x/a.conf is not as natkeeper writes it") == 1
+    machine.out(f"FIX=yes; {write}change : false; settle failed")
+    assert machine.read("etc/x/a.conf") == "old text\n"
+    assert machine.out(f'FIX=yes; {write}settle failed; echo "$CHANGED"') == '"put /etc/x/a.conf new text"\n'
+    assert machine.read("etc/x/a.conf") == "new text\n"
+    assert machine.out(f'FIX=yes; {write} echo "$PROBLEMS$DONE"') == "\n"
+    assert len(machine.calls()) == 1
+
+
+def test_a_file_that_cannot_be_put_is_left_whole(machine: ToolFolder) -> None:
+    """And nothing is left beside it."""
+    machine.write("etc/a", "old\n")
+    machine.program("mv", "exit 1")
+    assert machine.out("put /etc/a new; echo $?") == "1\n"
+    assert machine.read("etc/a") == "old\n"
+    assert [path.name for path in (machine.folder / "etc").iterdir()] == ["a"]
+
+
+@pytest.mark.parametrize("refused, lasts", [("", 0), ("is-active", 1), ("is-enabled", 1)])
+def test_a_unit_lasts_when_it_runs_and_will(machine: ToolFolder, refused: str, lasts: int) -> None:
+    """Now and after the next boot."""
+    machine.program("systemctl", f"echo noise; echo noise >&2; [ $1 != '{refused}' ] && [ $2 = a ]")
+    assert machine.out("lasts a; echo $?") == f"{lasts}\n"

@@ -34,14 +34,17 @@ class ToolFolder:
 
     def program(self, name: str, body: str = "") -> None:
         """Put a program there that notes its call and does `body`."""
-        path = self.folder / name
-        path.write_text(f'#!/bin/sh\necho "{name} ${{DEBIAN_FRONTEND:-}}: $*" >>{self.folder}/calls\n{body}\n')
-        path.chmod(0o755)
+        self._put(name, f'echo "{name} ${{DEBIAN_FRONTEND:-}}: $*" >>{self.folder}/calls\n{body}\n')
 
     def says(self, name: str, text: str, status: int = 0) -> None:
         """Put a program there that says the same whatever it is asked, and warns of something."""
+        self._put(name, f"printf %s {shlex.quote(text)}\necho warning >&2\nexit {status}\n")
+
+    def _put(self, name: str, body: str) -> None:
         path = self.folder / name
-        path.write_text(f"#!/bin/sh\nprintf %s {shlex.quote(text)}\necho warning >&2\nexit {status}\n")
+        # A text tool is a link to this machine's own, which must not be written through.
+        path.unlink(missing_ok=True)
+        path.write_text(f"#!/bin/sh\n{body}")
         path.chmod(0o755)
 
     def write(self, name: str, text: str) -> None:
