@@ -254,3 +254,88 @@ def test_a_unit_lasts_when_it_runs_and_will(machine: ToolFolder, refused: str, l
     """Now and after the next boot."""
     machine.program("systemctl", f"echo noise; echo noise >&2; [ $1 != '{refused}' ] && [ $2 = a ]")
     assert machine.out("lasts a; echo $?") == f"{lasts}\n"
+
+
+def finding(number: int, length: int) -> str:
+    """Return a finding of so many characters of text."""
+    return f'{{"code":"c{number}","message":"{"x" * length}"}}'
+
+
+@pytest.mark.parametrize(
+    "found, changed, length, kept, more",
+    [(2, 3, 100, 2, 0), (20, 30, 40, 20, 0), (20, 30, 100, 12, 8), (10, 0, 257, 6, 4), (9, 1, 256, 9, 0)],
+)
+def test_a_long_report_tells_the_first_findings(
+    machine: ToolFolder, found: int, changed: int, length: int, kept: int, more: int
+) -> None:
+    """OOS may cut a report; then what was changed is a number. Up to 2,600 characters all is told."""
+    findings = [finding(number, length) for number in range(10, 10 + found)]
+    machine.write("found", ",".join(findings))
+    machine.write("changed", ",".join(f'"step {number}"' for number in range(10, 10 + changed)))
+    ended = machine.run("MODE=apply FOUND=$(cat $ROOT/found) CHANGED=$(cat $ROOT/changed); finish 0; echo no")
+    report = json.loads(ended.stdout)
+    codes = [each["code"] for each in report["found"]]
+    assert codes[:kept] == [f"c{number}" for number in range(10, 10 + kept)]
+    assert codes[kept:] == (["more"] if more else [])
+    assert report["found"][-1]["message"] == (f"{more} more" if more else "x" * length)
+    assert report["changed"] == (
+        [f"{changed} steps"] if more and changed else [f"step {number}" for number in range(10, 10 + changed)]
+    )
+
+
+@pytest.mark.parametrize("length, changed", [(2590, ["ab", "cd"]), (2591, ["2 steps"])])
+def test_a_report_is_long_from_2600_characters(machine: ToolFolder, length: int, changed: list[str]) -> None:
+    """Findings and changes together."""
+    machine.write("found", finding(1, length - len(finding(1, 0))))
+    ended = machine.run('FOUND=$(cat $ROOT/found) CHANGED=\'"ab","cd"\'; finish 0')
+    assert json.loads(ended.stdout)["changed"] == changed
+
+
+@pytest.mark.parametrize(
+    "code, status, expected",
+    [
+        ("finish 0", 0, {"ready": True, "wrong": []}),
+        ("FAILURES={1}; finish 3", 3, {"ready": False, "wrong": [1]}),
+        ("PROBLEMS={2}; finish 3", 3, {"ready": False, "wrong": [2]}),
+        ("FAILURES={1}; PROBLEMS={2}; finish 4", 4, {"ready": False, "wrong": [1, 2]}),
+        ("PROBLEMS={1}; stop 2 c2 x", 2, {"ready": False, "wrong": [1, 2]}),
+        ("FAILURES={1}; PROBLEMS={2}; give_up", 4, {"ready": False, "wrong": [1, 2], "found": [2]}),
+    ],
+)
+def test_a_report_says_how_it_ended(machine: ToolFolder, code: str, status: int, expected: dict[str, object]) -> None:
+    """Ready or not, what failed and what is wrong; what the run kept for itself is gone."""
+    ended = machine.run(code.replace("{1}", f"'{finding(1, 1)}'").replace("{2}", f"'{finding(2, 1)}'"))
+    report = json.loads(ended.stdout)
+    assert ended.returncode == status
+    for name in ("wrong", "found"):
+        report[name] = [int(each["code"][1:]) for each in report[name]]
+    assert {name: report[name] for name in ("ready", "wrong", "found")} == {"found": [], **expected}
+    assert not (machine.folder / "work").exists()
+
+
+def test_a_report_has_facts_and_no_guesses(machine: ToolFolder) -> None:
+    """What was not looked at is left out."""
+    empty = json.loads(machine.run("MODE=check; finish 0").stdout)
+    facts = {
+        "os": "OS", "firewalld": "STATE", "firewalld_version": "VERSION", "backend": "BACKEND", "zone": "ZONE",
+        "address": "OWN_IP", "forwarding": "FORWARDING", "forwarding_note": "WHY", "egress": "EGRESS",
+        "public_ip": "SEEN", "tunnel": "TUNNEL",
+    }  # fmt: skip
+    assert sorted(empty["facts"]) == sorted((*facts, "networks", "interfaces"))
+    assert (empty["format"], empty["mode"], "figures" in empty) == (1, "check", False)
+    (machine.folder / "work").mkdir()
+    values = " ".join(f"{variable}=of-{name}" for name, variable in facts.items())
+    more = "IP_FORWARD=0 MASQUERADE=true INTERFACES='eth0 eth1' SCRIPT=s FINGERPRINT=f FIGURES='\"a\":1' STARTED=7"
+    full = json.loads(
+        machine.run(f"{values} {more}; NETWORKS='{{}},{{}}' UNDONE='\"u\"' NOTES='{{}}'; finish 0").stdout
+    )
+    assert full["facts"] == {
+        **{name: f"of-{name}" for name in facts},
+        "ip_forward": False,
+        "masquerade": True,
+        "interfaces": ["eth0", "eth1"],
+        "networks": [{}, {}],
+    }
+    names = ("script", "fingerprint", "figures", "started", "undone", "notes")
+    assert [full[name] for name in names] == ["s", "f", {"a": 1}, 7, ["u"], [{}]]
+    assert full["finished"] > 1_700_000_000
