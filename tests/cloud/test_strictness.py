@@ -202,12 +202,27 @@ def test_events_are_looked_up_twice_a_second(world: CloudWorld) -> None:
     world.call("actiontrail", "LookupEvents")
 
 
-@pytest.mark.parametrize("action", ["StartInstance", "StopInstance", "RebootInstance", "DeleteInstance"])
-def test_a_dry_run_that_is_not_emulated_is_refused(world: CloudWorld, action: str) -> None:
-    """And not carried out: an instance that was only asked about runs on."""
-    with pytest.raises(ApiError, match="UnsupportedParameter"):
-        world.call("ecs", action, InstanceId=world.a, DryRun="true")
-    assert world.cloud.ecs.status_of(world.a) == "Running"
+@pytest.mark.parametrize(
+    "action, running, stopped",
+    [
+        ("StartInstance", "IncorrectInstanceStatus", "DRYRUN.SUCCESS"),
+        ("StopInstance", "DRYRUN.SUCCESS", "DRYRUN.SUCCESS"),
+        ("RebootInstance", "DRYRUN.SUCCESS", "IncorrectInstanceStatus"),
+        ("DeleteInstance", "IncorrectInstanceStatus", "DRYRUN.SUCCESS"),
+    ],
+)
+def test_a_dry_run_of_one_instance_checks_and_does_nothing(
+    world: CloudWorld, action: str, running: str, stopped: str
+) -> None:
+    """An instance that was only asked about stays as it is, and one that is not there is not found."""
+    for state, code in (("Running", running), ("Stopped", stopped)):
+        with pytest.raises(ApiError, match=code):
+            world.call("ecs", action, InstanceId=world.b, DryRun="true")
+        assert world.cloud.ecs.status_of(world.b) == state
+        world.cloud.ecs.stop(world.b)
+        world.clock.advance(60)
+    with pytest.raises(ApiError, match=r"InvalidInstanceId\.NotFound"):
+        world.call("ecs", action, InstanceId="i-none", DryRun="true")
 
 
 # ---- readings ------------------------------------------------------------------------------------------------

@@ -60,6 +60,9 @@ RPC_GATEWAY_PARAMETER = re.compile(r"(?:Missing|Invalid)(?:Parameter\.)?(?P<para
 
 # Codes per product on top of the gateway's.
 PRODUCT: dict[str, dict[str, frozenset[int]]] = {
+    # Parameter DryRun of StartInstances in the ECS API reference (www.alibabacloud.com/help/doc-detail/155374.htm);
+    # for one instance the page names no code of its own: assumed to be the same.
+    "ecs": {"DRYRUN.SUCCESS": frozenset({400})},
     # Writes of one VPC are serialised tasks; terraform-provider-alicloud (resource_alicloud_route_entry.go
     # and others) retries these after every write, whether or not the metadata of the operation lists them.
     "vpc": {

@@ -23,7 +23,7 @@ def used_by_route() -> ApiError:
 
 
 def dry_run_passed() -> ApiError:
-    """What DryRun of the batch operations answers when the request would be carried out."""
+    """What DryRun answers when the request would be carried out."""
     return ApiError("DRYRUN.SUCCESS", "All the validations were passed.")
 
 

@@ -152,45 +152,53 @@ class Machines:
     # -------------------------------------------------------------------- the ordinary life
 
     @locked
-    def start(self, instance_id: str) -> None:
+    def start(self, instance_id: str, *, dry_run: bool = False) -> None:
         """StartInstance: Starting, then Running."""
         instance = self.instance(instance_id)
         if instance.status is not InstanceStatus.STOPPED:
             raise exceptions.wrong_status()
         if instance.locks:
             raise ApiError("InstanceLockedForSecurity", "The instance is locked.", 403)
+        if dry_run:
+            raise exceptions.dry_run_passed()
         self._become(instance_id, InstanceStatus.STARTING)
         self._later(instance_id, "ecs.instance.start", lambda: self._come_up(instance_id))
 
     @locked
-    def stop(self, instance_id: str, *, force: bool = False) -> None:
+    def stop(self, instance_id: str, *, force: bool = False, dry_run: bool = False) -> None:
         """StopInstance: Stopping, then Stopped; a machine that is already Stopped is not an error."""
-        instance = self.instance(instance_id)
-        if instance.status is InstanceStatus.STOPPED:
-            return
-        if instance.status is not InstanceStatus.RUNNING:
+        status = self.instance(instance_id).status
+        if status not in (InstanceStatus.STOPPED, InstanceStatus.RUNNING):
             raise exceptions.wrong_status()
+        if dry_run:
+            raise exceptions.dry_run_passed()
+        if status is InstanceStatus.STOPPED:
+            return
         self._go_down(instance_id, hard=force)
         latency = "ecs.instance.force_stop" if force else "ecs.instance.stop"
         self._later(instance_id, latency, lambda: self._become(instance_id, InstanceStatus.STOPPED))
         self._avoid_maintenance(instance_id)
 
     @locked
-    def reboot(self, instance_id: str, *, force: bool = False) -> None:
+    def reboot(self, instance_id: str, *, force: bool = False, dry_run: bool = False) -> None:
         """RebootInstance: Stopping, Starting, then Running."""
         if self.instance(instance_id).status is not InstanceStatus.RUNNING:
             raise exceptions.wrong_status()
+        if dry_run:
+            raise exceptions.dry_run_passed()
         self._restart(instance_id, hard=force)
         self._avoid_maintenance(instance_id)
 
     @locked
-    def delete(self, instance_id: str, *, force: bool = False) -> None:
+    def delete(self, instance_id: str, *, force: bool = False, dry_run: bool = False) -> None:
         """DeleteInstance: only a Stopped one, or any with `force`; never one that is a next hop."""
         instance = self.instance(instance_id)
         if instance.status is not InstanceStatus.STOPPED and not force:
             raise exceptions.wrong_status()
         if any(map(self._cloud.vpc.is_next_hop, (instance_id, *self._interfaces_of(instance_id)))):
             raise exceptions.used_by_route()
+        if dry_run:
+            raise exceptions.dry_run_passed()
         if instance.status is not InstanceStatus.STOPPED:
             self._go_down(instance_id, hard=True)
         self._later(instance_id, "ecs.instance.delete", lambda: self.vanish(instance_id))

@@ -148,20 +148,22 @@ class EcsHandlers:
     # -------------------------------------------------------------------- changing instances
 
     def start_instance(self, call: RpcCall) -> JsonObject:
-        self._ecs.start(call.values.text("InstanceId"))
+        self._ecs.start(call.values.text("InstanceId"), dry_run=call.values.boolean("DryRun"))
         return {}
 
     def stop_instance(self, call: RpcCall) -> JsonObject:
-        self._ecs.stop(call.values.text("InstanceId"), force=call.values.boolean("ForceStop"))
+        force, dry_run = call.values.boolean("ForceStop"), call.values.boolean("DryRun")
+        self._ecs.stop(call.values.text("InstanceId"), force=force, dry_run=dry_run)
         return {}
 
     def reboot_instance(self, call: RpcCall) -> JsonObject:
-        self._ecs.reboot(call.values.text("InstanceId"), force=call.values.boolean("ForceStop"))
+        force, dry_run = call.values.boolean("ForceStop"), call.values.boolean("DryRun")
+        self._ecs.reboot(call.values.text("InstanceId"), force=force, dry_run=dry_run)
         return {}
 
     def delete_instance(self, call: RpcCall) -> JsonObject:
         force = call.values.boolean("Force") or call.values.boolean("ForceStop")
-        self._ecs.delete(call.values.text("InstanceId"), force=force)
+        self._ecs.delete(call.values.text("InstanceId"), force=force, dry_run=call.values.boolean("DryRun"))
         return {}
 
     def start_instances(self, call: RpcCall) -> JsonObject:
