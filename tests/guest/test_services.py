@@ -344,3 +344,22 @@ def test_a_machine_that_serves_nothing_has_nothing_to_keep(machine: ToolFolder, 
     """sshd alone is no service of it."""
     machine.says("ss", text)
     assert kept(machine, "keep") == ([], "= 0", "", notes)
+
+
+@pytest.mark.parametrize(
+    "protocol, forwards, proxy, free",
+    [
+        ("tcp", "", "", "1-21 23-65535"),
+        ("udp", "", "", "1-67 69-65535"),
+        ("tcp", "tcp 1 a 1\ntcp 3 a 3\nudp 5 a 5\ntcp any b any\n", "", "2 4-21 23-65535"),
+        ("tcp", "tcp 20-30 a 20-30\ntcp 25 b 25\n", "", "1-19 31-65535"),
+        ("udp", "tcp 20 a 20\nudp 65535 a 1\n", "53/udp\n443/tcp\n", "1-52 54-67 69-65534"),
+        ("tcp", "", "53/udp\n443/tcp\n", "1-21 23-442 444-65535"),
+    ],
+)
+def test_any_port_leaves_out_what_has_a_forward_of_its_own(
+    machine: ToolFolder, protocol: str, forwards: str, proxy: str, free: str
+) -> None:
+    """And sshd, the DHCP client and the proxy: to forward everything takes no gateway out of its owner's hands."""
+    said = machine.run(f"FORWARDS='{forwards}' PROXY_PORTS='{proxy}'; free_ports {protocol}").stdout
+    assert said.split() == free.split()

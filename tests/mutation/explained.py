@@ -129,6 +129,10 @@ EXPLAINED: dict[str, str] = {
         "what a program complains of stands before the report, and nobody reads it"
     ),
     (
+        'shared/natkeeper/guest/setup/30-firewalld.sh: 2 becomes 3: [ -n "$BOOT" ] && have nmcli && '
+        'connection=$(nmcli -g GENERAL.CONNECTION device show "$1" 2>/dev/null) &&'
+    ): "the same",
+    (
         "shared/natkeeper/packaging/wheels.py: layer: '-' becomes another (number 2): "
         'home = cache / f"{lock.stem}-{target.name}-{key[:16]}"'
     ): "a folder of a cache: any name will do that is another for other content",
