@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from natkeeper.domain.load import GatewayLoad
-from tests.fakes.stage import EIP, A, B, Stage, group
+from tests.fakes.stage import EIP, A, B, C, Stage, group, person
 
 
 def moved(stage: Stage) -> str:
@@ -51,3 +51,15 @@ def test_a_bandwidth_that_is_used_up_is_told() -> None:
     (found,) = [each for receipt in stage.told_people() for each in receipt["episodes"]]
     assert found["kind"] == "full"
     assert found["cause"] == f"{A} sent 97 of 100 Mbit/s for 600 s: what is more is dropped"
+
+
+@pytest.mark.parametrize(
+    "gateways, stopped, said",
+    [([A, B], True, True), ([A, B], False, False), ([A], False, False), ([A, B, C], True, False)],
+)
+def test_a_status_says_at_once_that_no_standby_is_left(gateways: list[str], *, stopped: bool, said: bool) -> None:
+    """A message about it comes after five minutes; a group of one gateway never had one."""
+    stage = Stage({"prod": group(gateways=gateways)})
+    if stopped:
+        stage.world.stop(B)
+    assert ("no standby is left" in stage.one(person("status")).sentence) is said
