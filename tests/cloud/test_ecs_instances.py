@@ -86,16 +86,19 @@ def test_an_instance_that_is_a_next_hop_can_not_be_deleted(world: CloudWorld) ->
 
 
 def test_batches_answer_for_each_instance(world: CloudWorld) -> None:
-    """One that can not be stopped does not keep the other from stopping, unless AllTogether is wanted."""
+    """Where one can not be stopped, none is, unless SuccessFirst is wanted."""
     both = {"InstanceId.1": world.a, "InstanceId.2": world.b}
     world.cloud.ecs.reboot(world.b)
-    answer: dict[str, Any] = world.call("ecs", "StopInstances", **both)
+    with pytest.raises(ApiError, match="IncorrectInstanceStatus"):
+        world.call("ecs", "StopInstances", **both)
+    assert status(world, world.a) == "Running"
+    answer: dict[str, Any] = world.call("ecs", "StopInstances", **both, BatchOptimization="SuccessFirst")
     codes = {one["InstanceId"]: one["Code"] for one in answer["InstanceResponses"]["InstanceResponse"]}
     assert codes == {world.a: "200", world.b: "IncorrectInstanceStatus"}
     with pytest.raises(ApiError, match="IncorrectInstanceStatus"):
         world.call("ecs", "StartInstances", **both, BatchOptimization="AllTogether")
     with pytest.raises(ApiError, match=r"DRYRUN\.SUCCESS"):
-        world.call("ecs", "RebootInstances", **both, DryRun="true")
+        world.call("ecs", "RebootInstances", **both, DryRun="true", BatchOptimization="SuccessFirst")
     world.clock.advance(60)
     world.call("ecs", "StopInstances", **both)
     world.clock.advance(60)

@@ -354,3 +354,15 @@ def test_a_list_of_invocations_may_hold_only_running_ones(way: str, listed: int)
     )
     world.clock.advance(120)
     assert len(world.call("ecs", "DescribeInvocations")["Invocations"]["Invocation"]) == listed
+
+
+@pytest.mark.parametrize(
+    "how, code", [({}, "IncorrectInstanceStatus"), ({"BatchOptimization": "SuccessFirst"}, "SUCCESS")]
+)
+def test_a_dry_run_of_several_checks_each(world: CloudWorld, how: dict[str, str], code: str) -> None:
+    """With SuccessFirst it passes whatever each would be answered (StartInstances); nothing starts."""
+    world.cloud.ecs.stop(world.b)
+    world.clock.advance(60)
+    with pytest.raises(ApiError, match=code):
+        world.call("ecs", "StartInstances", **{"InstanceId.1": world.b, "InstanceId.2": world.a}, DryRun="true", **how)
+    assert world.cloud.ecs.status_of(world.b) == "Stopped"

@@ -1,9 +1,8 @@
 """Whole answers of every read of every product, and every event, of one story, to the last field.
 
 answers/ has one file for each product, beside them the events of the bus, what the data plane was told, and what RAM
-was asked. A field that
-is missing, has another value or belongs to another resource is found here, whichever it is. NATKEEPER_SCREENS=1 writes
-the files anew, for a person to read.
+was asked. A field that is missing, has another value or belongs to another resource is found here, whichever it is.
+NATKEEPER_SCREENS=1 writes the files anew, for a person to read.
 """
 
 from __future__ import annotations

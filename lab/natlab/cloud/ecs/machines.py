@@ -149,7 +149,7 @@ class Machines:
         """Forget every resource."""
         self._state.clear()
 
-    # -------------------------------------------------------------------- the ordinary life
+    # -------------------------------------------------------------------- the ordinary life; a dry run only checks
 
     @locked
     def start(self, instance_id: str, *, dry_run: bool = False) -> None:
@@ -160,19 +160,19 @@ class Machines:
         if instance.locks:
             raise ApiError("InstanceLockedForSecurity", "The instance is locked.", 403)
         if dry_run:
-            raise exceptions.dry_run_passed()
+            return
         self._become(instance_id, InstanceStatus.STARTING)
         self._later(instance_id, "ecs.instance.start", lambda: self._come_up(instance_id))
 
     @locked
     def stop(self, instance_id: str, *, force: bool = False, dry_run: bool = False) -> None:
         """StopInstance: Stopping, then Stopped; a machine that is already Stopped is not an error."""
-        status = self.instance(instance_id).status
-        if status not in (InstanceStatus.STOPPED, InstanceStatus.RUNNING):
+        instance = self.instance(instance_id)
+        if instance.status is InstanceStatus.STOPPED:
+            return
+        if instance.status is not InstanceStatus.RUNNING:
             raise exceptions.wrong_status()
         if dry_run:
-            raise exceptions.dry_run_passed()
-        if status is InstanceStatus.STOPPED:
             return
         self._go_down(instance_id, hard=force)
         latency = "ecs.instance.force_stop" if force else "ecs.instance.stop"
@@ -185,7 +185,7 @@ class Machines:
         if self.instance(instance_id).status is not InstanceStatus.RUNNING:
             raise exceptions.wrong_status()
         if dry_run:
-            raise exceptions.dry_run_passed()
+            return
         self._restart(instance_id, hard=force)
         self._avoid_maintenance(instance_id)
 
@@ -198,7 +198,7 @@ class Machines:
         if any(map(self._cloud.vpc.is_next_hop, (instance_id, *self._interfaces_of(instance_id)))):
             raise exceptions.used_by_route()
         if dry_run:
-            raise exceptions.dry_run_passed()
+            return
         if instance.status is not InstanceStatus.STOPPED:
             self._go_down(instance_id, hard=True)
         self._later(instance_id, "ecs.instance.delete", lambda: self.vanish(instance_id))

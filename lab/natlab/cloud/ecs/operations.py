@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Container, Sequence
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 from natlab.cloud.ecs import exceptions
@@ -148,43 +149,45 @@ class EcsHandlers:
     # -------------------------------------------------------------------- changing instances
 
     def start_instance(self, call: RpcCall) -> JsonObject:
-        self._ecs.start(call.values.text("InstanceId"), dry_run=call.values.boolean("DryRun"))
-        return {}
+        return self._one(call, self._ecs.start)
 
     def stop_instance(self, call: RpcCall) -> JsonObject:
-        force, dry_run = call.values.boolean("ForceStop"), call.values.boolean("DryRun")
-        self._ecs.stop(call.values.text("InstanceId"), force=force, dry_run=dry_run)
-        return {}
+        return self._one(call, partial(self._ecs.stop, force=call.values.boolean("ForceStop")))
 
     def reboot_instance(self, call: RpcCall) -> JsonObject:
-        force, dry_run = call.values.boolean("ForceStop"), call.values.boolean("DryRun")
-        self._ecs.reboot(call.values.text("InstanceId"), force=force, dry_run=dry_run)
-        return {}
+        return self._one(call, partial(self._ecs.reboot, force=call.values.boolean("ForceStop")))
 
     def delete_instance(self, call: RpcCall) -> JsonObject:
         force = call.values.boolean("Force") or call.values.boolean("ForceStop")
-        self._ecs.delete(call.values.text("InstanceId"), force=force, dry_run=call.values.boolean("DryRun"))
+        return self._one(call, partial(self._ecs.delete, force=force))
+
+    def _one(self, call: RpcCall, action: Callable[..., None]) -> JsonObject:
+        dry_run = call.values.boolean("DryRun")
+        action(call.values.text("InstanceId"), dry_run=dry_run)
+        if dry_run:
+            raise exceptions.dry_run_passed()
         return {}
 
     def start_instances(self, call: RpcCall) -> JsonObject:
         return self._batch(call, self._ecs.start)
 
     def stop_instances(self, call: RpcCall) -> JsonObject:
-        force = call.values.boolean("ForceStop")
-        return self._batch(call, lambda instance_id: self._ecs.stop(instance_id, force=force))
+        return self._batch(call, partial(self._ecs.stop, force=call.values.boolean("ForceStop")))
 
     def reboot_instances(self, call: RpcCall) -> JsonObject:
-        force = call.values.boolean("ForceReboot")
-        return self._batch(call, lambda instance_id: self._ecs.reboot(instance_id, force=force))
+        return self._batch(call, partial(self._ecs.reboot, force=call.values.boolean("ForceReboot")))
 
     def delete_instances(self, call: RpcCall) -> JsonObject:
         force = call.values.boolean("Force") or call.values.boolean("ForceStop")
-        self._batch(call, lambda instance_id: self._ecs.delete(instance_id, force=force), all_or_none=True)
+        self._batch(call, partial(self._ecs.delete, force=force))
         return {}
 
-    def _batch(self, call: RpcCall, action: Callable[[str], None], *, all_or_none: bool = False) -> JsonObject:
+    def _batch(self, call: RpcCall, action: Callable[..., None]) -> JsonObject:
         ids = call.values.texts("InstanceId")
         before = {instance_id: self._ecs.instance(instance_id).status.value for instance_id in ids}
+        if call.values.text("BatchOptimization", "AllTogether") == "AllTogether":
+            for instance_id in ids:
+                action(instance_id, dry_run=True)
         if call.values.boolean("DryRun"):
             raise exceptions.dry_run_passed()
         responses: list[JsonObject] = []
@@ -193,8 +196,6 @@ class EcsHandlers:
             try:
                 action(instance_id)
             except ApiError as refusal:
-                if all_or_none or call.values.text("BatchOptimization") == "AllTogether":
-                    raise
                 code, message = refusal.code, refusal.message
             responses.append(
                 {
@@ -287,8 +288,7 @@ class EcsHandlers:
         return {"Regions": {"Region": [one]}}
 
     def describe_zones(self, call: RpcCall) -> JsonObject:
-        zones = self._zones()
-        rendered = [{"ZoneId": zone, "LocalName": zone, "ZoneType": "AvailabilityZone"} for zone in zones]
+        rendered = [{"ZoneId": zone, "LocalName": zone, "ZoneType": "AvailabilityZone"} for zone in self._zones()]
         return {"Zones": {"Zone": rendered}}
 
     def _zones(self) -> list[str]:
