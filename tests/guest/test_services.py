@@ -341,7 +341,7 @@ def test_a_rule_that_firewalld_cannot_express_ends_it(machine: ToolFolder) -> No
 
 @pytest.mark.parametrize("text, notes", [(HEAD, ""), (HEAD + "tcp LISTEN 0 128 0.0.0.0:22 0.0.0.0:*\n", "")])
 def test_a_machine_that_serves_nothing_has_nothing_to_keep(machine: ToolFolder, text: str, notes: str) -> None:
-    """sshd alone is no service of it."""
+    """Nor has one where only sshd listens: its port is opened in any case."""
     machine.says("ss", text)
     assert kept(machine, "keep") == ([], "= 0", "", notes)
 

@@ -64,8 +64,9 @@ class ToolFolder:
     def sh(self, code: str) -> subprocess.CompletedProcess[str]:
         """Run some code with the programs of the folder."""
         environment = {"PATH": str(self.folder), "NATKEEPER_ROOT": str(self.folder)}
-        line = [str(self.folder / "sh"), "-c", code]
-        return subprocess.run(line, env=environment, capture_output=True, text=True, check=False, timeout=20)
+        # `timeout` ends what the code has started as well: an awk without an end would work on.
+        line = [shutil.which("timeout") or "timeout", "20", str(self.folder / "sh"), "-c", code]
+        return subprocess.run(line, env=environment, capture_output=True, text=True, check=False)
 
     def out(self, code: str) -> str:
         """Return what some code behind the script's functions prints; nothing may go wrong on the way."""
