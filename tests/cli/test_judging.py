@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from natkeeper.cli.doctor import facts
 from natkeeper.cli.doctor.findings import advice, ok, unseen, wrong
+from natkeeper.cli.errors import Unreached
 from natkeeper.cli.survey.network import Card, InboundRule, SurveyedInstance
 from natkeeper.domain.ids import EntryId, InstanceId, TableId
 from natkeeper.domain.observed import Condition, EipStatus, HopKind, NextHop, RouteEntry
+from natkeeper.ports import Failure, FailureKind
 from tests.cli.healthy import ALL, EIP, HEALTHY, NAT, PRIVATE, TABLE, A, B, machine, not_well, said
+from tests.deciding.worlds import group
 
 
 def of(second: SurveyedInstance) -> dict[str, Any]:
@@ -201,7 +206,34 @@ def test_a_finding_is_written_as_json_without_what_is_empty() -> None:
         {"level": "ok", "says": "runs"},
         {"level": "advice", "says": "is slow", "do": "wait"},
         {"level": "wrong", "says": "is gone", "do": "add one"},
-        {"level": "unseen", "says": "could not be looked at: no answer", "do": written[-1]["do"]},
+        {"level": "unseen", "says": "could not be looked at: no answer", "do": "try again"},
     ]
     assert written == [{"area": "prod", "about": "i-alpha", **each} for each in said]
-    assert "natkeeper policy --for operator" in written[-1]["do"]
+
+
+@pytest.mark.parametrize(
+    "why, do",
+    [
+        (Failure(FailureKind.DENIED, "no", "Forbidden.RAM"), "`natkeeper policy --for operator` prints"),
+        (Failure(FailureKind.DENIED, "no", "InvalidAccessKeyId.NotFound"), "the access key does not exist"),
+        (Failure(FailureKind.UNREACHABLE, "no"), "check the network from here"),
+        (Failure(FailureKind.THROTTLED, "no"), "try again in a moment"),
+        (Failure(FailureKind.REFUSED, "no"), "try again"),
+        ("no answer", "try again"),
+    ],
+)
+def test_what_was_not_seen_says_what_to_do_about_that(why: object, do: str) -> None:
+    """A dead network is no missing permission."""
+    assert unseen("prod", "gateways", why).do.startswith(do)
+
+
+@pytest.mark.parametrize("reached", ["none", "tables", "gateways"])
+def test_where_nothing_can_be_reached_the_doctor_ends(reached: str) -> None:
+    """Each of a dozen questions would take fifteen seconds and have the same answer."""
+    dead = Failure(FailureKind.UNREACHABLE, "10.0.0.9: no answer")
+    answers: list[Any] = [{} if reached == "tables" else dead, {} if reached == "gateways" else dead]
+    reach: Any = SimpleNamespace(try_=lambda _call: answers.pop(0))
+    with pytest.raises(Unreached if reached == "none" else IndexError) as ended:  # it goes on to ask
+        facts.ground(reach, group())
+    if reached == "none":
+        assert str(ended.value) == "reading the gateways: unreachable: 10.0.0.9: no answer"

@@ -92,7 +92,7 @@ def observe(policy: Group, question: Question, seen: Seen, so_far: SoFar, clock:
     calls = {asked: call for asked, call in calls.items() if asked not in seen.replaced}
     batch: Batch = tuple(calls.values())
     answers = yield batch
-    now = clock()  # what is read besides, or once more, makes this no younger
+    now = clock()  # reads that follow make these no younger
     found = {**seen.replaced, **dict(zip(calls, answers, strict=True))}
     if isinstance(found.get("eip"), Failure) and not isinstance(found["instances"], Failure):
         seen.replaced["eip"] = found["eip"]  # the instances show where it is

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from natkeeper.alibaba import ecs, vpc
 from natkeeper.alibaba.cloud import AlibabaCloud
 from natkeeper.alibaba.vpc_tables import read_vpc_routes
+from natkeeper.cli.errors import trouble_of
 from natkeeper.cli.survey import functions, network
 from natkeeper.cli.survey.roles import Role, role
 from natkeeper.cli.survey.template_file import incomplete
@@ -109,11 +110,13 @@ class Facts:
 
 
 def ground(reach: RegionClients, group: Group) -> GroupFacts:
-    """Read what there is of a group."""
+    """Read what there is of a group. Raises CommandError where neither ECS nor VPC can be reached."""
     ids = list(group.gateways)
     tables: list[str] = list(dict.fromkeys(route.table for route in group.routes))
     known = {t: reach.try_(lambda a, t=t: network.table(a, t)) for t in tables}  # type: ignore[misc]
     machines = reach.try_(lambda a: {m.id: m for m in network.machines(a, ids=ids)})
+    if isinstance(machines, Failure) and all(map(_unreached, (machines, *known.values()))):
+        raise trouble_of(machines, "reading the gateways")
     present = [] if isinstance(machines, Failure) else list(machines.values())
     security = dict.fromkeys(name for machine in present for name in machine.groups)
     where = next((t.vpc for t in known.values() if isinstance(t, network.SurveyedTable)), "")
@@ -135,6 +138,10 @@ def ground(reach: RegionClients, group: Group) -> GroupFacts:
         setups=_setups(reach, group),
         dry_runs={route: _dry_runs(reach, group, route, entries[route.table], present) for route in group.routes},
     )
+
+
+def _unreached(answer: object) -> bool:
+    return isinstance(answer, Failure) and answer.kind is FailureKind.UNREACHABLE
 
 
 def _entries(found: Iterable[RouteEntry], owners: Mapping[str, InstanceId]) -> tuple[RouteEntry, ...]:

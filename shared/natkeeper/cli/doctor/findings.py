@@ -6,6 +6,9 @@ from dataclasses import asdict, dataclass
 from enum import Enum
 from typing import Any
 
+from natkeeper.cli.errors import trouble_of
+from natkeeper.ports import Failure
+
 
 class Level(str, Enum):
     """How bad it is."""
@@ -51,5 +54,5 @@ def wrong(area: str, about: str, says: str, do: str) -> Finding:
 
 def unseen(area: str, about: str, why: object) -> Finding:
     """It could not be looked at."""
-    do = "allow it to the person who runs doctor (natkeeper policy --for operator), or try again"
-    return Finding(Level.UNSEEN, area, about, f"could not be looked at: {why}", do)
+    do = trouble_of(why, about).do if isinstance(why, Failure) else ""
+    return Finding(Level.UNSEEN, area, about, f"could not be looked at: {why}", do or "try again")
