@@ -75,13 +75,13 @@ want() { # want KIND: add the rules of this kind that are missing
     [ "$1$BOOT" != masquerade ] || MASQUERADE=false ADDED=$FIX
     rich add remove "${1}_missing" "is missing"
 }
-rich() { # rich add|remove UNDO CODE MESSAGE: the rules in $WORK/change, fifty in a call, which takes as long as one
-    how=$1 undo=$2 code=$3 said=$4 back=
+rich() { # rich add|remove OPPOSITE CODE MESSAGE: the rules in $WORK/change, fifty in a call, which takes as long as one
+    how=$1 opposite=$2 code=$3 said=$4 back=
     set --
     while read -r rule; do
         problem "$code$BOOT" "$rule $said${BOOT:+ (after a reboot)}"
         set -- "$@" "--$how-rich-rule=$rule"
-        back="$back '--$undo-rich-rule=$rule'"
+        back="$back '--$opposite-rich-rule=$rule'"
         [ $# = 50 ] || continue
         rich_call "$@"
         set --
@@ -157,15 +157,15 @@ rules_lost() {
     [ -n "$forward" ] || return 0
     while read -r kind rule; do
         rules | grep -Fqx -e "$rule" || continue
-        part=${rule#*source address=\"} to=${rule##*to-addr=\"} port=${rule##*to-port=\"}
+        part=${rule#*source address=\"} to=${rule##*to-addr=\"} port=${rule##*to-port=\"} does=dnat
         case $rule in
-        *masquerade) part=${part%%\"*} part=${part%/32} ;;
+        *masquerade) part=${part%%\"*} part=${part%/32} does=masquerade ;;
         *to-port=*) part=${to%%\"*}:${port%%\"*} ;;
         *to-addr=*) part=${to%%\"*} ;;
         *) continue ;;
         esac
         LOST="the kernel has no rule of firewalld for: $rule"
-        printf '%s\n' "$kernel" | grep -i -e masquerade -e dnat | grep -Fq -e "$part" || return 0
+        printf '%s\n' "$kernel" | grep -i $does | grep -Fqw -e "$part" || return 0
     done <"$WORK/rules"
     return 1
 }
