@@ -29,7 +29,7 @@ def parameters(template: OosTemplate, ground: GuestCloud) -> dict[str, object]:
 def test_a_template_runs_on_every_instance(file: Path) -> None:
     """Created under its own name, started without a person, it succeeds and gathers every report."""
     ground = GuestCloud(ScriptedGuests(script=lambda _instance, _script: CommandResult(0, REPORT.encode())))
-    content = file.read_text()
+    content = file.read_text(encoding="utf-8")
     ground.oos("CreateTemplate", TemplateName=file.stem, Content=content)
     given = json.dumps(parameters(read(content), ground))
     started: Any = ground.oos("StartExecution", TemplateName=file.stem, Parameters=given, SafetyCheck="Skip")
@@ -45,7 +45,7 @@ def test_a_template_runs_on_every_instance(file: Path) -> None:
 @pytest.mark.parametrize("file", TEMPLATES, ids=lambda file: file.stem)
 def test_a_template_fits_into_the_limits(file: Path) -> None:
     """64 KB of template, and 24 KB of command after Base64."""
-    template = read(file.read_text())
+    template = read(file.read_text(encoding="utf-8"))
     for task in template.tasks:
         command = str(task.properties.get("commandContent", ""))
         assert len(base64.b64encode(command.encode())) <= MAX_CONTENT

@@ -49,7 +49,7 @@ def bench() -> Iterator[ProcessBench]:
 def alive(pid: int) -> bool:
     """Return True if a process exists and is no zombie."""
     try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+        return Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[0] != "Z"
     except OSError:
         return False
 

@@ -39,7 +39,11 @@ while sys.stdin.readline():
 
 def _traces(prefix: str) -> list[str]:
     """What a run has on this machine."""
-    mounts = [line for line in Path("/proc/mounts").read_text().splitlines() if f"/{prefix.rstrip('-')}/" in line]
+    mounts = [
+        line
+        for line in Path("/proc/mounts").read_text(encoding="utf-8").splitlines()
+        if f"/{prefix.rstrip('-')}/" in line
+    ]
     names = [path.name for path in Path("/run/netns").glob(f"{prefix}*")]
     groups = [str(group) for root in cgroups.hierarchies() for group in root.glob(f"{prefix}*")]
     directory = HOME / prefix.rstrip("-")

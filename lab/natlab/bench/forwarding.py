@@ -165,7 +165,7 @@ def _one_processor() -> Iterator[Callable[[], int]]:
 def _read(path: Path) -> str:
     """Empty where the process has ended meanwhile."""
     with contextlib.suppress(OSError):
-        return path.read_text()
+        return path.read_text(encoding="utf-8")
     return ""
 
 

@@ -46,7 +46,7 @@ class InternetNamespace:
         )
         # As most servers' firewalls do: a segment of a connection nobody knows is not answered.
         with namespace.entered():
-            Path("/proc/sys/net/netfilter/nf_conntrack_tcp_loose").write_text("0")
+            Path("/proc/sys/net/netfilter/nf_conntrack_tcp_loose").write_text("0", encoding="utf-8")
         self.servers = start_servers(namespace, {"http": list(servers.HTTP_PORTS), "echo": [servers.ECHO_PORT]})
 
     def connect(self, router: Namespace) -> str:

@@ -88,7 +88,7 @@ class Namespace:
         """Write settings under net.ipv4, dots as two underscores."""
         with self.entered():
             for key, value in settings.items():
-                Path("/proc/sys/net/ipv4", *key.split("__")).write_text(str(value))
+                Path("/proc/sys/net/ipv4", *key.split("__")).write_text(str(value), encoding="utf-8")
 
     def socket(self, kind: int = socket.SOCK_STREAM, family: int = socket.AF_INET, protocol: int = 0) -> socket.socket:
         """A socket that is inside, for good."""

@@ -91,7 +91,7 @@ def _place(suite: str, more: tuple[str, ...] = ()) -> Path:
 
 @contextlib.contextmanager
 def _alone(path: Path, say: Say) -> Iterator[None]:
-    with path.open("w") as lock:
+    with path.open("w", encoding="utf-8") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

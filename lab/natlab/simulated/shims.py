@@ -98,7 +98,7 @@ def switch(state: State, name: str, verb: str, *, now: bool) -> int:
 
 def serve_proxy(state: State) -> int:
     """What nginx serves is what its file said when it started or was told to read it again."""
-    with open(os.path.join(state["root"], "root/etc/natkeeper/nginx.conf")) as file:
+    with open(os.path.join(state["root"], "root/etc/natkeeper/nginx.conf"), encoding="utf-8") as file:
         state["served"] = file.read()
     return 0
 
@@ -113,19 +113,19 @@ def run_table(state: State, unit: State) -> int:
         for path in filter(os.path.exists, kept):
             os.remove(path)
         return 0 if state["flavour"]["nft"] else 1
-    with open(os.path.join(root, "etc/natkeeper/table.nft")) as file:
+    with open(os.path.join(root, "etc/natkeeper/table.nft"), encoding="utf-8") as file:
         state["table"] = file.read()
-    with open(os.path.join(root, "etc/natkeeper/table.sh")) as file:
+    with open(os.path.join(root, "etc/natkeeper/table.sh"), encoding="utf-8") as file:
         peers = file.read().partition("peers='")[2].partition("'")[0]
     for path, text in zip(kept, (state["table"], f"{peers}\n"), strict=True):
-        with open(path, "w") as file:
+        with open(path, "w", encoding="utf-8") as file:
             file.write(text)
     return 0
 
 
 def nginx(state: State, arguments: list[str]) -> int:
     """`nginx -t -q -c FILE`: braces match, and directives of modules that are not there are unknown."""
-    with open(arguments[-1]) as file:
+    with open(arguments[-1], encoding="utf-8") as file:
         text = file.read()
     if "stream {" in text and not state["stream_module"]:
         print('nginx: [emerg] unknown directive "stream" in nginx.conf', file=sys.stderr)
@@ -157,7 +157,7 @@ def read(root: str, name: str) -> str:
     path = os.path.join(root, "root", name)
     if not os.path.exists(path):
         return ""
-    with open(path) as file:
+    with open(path, encoding="utf-8") as file:
         return file.read()
 
 

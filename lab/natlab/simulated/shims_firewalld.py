@@ -29,7 +29,7 @@ def provide(state: State) -> None:
             os.symlink(".shim", os.path.join(commands, name))
     directory = os.path.join(state["root"], "root/etc/firewalld")
     os.makedirs(directory, exist_ok=True)
-    with open(os.path.join(directory, "firewalld.conf"), "w") as file:
+    with open(os.path.join(directory, "firewalld.conf"), "w", encoding="utf-8") as file:
         file.write(f"DefaultZone=public\nFirewallBackend={state['flavour']['backend']}\n")
 
 

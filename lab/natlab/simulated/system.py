@@ -42,7 +42,7 @@ class Saved:
         self._lock = os.path.join(directory, "state.lock")
 
     def __enter__(self) -> State:
-        self._handle = open(self._lock, "a")
+        self._handle = open(self._lock, "a", encoding="utf-8")
         fcntl.flock(self._handle, fcntl.LOCK_EX)
         with open(self._path, "rb") as file:
             self._bytes = file.read()

@@ -87,7 +87,7 @@ class AlibabaCloud:
     account_id: str | None = None
     clock: Clock = field(default_factory=SteadyClock)
     sleeper: Callable[[float], None] = time.sleep
-    chance: random.Random = field(default_factory=random.Random)
+    chance: random.Random = field(default_factory=random.Random)  # noqa: S311  spreads retries
     patience: Patience = field(default_factory=Patience)
 
     def __post_init__(self) -> None:

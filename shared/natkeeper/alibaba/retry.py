@@ -42,7 +42,7 @@ class Persistence:
     clock: Clock
     sleeper: Callable[[float], None]
     classify: Callable[[Exception], Failure]
-    chance: random.Random = field(default_factory=random.Random)
+    chance: random.Random = field(default_factory=random.Random)  # noqa: S311  spreads retries
     patience: Patience = Patience()
 
     def perform(

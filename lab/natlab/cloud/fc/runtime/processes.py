@@ -347,7 +347,7 @@ class ProcessInstance:
     def _memory_mb(self) -> float:
         """The most memory the process ever held (VmHWM), 0.0 when it is gone."""
         with contextlib.suppress(OSError):
-            for line in Path(f"/proc/{self.pid}/status").read_text().splitlines():
+            for line in Path(f"/proc/{self.pid}/status").read_text(encoding="utf-8").splitlines():
                 if line.startswith("VmHWM:"):
                     return int(line.split()[1]) / 1024
         return 0.0
