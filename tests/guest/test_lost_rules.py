@@ -36,7 +36,7 @@ def forget(machine: ToolFolder) -> str:
 
 def test_flows_that_go_untranslated_are_forgotten(machine: ToolFolder) -> None:
     """Of the sources, outwards, and by their ports; translated ones and those to the gateway itself live on."""
-    machine.program("conntrack", f"[ $1 = -L ] || exit 0\ncat <<'E'\n{FLOWS}E")
+    machine.program("conntrack", f"echo noise >&2\n[ $1 = -L ] || {{ echo noise; exit 0; }}\ncat <<'E'\n{FLOWS}E")
     assert forget(machine) == "no\n"
     assert machine.calls() == ["conntrack : -L", *GONE]
 

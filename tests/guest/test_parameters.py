@@ -114,45 +114,91 @@ def test_nothing_that_a_shell_could_read_is_accepted(field: str, value: str) -> 
         build()
 
 
+NETWORK, ADDRESS = "an IPv4 network such as 10.0.0.0/8", "an IPv4 address such as 10.0.1.5"
+URL = "http://host/path, https://host/path or tcp://host:port"
+PORT = "a number from 1 to 65535, a range such as 30000-30100, or any"
+
+
+@pytest.mark.parametrize(
+    "change, allowed",
+    [
+        ({"sources": ()}, "at least one network"),
+        *(({"sources": (each,)}, NETWORK) for each in ("10.0.0.1/8", "10.0.0.0", "fd00::/8", b"10.0.0.0/8")),
+        *(({each: "10.0.0.0/8"}, "a tuple") for each in ("sources", "networks")),
+        *(({each: ["10.0.0.1"]}, "a tuple") for each in ("primary", "public")),
+        *(({each: []}, "a tuple") for each in ("interfaces", "port_forwards", "targets")),
+        ({"networks": ("10.0.1.1/24",)}, NETWORK),
+        *(({"primary": (each,)}, ADDRESS) for each in ("10.0.1.1/24", "10.0.01.1", 7)),
+        ({"public": ("47.1.2.300",)}, ADDRESS),
+        *(({"zone": each}, "letters, digits, - and _, at most 17") for each in ("a" * 18, 7)),
+        ({"interfaces": ("a" * 16,)}, "the name of an interface"),
+        *(({"targets": (f"{each}/",)}, URL) for each in ("ftp://host", "http://user@host", "tcp://host:53")),
+        *(({"targets": (each,)}, URL) for each in ("tcp://host", "tcp://host:53/x")),
+        *(({"targets": (f"http://host:{each}/",)}, "a port from 1 to 65535") for each in (0, 65536)),
+        ({"mode": "apply"}, "apply, check"),
+        ({"address": "own"}, "own, follow"),
+        ({"foreign": "report"}, "report, remove"),
+        ({"services": "close"}, "keep or report"),
+        ({"way_in": "any"}, "route or every"),
+        *(({"established_s": each}, "a number of seconds") for each in (-1, 1.0, True)),
+    ],
+)
+def test_values_of_the_wrong_kind_are_refused_by_name(change: dict[str, Any], allowed: str) -> None:
+    """The refusal names the parameter and its value, and says what would be allowed."""
+    [(name, value)] = change.items()
+    with pytest.raises(BadParameter) as refusal:
+        replace(GOOD, **change)
+    shown = value[0] if isinstance(value, tuple) and value else value
+    assert (refusal.value.field, refusal.value.value, refusal.value.allowed) == (name, shown, allowed)
+    assert str(refusal.value) == f"{name}: {shown!r} is not allowed; allowed is {allowed}"
+
+
 @pytest.mark.parametrize(
     "change",
     [
-        {"sources": ()},
-        {"sources": ("10.0.0.1/8",)},
-        {"sources": ("10.0.0.0",)},
-        {"sources": ("fd00::/8",)},
-        {"sources": "10.0.0.0/8"},
-        {"sources": (b"10.0.0.0/8",)},
-        {"networks": ("10.0.1.1/24",)},
-        {"primary": ("10.0.1.1/24",)},
-        {"zone": "a" * 18},
-        {"zone": 7},
-        {"targets": ("ftp://host/",)},
-        {"targets": ("tcp://host",)},
-        {"targets": ("tcp://host:53/x",)},
-        {"targets": ("http://host:0/",)},
-        {"targets": ("http://host:65536/",)},
-        {"targets": ("http://user@host/",)},
-        {"mode": "apply"},
-        {"address": "own"},
+        {"zone": "a" * 17}, {"interfaces": ("a" * 15,)}, {"established_s": 0}, {"established_s": 1},
+        {"targets": ("http://host:1/",)}, {"targets": ("https://host:65535",)}, {"targets": ("tcp://host:53",)},
+        {"sources": ("10.0.0.1/32",)},
     ],
-)
-def test_values_of_the_wrong_kind_are_refused_by_name(change: dict[str, Any]) -> None:
-    """The refusal names the parameter and says what would be allowed."""
-    [name] = change
+)  # fmt: skip
+def test_values_at_their_limits_are_accepted(change: dict[str, Any]) -> None:
+    """The last that is good."""
+    [(name, value)] = change.items()
+    assert getattr(replace(GOOD, **change), name) == value
+
+
+WRONG = {
+    "protocol": ("icmp", "tcp or udp"), "port": (0, PORT), "to_address": ("10.0.0.1/32", ADDRESS), "to_port": ("x", PORT),
+    "sources": (("10.0.0.1/8",), NETWORK), "address": ("10.0.0", ADDRESS),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_a_forward_is_refused_by_its_part(name: str) -> None:
+    """Of all forwards the part is named, with its value."""
+    value, allowed = WRONG[name]
     with pytest.raises(BadParameter) as refusal:
-        replace(GOOD, **change)
-    assert refusal.value.field == name
-    assert refusal.value.allowed
+        replace(PortForward("tcp", 1, "10.0.0.1", 1), **{name: value})
+    shown = value[0] if isinstance(value, tuple) else value
+    said = (refusal.value.field, refusal.value.value, refusal.value.allowed)
+    assert said == (f"port_forwards.{name}", shown, allowed)
 
 
-@pytest.mark.parametrize("port", [0, -1, 65536, "80", 80.0, True])
+@pytest.mark.parametrize(
+    "port", [0, -1, 65536, "80", 80.0, True, "1-", "-1", "1-2-3", "2-1", "0-5", "1-65536", "01-05", "ANY", ""]
+)
 def test_ports_are_numbers_of_ports(port: Any) -> None:
     """Nothing else, on either side."""
     with pytest.raises(BadParameter, match=r"port_forwards\.port"):
         PortForward("tcp", port, "10.0.0.1", 80)
     with pytest.raises(BadParameter, match=r"port_forwards\.to_port"):
         PortForward("tcp", 80, "10.0.0.1", port)
+
+
+@pytest.mark.parametrize("port", [1, 65535, "1-2", "80-80", "1-65535", "any"])
+def test_a_range_of_ports_is_written_with_a_line(port: int | str) -> None:
+    """From the lower to the higher; all are any."""
+    assert PortForward("udp", port, "10.0.0.1", port).to_port == port
 
 
 @given(st.text())

@@ -110,3 +110,19 @@ def test_the_demo_stack_lets_nothing_else_in() -> None:
     assert set(told) == {"region", "account", "group", "vpc", "vswitch", "securityGroup"} <= set(asked)
     assert (told["vpc"], told["vswitch"], told["securityGroup"]) == ("${Vpc}", "${Private}", "${SecurityGroup}")
     assert document["Outputs"]["PrivateHost"]["Value"] == {"Ref": "PrivateHost"}
+
+
+def test_what_the_demo_stack_builds_is_known_by_its_name() -> None:
+    """A person who looks for it in the console, or deletes it by hand, finds all of it; each name stands once a kind."""
+    named = [
+        (resource["Type"], value)
+        for resource in stack(FOLDER / "demo.yaml")["Resources"].values()
+        for key, value in resource["Properties"].items()
+        if key == "Name" or (key.endswith("Name") and key != "UserName")
+    ]
+    assert sorted(name for _, name in named) == [
+        "natkeeper-demo", "natkeeper-demo", "natkeeper-demo-1", "natkeeper-demo-2", "natkeeper-demo-host",
+        "natkeeper-demo-nat-1", "natkeeper-demo-nat-2", "natkeeper-demo-private", "natkeeper-demo-private",
+        "natkeeper-demo-public-1", "natkeeper-demo-public-2",
+    ]  # fmt: skip
+    assert len({*named}) == len(named)
