@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,3 +14,9 @@ from tests.guest.tools import ToolFolder
 def machine(tmp_path: Path) -> ToolFolder:
     """One with text tools only."""
     return ToolFolder.of(tmp_path)
+
+
+@pytest.fixture
+def quiet(tmp_path: Path) -> ToolFolder:
+    """The same, with programs that complain of nothing: what they say is what people see."""
+    return replace(ToolFolder.of(tmp_path), noisy=False)

@@ -151,11 +151,11 @@ def test_other_firewalls_are_named(machine: ToolFolder, active: str, conf: str, 
         ("running (x)", "running"),
     ],
 )
-def test_firewalld_says_how_it_is(machine: ToolFolder, says: str, state: str) -> None:
+def test_firewalld_says_how_it_is(quiet: ToolFolder, says: str, state: str) -> None:
     """On either stream."""
-    machine.program("timeout", f"echo '{says}' >&2; exit 252")
-    assert machine.out("state") == f"{state}\n"
-    assert machine.calls() == ["timeout : 40 firewall-cmd --state"]
+    quiet.program("timeout", f"echo '{says}' >&2; exit 252")
+    assert quiet.out("state") == f"{state}\n"
+    assert quiet.calls() == ["timeout : 40 firewall-cmd --state"]
 
 
 UNITS = """missing() {{ echo "$@"; }}; file() {{ echo "$@"; }}
@@ -251,12 +251,12 @@ DEFAULT = "default via 10.0.0.253 dev eth0 proto dhcp src 10.0.0.11 metric 100\n
     ],
 )
 def test_an_address_is_the_one_that_ecs_knows(
-    machine: ToolFolder, settings: str, routes: str, owned: str, expected: str
+    quiet: ToolFolder, settings: str, routes: str, owned: str, expected: str
 ) -> None:
     """Else one that forwards use already, else the first; packets come in there and leave by the default route."""
-    machine.program("ip", IP.format(routes=routes, all=ADDRESSES))
-    machine.write("work/owned", f"{owned}\n")
-    assert machine.out(f'{settings}; find_interfaces; echo "$OWN_IP|$INPUT|$INTERFACES"') == f"{expected}\n"
+    quiet.program("ip", IP.format(routes=routes, all=ADDRESSES))
+    quiet.write("work/owned", f"{owned}\n")
+    assert quiet.out(f'{settings}; find_interfaces; echo "$OWN_IP|$INPUT|$INTERFACES"') == f"{expected}\n"
 
 
 @pytest.mark.parametrize("routes, interfaces", [("", ""), (DEFAULT.replace("eth0", "eth7"), ""), (DEFAULT, "eth8")])

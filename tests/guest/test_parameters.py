@@ -167,9 +167,9 @@ def test_values_at_their_limits_are_accepted(change: dict[str, Any]) -> None:
     assert getattr(replace(GOOD, **change), name) == value
 
 
-WRONG = {
-    "protocol": ("icmp", "tcp or udp"), "port": (0, PORT), "to_address": ("10.0.0.1/32", ADDRESS), "to_port": ("x", PORT),
-    "sources": (("10.0.0.1/8",), NETWORK), "address": ("10.0.0", ADDRESS),
+WRONG: dict[str, tuple[Any, str]] = {
+    "protocol": ("icmp", "tcp or udp"), "port": (0, PORT), "to_port": ("x", PORT),
+    "to_address": ("10.0.0.1/32", ADDRESS), "sources": (("10.0.0.1/8",), NETWORK), "address": ("10.0.0", ADDRESS),
 }  # fmt: skip
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import gzip
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -50,15 +51,13 @@ def test_a_host_without_its_certificate_is_not_served(
 
 @pytest.mark.parametrize("nginx, disables", [("", ["disable nginx"]), ("/usr/sbin/nginx", [])])
 @pytest.mark.parametrize("status", [0, 3])
-def test_nginx_is_masked_while_it_is_installed(
-    machine: ToolFolder, nginx: str, disables: list[str], status: int
-) -> None:
+def test_nginx_is_masked_while_it_is_installed(quiet: ToolFolder, nginx: str, disables: list[str], status: int) -> None:
     """Debian starts what it installs, on port 80. One that was there before goes on as it was."""
-    machine.program("systemctl")
+    quiet.program("systemctl")
     code = f'install_package() {{ echo "install $*" >>$ROOT/calls; return {status}; }}; nginx={nginx}'
-    assert machine.out(f"{code}; install_nginx nginx more; echo $?") == f"{status}\n"
+    assert quiet.out(f"{code}; install_nginx nginx more; echo $?") == f"{status}\n"
     asked = ["mask nginx", "install nginx more", "unmask nginx", *disables]
-    assert machine.calls() == [f"systemctl : {each}" if "install" not in each else each for each in asked]
+    assert quiet.calls() == [f"systemctl : {each}" if "install" not in each else each for each in asked]
 
 
 UNIT = "[Unit]\nDescription=natkeeper: reverse proxy\n"
@@ -87,7 +86,7 @@ def served(machine: ToolFolder) -> ToolFolder:
     machine.program("nginx", NGINX)
     machine.program("systemctl", SYSTEMCTL)
     machine.program("curl", "echo f1")
-    machine.program("sleep")
+    replace(machine, noisy=False).program("sleep")
     machine.program("touch", ': >"$1"')
     return machine
 
@@ -193,7 +192,9 @@ def test_a_configuration_that_nginx_refuses_is_not_put(served: ToolFolder) -> No
     proxy(served)
     served.write("refuses", "bad line 7")
     served.write("calls", "")
-    refused = "proxy_refused: nginx refuses the new configuration, and goes on with the one before: tested bad line 7"
+    refused = (
+        "proxy_refused: nginx refuses the new configuration, and goes on with the one before: noise tested bad line 7"
+    )
     assert proxy(served, text=f"{TEXT}\n#") == ([], [], [refused])
     assert (served.read(CONF_FILE), asked(served)) == (f"{TEXT}\n", [])
     assert not (served.folder / f"{CONF_FILE}.new").exists()

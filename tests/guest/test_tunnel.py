@@ -39,12 +39,12 @@ ALL = [*STOPS, *DEVICE, *leads(1, ONE), *leads(2, TWO), *LOADS]
 
 
 @pytest.fixture
-def tunnel(machine: ToolFolder) -> ToolFolder:
+def tunnel(quiet: ToolFolder) -> ToolFolder:
     """A gateway whose programs do as they are asked."""
     for name in ("ip", "bridge", "sysctl", "nft", "sleep"):
-        machine.program(name)
-    (machine.folder / "run").mkdir()
-    return machine
+        quiet.program(name)
+    (quiet.folder / "run").mkdir()
+    return quiet
 
 
 def call(machine: ToolFolder, what: str, peers: str = f"{ONE} {TWO}") -> subprocess.CompletedProcess[str]:

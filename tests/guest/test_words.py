@@ -59,18 +59,18 @@ def test_dnf_comes_before_yum_and_neither_asks(
     ],
 )
 def test_firewalld_has_twenty_seconds_to_come_up(
-    machine: ToolFolder, answers: list[str], waits: int, state: str, broken: str
+    quiet: ToolFolder, answers: list[str], waits: int, state: str, broken: str
 ) -> None:
     """One that cannot load its configuration is up, and not waited for. Each question has its limit."""
-    (machine.folder / "answers").write_text("\n".join(answers) + "\n")
-    machine.program("systemctl")
-    machine.program("sleep")
-    one = f"cd {machine.folder}; sed -n 1p answers; sed 1d answers >rest; cat rest >answers"
-    machine.program("timeout", f'[ "$*" = "40 firewall-cmd --state" ] && {{ {one}; }}')
-    ended = machine.run('FIX=yes STATE=stopped; start a b; echo "$STATE|$BROKEN|$ADDED|$UNDO"')
+    (quiet.folder / "answers").write_text("\n".join(answers) + "\n")
+    quiet.program("systemctl")
+    quiet.program("sleep")
+    one = f"cd {quiet.folder}; sed -n 1p answers; sed 1d answers >rest; cat rest >answers"
+    quiet.program("timeout", f'[ "$*" = "40 firewall-cmd --state" ] && {{ {one}; }}')
+    ended = quiet.run('FIX=yes STATE=stopped; start a b; echo "$STATE|$BROKEN|$ADDED|$UNDO"')
     assert ended.stdout == f"{state}|{broken}|yes|[ stopped = running ] || systemctl stop firewalld\n\n"
-    assert machine.calls()[0] == "systemctl : restart firewalld"
-    assert machine.calls().count("sleep : 1") == waits
+    assert quiet.calls()[0] == "systemctl : restart firewalld"
+    assert quiet.calls().count("sleep : 1") == waits
 
 
 @pytest.mark.parametrize(
@@ -240,13 +240,13 @@ def test_a_file_is_written_when_it_differs_and_comes_back(machine: ToolFolder) -
     assert len(machine.calls()) == 1
 
 
-def test_a_file_that_cannot_be_put_is_left_whole(machine: ToolFolder) -> None:
+def test_a_file_that_cannot_be_put_is_left_whole(quiet: ToolFolder) -> None:
     """And nothing is left beside it."""
-    machine.write("etc/a", "old\n")
-    machine.program("mv", "exit 1")
-    assert machine.out("put /etc/a new; echo $?") == "1\n"
-    assert machine.read("etc/a") == "old\n"
-    assert [path.name for path in (machine.folder / "etc").iterdir()] == ["a"]
+    quiet.write("etc/a", "old\n")
+    quiet.program("mv", "exit 1")
+    assert quiet.out("put /etc/a new; echo $?") == "1\n"
+    assert quiet.read("etc/a") == "old\n"
+    assert [path.name for path in (quiet.folder / "etc").iterdir()] == ["a"]
 
 
 @pytest.mark.parametrize("refused, lasts", [("", 0), ("is-active", 1), ("is-enabled", 1)])

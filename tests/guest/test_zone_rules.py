@@ -113,8 +113,7 @@ def test_a_zone_is_read_once(machine: ToolFolder) -> None:
 def test_a_zone_that_is_not_there_is_named(machine: ToolFolder) -> None:
     """And nothing more is done about it."""
     machine.program("timeout", "exit 112")
-    code = """problem() { echo "$@"; }; ZONE=internal; look_at firewall-cmd '' && echo there; ls "$WORK" """
-    machine.program("ls", "true")
+    code = """problem() { echo "$@"; }; ZONE=internal; look_at firewall-cmd '' && echo there"""
     assert machine.out(code) == "zone_missing firewalld has no zone internal\n"
 
 

@@ -19,9 +19,10 @@ FUNCTIONS = "".join(f". '{path}'\n" for path in sorted(SOURCES.glob("*.sh")) if 
 
 @dataclass(frozen=True)
 class ToolFolder:
-    """A folder with programs that note what they are asked."""
+    """A folder with programs that note what they are asked, and complain where they are `noisy`."""
 
     folder: Path
+    noisy: bool = True
 
     @classmethod
     def of(cls, folder: Path) -> ToolFolder:
@@ -34,7 +35,8 @@ class ToolFolder:
 
     def program(self, name: str, body: str = "") -> None:
         """Put a program there that notes its call and does `body`."""
-        self._put(name, f'echo "{name} ${{DEBIAN_FRONTEND:-}}: $*" >>{self.folder}/calls\n{body}\n')
+        noise = "echo noise >&2\n" if self.noisy else ""
+        self._put(name, f'echo "{name} ${{DEBIAN_FRONTEND:-}}: $*" >>{self.folder}/calls\n{noise}{body}\n')
 
     def says(self, name: str, text: str, status: int = 0) -> None:
         """Put a program there that says the same whatever it is asked, and warns of something."""

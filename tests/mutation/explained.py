@@ -140,6 +140,14 @@ EXPLAINED: dict[str, str] = {
         "shared/natkeeper/probe/handler.py: settings_file: 1 becomes 2: return (json.dumps(groups, "
         'ensure_ascii=False, indent=1, sort_keys=True) + "\\n").encode()'
     ): "how far the lines of a file are indented that only the probe reads",
+    (
+        "shared/natkeeper/guest/setup/40-services.sh: 1 becomes 2 (number 2): "
+        "for (i = 1; i <= k; i++) if (said[i] ~ /^cannot .* -j (DROP|REJECT)/) closed = 1"
+    ): "only whether it is nothing counts",
+    (
+        "shared/natkeeper/guest/setup/30-firewalld.sh: 1 becomes 2: for (i = 1; i <= NF; i++) "
+        '{ split($i, p, "="); if (p[1] ~ /^(src|dst|sport|dport)$/) v[++n] = p[2] }'
+    ): "the first word of a line of conntrack is its protocol",
     "lab/natlab/cloud/contracts/__main__.py: the statement is left out: main(Path(sys.argv[1]))": (
         "a script that a person runs to write the metadata anew; what it writes with has its tests"
     ),

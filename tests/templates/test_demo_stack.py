@@ -113,7 +113,7 @@ def test_the_demo_stack_lets_nothing_else_in() -> None:
 
 
 def test_what_the_demo_stack_builds_is_known_by_its_name() -> None:
-    """A person who looks for it in the console, or deletes it by hand, finds all of it; each name stands once a kind."""
+    """A person who looks for it in the console, or deletes by hand, finds all of it; each name stands once a kind."""
     named = [
         (resource["Type"], value)
         for resource in stack(FOLDER / "demo.yaml")["Resources"].values()

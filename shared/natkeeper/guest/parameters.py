@@ -24,6 +24,7 @@ _TARGET = re.compile(
 )
 _USUAL_PORT = {"http": "80", "https": "443"}
 _HIGHEST_PORT = 65535
+_RANGE = re.compile("([1-9][0-9]{0,4})-([1-9][0-9]{0,4})")
 _SMALLEST_NETWORK_WITH_ROOM = 30
 
 
@@ -205,12 +206,9 @@ class SetupParameters:
 
 def _ports(field: str, value: object) -> None:
     """Refuse what is neither a port, nor a range of ports, nor any."""
-    parts = value.split("-") if isinstance(value, str) else [str(value)]
-    numbers = [int(part) for part in parts if re.fullmatch("[1-9][0-9]{0,4}", part)]
-    written = type(value) is int or (isinstance(value, str) and len(numbers) == len(("first", "last")))
-    if value != "any" and not (
-        written and len(numbers) == len(parts) and numbers == sorted(numbers) and numbers[-1] <= _HIGHEST_PORT
-    ):
+    found = _RANGE.fullmatch(value) if isinstance(value, str) else None
+    first, last = map(int, found.groups()) if found else (value, value)
+    if value != "any" and not (type(first) is type(last) is int and 1 <= first <= last <= _HIGHEST_PORT):
         raise BadParameter(field, value, f"a number from 1 to {_HIGHEST_PORT}, a range such as 30000-30100, or any")
 
 

@@ -50,7 +50,7 @@ ssh_ports() {
     systemctl show -p Listen ssh.socket sshd.socket 2>/dev/null | sed -n 's/.*:\([0-9][0-9]*\) (Stream).*/\1/p'
 }
 let_ssh_in() { # before this zone begins to judge the operator's packets
-    [ "$(field target)" != ACCEPT ] || return 0
+    [ "$(field target)" != ACCEPT ] || return
     for port in $(ssh_ports | sort -u); do
         is_open "$port" tcp || zone ssh_closed "port $port of sshd is not open in zone $ZONE" --add-port="$port/tcp"
     done
@@ -71,7 +71,7 @@ in_zone() { # NetworkManager keeps the zone of the interfaces it manages
         [ "$(nmcli -g connection.zone connection show "$connection" 2>/dev/null)" = "$ZONE" ]
 }
 want() { # want KIND: add the rules of this kind that are missing
-    sed -n "s/^$1 //p" "$WORK/rules" | grep -Fvx -f "$WORK/there" >"$WORK/change" || return 0
+    sed -n "s/^$1 //p" "$WORK/rules" | grep -Fvx -f "$WORK/there" >"$WORK/change" || return
     [ "$1$BOOT" != masquerade ] || MASQUERADE=false ADDED=$FIX
     rich add remove "${1}_missing" "is missing"
 }
@@ -107,7 +107,7 @@ essentials() { # what it takes to forward
 # firewalld up to 0.5.4, and 0.6.0, accepts, for a masqueraded source, what goes to it instead of what comes from it. Priority 77 says
 # that a rule is natkeeper's; people's direct rules of priority 0 come before it.
 forward_sources() {
-    case $VERSION in 0.[0-4].* | 0.5.[0-4] | 0.6.0) ;; *) return 0 ;; esac
+    case $VERSION in 0.[0-4].* | 0.5.[0-4] | 0.6.0) ;; *) return ;; esac
     DIRECT=$(timeout 40 $C --direct --get-all-rules 2>/dev/null </dev/null)
     for s in $SOURCES; do
         for o in $INTERFACES; do echo "ipv4 filter FORWARD 77 -s $s -i $INPUT -o $o -m conntrack --ctstate NEW -j ACCEPT"; done
@@ -296,7 +296,7 @@ last_error() {
 
 # Flows that began while nothing masqueraded stay untranslated, and dead, as long as their host repeats itself.
 forget_untranslated() {
-    have conntrack || return 0
+    have conntrack || return
     conntrack -L 2>/dev/null | awk -v nets="$SOURCES" -v own="$OWN_IP" "$IN_NET"'
         function ours(a, i) { for (i in net) if (inside(a, net[i])) return 1; return 0 }
         BEGIN { split(nets, net, " ") }

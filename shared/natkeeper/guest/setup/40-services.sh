@@ -1,10 +1,10 @@
 # ---- services: firewalld's very first start closes what the machine served
 listening() { # PORT PROTOCOL of what listens on more than loopback; sockets of UDP clients listen as well, and do not count
     ss -lntu 2>/dev/null | awk '
-        $1 ~ /^(tcp|udp)/ {
+        $1 ~ /^(tcp|udp)$/ {
             port = $5; sub(/.*:/, "", port); port += 0
             if ($5 ~ /^127\.|^\[?::1\]?:|^\[?::ffff:127\.|%lo:/ || ($1 ~ /^udp/ && (port >= 32768 || port == 68))) next
-            print port, substr($1, 1, 3)
+            print port, $1
         }' | sort -u
 }
 input_rules() { # what another firewall lets in: "port N PROTO SOURCE", "source SOURCE", or "cannot RULE"; nothing if it lets all in

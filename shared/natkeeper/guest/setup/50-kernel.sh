@@ -13,7 +13,7 @@ wanted_settings() {
     [ -z "$ESTABLISHED" ] || COMFORT="$COMFORT${NL}net.netfilter.nf_conntrack_tcp_timeout_established = $ESTABLISHED"
     # An entry takes some 400 bytes: an eighth of the memory, two million at most, never fewer than there are.
     memory=$(sed -n 's/^MemTotal: *\([0-9]*\).*/\1/p' "$ROOT/proc/meminfo" 2>/dev/null)
-    [ -n "$memory" ] || return 0
+    [ -n "$memory" ] || return
     entries=$((memory / 3))
     [ $entries -le 2097152 ] || entries=2097152
     at_least net.netfilter.nf_conntrack_buckets $((entries / 4))
@@ -26,7 +26,7 @@ at_least() {
 }
 set_to() { # set_to CODE KEY VALUE
     now=$(sysctl -n "$2" 2>/dev/null)
-    [ "$now" != "$3" ] || return 0
+    [ "$now" != "$3" ] || return
     # Connection tracking has no settings before something needs it.
     if [ -n "$now" ]; then
         missing "$1" "$2 is $now instead of $3" "sysctl -w $2=$now" sysctl -w "$2=$3"
@@ -64,7 +64,7 @@ comfort() {
 }
 settings_at_boot() {
     text=$(cat "$ROOT$CONF" 2>/dev/null)
-    [ "$text" != "$SETTINGS$NL$COMFORT" ] || return 0
+    [ "$text" != "$SETTINGS$NL$COMFORT" ] || return
     # A check calls a gateway of an earlier version well if what it needs to forward is there.
     if [ $FIX = no ] && [ "${text#"$SETTINGS"}" != "$text" ]; then
         soft not_tuned "$CONF has not all of natkeeper's settings" false

@@ -11,7 +11,7 @@ look() { # look PREFIX URL EXTRA...: sets ANSWER and PEER when something answere
 }
 egress() {
     UNASKED="no egress target was named"
-    [ -n "$TARGETS" ] || return 0
+    [ -n "$TARGETS" ] || return
     UNASKED="this machine has no curl, so no egress target was asked"
     ! have curl || UNASKED='' EGRESS=failed
     printf %s "$TARGETS" >"$WORK/targets"
@@ -99,10 +99,10 @@ claimed() { # claimed NETWORK: such zones, and rules that name the network
 }
 prove() {
     NETWORKS='' FORWARDING=unproven WHY="${UNASKED:-the gateway itself reaches no egress target}"
-    [ $EGRESS = ok ] && [ $STATE != stopped ] && [ $STATE != missing ] || return 0
+    [ $EGRESS = ok ] && [ $STATE != stopped ] && [ $STATE != missing ] || return
     WHY="no private network was named"
     printf %s "$PROVE" >"$WORK/prove"
-    [ -s "$WORK/prove" ] || return 0
+    [ -s "$WORK/prove" ] || return
     BY='' refused='' unproven=''
     private_host || BY=''
     while read -r host network; do

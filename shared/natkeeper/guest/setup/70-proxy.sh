@@ -69,7 +69,7 @@ proxy() {
     # The fingerprint of the configuration proves that the reload took.
     want=$(printf '%s\n' "$text" | sed -n 's/^# natkeeper //p')
     for try in 1 2 3 4; do
-        [ "$(curl -q -s -m 2 http://127.0.0.1:8790/ 2>/dev/null)" != "$want" ] || return 0
+        [ "$(curl -q -s -m 2 http://127.0.0.1:8790/ 2>/dev/null)" != "$want" ] || return
         [ $FIX = yes ] && [ $try != 4 ] && sleep 1
     done
     said="the reverse proxy does not answer with its configuration"

@@ -7,7 +7,7 @@ TABLE_RUN=/etc/natkeeper/table.sh
 TABLE_UNIT=/etc/systemd/system/natkeeper-table.service
 PEERS='' TUNNEL=''
 find_peers() {
-    [ -n "$RELAY$WAY_IN" ] || return 0
+    [ -n "$RELAY$WAY_IN" ] || return
     for a in $PRIMARY; do [ "$a" = "$OWN_IP" ] || PEERS="$PEERS${PEERS:+ }$a"; done
 }
 table_text() {
@@ -142,7 +142,7 @@ connections() {
         fi
     fi
     settle step_failed
-    [ -n "$PEERS" ] || return 0
+    [ -n "$PEERS" ] || return
     for try in 1 2 3 4 5 6; do
         TUNNEL=$(cat "$ROOT/run/natkeeper.peers" 2>/dev/null)
         [ "$TUNNEL" != "$PEERS" ] && [ $FIX = yes ] && [ $try != 6 ] && sleep 0.5 || break

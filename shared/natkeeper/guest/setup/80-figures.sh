@@ -1,7 +1,7 @@
 # ---- how full: what the kernel counts, and the difference to the run before
 figures() {
     p=$ROOT/proc last=$ROOT/run/natkeeper.last
-    connections=$(cat "$p/sys/net/netfilter/nf_conntrack_count" 2>/dev/null) || return 0
+    connections=$(cat "$p/sys/net/netfilter/nf_conntrack_count" 2>/dev/null) || return
     maximum=$(cat "$p/sys/net/netfilter/nf_conntrack_max") drops=0 failed=0 header=
     while read -r row; do
         set -- $row
@@ -44,7 +44,7 @@ busiest() { # the destination that most translated ports are used for: 64,512 is
             if (port != "") { key = to ":" port "/" proto; if (++n[key] > most) { most = n[key]; which = key } }
         }
         END { print which, most }')
-    [ -n "${2:-}" ] || return 0
+    [ -n "${2:-}" ] || return
     FIGURES="$FIGURES,\"busiest\":\"$1\",\"busiest_ports\":$2"
     [ "$2" -lt 58000 ] || note ports_used_up "$2 of 64512 ports are used for $1: new connections to it begin to fail; use a second address or fewer connections"
 }
