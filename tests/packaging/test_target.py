@@ -47,6 +47,19 @@ def test_nothing_about_the_target_is_left_to_the_python_that_packs(target: Bundl
     assert len(target.platforms) > 20
 
 
+def test_pip_is_offered_every_wheel_platform_of_the_c_library_and_of_those_before_it() -> None:
+    """The newest first, down to 2.5, the oldest that has a name; three of them have an older name as well."""
+    older = {17: "manylinux2014_x86_64", 12: "manylinux2010_x86_64", 5: "manylinux1_x86_64"}
+    wanted = [name for minor in range(28, 4, -1) for name in (f"manylinux_2_{minor}_x86_64", older.get(minor)) if name]
+    assert list(FUNCTION_COMPUTE.platforms) == wanted
+    assert FUNCTION_COMPUTE_2.platforms == FUNCTION_COMPUTE.platforms
+
+
+def test_pip_is_asked_for_nothing_special_where_it_packs_for_itself() -> None:
+    """It then takes the wheels that suit its own Python."""
+    assert BundleTarget("here", "3.13", platforms=(), markers=()).pip_options() == []
+
+
 @pytest.mark.parametrize(
     "word, value, like",
     [
