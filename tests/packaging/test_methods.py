@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from natkeeper.failover.fast_dataclasses import Inspect, install
+from natkeeper.failover.fast_dataclasses import MODULE, Inspect, install
 from natkeeper.packaging.methods import GENERATED, module_of, write_methods
 
 
@@ -91,6 +91,38 @@ def test_a_bundle_that_cannot_be_imported_goes_without(tmp_path: Path) -> None:
     (tmp_path / "index.py").write_text("import nothing_of_that_name\n", encoding="utf-8")
     assert not write_methods(tmp_path)
     assert not (tmp_path / GENERATED).exists()
+
+
+def test_the_module_has_a_function_for_each_text_that_makes_one() -> None:
+    """By the text itself; another text is left to Python."""
+    texts = ["def __create_fn__(a):\n return 'def __create_fn__('", "a = 1", "def __create_fn__():\n return 2"]
+    codes = codes_of(texts)
+    assert list(codes) == [texts[0], texts[2]]
+    assert [code.co_name for code in codes.values()] == ["_0", "_2"]
+    assert eval(codes[texts[2]]) == 2  # noqa: S307  generated here
+    assert codes[texts[0]].co_consts == (None, "def __create_fn__(")
+    assert codes_of(texts_of(make)).keys() == {*texts_of(make)}
+
+
+def test_a_bundle_gets_the_methods_of_all_its_dataclasses(tmp_path: Path) -> None:
+    """Also of those in its dependencies, where the function looks for them, and in whatever characters."""
+    top, dependencies = tmp_path / "top", tmp_path / "dependencies"
+    for path in (top / "natkeeper" / "failover", dependencies):
+        path.mkdir(parents=True)
+    for package in ("natkeeper", "natkeeper/failover"):
+        (top / package / "__init__.py").touch()
+    thing = "import dataclasses\n\n\n@dataclasses.dataclass(frozen=True)\nclass {}:\n    {}: int = 3\n"
+    (top / "natkeeper" / "own.py").write_text(thing.format("Own", "\u7f51\u5173"), encoding="utf-8")
+    (top / "index.py").write_text("import other\n", encoding="utf-8")
+    (dependencies / "other.py").write_text(thing.format("Other", "elsewhere"), encoding="utf-8")
+    assert write_methods(top, dependencies) is True
+    assert ".".join(GENERATED.with_suffix("").parts) == MODULE
+    made: dict[str, Any] = {}
+    exec((top / GENERATED).read_text(encoding="utf-8"), made)  # noqa: S102  generated here
+    assert len(made["CODES"]) > 8
+    assert [*made["CODES"]] == sorted(made["CODES"])
+    for name in ("self.\u7f51\u5173", "self.elsewhere"):
+        assert any(name in text for text in made["CODES"])
 
 
 def test_what_stands_for_inspect_gives_dataclasses_what_the_module_would(monkeypatch: pytest.MonkeyPatch) -> None:

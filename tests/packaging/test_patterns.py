@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from natkeeper.failover.fast_patterns import install
+from natkeeper.failover.fast_patterns import MODULE, install
 from natkeeper.packaging.patterns import GENERATED, write_patterns
 
 SOURCE = r"""
@@ -59,6 +59,11 @@ def test_expressions_of_the_table_are_equal_to_those_compiled_here(made: dict[st
     found = re.compile(r"(?P<first>[a-z]+)[- ](?P<last>[^\W\d_]+)", re.IGNORECASE).match("Ada Lovelace")
     assert found is not None
     assert found.groupdict() == {"first": "Ada", "last": "Lovelace"}
+
+
+def test_the_table_lies_where_a_function_looks_for_it() -> None:
+    """Elsewhere every expression would be compiled at a cold start, and nobody would notice."""
+    assert ".".join(GENERATED.with_suffix("").parts) == MODULE
 
 
 def test_nothing_of_the_table_is_compiled(made: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import importlib.util
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -81,6 +82,76 @@ def test_what_is_left_can_be_imported_as_a_whole(site: Path) -> None:
     assert (site / "alibabacloud_base/models/_a.py").exists()
 
 
+@pytest.mark.parametrize("part", ["request", "shrink_request", "headers", "shrink_headers", "response_body"])
+def test_each_part_of_an_operation_is_kept_with_it(site: Path, part: str) -> None:
+    """Some operations have headers, or a request that is shrunk to a text."""
+    models = site / "alibabacloud_toy20200101" / "models"
+    for path in models.glob("_*.py"):
+        if path.name != "__init__.py":
+            path.unlink()
+    with (models / "__init__.py").open("a", encoding="utf-8") as index:
+        for each in (f"hop_{part}", "hop_response", f"skip_{part}", "skip_response"):
+            name = "".join(word.title() for word in each.split("_"))
+            index.write(f"from ._{each} import {name}\n")
+            (models / f"_{each}.py").write_text(f"class {name}: ...\n", encoding="utf-8")
+    chosen = sdk.selection(site, [b"\xff hop \xfe"])
+    assert chosen == {"alibabacloud_toy20200101": tuple(sorted((f"_hop_{part}", "_hop_response")))}
+
+
+def test_only_a_product_with_models_is_cut_down(site: Path) -> None:
+    """A name with a date is a product's; without models there is nothing to choose, and other folders are others'."""
+    for name in ("alibabacloud_none20200101", "alibabacloud_toy2020", "my_alibabacloud_toy20200101"):
+        (site / name).mkdir()
+    for name in ("alibabacloud_toy2020", "my_alibabacloud_toy20200101", "alibabacloud_zoo20200101"):
+        (site / name / "models").mkdir(parents=True)
+        (site / name / "models" / "__init__.py").write_text("from ._a import A\n", encoding="utf-8")
+        (site / name / "models" / "_a.py").write_text("class A: ...\n", encoding="utf-8")
+    chosen = sdk.selection(site, [b"A Other"])
+    assert chosen == {"alibabacloud_toy20200101": ("_other",), "alibabacloud_zoo20200101": ("_a",)}
+    assert list(chosen) == sorted(chosen)
+
+
+def test_what_a_kept_module_mentions_is_kept_however_far_it_leads(site: Path) -> None:
+    """Two that mention each other come to an end; a name that is not there is left alone."""
+    models = site / "alibabacloud_toy20200101" / "models"
+    for name, text in (
+        ("_other", "main_models.JumpRequest"),
+        ("_jump_request", "main_models.Shared main_models.Nothing"),
+        ("_shared", "main_models.Other"),
+    ):
+        (models / f"{name}.py").write_text(f"# {text}\n", encoding="utf-8")
+    chosen = sdk.selection(site, [b"Other"])["alibabacloud_toy20200101"]
+    assert chosen == ("_jump_request", "_other", "_shared")
+
+
+def test_files_are_taken_away_and_not_written_over(site: Path, tmp_path: Path) -> None:
+    """They are links to those of the cache, which another layer needs whole."""
+    product = site / "alibabacloud_toy20200101"
+    (product / "client.py").write_text(CLIENT, encoding="utf-8")
+    files = [product / "client.py", product / "models" / "__init__.py", product / "models" / "_shared.py"]
+    before = [path.read_bytes() for path in files]
+    for number, path in enumerate(files):
+        os.link(path, tmp_path / f"kept{number}")
+    sdk.keep_only(site, {"alibabacloud_toy20200101": ("_other",)})
+    assert [(tmp_path / f"kept{number}").read_bytes() for number in range(3)] == before
+    assert {path.name for path in (product / "models").iterdir()} == {"__init__.py", "_other.py"}
+    index = (product / "models" / "__init__.py").read_text(encoding="utf-8")
+    assert index == "from __future__ import annotations\nfrom ._other import Other\n"
+
+
+@pytest.mark.parametrize(
+    "modules, found",
+    [
+        (["_look_request", "_look_response", "_look_response_body"], {"look"}),
+        (["_response_response", "_shared"], {"response"}),
+        ([], set()),
+    ],
+)
+def test_an_operation_is_known_by_its_answer(modules: list[str], found: set[str]) -> None:
+    """Its method has the name of the module without the underscore and the ending."""
+    assert sdk.operations(modules) == found
+
+
 CLIENT = """class Client(Base):
     def __init__(self, config):
         self.config = config
@@ -104,6 +175,23 @@ CLIENT = """class Client(Base):
 
     def jump(self, request):
         return "dropped"
+
+    async def jump_with_sse_async(self, request):
+        return "dropped"
+
+    @decorated
+    @again
+    def jump_advance(self, request):
+        return "dropped"
+
+    field = 1
+
+    def jump_with_options_async_twice(self):
+        return "kept \u7f51\u5173"
+
+
+def jump():
+    return "kept"
 """
 
 
@@ -114,7 +202,8 @@ def test_the_client_loses_the_methods_of_operations_that_are_not_called(site: Pa
     sdk.keep_only(site, sdk.selection(site, [b"look"]))
     cut = client.read_text(encoding="utf-8")
     assert "dropped" not in cut
-    assert [line for line in CLIENT[: CLIENT.index("    def jump")].splitlines() if line] == [
+    first, last = CLIENT.index("    def jump"), CLIENT.index("    field")
+    assert [line for line in (CLIENT[:first] + CLIENT[last:]).splitlines() if line] == [
         line for line in cut.splitlines() if line
     ]
     ast.parse(cut)
