@@ -136,6 +136,34 @@ EXPLAINED: dict[str, str] = {
         "shared/natkeeper/packaging/wheels.py: layer: '-' becomes another (number 2): "
         'home = cache / f"{lock.stem}-{target.name}-{key[:16]}"'
     ): "a folder of a cache: any name will do that is another for other content",
+    "shared/natkeeper/packaging/bundles.py: _age: 0.0 becomes 1.0: return 0.0": (
+        "what is gone is sorted behind all that is there, whose ages are below zero; one is as far behind"
+    ),
+    "shared/natkeeper/packaging/wheels.py: slim: the statement is left out: names.remove(name)": (
+        "a folder that is gone is walked through without a word, as an empty one is"
+    ),
+    **dict.fromkeys(
+        (
+            'shared/natkeeper/packaging/configuration.py: \'tf\' becomes another: ("bool", r"true|false", "tf"),',
+            (
+                "shared/natkeeper/packaging/configuration.py: '-0123456789' becomes another: "
+                '("int", r"-?(0|[1-9][0-9]*)", "-0123456789"),'
+            ),
+            (
+                "shared/natkeeper/packaging/configuration.py: '-0123456789' becomes another: "
+                '("float", r"-?(0|[1-9][0-9]*)\\.[0-9]+", "-0123456789"),'
+            ),
+            """shared/natkeeper/packaging/configuration.py: '<' becomes another: ("merge", r"<<", "<"),""",
+        ),
+        "the letters that such a value may begin with: one more is tried against the same pattern",
+    ),
+    **dict.fromkeys(
+        (
+            "shared/natkeeper/packaging/configuration.py: strict= is left out: zip(",
+            "shared/natkeeper/packaging/configuration.py: True becomes False: strict=True,",
+        ),
+        "each sign stands beside the one that is meant, so both texts are of one length",
+    ),
     (
         "shared/natkeeper/probe/handler.py: settings_file: 1 becomes 2: return (json.dumps(groups, "
         'ensure_ascii=False, indent=1, sort_keys=True) + "\\n").encode()'
