@@ -14,7 +14,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -132,7 +132,7 @@ def build(
     stamp = out / f"{spec.name}.json"
     known = _read(stamp)
     if known.get("inputs") == inputs and done.archive.exists() and done.directory.is_dir():
-        return Built(done.name, done.archive, done.directory, known["sha256"], fresh=False, compiled=done.compiled)
+        return replace(done, digest=known["sha256"])
 
     ready = _ready(spec, own, layer, target, compiler, cache)
     out.mkdir(parents=True, exist_ok=True)
@@ -150,7 +150,7 @@ def build(
         zipped.replace(done.archive)
     digest = hashlib.sha256(done.archive.read_bytes()).hexdigest()
     stamp.write_text(json.dumps({"inputs": inputs, "sha256": digest}, indent=1) + "\n", encoding="utf-8")
-    return Built(done.name, done.archive, done.directory, digest, fresh=True, compiled=done.compiled)
+    return replace(done, digest=digest, fresh=True)
 
 
 def _ready(
