@@ -87,6 +87,17 @@ def test_only_the_words_of_json_are_more_than_text(text: str, value: object) -> 
             "a: [1\nb: 2\n",
             "line 2, column 2: not YAML that can be read: expected ',' or ']', but got ':'",
         ),
+        ("a: [b, !!int c]\n", "line 1, column 8: not YAML that can be read: 'c' cannot be read as int"),
+        ("a: !!float b\n", "line 1, column 4: not YAML that can be read: 'b' cannot be read as float"),
+        ("a:\n  b: !!bool maybe\n", "line 2, column 6: not YAML that can be read: 'maybe' cannot be read as bool"),
+        (
+            "a: !!timestamp 2024-13-45\n",
+            "line 1, column 4: not YAML that can be read: '2024-13-45' cannot be read as timestamp",
+        ),
+        (
+            f"a: {'1' * 5000}\n",
+            f"line 1, column 4: not YAML that can be read: '{'1' * 40}' cannot be read as int",
+        ),
         ("a: \x07\n", "not YAML that can be read: has a control character (U+0007); delete it"),
     ],
 )

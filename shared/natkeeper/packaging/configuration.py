@@ -45,6 +45,8 @@ _UNSEEN = {
     **{sign: f"an invisible U+{ord(sign):04X}; delete it" for sign in "\u200b\u200c\u200d\u2060\ufeff"},
 }
 """Signs that come along when text is copied from a web page or a chat, and that nobody sees."""
+_SHOWN = 40
+"""Characters of a value that cannot be read, at most."""
 _QUOTED = re.compile(r"\"[^\"]*\"|'[^']*'|(?:^|\s)#.*")
 
 
@@ -69,6 +71,15 @@ class _PlainLoader(yaml.SafeLoader):
                 )
             seen.add(key)
         return super().construct_mapping(node, deep)
+
+    def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:  # noqa: ANN401, FBT001, FBT002  any value
+        try:
+            return super().construct_object(node, deep)
+        except (ValueError, LookupError) as error:  # of a value with a tag, such as `!!int x`, or a number too long
+            kind = node.tag.rpartition(":")[2]
+            raise yaml.constructor.ConstructorError(
+                None, None, f"{str(node.value)[:_SHOWN]!r} cannot be read as {kind}", node.start_mark
+            ) from error
 
 
 for _tag, _pattern, _first in (
