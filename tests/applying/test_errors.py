@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from alibabacloud_tea_openapi.exceptions import ClientException
 from darabonba.exceptions import RetryError
@@ -95,6 +97,99 @@ def test_a_network_error_is_one_sentence(text: str, said: str) -> None:
     assert (failure.kind, failure.code) == (K.UNREACHABLE, "")
     assert failure.message.startswith("vpc.aliyuncs.com: ")
     assert said in failure.message
+
+
+@pytest.mark.parametrize(
+    "text, said",
+    [
+        ("NameResolutionError(...)", "its name does not resolve"),
+        ("gaierror in getaddrinfo", "its name does not resolve"),
+        ("[Errno -2] Name or service not known", "its name does not resolve"),
+        ("Temporary failure in name resolution", "its name does not resolve"),
+        ("ConnectTimeout(...)", "no connection in time"),
+        ("x timed out. (connect timeout=1)", "no connection in time"),
+        ("connect timeout", "no connection in time"),
+        ("Read timed out.", "no answer in time"),
+        ("ReadTimeout(...)", "no answer in time"),
+        ("timed out", "no answer in time"),
+        ("[Errno 111] Connection refused", "the connection was refused"),
+        ("Connection aborted.", "the connection broke off"),
+        ("RemoteDisconnected(...)", "the connection broke off"),
+        ("Connection reset by peer", "the connection broke off"),
+        ("Broken pipe", "the connection broke off"),
+        ("SSLError(...)", "the TLS handshake failed"),
+        ("certificate has expired", "the TLS handshake failed"),
+        ("Network is unreachable", "there is no way to it"),
+        ("JSONDecodeError(...)", "the answer was unreadable"),
+        ("Expecting value: line 1 column 1 (char 0)", "the answer was unreadable"),
+        ("nothing of these", "no usable answer (OSError)"),
+    ],
+)
+def test_each_way_to_fail_on_the_way_has_its_sentence(text: str, said: str) -> None:
+    """By what is told of it; where nothing is known of the request, the host is the API."""
+    assert classify(OSError(text)).message == f"the API: {said}"
+
+
+def test_a_request_without_a_host_names_the_api() -> None:
+    """Headers may be missing, or say nothing."""
+    found: tuple[Any, ...] = (None, {}, {"host": ""})
+    for headers in found:
+        request = TeaRequest()  # type: ignore[no-untyped-call]
+        request.headers = headers
+        failure = classify(UnretryableException(request, OSError("timed out")))
+        assert failure.message == "the API: no answer in time"
+
+
+class Answered(Exception):
+    """An exception with these fields, as some client of the SDK raises it."""
+
+    def __init__(self, **fields: object) -> None:
+        super().__init__("text")
+        vars(self).update(fields)
+
+
+@pytest.mark.parametrize(
+    "fields, message, request_id, kind",
+    [
+        ({"data": {"Message": "a", "message": "b", "RequestId": "1"}, "request_id": "2"}, "a", "1", K.REFUSED),
+        ({"data": {"message": "b"}, "message": "c", "request_id": "2"}, "b", "2", K.REFUSED),
+        ({"data": None, "message": "c"}, "c", "", K.REFUSED),
+        ({"data": "text", "message": "c", "request_id": None}, "c", "", K.REFUSED),
+        ({}, "", "", K.REFUSED),
+        ({"status_code": 429}, "", "", K.THROTTLED),
+        ({"status_code": "429"}, "", "", K.REFUSED),
+        (
+            {"data": {"Message": "No.", "AccessDeniedDetail": {"AuthAction": "ecs:X"}}, "status_code": 403},
+            "No: the caller's policies do not allow ecs:X", "", K.DENIED,
+        ),
+        ({"data": {"Message": "No.", "AccessDeniedDetail": {"AuthAction": ""}}}, "No.", "", K.REFUSED),
+        ({"data": {"Message": "No.", "AccessDeniedDetail": {}}}, "No.", "", K.REFUSED),
+        ({"data": {"Message": "No.", "AccessDeniedDetail": "ecs:X"}}, "No.", "", K.REFUSED),
+    ],
+)  # fmt: skip
+def test_what_a_refusal_says_is_found_where_the_sdk_left_it(
+    fields: dict[str, object], message: str, request_id: str, kind: FailureKind
+) -> None:
+    """In the answer, or in the exception; with the action that the caller may not do."""
+    failure = classify(Answered(code="Something.New", **fields))
+    assert (failure.message, failure.request_id, failure.kind, failure.code) == (
+        message, request_id, kind, "Something.New",
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("code", [None, "", "None", 404])
+def test_what_is_no_code_makes_a_network_error(code: object) -> None:
+    """The SDK writes a missing one as a word."""
+    failure = classify(Answered(code=code, message="no"))
+    assert (failure.kind, failure.code, failure.message) == (K.UNREACHABLE, "", "the API: no usable answer (Answered)")
+
+
+@pytest.mark.parametrize("code", ["SignatureDoesNotMatch", "SignatureNotMatch", "IncompleteSignature"])
+def test_a_wrong_secret_is_named_as_such(code: str) -> None:
+    """Instead of the string to sign, which the platform quotes; a code that only contains one of these is another."""
+    wrong = "the signature was not accepted: the access key's secret is wrong"
+    assert classify(refusal(code)).message == wrong
+    assert classify(refusal(f"{code}.Else")).message == "no"
 
 
 @pytest.mark.parametrize(
