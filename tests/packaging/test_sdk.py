@@ -124,6 +124,15 @@ def test_what_a_kept_module_mentions_is_kept_however_far_it_leads(site: Path) ->
     assert chosen == ("_jump_request", "_other", "_shared")
 
 
+def test_a_module_that_the_index_names_and_nobody_installed_is_left_out(site: Path) -> None:
+    """As after a first cut: the same layer may be made again."""
+    models = site / "alibabacloud_toy20200101" / "models"
+    (models / "_other.py").unlink()
+    assert ("_other", "Other") not in sdk.classes(models)
+    assert sdk.classes(models)[:2] == [("_look_request", "LookRequest"), ("_look_response_body", "LookResponseBody")]
+    assert sdk.selection(site, [b"Other Shared"]) == {"alibabacloud_toy20200101": ("_shared",)}
+
+
 def test_files_are_taken_away_and_not_written_over(site: Path, tmp_path: Path) -> None:
     """They are links to those of the cache, which another layer needs whole."""
     product = site / "alibabacloud_toy20200101"

@@ -106,6 +106,14 @@ def test_what_is_not_yaml_is_said_with_its_place(tmp_path: Path, text: str, says
     assert refusal(tmp_path, text) == [says]
 
 
+def test_a_value_within_itself_is_refused_like_any_other(tmp_path: Path) -> None:
+    """By its path, as what it is, be it a mapping or a list."""
+    for text in ("&a {b: *a}", "&a [b, *a]"):
+        problems = refusal(tmp_path, f"{GOOD}notify: {text}\n")
+        assert [problem.partition("; ")[2] for problem in problems] == ["allowed: the name of an FC function"]
+        assert problems[0].startswith("notify: got ")
+
+
 def test_only_lines_that_a_tab_indents_are_named(tmp_path: Path) -> None:
     """One after a word does no harm, and one after spaces does."""
     text = "a: b\t# fine\n\tc: d\n  \te: f\ng:\th\n"
