@@ -209,3 +209,21 @@ def test_what_is_begun_lies_beside_its_place(tmp_path: Path, monkeypatch: pytest
         bundles.build(spec, source, b"", ELSEWHERE, out, cache=tmp_path / "cache", say=lambda _: None)
     assert made == [{"dir": out, "prefix": ".new-"}] * 2
     assert (out / "probe" / "natkeeper" / "b.py").read_text(encoding="utf-8") == "1"
+
+
+def test_a_build_that_breaks_off_leaves_no_stamp(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Otherwise what is half replaced would be taken for the earlier bundle."""
+    for path in ("functions/probe/index.py", "natkeeper/a.py"):
+        (tmp_path / path).parent.mkdir(parents=True)
+        (tmp_path / path).touch()
+    source, out = Source(tmp_path / "functions", tmp_path / "natkeeper", tmp_path), tmp_path / "out"
+
+    def make(configuration: bytes) -> None:
+        spec = BundleSpec("probe", None, "probe.json")
+        bundles.build(spec, source, configuration, ELSEWHERE, out, cache=tmp_path / "cache", say=lambda _: None)
+
+    make(b"1")
+    monkeypatch.setattr(Path, "replace", None)
+    with pytest.raises(TypeError):
+        make(b"2")
+    assert not (out / "probe.json").exists()

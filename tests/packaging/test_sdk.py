@@ -162,6 +162,8 @@ def test_an_operation_is_known_by_its_answer(modules: list[str], found: set[str]
 
 
 CLIENT = """class Client(Base):
+    first = 0
+
     def __init__(self, config):
         self.config = config
 
