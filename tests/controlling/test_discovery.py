@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from natkeeper.domain.ids import InstanceId
@@ -147,6 +149,28 @@ def test_a_stranger_s_event_costs_one_read_a_minute() -> None:
         assert answer.receipts == ()
         assert "no group has this gateway" in answer.ignored[0]
     assert [type(sent.call) for sent in stage.cloud.log[before:]] == [ReadTagged]
+
+
+def called(stage: Stage, call: str, name: str) -> dict[str, Any]:
+    """ActionTrail: a person called an operation about an instance."""
+    asked = {"InstanceId": name, "AllocationId": "eip-bp1new", "InstanceType": "EcsInstance"}
+    said = {"eventName": call, "requestParameters": asked}
+    product = "ecs" if call == "StopInstance" else "vpc"
+    return {**stage.stop_called(name), "source": f"acs.{product}", "type": f"{product}:ActionTrail:ApiCall", "data": {
+        **stage.stop_called(name)["data"], **said,
+    }}  # fmt: skip
+
+
+@pytest.mark.parametrize("call", ["StopInstance", "UnassociateEipAddress"])
+@pytest.mark.parametrize("name, asked", [(A, []), (C, [ReadTagged])])
+def test_a_call_about_an_unknown_instance_reads_the_tags(call: str, name: str, asked: list[type]) -> None:
+    """One about a gateway that was found before does not."""
+    stage = tagged()
+    stage.sweeps(3)
+    give(stage, C, days=0, tags=("role=web",))
+    before = len(stage.cloud.log)
+    stage.send(called(stage, call, name))
+    assert [type(sent.call) for sent in stage.cloud.log[before:] if type(sent.call) is ReadTagged] == asked
 
 
 def test_a_new_entry_through_a_gateway_is_found_by_its_event() -> None:

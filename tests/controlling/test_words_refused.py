@@ -188,3 +188,16 @@ def test_what_lasts_is_noted_in_the_first_entry_that_may_be_written(first: Route
     with pytest.raises(StopIteration) as ended:
         noting.send([None])
     assert ended.value.value == {"d": (worlds.NOON, True)}
+
+
+def test_words_are_tried_once_a_route_and_run() -> None:
+    """After one refusal every further move of the run goes without name and description, whatever it leads to."""
+    stage = refusing(gateways=[A, B, C])
+    stage.cloud.refused_hops[B] = "not this one"
+    stage.world.stop(A)
+    receipt = stage.one(stage.state(A, "Stopping"))
+    sent = [entry.call for entry in stage.cloud.sent(PointRoute)]
+    assert (sent[0].to.id, sent[-1].to.id, stage.next_hop()) == (B, C, C)
+    assert [bool(call.description or call.name) for call in sent] == [True, *[False] * (len(sent) - 1)]
+    assert stage.cloud.sent(NoteRoute) == []
+    assert receipt.outcome == "changed"

@@ -232,8 +232,12 @@ class FakeWorld:
 
     def _covered(self, table: TableId, destination: str) -> bool:
         carrying = {e.destination for e in self.tables[table] if e.carries is not None}
-        halves = {str(half) for half in ipaddress.IPv4Network(destination).subnets()}
-        return destination in carrying or halves <= carrying
+        if destination in carrying:
+            return True
+        # No host has an address of 0.0.0.0/8, and no entry can be about it.
+        parts = map(ipaddress.IPv4Network, (*carrying, "0.0.0.0/8"))
+        whole = ipaddress.IPv4Network(destination)
+        return any(whole.subnet_of(part) for part in ipaddress.collapse_addresses(parts))
 
     def associate(self, address: Address, holder: InstanceId) -> None:
         """Bind an EIP: Associating, then InUse."""

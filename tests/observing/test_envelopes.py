@@ -46,7 +46,18 @@ def test_a_list_of_events_is_several() -> None:
 
 
 @pytest.mark.parametrize(
-    "event", [b"", b"no JSON", b"[1, null]", b'{"triggerName": "sweep"}', b'{"action": "status"}', b"[" * 9000]
+    "event",
+    [
+        b"",
+        b"no JSON",
+        b"[1, null]",
+        b'{"triggerName": "sweep"}',
+        b'{"action": "status"}',
+        b"[" * 9000,
+        b'{"specversion" no JSON',
+        b'["specversion"]',
+        b"[" * 9000 + b'"specversion"',
+    ],
 )
 def test_what_is_no_event_is_not_told(event: bytes) -> None:
     """Timers, requests of people, and what cannot be read."""
