@@ -131,11 +131,6 @@ def test_a_fallback_that_cannot_be_read_is_the_last_hope() -> None:
         (group(), {"refusals": refused(B, lasting=True)}, "i-gwb was refused by the platform: no"),
         (WITH_FALLBACK, {"b": "Stopped", "nat": None}, "i-gwb is Stopped, ngw-managed does not exist"),
         (WITH_FALLBACK, {"b": "Stopped", "nat": False}, "i-gwb is Stopped, ngw-managed is not available"),
-        (
-            WITH_FALLBACK,
-            {"b": "Stopped", "nat_egress": EgressLost(NOON, "no answer")},
-            "i-gwb is Stopped, ngw-managed does not reach the internet: no answer",
-        ),
     ],
 )
 def test_where_nothing_is_better_the_route_is_held_and_reported_about(
@@ -161,6 +156,19 @@ def test_from_what_is_certainly_dead_a_route_goes_even_to_what_may_not_work() ->
     goes(B, step(world(memory=marked((B, ago(5))), a="Stopped")), because="i-gwa is Stopped")
     found = step(world(memory=marked((NAT, ago(5))), a="Stopped", b="Stopped"), WITH_FALLBACK)
     goes(NAT, found, because="i-gwa is Stopped")
+
+
+@pytest.mark.parametrize("leaving", ["Stopped", None])
+def test_from_what_is_certainly_dead_a_route_goes_even_to_what_was_just_seen_to_fail(leaving: str | None) -> None:
+    """A witness may be wrong where ECS is not. What is merely marked comes first, gateways before the fallback."""
+    because = "i-gwa is Stopped" if leaving else "i-gwa does not exist"
+    goes(B, step(world(a=leaving, b=lost())), because=because)
+    goes(C, step(world(memory=marked((C, ago(5))), a=leaving, b=lost(), c="Running"), THREE), because=because)
+    lost_too = EgressLost(NOON, "no answer")
+    goes(NAT, step(world(a=leaving, b=lost()), WITH_FALLBACK), because=because)
+    goes(B, step(world(a=leaving, b=lost(), nat_egress=lost_too), WITH_FALLBACK), because=because)
+    goes(NAT, step(world(a=leaving, b="Stopped", nat_egress=lost_too), WITH_FALLBACK), because=because)
+    assert isinstance(step(world(a=leaving, b=lost(), refusals=refused(B, lasting=True))), Hold)
 
 
 def test_from_what_lost_the_internet_a_route_does_not_go_to_what_lost_it_too() -> None:

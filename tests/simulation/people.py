@@ -96,6 +96,6 @@ class People:
         if any(self.town.holes.get(gateway, -1.0) > self.town.second for gateway in group.gateways):
             return False
         shown = InstanceId(hop.id) in self.rules.truth.hop_of and self.rules.truth.shown(hop, group)
-        if shown and not self.rules.truth.only_announced(hop, group):
+        if shown and not self.rules.truth.only_announced(hop, group) and not self.rules.truth.only_reclaimed(hop):
             return True
         return group.checked_by_probe(route) and self.town.second >= self.region.probe_lies_until

@@ -76,6 +76,13 @@ class Truth:
         soonest = self.town.wall + ahead
         return addressed and all(each.not_before and each.not_before > soonest for each in machine.events)
 
+    def only_reclaimed(self, hop: NextHop) -> bool:
+        """Return True if ECS shows nothing of a gateway but that it runs, and goes within minutes."""
+        machine = self.town.machines.get(InstanceId(hop.id))
+        if machine is None or machine.events:
+            return False
+        return machine.status is PowerState.RUNNING and machine.locks == frozenset({"Recycling"})
+
     def seems_fit(self, hop: NextHop, group: Group) -> bool:
         """Return True if nobody can know that a gateway goes soon.
 
