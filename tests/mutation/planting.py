@@ -77,16 +77,18 @@ def try_all(
 
         try:
             known = Known(read_all(*kept) if kept else Footprints())
-            locks = {folder: threading.Lock() for area, _ in chances for folder in area.tests}
+            lock = threading.Lock()
 
-            def attempt(warm: Warm, chance: tuple[Area, TextMutation]) -> Tried:
-                for folder in chance[0].tests:
-                    with locks[folder]:
-                        if kept and folder not in known.footprints.seconds:  # another process may have learnt it
-                            known.footprints.update(read_all(*kept))
-                        if folder not in known.footprints.seconds:
-                            learnt(learn(warm, folder))
-                return try_one(warm, *chance, known)
+            def learn_all(folder: str) -> None:
+                if folder in known.footprints.seconds:
+                    return
+                warm = copies.get()
+                try:
+                    said = learn(warm, folder)
+                finally:
+                    copies.put(warm)
+                with lock:
+                    learnt(said)
 
             def learnt(said: Mapping[str, Any]) -> None:
                 known.footprints.add(said)
@@ -99,13 +101,15 @@ def try_all(
             def one(chance: tuple[Area, TextMutation]) -> None:
                 warm = copies.get()
                 try:
-                    tried = attempt(warm, chance)
+                    tried = try_one(warm, *chance, known)
                 finally:
                     copies.put(warm)
                 done(tried)
 
-            for _ in pool.map(one, chances):
-                pass
+            folders = dict.fromkeys(folder for area, _ in chances for folder in area.tests)
+            for step, things in ((learn_all, folders), (one, chances)):
+                for _ in pool.map(step, things):
+                    pass
         finally:
             while not copies.empty():
                 copies.get().close()
