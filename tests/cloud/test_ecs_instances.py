@@ -264,3 +264,9 @@ def test_missing_parameters_have_the_products_own_code_where_it_has_one(
     with pytest.raises(ApiError) as refusal:
         world.call("ecs", action, **params)
     assert (refusal.value.code, refusal.value.status) == (code, status)
+
+
+@pytest.mark.parametrize("network, found", [("vpc", 2), ("classic", 0)])
+def test_every_instance_is_in_a_vpc(world: CloudWorld, network: str, found: int) -> None:
+    """None is of the classic network, and another word is refused."""
+    assert len(listed(world, InstanceNetworkType=network)) == found

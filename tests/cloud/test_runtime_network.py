@@ -15,7 +15,7 @@ import pytest
 import requests
 
 from natlab.cloud.cloud import Cloud
-from natlab.cloud.fc.runtime.tunnel import address_of
+from natlab.cloud.fc.runtime.tunnel import _is_address, address_of
 from natlab.cloud.kernel.latencies import Latencies
 from tests.cloud.functions_for_tests import function_body
 
@@ -205,3 +205,12 @@ def test_without_a_tunnel_the_sockets_are_left_alone() -> None:
         assert cloud.fc.invoke("f").result == socket.socket.connect.__qualname__.encode()
     finally:
         cloud.close()
+
+
+@pytest.mark.parametrize(
+    "name, address",
+    [("1.2.3.4", True), ("::1", True), ("fe80::1", True), ("1.2.3", False), ("a.example", False), ("", False)],
+)
+def test_a_name_is_no_address(name: str, *, address: bool) -> None:
+    """Of either family; everything else has to be looked up, and is not known."""
+    assert _is_address(socket, name) is address

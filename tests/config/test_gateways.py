@@ -185,3 +185,9 @@ def test_a_relay_and_the_way_in_are_off_unless_asked_for() -> None:
     """They need a port between gateways."""
     assert (parse().relay, parse().way_in) == (None, "route")
     assert (parse(relay="10m").relay, parse(way_in="every").way_in) == (600.0, "every")
+
+
+@pytest.mark.parametrize("idle, seconds", [("124m", 7440), ("5d", 432_000), ("6h", 21_600)])
+def test_idle_connections_may_be_kept_for_two_hours_or_five_days(idle: str, seconds: int) -> None:
+    """Both ends included."""
+    assert float(parse(setup={"idle": idle}).setup.idle) == seconds

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 
+import pytest
+
 from natkeeper.domain.config_values import Failback
 from natkeeper.domain.decision import Hold, Keep, Move, Note, Verify
 from natkeeper.domain.egress import EgressLost, EgressSeen, EvidenceKind
@@ -198,3 +200,27 @@ def test_marks_of_gateways_that_left_the_group_are_dropped_with_the_next_move() 
     found = step(world(memory=marked((C, ago(5)), (B, ago(90))), a="Stopped"))
     assert isinstance(found, Move)
     assert not found.memory.marks
+
+
+@pytest.mark.parametrize(
+    "remembers, unproven, expected, said",
+    [
+        ((), True, {B}, "i-gwb could not be proven to forward"),
+        ((B,), True, None, ""),
+        ((B,), False, set(), "i-gwb was proven to forward"),
+        ((B, A), False, {A}, "i-gwb was proven to forward"),
+        ((), False, None, ""),
+        ((B,), None, None, ""),
+    ],
+)
+def test_what_could_not_be_proven_is_remembered_until_it_is(
+    remembers: tuple[str, ...], expected: set[str] | None, said: str, *, unproven: bool | None
+) -> None:
+    """Written once each; where nothing is known of it nothing is written."""
+    memory = replace(NOTHING, unproven=frozenset(map(InstanceId, remembers)))
+    found = step(world(memory=memory, b=gateway(unproven=unproven)))
+    if expected is None:
+        assert isinstance(found, Keep)
+        return
+    assert isinstance(found, Note)
+    assert ({*found.memory.unproven}, found.reason) == (expected, said)

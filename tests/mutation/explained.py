@@ -119,6 +119,16 @@ EXPLAINED: dict[str, str] = {
     "shared/natkeeper/alibaba/connections.py: _Trust.__init__: 0.0 becomes 1.0: self.since = 0.0": (
         "a machine makes no connection in the first second after its start"
     ),
+    "shared/natkeeper/alibaba/sockets.py: DnsCache.addresses: 0.0 becomes 1.0: "
+    "at, known = self._known.get(key, (0.0, []))": "of what is not known no time is looked at",
+    (
+        "lab/natlab/cloud/kernel/latencies.py: 2.0 becomes 3.0: "
+        'Latency("vpc.associate_route_table.task", 2.0, _ASSUMED),'
+    ): "an assumption that nothing confirms: another figure is as good",
+    (
+        "lab/natlab/cloud/fc/runtime/processes.py: _remove: ignore_errors= is left out: "
+        "shutil.rmtree(directory, ignore_errors=True)"
+    ): "what cannot be removed after its folders may be written is of another owner, and no function runs as one",
     "shared/natkeeper/alibaba/sockets.py: _begin: 0 becomes 1: if code not in (0, errno.EINPROGRESS):": (
         "a connection that was only begun is never there at once"
     ),
