@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from natkeeper.domain.config import parse_config
+from natkeeper.domain.ids import InstanceId
 from natkeeper.ports import CheckThroughProbe, FailureKind, NoteRoute
 from tests.fakes.stage import NOTIFY, PROBE, TABLE, A, B, C, Stage, group, timer
 
@@ -50,6 +51,35 @@ def test_processes_that_start_anew_make_no_war_either() -> None:
     """The memory names the owner, so that also a cold process knows."""
     one, _, _ = play(2, name="web", cold_every=20)
     assert len(one.world.moves) <= 3, one.world.moves
+
+
+@pytest.mark.parametrize("dies", [True, False])
+def test_two_lists_of_gateways_make_no_war(*, dies: bool) -> None:
+    """Each takes what it has not for replaced, but not what the other led the route to while it watched.
+
+    Unless that is dead: then each leads the route to a gateway of its own once, and stays.
+    """
+    one, two = Stage({"prod": group(gateways=[B, A])}), Stage({"prod": group(gateways=[B, C])})
+    one.world.add_machine(InstanceId(C), "198.51.100.99")
+    two.world, two.cloud = one.world, one.cloud
+    one.world.remove_route(TABLE)
+    one.world.add_route(TABLE, hop_of(B))
+    for stage in (one, two):
+        stage.sweep()
+    one.world.advance(30)
+    one.world.stop(B)
+    one.send(one.state(B, "Stopping"))
+    assert one.next_hop() == A
+    if dies:
+        one.world.stop(A)
+        two.send(two.state(B, "Stopped"))
+        assert one.next_hop() == C
+    sentences: list[str] = []
+    for _ in range(30):
+        one.world.advance(30)
+        sentences += [stage.sweep().sentence for stage in (two, one)]
+    assert one.next_hop() == (C if dies else A)
+    assert any("another natkeeper, which has" in sentence for sentence in sentences)
 
 
 def test_a_dead_gateway_is_left_no_matter_who_led_the_route_there() -> None:

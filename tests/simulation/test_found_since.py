@@ -15,6 +15,18 @@ FOUND = {
         (Happening(126, "loses its address", ("i-bravo",)), Happening(133, "probe is broken", (60.0,))),
         retries=0,
     ),
+    "two deployments, one of them with a gateway more, led a route to and fro without end": Story(
+        352000736,
+        "two deployments",
+        9.1,
+        (
+            Happening(88, "configuration changes", ("prod", "order", "i-alpha")),
+            Happening(88, "route deleted", ("vtb-one",)),
+            Happening(488, "configuration changes", ("prod", "replaced", "i-alpha")),
+            Happening(488, "probe is broken", (60.0,)),
+        ),
+        retries=0,
+    ),
 }
 
 

@@ -16,19 +16,7 @@ from typing import TYPE_CHECKING
 
 from natkeeper.domain import backoff, bridge, coupling, eip, selection
 from natkeeper.domain.context import RouteContext
-from natkeeper.domain.decision import (
-    Create,
-    Decision,
-    Hold,
-    Keep,
-    Leave,
-    Move,
-    Note,
-    Noted,
-    Refuse,
-    Step,
-    Verify,
-)
+from natkeeper.domain.decision import Create, Decision, Hold, Keep, Leave, Move, Note, Noted, Refuse, Step, Verify
 from natkeeper.domain.egress import EgressLost, EgressSeen
 from natkeeper.domain.health import Draining, Healthy, Unhealthy, Unknown
 from natkeeper.domain.ids import InstanceId
@@ -96,7 +84,7 @@ def _whole(here: RouteContext, entry: RouteEntry) -> Step:
     hop = entry.next_hop
     if here.wants_other_than(hop):
         return _switch(here, entry)
-    if hop is not None and left_behind(entry, here.policy) in here.world.former and not another_moved(here):
+    if hop is not None and left_behind(entry, here.policy) in here.world.former:
         return _replaced(here, entry, hop)
     if hop is not None and hop.kind is HopKind.HA_VIP:
         return Leave(here.route, f"the route goes to the HaVip {hop}, {_HA_VIP}")
@@ -294,7 +282,10 @@ def _leave_draining(here: RouteContext, entry: RouteEntry, hop: NextHop, health:
 
 
 def _replaced(here: RouteContext, entry: RouteEntry, hop: NextHop) -> Step:
-    """Leave a gateway that natkeeper led the route to and that the configuration no longer has."""
+    """Leave a gateway that natkeeper led the route to and that the configuration no longer has.
+
+    One that works stays where another natkeeper, which has it, led the route there: two would never come to rest.
+    """
     tag = here.policy.tag
     replaced = f"{hop} has lost the tag {tag}" if tag else f"{hop} was replaced in the configuration"
     health = here.world.health(hop, here.policy)
@@ -302,6 +293,8 @@ def _replaced(here: RouteContext, entry: RouteEntry, hop: NextHop) -> Step:
         return Hold(here.route, f"{replaced}, and it cannot be seen, which moves nothing: {health.reason}")
     if isinstance(health, Unhealthy):
         choice, replaced = selection.best(here, None), f"{replaced}, and it {health.reason}"
+    elif another := another_moved(here):
+        return Leave(here.route, f"the route goes to {hop}: {another}")
     else:
         choice = selection.planned(here, selection.standby(here, None))
     if isinstance(choice, str):

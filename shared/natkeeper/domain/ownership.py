@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from natkeeper.domain.ids import InstanceId
 from natkeeper.domain.memory import Memory, decode
 from natkeeper.domain.observed import HopKind, RouteEntry
+from natkeeper.domain.world import hops_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -83,7 +84,8 @@ def another_moved(here: RouteContext) -> str:
     """Say that another natkeeper made the last move of a route; empty if this one did, or nobody can tell.
 
     Another group is named by the memory. Where two deployments call their group the same, a move that came while this
-    process watched, and that was made for another home, was not made by this configuration.
+    process watched, and that was made for another home or to a gateway that it has not, was not made by this
+    configuration.
     """
     memory, began = here.memory, here.world.so_far.watched_since
     if memory.by != "auto" or memory.since is None:
@@ -93,9 +95,12 @@ def another_moved(here: RouteContext) -> str:
     home = here.policy.home(here.route)
     if here.policy.tag:
         return ""  # the oldest is home, and which one that is changes with the tags
-    if began is not None and memory.since > began and memory.home not in (None, home):
+    if began is None or memory.since <= began:
+        return ""
+    if memory.home not in (None, home):
         return f"another natkeeper, to which {memory.home} is its home, moved it"
-    return ""
+    known = memory.to in ("", *(hop.id for hop in hops_of(here.policy)))
+    return "" if known else f"another natkeeper, which has {memory.to}, moved it"
 
 
 def of_this_group(entry: RouteEntry, memory: Memory, policy: Group) -> bool:
