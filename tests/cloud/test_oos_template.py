@@ -76,6 +76,16 @@ def test_a_sound_template_is_read_from_json_and_from_yaml() -> None:
     assert from_json.tasks[0].properties["workingDir"] == ""
 
 
+def test_an_action_has_outputs_of_its_own() -> None:
+    """RunCommand's is the output of the script: a loop may gather it, and a task without a loop may be asked for it."""
+    gathers = json.loads(changed("Tasks.0.Loop.Outputs.reports.AggregateField", "invocationOutput"))
+    assert read(json.dumps(gathers)).tasks
+    del gathers["Tasks"][0]["Loop"]
+    gathers["Tasks"][0]["Properties"]["instanceId"] = "i-1"
+    gathers["Outputs"]["reports"] = {"Type": "String", "Value": "{{ setup.invocationOutput }}"}
+    assert [each.name for each in read(json.dumps(gathers)).outputs] == ["reports"]
+
+
 @pytest.mark.parametrize(
     "path,value,expected",
     [

@@ -175,6 +175,13 @@ EXPLAINED: dict[str, str] = {
         "each sign stands beside the one that is meant, so both texts are of one length",
     ),
     (
+        "shared/natkeeper/packaging/wheels.py: layer: 'none' becomes another: "
+        '("bytecode", (compiler.tag if compiler else "none").encode()),'
+    ): "the same: a part of its name",
+    "shared/natkeeper/probe/lane.py: LaneLooks: 0.0 becomes 1.0: _since: float = 0.0": (
+        "the first look sets it, and nothing is told before that"
+    ),
+    (
         "shared/natkeeper/probe/handler.py: settings_file: 1 becomes 2: return (json.dumps(groups, "
         'ensure_ascii=False, indent=1, sort_keys=True) + "\\n").encode()'
     ): "how far the lines of a file are indented that only the probe reads",

@@ -356,3 +356,15 @@ def test_the_failover_function_looks_by_the_same_code(local: Local, server: str)
     checked = local.one(CheckFromFunction((f"http://{server}/ip",), 2.0))
     assert (type(checked), checked.public_ip) == (EgressSeen, "198.51.100.7")
     assert local.asked() == []
+
+
+def test_a_check_that_is_over_opens_nothing_more() -> None:
+    """A thread that comes late with its socket closes it itself."""
+    check = egress_check.EgressCheck((), 1.0, lambda _outcome: None)
+    kept, late = socket.socket(), socket.socket()
+    assert check._hold(kept) is kept
+    check.close()
+    with pytest.raises(TimeoutError):
+        check._hold(late)
+    assert late.fileno() == -1
+    kept.close()

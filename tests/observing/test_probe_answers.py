@@ -126,6 +126,12 @@ def test_the_first_check_that_cannot_be_made_is_logged(capsys: pytest.CaptureFix
     assert path.closed == 1
 
 
+def test_the_log_is_read_by_people(capsys: pytest.CaptureFixture[str]) -> None:
+    """Chinese stays Chinese."""
+    module._log("没有互联网")
+    assert capsys.readouterr().out == '{"level": "warning", "message": "没有互联网"}\n'
+
+
 @pytest.mark.parametrize("timeout, lasts", [(75, 60.0), (20, 17.0), (1, 0.0), (0, 60.0), (None, 60.0), ("20", 60.0)])
 def test_a_watch_is_as_long_as_the_function_may_take(timeout: Any, lasts: float) -> None:
     """Three seconds less, and a minute at most; a minute where nothing says so."""

@@ -239,7 +239,8 @@ class Rules(SentRules):
             return  # an unreadable condition does not make the power state unknown
         offline = not self.town.internet or self.town.second < self.internet_until + 15
         unread = call.to.kind is HopKind.NAT_GATEWAY and self.story.noise.fails > 0  # it may be the last resort
-        hidden = self.truth.seems_fit(call.to, group)
+        listed = any(isinstance(asked, ReadInstances) for asked in run.known)  # it alone shows that one is reclaimed
+        hidden = self.truth.seems_fit(call.to, group) or (not listed and self.truth.only_reclaimed(call.to))
         if since is None or since > known or self._stale_lately() or offline or unread or hidden:
             return
         machine, memory = self.town.machines.get(InstanceId(call.to.id)), memory_of(call.description)

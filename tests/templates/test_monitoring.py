@@ -171,3 +171,17 @@ def test_nothing_of_the_stack_is_left_unsaid() -> None:
         "Notify": {"Type": "String", "Default": own["notify"]},
         "Gateway": {"Type": "String", "AssociationProperty": "ALIYUN::ECS::Instance::InstanceId"},
     }
+
+
+def test_each_alert_says_what_it_means() -> None:
+    """In one sentence for the person who is woken by it."""
+    said = {name: STACK["Resources"][name]["Properties"]["Detail"]["Configuration"]["Annotations"] for name in ALERTS}
+    assert [[each["Key"] for each in annotations] for annotations in said.values()] == [["desc"]] * len(ALERTS)
+    assert {annotations[0]["Value"] for annotations in said.values()} == {
+        "The timer, the event bus or the function itself stands still.",
+        "A run of the failover function failed in a way that was not foreseen; its log has the trace.",
+        "natkeeper status NAME says why and what to do.",
+        "The next failure is an outage.",
+        "Use an instance with more memory, or shorten setup.idle.",
+        "The table of connections is full.",
+    }
