@@ -79,6 +79,9 @@ def test_the_whole_order_is_written_as_lines_of_key_and_value() -> None:
 def test_the_fingerprint_is_of_what_the_gateway_should_be_not_of_the_mode() -> None:
     """Checking and applying the same order have one fingerprint; another order has another."""
     assert fingerprint(GOOD) == fingerprint(replace(GOOD, mode=Mode.CHECK))
+    assert fingerprint(GOOD) == fingerprint(replace(GOOD, prove=False))
+    asked = replace(GOOD, primary=("10.0.0.11",), public=("47.1.2.3",), networks=("10.0.1.0/24",))
+    assert fingerprint(GOOD) == fingerprint(asked)
     assert fingerprint(GOOD) != fingerprint(replace(GOOD, sources=("10.0.0.0/16",)))
 
 
@@ -86,6 +89,8 @@ def test_a_network_without_room_gives_no_address_to_the_proof() -> None:
     """Only a network of at least four addresses has one that no host can have."""
     assert not any(line.startswith("prove") for line in lines(replace(GOOD, sources=("10.0.0.1/32",))))
     assert "prove 10.0.1.2 10.0.1.0/30" in lines(replace(GOOD, sources=("10.0.0.1/32", "10.0.1.0/30")))
+    two = lines(replace(GOOD, sources=("10.0.0.0/24", "10.0.1.0/24")))
+    assert [line for line in two if line.startswith("prove")] == ["prove 10.0.0.254 10.0.0.0/24"]
 
 
 @pytest.mark.parametrize("value", HOSTILE)

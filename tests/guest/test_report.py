@@ -92,3 +92,15 @@ def test_garbage_never_raises(output: str | bytes) -> None:
     """Any text and any bytes give an answer, and never one that says ready."""
     answer = parse_report(output)
     assert isinstance(answer, UnreadableReport) or not answer.ready
+
+
+@pytest.mark.parametrize(
+    "count, said",
+    [(1, "m0"), (3, "m0; m1; m2"), (4, "m0; m1; m2; and 1 more"), (5, "m0; m1; m2; and 2 more"), (0, "not ready")],
+)
+def test_a_report_tells_three_problems_and_counts_the_others(count: int, said: str) -> None:
+    """In one sentence."""
+    wrong = [{"code": f"c{number}", "message": f"m{number}"} for number in range(count)]
+    report = parse_report(json.dumps({**REPORT, "wrong": wrong}))
+    assert isinstance(report, SetupReport)
+    assert report.sentence == said

@@ -125,7 +125,8 @@ def watch(machine: ToolFolder, *rounds: str, table: str = "", old: str = "") -> 
     machine.program("ip", here + IP)
     machine.program("nft", here + NFT)
     machine.program("sleep", here + "echo $((n + 1)) >round")
-    assert call(machine, "watch").returncode == 0
+    ended = call(machine, "watch")
+    assert (ended.returncode, ended.stdout) == (0, "")
     done: list[list[str]] = [[]]
     for each in machine.calls():
         if each.startswith("sleep : "):

@@ -193,6 +193,10 @@ EXPLAINED: dict[str, str] = {
         "shared/natkeeper/guest/setup/30-firewalld.sh: 1 becomes 2: for (i = 1; i <= NF; i++) "
         '{ split($i, p, "="); if (p[1] ~ /^(src|dst|sport|dport)$/) v[++n] = p[2] }'
     ): "the first word of a line of conntrack is its protocol",
+    (
+        "shared/natkeeper/guest/setup/80-figures.sh: 0 becomes 1 (number 2): "
+        'set -- $(sed -n 1p "$p/stat") 0 0 0 0 0 0 0 0'
+    ): "stands for columns of /proc/stat that every kernel of these years has",
     "lab/natlab/cloud/contracts/__main__.py: the statement is left out: main(Path(sys.argv[1]))": (
         "a script that a person runs to write the metadata anew; what it writes with has its tests"
     ),
