@@ -139,6 +139,12 @@ def test_two_documents_in_a_file_are_named(tmp_path: Path) -> None:
     assert "expected a single document in the stream, but found another document" in told
 
 
+@pytest.mark.parametrize("sign", ["[", "{a: "])
+def test_what_is_nested_thousands_deep_is_refused(tmp_path: Path, sign: str) -> None:
+    """In one sentence, not with a traceback."""
+    assert "is nested deeper than any person writes" in refused(tmp_path / "natkeeper.yaml", (sign * 5000).encode())
+
+
 def test_a_tab_is_named(tmp_path: Path) -> None:
     """YAML's own words for it are of a token that cannot start."""
     told = refused(tmp_path / "natkeeper.yaml", TEXT.replace("  prod:", "\tprod:").encode())

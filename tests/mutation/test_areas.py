@@ -13,7 +13,7 @@ from tests.mutation import planting, sampling, texts
 from tests.mutation.areas import AREAS, ROOT, Area
 from tests.mutation.footprint import Footprints, read_all
 from tests.mutation.planting import ENOUGH_S, FIRST_S, GROWTH, Known, Tried, batches, copy_to, in_turn, try_all
-from tests.mutation.sampling import draw
+from tests.mutation.sampling import draw, is_explained
 from tests.mutation.texts import TextMutation
 
 YAML = """\
@@ -228,3 +228,18 @@ def test_a_sample_can_be_taken_in_pieces(tmp_path: Path, monkeypatch: pytest.Mon
     assert "│ all    │      5 │       3 │         0 │ 60.0% │" in console.file.getvalue()
     monkeypatch.setattr(sampling, "tree_name", lambda: "another")
     assert sampling.examine([AREAS["notify"]], 5, 9, 1, console, resume=True) == 2
+
+
+@pytest.mark.parametrize(
+    "fault, explained",
+    [
+        ("shared/natkeeper/failover/lane.py: _write: 0.0 becomes 1.0: _, answer = yield (Wait(0.0), write.call)", True),
+        ("shared/natkeeper/failover/pacing.py: 0.3 becomes 1.3: POLL_S = 0.3", True),
+        ("lab/natlab/cloud/fc/cron.py: 4 becomes 5: _HORIZON_DAYS: Final = 4 * 366", True),
+        ("shared/natkeeper/failover/pacing.py: 0.3 becomes 1.3: POLL_S = 0.4", False),
+        ("templates/ros/demo.yaml: '10' becomes another: Bandwidth: 10", False),
+    ],
+)
+def test_a_fault_is_explained_by_either_of_its_names(fault: str, *, explained: bool) -> None:
+    """The core is examined whole under the names of its modules."""
+    assert is_explained(fault) is explained

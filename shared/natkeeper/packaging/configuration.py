@@ -113,6 +113,10 @@ def read_configuration(path: Path) -> tuple[Config, dict[str, Any]]:
         data = yaml.load(text, Loader=_PlainLoader)  # noqa: S506  a SafeLoader
     except yaml.YAMLError as error:
         raise ConfigurationRefused(path, [*_full_width(text), *_tabs(text), _place(error)]) from error
+    except RecursionError:
+        raise ConfigurationRefused(
+            path, ["not YAML that can be read: is nested deeper than any person writes"]
+        ) from None
     try:
         return parse_config(data), data
     except ConfigError as error:
