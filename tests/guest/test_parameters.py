@@ -85,6 +85,24 @@ def test_the_fingerprint_is_of_what_the_gateway_should_be_not_of_the_mode() -> N
     assert fingerprint(GOOD) != fingerprint(replace(GOOD, sources=("10.0.0.0/16",)))
 
 
+def test_an_order_of_sources_alone_says_nothing_else() -> None:
+    """What is not asked for is left to the script's defaults."""
+    *order, script, print_ = lines(GOOD)
+    assert order == ["mode apply", "source 10.0.0.0/8", "address own", "prove 10.255.255.254 10.0.0.0/8"]
+    assert (script.split()[0], print_.split()[0]) == ("script", "fingerprint")
+
+
+def test_hosts_whose_visitors_are_hidden_are_named_once() -> None:
+    """By protocol, target and port there."""
+    one = PortForward("tcp", 8080, "10.0.1.5", 80, hide_source=True)
+    asked = replace(
+        GOOD, port_forwards=(one, replace(one, port=81), replace(one, to_port="any", port="any", protocol="udp"))
+    )
+    assert [line for line in lines(asked) if line.startswith("hidden")] == [
+        "hidden tcp 10.0.1.5 80", "hidden udp 10.0.1.5 any",
+    ]  # fmt: skip
+
+
 def test_a_network_without_room_gives_no_address_to_the_proof() -> None:
     """Only a network of at least four addresses has one that no host can have."""
     assert not any(line.startswith("prove") for line in lines(replace(GOOD, sources=("10.0.0.1/32",))))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import gzip
 import os
 import re
 import shutil
@@ -24,7 +25,7 @@ from natkeeper.guest import (
     parse_report,
     render,
 )
-from natkeeper.guest.pack import joined
+from natkeeper.guest.pack import joined, packed
 from natkeeper.guest.script import LONGEST_COMMAND, command, library_command, room, setup_script
 from natkeeper.guest.template import oos_template
 
@@ -60,6 +61,8 @@ def test_the_parameters_are_one_quoted_word_of_base64() -> None:
 def test_the_packed_script_is_the_sources() -> None:
     """`python -m natkeeper.guest.pack` packs them anew."""
     assert setup_script() == joined(library=True) + joined(library=False)
+    parts = [gzip.decompress(base64.b64decode(line)).decode() for line in packed().splitlines()]
+    assert parts == [joined(library=False), joined(library=True)]
 
 
 def run(shell: str, text: str, path: str, root: Path) -> subprocess.CompletedProcess[str]:

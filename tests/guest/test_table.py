@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from tests.guest.tools import ToolFolder
@@ -275,6 +277,22 @@ def test_a_table_that_does_not_start_says_why(ready: ToolFolder) -> None:
     (changed, found, notes, problems), _ = connect(ready)
     assert (changed, found, problems) == ("", "", "")
     assert notes.startswith(LOST.replace(' wanted"', ' wanted: no such map"'))
+
+
+def test_what_a_table_complains_of_is_cut_at_200_characters(ready: ToolFolder) -> None:
+    """A note is read by people."""
+    ready.write("broken", "")
+    ready.program("nft", f"[ $1 != -f ] || {{ printf '%s' {'x' * 300}; exit 1; }}")
+    ready.program("systemctl", "[ $1 != restart ]")
+    note = json.loads(f"[{connect(ready)[0][2]}]")[0]["message"]
+    assert note == f"natkeeper's table of connections does not run as wanted: {'x' * 200}"
+
+
+def test_sources_are_hidden_where_the_order_says_so(ready: ToolFolder) -> None:
+    """The table is wanted for that alone."""
+    ready.write("work/rules", "")
+    ready.out(f"HIDDEN='tcp 10.0.1.5 80'$NL; {KEEP.format(fix='yes', relay='', found='')}")
+    assert "ct status dnat ip daddr 10.0.1.5 meta l4proto tcp tcp dport 80 masquerade" in ready.read(FILES[0])
 
 
 def test_a_table_that_is_not_wanted_any_more_is_taken_away(ready: ToolFolder) -> None:

@@ -29,7 +29,8 @@ if [ $FORWARDING != proven ] && [ $STATE != stopped ] && [ $STATE != missing ]; 
     before=$PROBLEMS made=$CHANGED
     mend_foreign
     if [ "$CHANGED" != "$made" ]; then
-        FOUND="$FOUND${FOUND:+,}${PROBLEMS#"$before"}" PROBLEMS=$before FIX=no
+        new=${PROBLEMS#"$before"}
+        FOUND="$FOUND${FOUND:+,}${new#,}" PROBLEMS=$before FIX=no
         prove
         [ $FORWARDING = proven ] || mend_foreign
     fi
