@@ -27,7 +27,7 @@ from natkeeper.guest import (
 )
 from natkeeper.guest.pack import joined, packed
 from natkeeper.guest.script import LONGEST_COMMAND, command, library_command, room, setup_script
-from natkeeper.guest.template import oos_template
+from natkeeper.guest.template import TEMPLATE_NAME, oos_template
 
 GOOD = SetupParameters(mode=Mode.APPLY, sources=("10.0.0.0/8",))
 COMMITTED = Path(__file__).parents[2] / "templates" / "oos" / "natkeeper-gateway-setup.yaml"
@@ -157,3 +157,8 @@ def test_room_is_what_is_left_for_the_compressed_order() -> None:
 def test_the_longest_command_is_24_kb_after_base64() -> None:
     """The limit counts encoded bytes (RunCommand, ECS 2014-05-26)."""
     assert len(base64.b64encode(b"x" * LONGEST_COMMAND)) == 24 * 1024
+
+
+def test_the_template_has_the_name_that_configurations_and_permissions_use() -> None:
+    """A gateway's setup of an earlier release goes by it."""
+    assert TEMPLATE_NAME == "natkeeper-gateway-setup"

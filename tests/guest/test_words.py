@@ -339,3 +339,11 @@ def test_a_report_has_facts_and_no_guesses(machine: ToolFolder) -> None:
     names = ("script", "fingerprint", "figures", "started", "undone", "notes")
     assert [full[name] for name in names] == ["s", "f", {"a": 1}, 7, ["u"], [{}]]
     assert full["finished"] > 1_700_000_000
+
+
+def test_what_is_good_to_have_is_told_without_its_limit_of_time(machine: ToolFolder) -> None:
+    """As steps are; a second failure of the same is told once."""
+    machine.program("timeout", 'shift; exec "$@"')
+    soft = "soft code said timeout 40 cat /dev/null; soft code said timeout 41 cat /dev/null; "
+    assert machine.out(f'FIX=yes; {soft} echo "$DONE|$NOTES"') == '"cat /dev/null","timeout 41 cat /dev/null"|\n'
+    assert machine.out(f'FIX=no; {soft} echo "$DONE|$NOTES"') == '|{"code":"code","message":"said"}\n'
