@@ -79,7 +79,7 @@ def try_all(
             known = Known(read_all(*kept) if kept else Footprints())
             lock = threading.Lock()
 
-            def learn_all(folder: str) -> None:
+            def learn_folder(folder: str) -> None:
                 if folder in known.footprints.seconds:
                     return
                 warm = copies.get()
@@ -107,7 +107,7 @@ def try_all(
                 done(tried)
 
             folders = dict.fromkeys(folder for area, _ in chances for folder in area.tests)
-            for step, things in ((learn_all, folders), (one, chances)):
+            for step, things in ((learn_folder, folders), (one, chances)):
                 for _ in pool.map(step, things):
                     pass
         finally:

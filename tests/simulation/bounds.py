@@ -224,7 +224,8 @@ class Bounds:
         )
         hidden = any(self.town.holes.get(each, -1.0) > self.town.second for each in group.gateways)
         held = truth.paused(group) or truth.foreign(group, route) or not self.town.internet or hidden
-        held = held or not self.region.reads(route.table)
+        lies = self.town.second < self.region.probe_lies_until  # a look that works outweighs a missing address
+        held = held or lies or not self.region.reads(route.table)
         works = any(truth.visible(each, group) for each in truth.hops(group) if each != hop)
         if not (seen and asleep) or held or works or self.town.stuck.get(route.table, -1.0) > self.town.second:
             self.asleep.pop(route.table, None)

@@ -294,7 +294,7 @@ def _replaced(here: RouteContext, entry: RouteEntry, hop: NextHop) -> Step:
     if isinstance(health, Unhealthy):
         choice, replaced = selection.best(here, None), f"{replaced}, and it {health.reason}"
     elif another := another_moved(here):
-        return Leave(here.route, f"the route goes to {hop}: {another}")
+        return Leave(here.route, f"the route goes to {hop}: {another}; give both the same gateways in the same order")
     else:
         choice = selection.planned(here, selection.standby(here, None))
     if isinstance(choice, str):

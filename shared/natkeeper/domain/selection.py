@@ -16,7 +16,7 @@ from natkeeper.domain.observed import Eip, Instance, NextHop, PowerState, Unseen
 from natkeeper.domain.world import hops_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from natkeeper.domain.config import Group
     from natkeeper.domain.context import RouteContext
@@ -43,16 +43,17 @@ def best(here: RouteContext, leaving: NextHop | None) -> NextHop | str:
     Healthy gateways in the route's order, draining ones that have long to go, the fallback, and then draining ones
     that are about to go. Where what we leave is certainly dead, even what may not work is no worse: last of all a
     gateway that runs and is only marked, not ready, or seen to fail. Where it only lost the internet, a mark of some
-    age is no worse.
-    Where nothing else is left, a fallback that cannot be read is no worse either. Where the platform does not let the
-    EIP go, no gateway works but the one that has it.
+    age is no worse. Where nothing else is left, a fallback that cannot be read is no worse either. Where the platform
+    does not let the EIP go, no gateway works but the one that has it.
     """
     stuck = stuck_on(here.world)
     if stuck is not None and leaving == stuck and not certainly_dead(here, leaving):
         return _try_next(here, _fallback(here, leaving)) or f"the platform does not let the EIP go from {stuck}"
     lasting = (hop for hop in _draining(here, leaving) if _outlasts(here, hop, None))
     dead = certainly_dead(here, leaving)
-    hopes = [*_last_hopes(here, leaving), *_lost(here, leaving)] if dead else _second_tries(here, leaving)
+    hopes = [*(_last_hopes(here, leaving) if dead else _second_tries(here, leaving))]
+    if dead and leaving is not None:  # an entry that is missing is made for what works
+        hopes += _last_hopes(here, leaving, without_checks)
     tiers = ([*_fit(here, leaving), *lasting], _fallback(here, leaving), [*_draining(here, leaving), *hopes])
     holder = [hop for hop in _last_hopes(here, leaving) if hop == stuck]
     return _first(here, leaving, *tiers, holder, _unread_fallback(here, leaving))
@@ -254,23 +255,18 @@ def certainly_dead(here: RouteContext, leaving: NextHop | None) -> bool:
     return isinstance(without_checks(here.world, leaving).health(leaving, here.policy), Unhealthy)
 
 
-def _last_hopes(here: RouteContext, leaving: NextHop | None) -> Iterator[NextHop]:
-    """List next hops that run and that nothing of this very run speaks against."""
+def _last_hopes(
+    here: RouteContext, leaving: NextHop | None, imagine: Callable[[World, NextHop], World] = without_mark
+) -> Iterator[NextHop]:
+    """List next hops that run and that nothing of this very run speaks against.
+
+    With `without_checks`, nothing but a look: a witness may be wrong where ECS is not.
+    """
     for hop in (*_gateways(here, leaving), *_fallbacks(here, leaving)):
-        health = without_mark(here.world, hop).health(hop, here.policy)
+        health = imagine(here.world, hop).health(hop, here.policy)
         if not isinstance(health, (Healthy, Draining)) or here.world.refused(hop, here.route.table) is not None:
             continue
         if here.world.eip_refused(hop) is None:
-            yield hop
-
-
-def _lost(here: RouteContext, leaving: NextHop | None) -> Iterator[NextHop]:
-    """List next hops that only a look speaks against: a witness may be wrong where ECS is not."""
-    if leaving is None:
-        return  # an entry that is missing is made for what works
-    for hop in (*_gateways(here, leaving), *_fallbacks(here, leaving)):
-        world = without_checks(here.world, hop)
-        if world.ineligible(hop, here.policy, here.route.table) is None:
             yield hop
 
 
