@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from natkeeper.domain.ids import TableId
+from natkeeper.domain.memory import decode
 from natkeeper.failover.together import together
 from natkeeper.ports import (
     Call,
@@ -136,6 +137,16 @@ def test_a_sweep_of_two_dead_groups_writes_both_in_the_second_batch() -> None:
     assert [type(call) for call in two.cloud.batches[1]] == [PointRoute, PointRoute]
     assert [receipt.outcome for receipt in answer.receipts] == ["changed", "changed"]
     two.whole()
+
+
+def test_an_entry_says_where_it_leads_since_when_and_why(full: Stage) -> None:
+    """A person reads it in the console; the entry remembers whose it is as well."""
+    full.world.stop(A)
+    full.one(full.state(A, "Stopping"))
+    memory = decode(full.description())
+    said = f"natkeeper: {B} since {memory.since:%Y-%m-%dT%H:%M:%SZ}: {A} is Stopp"
+    assert full.description().startswith(said)
+    assert memory.owner == full.config.groups[0].owner
 
 
 def test_what_is_old_is_read_again_before_it_is_acted_on(full: Stage) -> None:

@@ -50,6 +50,27 @@ def test_what_failed_just_now_is_not() -> None:
     assert isinstance(step(stuck(TEN_MINUTES - timedelta(seconds=1))), Hold)
 
 
+@pytest.mark.parametrize(
+    "carried, age, tried",
+    [(60, 60, True), (60, 59, False), (59, 60, False), (59, 600, True), (600, 599, True)],
+)
+def test_a_failure_after_a_minute_of_carrying_is_a_separate_one(carried: int, age: int, *, tried: bool) -> None:
+    """What failed before it may have been mended since, or never been broken: a minute is enough to ask again."""
+    began, failed = NOON - timedelta(seconds=1), NOON - timedelta(seconds=age)
+    memory = marked((A, began), (B, failed), since=began - timedelta(seconds=carried))
+    found = step(world(memory=memory, a=lost(), internet=INTERNET))
+    assert isinstance(found, Move) == tried
+
+
+@pytest.mark.parametrize("carried, tried", [(60, True), (59, False)])
+def test_a_mark_from_before_the_move_says_nothing_of_this_failure(carried: int, *, tried: bool) -> None:
+    """The route was led to it all the same, and this failure is seen only now."""
+    since = NOON - timedelta(seconds=carried)
+    memory = marked((A, since - timedelta(seconds=1)), (B, ago(1)), since=since)
+    found = step(world(memory=memory, a=lost(), internet=INTERNET))
+    assert isinstance(found, Move) == tried
+
+
 @pytest.mark.parametrize("internet", [None, EgressLost(NOON, "no answer")])
 def test_nothing_is_tried_while_the_internet_may_be_what_is_broken(internet: EgressLost | None) -> None:
     """Only a look that crosses no gateway tells the two apart."""
