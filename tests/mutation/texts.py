@@ -22,6 +22,7 @@ _SHELL_SWAPS = (
     ("[ -z ", "[ -n "), ("return 0", "return 1"), ("return 1", "return 0"), (" -q ", " "), (" --permanent", ""),
 )  # fmt: skip
 _CONDITION = re.compile(r"^(\s*(?:el)?if |\s*while )(?!!)(.*)$")
+_FUNCTION = re.compile(r"^([a-z_0-9]+)\(\) ")
 _STATEMENT = re.compile(r"^\s+[a-z_]+( |=).*[^\\({]$")
 _PROSE = frozenset({"description", "Description", "Label", "en", "zh-cn"})
 _KEYWORDS = ("if ", "elif ", "else", "fi", "for ", "while ", "do", "done", "case ", "esac", "local ", "then", "shift")
@@ -32,6 +33,7 @@ class TextMutation:
     """One fault: what becomes of what in which file; `content` makes the whole file with it.
 
     `lines` are those of its statement, of which a test that can notice it runs one; None where that is not known.
+    `function` is the shell function it is in.
     """
 
     path: Path
@@ -40,6 +42,7 @@ class TextMutation:
     content: Callable[[], str] = field(compare=False, repr=False)
     twin: int = 1
     lines: range | None = field(default=None, compare=False)
+    function: str = field(default="", compare=False)
 
     def __str__(self) -> str:
         """Name it so that it is found again when lines have moved."""
@@ -107,14 +110,15 @@ def _other_scalar(node: yaml.ScalarNode, old: str) -> str | None:
 
 def _shell(path: Path, source: str) -> Iterator[TextMutation]:
     """Turn a condition round, swap an operator, change a number, leave a command out."""
-    lines = source.splitlines()
+    lines, function = source.splitlines(), ""
     for number, line in enumerate(lines):
         if line.lstrip().startswith("#") or not line.strip():
             continue
+        if found := _FUNCTION.match(line):
+            function = found[1]
         for what, new in _shell_lines(line):
-            yield TextMutation(
-                path, what, line.strip(), partial("\n".join, [*lines[:number], new, *lines[number + 1 :], ""])
-            )
+            whole = partial("\n".join, [*lines[:number], new, *lines[number + 1 :], ""])
+            yield TextMutation(path, what, line.strip(), whole, function=function)
 
 
 def _shell_lines(line: str) -> Iterator[tuple[str, str]]:
