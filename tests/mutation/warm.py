@@ -89,7 +89,8 @@ class Warm:
         """Start the process where there is none, and wait until it is warm."""
         if self._process is not None and self._process.poll() is None:
             return
-        kept = {key: value for key, value in os.environ.items() if not key.startswith("PYTEST_")}
+        # PYTHONPATH could lead to a natkeeper without the fault.
+        kept = {key: value for key, value in os.environ.items() if not key.startswith(("PYTEST_", "PYTHONPATH"))}
         self._process = subprocess.Popen(
             [str(self.tree / ".venv/bin/python"), "-m", "tests.mutation.warm"],
             cwd=self.tree, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
