@@ -321,3 +321,36 @@ def test_an_exponential_target_is_tried_for_long(stage: BusStage) -> None:
     stage.cloud.publish(stopped())
     stage.clock.advance(60)
     assert [when for when, _ in stage.got] == [0, 1, 3, 7, 15]
+
+
+def test_an_exponential_target_is_given_up_after_176_retries(stage: BusStage) -> None:
+    """The pause grows to 512 s and no further: a day in all, as EventBridge's documents have it."""
+    _put_rule(stage, PushRetryStrategy="EXPONENTIAL_DECAY_RETRY")
+    stage.failures = 1000
+    stage.cloud.publish(stopped())
+    stage.clock.advance(2 * 86400)
+    times = [when for when, _ in stage.got]
+    assert len(times) == 177
+    assert {round(later - earlier) for earlier, later in itertools.pairwise(times)} == {2**n for n in range(10)}
+    assert stage.cloud.bus.deliveries[0].progress is Progress.DEAD
+
+
+@pytest.mark.parametrize("strategy", ["BACKOFF_RETRY", "EXPONENTIAL_DECAY_RETRY"])
+def test_a_target_that_tolerates_no_error_is_tried_once(stage: BusStage, strategy: str) -> None:
+    """ErrorsTolerance NONE: whatever the retries are, none is made."""
+    _put_rule(stage, PushRetryStrategy=strategy, ErrorsTolerance="NONE")
+    stage.failures = 1
+    stage.cloud.publish(stopped())
+    stage.clock.advance(60)
+    (delivery,) = stage.cloud.bus.deliveries
+    assert (len(stage.got), delivery.progress, delivery.errors) == (1, Progress.DEAD, ["UnhandledInvocationError"])
+
+
+@pytest.mark.parametrize("tolerance, tries", [("ALL", 2), ("NONE", 1)])
+def test_a_trigger_says_whether_errors_are_tolerated(stage: BusStage, tolerance: str, tries: int) -> None:
+    """As s.yaml has it."""
+    stage.trigger(runOptions={"errorsTolerance": tolerance})
+    stage.failures = 1
+    stage.cloud.publish(stopped())
+    stage.clock.advance(60)
+    assert len(stage.got) == tries

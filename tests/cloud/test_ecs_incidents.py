@@ -77,6 +77,18 @@ def test_maintenance_is_announced_carried_out_and_over(world: CloudWorld) -> Non
     assert full_status(world, world.a)["HealthStatus"]["Name"] == "Ok"
 
 
+def test_each_state_of_an_instance_has_its_number(world: CloudWorld) -> None:
+    """A reader may go by either, as the metadata has them."""
+    seen = dict[str, int]()
+    for action in ("StopInstance", "StartInstance"):
+        world.call("ecs", action, InstanceId=world.b)
+        for _ in range(100):
+            status = full_status(world, world.b)["Status"]
+            seen[status["Name"]] = status["Code"]
+            world.clock.advance(0.5)
+    assert seen == {"Running": 1, "Starting": 2, "Stopping": 3, "Stopped": 4}
+
+
 def test_who_reboots_first_avoids_the_maintenance(world: CloudWorld) -> None:
     """The event ends as Avoided and nothing happens at its time."""
     world.cloud.ecs.schedule_maintenance(world.a, not_before=world.clock.now() + 600)

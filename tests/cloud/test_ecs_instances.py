@@ -85,6 +85,33 @@ def test_an_instance_that_is_a_next_hop_can_not_be_deleted(world: CloudWorld) ->
     assert ("destroy", world.b) in world.data_plane.done
 
 
+@pytest.mark.parametrize("action, name", [("DeleteInstance", "InstanceId"), ("DeleteInstances", "InstanceId.1")])
+@pytest.mark.parametrize("force", ["Force", "ForceStop"])
+def test_an_instance_that_runs_is_deleted_by_force(world: CloudWorld, action: str, name: str, force: str) -> None:
+    """Either word says so; without one, or with a no, it has to be stopped first."""
+    for gentle in ({}, {force: "false"}):
+        with pytest.raises(ApiError, match="IncorrectInstanceStatus"):
+            world.call("ecs", action, **{name: world.b}, **gentle)
+    world.call("ecs", action, **{name: world.b, force: "true"})
+    world.clock.advance(10)
+    assert [one["InstanceId"] for one in listed(world)] == [world.a]
+
+
+@pytest.mark.parametrize(
+    "action, name, force",
+    [
+        ("StopInstance", "InstanceId", "ForceStop"), ("StopInstances", "InstanceId.1", "ForceStop"),
+        ("RebootInstance", "InstanceId", "ForceStop"), ("RebootInstances", "InstanceId.1", "ForceReboot"),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("said, way", [("true", "hard"), ("false", "soft"), ("", "soft")])
+def test_force_takes_the_power_away(world: CloudWorld, action: str, name: str, force: str, said: str, way: str) -> None:
+    """Without it the system is asked to shut down."""
+    world.call("ecs", action, **{name: world.b}, **({force: said} if said else {}))
+    world.clock.advance(60)
+    assert [done for done in world.data_plane.done if done[0] == "power_off"] == [("power_off", world.b, way)]
+
+
 def test_batches_answer_for_each_instance(world: CloudWorld) -> None:
     """Where one can not be stopped, none is, unless SuccessFirst is wanted."""
     both = {"InstanceId.1": world.a, "InstanceId.2": world.b}

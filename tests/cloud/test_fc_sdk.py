@@ -130,21 +130,7 @@ def test_triggers_can_be_created_read_changed_listed_and_deleted(account: FcAcco
         ("timer", {"cronExpression": "* * * * *"}),
         ("timer", {"cronExpression": "@every 1m", "enabled": True}),
         ("timer", {"cronExpression": "@every 1m", "enable": "yes"}),
-        ("timer", {"cronExpression": "@every 1m", "payload": {}}),
-        ("eventbridge", {}),
-        ("eventbridge", {"eventRuleFilterPattern": {"source": ["acs.ecs"]}}),
         ("eventbridge", {"eventRuleFilterPattern": '{"source": "acs.ecs"}'}),
-        ("eventbridge", {"eventRuleFilterPattern": "{}", "eventSourceConfig": {"eventSourceType": "MNS"}}),
-        ("eventbridge", {"eventRuleFilterPattern": "{}", "asyncInvocationType": "true"}),
-        (
-            "eventbridge",
-            {"eventRuleFilterPattern": "{}", "eventSinkConfig": {"deliveryOption": {"eventSchema": "X"}}},
-        ),
-        (
-            "eventbridge",
-            {"eventRuleFilterPattern": "{}", "runOptions": {"retryStrategy": {"PushRetryStrategy": "X"}}},
-        ),
-        ("http", {"authType": "secret", "methods": ["GET"]}),
         ("http", {"authType": "anonymous", "methods": []}),
     ],
 )
