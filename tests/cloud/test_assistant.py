@@ -226,6 +226,21 @@ def test_a_command_can_be_kept_and_invoked(ground: GuestCloud) -> None:
     assert refusal(ground, "InvokeCommand", CommandId="c-none", InstanceId__1=ground.one) == "InvalidCmdId.NotFound"
 
 
+def test_a_command_that_is_no_text_is_shown_with_marks(ground: GuestCloud) -> None:
+    """A read never fails for what someone once wrote; as Base64 it is whole."""
+    content = base64.b64encode(b"echo \xff").decode()
+    odd = {"Name": "odd", "Type": "RunShellScript", "CommandContent": content, "ContentEncoding": "Base64"}
+    ground.ecs(
+        "InvokeCommand", CommandId=str(ground.ecs("CreateCommand", **odd)["CommandId"]), InstanceId__1=ground.one
+    )
+    shown = []
+    for encoding in ("PlainText", "Base64"):
+        kept: Any = ground.ecs("DescribeCommands", ContentEncoding=encoding)
+        ran: Any = ground.ecs("DescribeInvocations", ContentEncoding=encoding)
+        shown += [kept["Commands"]["Command"][0], ran["Invocations"]["Invocation"][0]]
+    assert [each["CommandContent"] for each in shown] == [*["echo \ufffd"] * 2, *[content] * 2]
+
+
 def test_a_running_command_can_be_stopped(ground: GuestCloud) -> None:
     """What waits is cancelled at once, what runs is told to stop and ends a little later."""
     ground.guests.script = lambda _instance, _script: None

@@ -196,3 +196,29 @@ def test_the_last_error_of_a_failed_firewalld_is_told(
     if log is not None:
         machine.write("var/log/firewalld", log)
     assert machine.out("last_error") == (f"{said}\n" if said else "")
+
+
+INSTALL = """FIX={fix}
+change() {{ echo "change $@"; }}; missing() {{ echo "missing $@"; }}
+settle() {{ echo "settle $@"; {settled}; }}; give_up() {{ echo give_up; }}
+install_firewalld"""
+MASK, INSTALLED = "change systemctl unmask firewalld systemctl mask firewalld", "change : systemctl unmask firewalld"
+MISSING = "missing firewalld_missing firewalld is not installed : install_package firewalld"
+
+
+@pytest.mark.parametrize(
+    "fix, manager, settled, expected",
+    [
+        ("yes", "dnf", "true", [MASK, MISSING, INSTALLED, "settle step_failed"]),
+        ("yes", "apt-get", "true", [MASK, f"{MISSING} iptables", INSTALLED, "settle step_failed"]),
+        ("yes", "dnf", "false", [MASK, MISSING, INSTALLED, "settle step_failed", "give_up"]),
+        ("no", "dnf", "true", [MISSING]), ("no", "apt-get", "true", [f"{MISSING} iptables"]),
+    ],
+)  # fmt: skip
+def test_firewalld_is_masked_while_it_is_installed(
+    machine: ToolFolder, fix: str, manager: str, settled: str, expected: list[str]
+) -> None:
+    """Debian starts what it installs, before sshd's port may be open; a check changes nothing."""
+    machine.program(manager)
+    assert machine.out(INSTALL.format(fix=fix, settled=settled)).splitlines() == expected
+    assert machine.calls() == []
