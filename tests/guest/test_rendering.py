@@ -24,6 +24,7 @@ from natkeeper.guest import (
     parameter_block,
     parse_report,
     render,
+    script,
 )
 from natkeeper.guest.pack import joined, packed
 from natkeeper.guest.script import LONGEST_COMMAND, command, library_command, room, setup_script
@@ -121,6 +122,16 @@ def test_a_command_that_does_not_fit_is_refused_with_the_reason() -> None:
     forwards = tuple(PortForward("tcp", 1 + number * 40503 % 65521, "10.0.1.5", 80) for number in range(9000))
     with pytest.raises(TooLong, match="fewer port forwards"):
         render(SetupParameters(mode=Mode.APPLY, sources=("10.0.0.0/8",), port_forwards=forwards))
+
+
+def test_a_command_that_just_fits_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Over that, the message says how much of the compressed order has to go: Base64 makes four of three."""
+    longest = len(render(GOOD))
+    monkeypatch.setattr(script, "LONGEST_COMMAND", longest)
+    assert len(render(GOOD)) == longest
+    monkeypatch.setattr(script, "LONGEST_COMMAND", longest - 400)
+    with pytest.raises(TooLong, match=rf"is 300 bytes too long for Cloud Assistant \(compressed; {room()} fit\)"):
+        render(GOOD)
 
 
 def test_the_committed_template_is_the_generated_one() -> None:
