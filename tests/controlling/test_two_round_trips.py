@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from natkeeper.domain.ids import TableId
-from natkeeper.domain.memory import decode
+from natkeeper.domain.memory import Memory, decode
 from natkeeper.failover.together import together
 from natkeeper.ports import (
     Call,
@@ -144,6 +144,7 @@ def test_an_entry_says_where_it_leads_since_when_and_why(full: Stage) -> None:
     full.world.stop(A)
     full.one(full.state(A, "Stopping"))
     memory = decode(full.description())
+    assert isinstance(memory, Memory)
     said = f"natkeeper: {B} since {memory.since:%Y-%m-%dT%H:%M:%SZ}: {A} is Stopp"
     assert full.description().startswith(said)
     assert memory.owner == full.config.groups[0].owner
