@@ -92,3 +92,23 @@ def test_where_the_eip_does_not_leave_a_gateway_that_hangs_the_route_waits_there
     stage.send(stage.report())
     stage.sweeps(1)
     assert (stage.next_hop(), stage.address().holder) == (B, B)
+
+
+@pytest.mark.parametrize("answer", [answer for answer in ANSWERS if answer is None or answer[0] != "SomethingNew"])
+@pytest.mark.parametrize("trouble", [stop, hang])
+@pytest.mark.parametrize("call", [UnassociateEip, AssociateEip], ids=lambda call: call.__name__)
+def test_where_no_gateway_gets_the_eip_the_fallback_needs_none(
+    call: type[Any], trouble: Callable[[Stage], object], answer: tuple[str, int] | None
+) -> None:
+    """Whatever the answer is: what says nothing of the EIP has to come in two runs, then no gateway is left."""
+    stage = Stage({"prod": group(gateways=[A, B], address={"follow": EIP}, fallback=FALLBACK)})
+    stage.sweep()
+    payload = trouble(stage)
+    refuse(stage, call, answer)
+    after = AfterATrouble(stage)
+    after.send(payload)
+    after.minutes(4)
+    assert max(after.dark.values()) < timedelta(seconds=75), after.dark
+    assert stage.next_hop() == FALLBACK
+    assert len(stage.world.moves) <= 2
+    healed(after)

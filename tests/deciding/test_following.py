@@ -301,14 +301,20 @@ def test_a_move_that_dies_anywhere_ends_with_route_and_eip_together(writes: int,
         (eip(B), EipUnassociate),
         (eip(A, EipStatus.ASSOCIATING), EipAwait),
         (eip(A), EipSettled),
-        (eip(STRANGER), EipHold),
     ],
 )
 def test_a_return_from_a_fallback_that_works_waits_for_the_eip(address: Eip, step: type[EipStep]) -> None:
     """Make before break: the fallback carries the route until the EIP is on the gateway, however long that takes."""
     found = decision(world(on=NAT, memory=moved(ago(60)), eip=address), WITH_FALLBACK)
-    waiting = {EipSettled: Move, EipHold: Hold}.get(step, Await)
-    assert (type(found.steps[0]), type(found.eip)) == (waiting, step)
+    assert (type(found.steps[0]), type(found.eip)) == (Move if step is EipSettled else Await, step)
+
+
+def test_nothing_returns_from_a_fallback_while_the_eip_is_a_strangers() -> None:
+    """No gateway is fit without it, and it is left alone."""
+    found = decision(world(on=NAT, memory=moved(ago(60)), eip=eip(STRANGER)), WITH_FALLBACK)
+    assert isinstance(found.steps[0], Keep)
+    assert "no gateway to return to: i-gwa cannot have the EIP, which someone else bound to" in found.steps[0].reason
+    assert isinstance(found.eip, EipSettled)
 
 
 def test_a_fallback_that_fails_is_left_at_once() -> None:

@@ -104,7 +104,12 @@ def _leaves_the_fallback(step: Move | Bridge, world: World, policy: Group) -> bo
 
 
 def _has_address(hop: NextHop, world: World, policy: Group) -> bool:
-    """Return True if a check through `hop` proves something: it has the public address that it is to have, or one."""
+    """Return True if a check through `hop` proves something: it has the public address that it is to have, or one.
+
+    So it does where no EIP will come soon.
+    """
+    if world.astray(hop, policy) is not None:
+        return True
     if not isinstance(policy.address, Follow) or hop.kind is not HopKind.INSTANCE or not isinstance(world.eip, Eip):
         return not isinstance(policy.address, Follow) or hop.kind is not HopKind.INSTANCE
     there = world.eip.status is EipStatus.IN_USE and world.eip.holder == hop.id

@@ -20,7 +20,7 @@ from natkeeper.domain.decision import Create, Decision, Hold, Keep, Leave, Move,
 from natkeeper.domain.egress import EgressLost, EgressSeen
 from natkeeper.domain.health import Draining, Healthy, Unhealthy, Unknown
 from natkeeper.domain.ids import InstanceId
-from natkeeper.domain.marks import marked, note, note_lost, remember, with_marks, without_mark
+from natkeeper.domain.marks import marked, note, note_lost, remember, with_marks, without_checks, without_mark
 from natkeeper.domain.memory import Unreadable, decode, is_ours
 from natkeeper.domain.observed import HopKind, Instance, NextHop, RouteEntry, Unseen
 from natkeeper.domain.ownership import another_moved, left_behind
@@ -93,6 +93,10 @@ def _whole(here: RouteContext, entry: RouteEntry) -> Step:
     stranded = here.world.eip_refused(hop)
     if stranded is not None:
         return _unless_alike(here, _leave_dead(here, entry, hop, Unhealthy(stranded)), hop, stranded)
+    astray = here.world.astray(hop, here.policy)
+    if astray is not None and isinstance(here.world.egress(hop), EgressLost) and here.world.own_address(hop) is None:
+        blameless = replace(here, world=without_checks(here.world, hop))  # the gateway itself did not fail
+        return _leave_dead(blameless, entry, hop, Unhealthy(astray))
     if _needs_check(here, hop):
         return Verify(here.route, hop, f"seeing whether the internet is reached through {hop}")
     health = here.world.health(hop, here.policy)
@@ -213,7 +217,7 @@ def _needs_check(here: RouteContext, hop: NextHop) -> bool:
     health = without_mark(here.world, hop).health(hop, here.policy, address=not hidden)
     if not isinstance(health, (Healthy, Draining)):
         return False
-    if hidden:
+    if hidden or here.world.astray(hop, here.policy) is not None:
         return True  # ECS shows no EIP of a second interface, so a missing address is only a reason to look
     if here.world.lost(hop) is not None and here.policy.checked_by_probe(here.route):
         return True  # the proof behind the gateway failed: what the probe sees through this very table weighs more

@@ -130,6 +130,18 @@ def stuck_on(world: World) -> NextHop | None:
     return NextHop.gateway(eip.holder) if stuck else None
 
 
+def to_bring_it_back(world: World, policy: Group) -> str:
+    """Say what has to be done by hand where the EIP that follows is gone or someone else's; empty where it is not."""
+    eip = world.eip
+    if not isinstance(policy.address, Follow) or isinstance(eip, Unseen):
+        return ""
+    if eip is None:
+        return f"correct address.follow, which is {policy.address.follow}, and deploy"
+    if eip.status is not EipStatus.IN_USE or eip.holder in (*policy.gateways, *world.former):
+        return ""
+    return f"take the EIP off {eip.holder} by hand; natkeeper binds a free one to the gateway that carries the route"
+
+
 def keeper(world: World, policy: Group) -> NextHop | None:
     """Return the working gateway that has the EIP and that some route still leads through; None if there is none.
 

@@ -148,7 +148,7 @@ def note(here: RouteContext, entry: RouteEntry, hop: NextHop) -> Note | None:
                 memory = memory.marked(other.id, at)
                 reasons.append(f"{other} is not ready: {reason}")
                 about = "unready"
-        elif other != hop and (lost := here.world.seen_lost(other)) is not None:
+        elif other != hop and (lost := _lost_by_itself(here, other)) is not None:
             if mark is None or lost.at - mark >= MARK_AGAIN:
                 memory = _marked(here, memory, other, lost)
                 reasons.append(f"{other} does not reach the internet: {lost.reason}")
@@ -167,6 +167,11 @@ def note(here: RouteContext, entry: RouteEntry, hop: NextHop) -> Note | None:
         memory = replace(memory, rounds=0, round_at=None)
         reasons.append(f"the internet is reached again through {hop}")
     return _if_new(here, entry, memory, ", ".join(reasons), about)
+
+
+def _lost_by_itself(here: RouteContext, hop: NextHop) -> EgressLost | None:
+    """Return what private hosts saw of a gateway that fails; without its EIP nobody gets out by a good one either."""
+    return None if here.world.astray(hop, here.policy) is not None else here.world.seen_lost(hop)
 
 
 def note_lost(here: RouteContext, entry: RouteEntry, hop: NextHop, *, alike: bool) -> Note | None:

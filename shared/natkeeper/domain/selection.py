@@ -266,7 +266,7 @@ def _last_hopes(
         health = imagine(here.world, hop).health(hop, here.policy)
         if not isinstance(health, (Healthy, Draining)) or here.world.refused(hop, here.route.table) is not None:
             continue
-        if here.world.eip_refused(hop) is None:
+        if here.world.eip_refused(hop) is None and here.world.astray(hop, here.policy) is None:
             yield hop
 
 

@@ -13,23 +13,14 @@ from typing import TYPE_CHECKING
 from natkeeper.domain.config import Follow
 from natkeeper.domain.decision import Await, Decision, EipAwait, EipHold, Hold
 from natkeeper.domain.egress import EgressLost, EgressSeen, EvidenceKind
-from natkeeper.domain.eip import stuck_on
+from natkeeper.domain.eip import stuck_on, to_bring_it_back
 from natkeeper.domain.episodes import BEGINS_AFTER, EpisodeKind, Trouble
 from natkeeper.domain.evidence import carrying, of_hop, probed
 from natkeeper.domain.health import Unhealthy, Unknown
 from natkeeper.domain.ids import InstanceId
 from natkeeper.domain.marks import with_marks, without_mark
 from natkeeper.domain.notices import notices
-from natkeeper.domain.observed import (
-    Eip,
-    EipStatus,
-    EntryStatus,
-    HopKind,
-    Instance,
-    NextHop,
-    PowerState,
-    Unseen,
-)
+from natkeeper.domain.observed import EipStatus, EntryStatus, HopKind, Instance, NextHop, PowerState, Unseen
 from natkeeper.domain.refusals import Deed
 from natkeeper.domain.selection import cold_standbys, held_back, left_of, standbys
 from natkeeper.domain.world import RouteView, World, belongs, hops_of, leads_elsewhere
@@ -175,9 +166,11 @@ def _dark_route(world: World, policy: Group, view: RouteView) -> str | None:
     if isinstance(health, Unhealthy) and _certain(world, hop, policy):
         return f"{hop} carries the route and {health.reason}"
     eip = world.eip
-    if isinstance(policy.address, Follow) and isinstance(eip, Eip) and _has_no_address(world, hop):
-        there = eip.holder == hop.id and eip.status is EipStatus.IN_USE
-        return None if there else f"the EIP {eip.address} is not on {hop}, which carries the route"
+    seen = isinstance(world.egress(hop), EgressSeen)  # by another address, which ECS does not show
+    if isinstance(policy.address, Follow) and not (seen or isinstance(eip, Unseen)) and _has_no_address(world, hop):
+        there = eip is not None and eip.holder == hop.id and eip.status is EipStatus.IN_USE
+        name = policy.address.follow if eip is None else eip.address
+        return None if there else f"the EIP {name} is not on {hop}, which carries the route"
     return None
 
 
@@ -233,6 +226,8 @@ def _todo_dark(world: World, policy: Group, dark: list[Route], *, paused: bool) 
         return "the targets do not answer Function Compute either: see whether the internet or the targets are down"
     if (stuck := stuck_on(world)) is not None:
         return f"take the EIP off {stuck} by hand; {_RIGHT}"
+    if by_hand := to_bring_it_back(world, policy):
+        return by_hand
     gateways = ", ".join(policy.gateways)
     return f"bring one gateway back at once ({gateways}): natkeeper moves by itself as soon as one is fit"
 

@@ -116,6 +116,7 @@ class SoFar:
     saw that the internet itself was away, lately. `lossy`: what a brown-out and the lane show.
     `put_off`: planned moves that the platform refused, by route and id of the next hop.
     `doubted`: a check contradicted a report of the probe lately. `paused`: until when each route was, as last read.
+    `eip_stuck`: the EIP has been on its way, from or to the same gateway, for much longer than that takes.
     """
 
     wish: Switch | Pause | Resume | None = None
@@ -136,6 +137,7 @@ class SoFar:
     doubted: bool = False
     lossy: LossyHop | None = None
     paused: Mapping[Route, datetime] = field(default_factory=dict)
+    eip_stuck: bool = False
 
     def against(self, *deeds: Deed, table: TableId | None = None, hop: str | None = None) -> Iterator[Refusal]:
         """List the refusals of `deeds` that concern `table` and `hop`, the latest first."""
@@ -273,7 +275,23 @@ class World:
         own = self.own_address(hop)
         if own is not None:
             return f"has the public address {own}, so the EIP cannot be bound to it"
-        return self.eip_refused(hop)
+        return self.eip_refused(hop) or self.astray(hop, policy)
+
+    def astray(self, hop: NextHop, policy: Group) -> str | None:
+        """Return why the EIP that follows the route will not come to the gateway `hop` soon; None where it may.
+
+        That counts only where a fallback, which needs no EIP, is there to be used meanwhile.
+        """
+        eip, on = self.eip, hop.kind is HopKind.INSTANCE and policy.fallback is not None
+        if not on or not isinstance(policy.address, Follow) or isinstance(eip, Unseen):
+            return None
+        if eip is None:
+            return f"cannot have the EIP {policy.address.follow}, which does not exist"
+        if eip.status is EipStatus.UNKNOWN:
+            return "cannot have the EIP, which is in a state that natkeeper does not know"
+        if eip.status is EipStatus.IN_USE and eip.holder not in (*policy.gateways, *self.former):
+            return f"cannot have the EIP, which someone else bound to {eip.holder}"
+        return f"cannot have the EIP, which stays {eip.status.value}" if self.so_far.eip_stuck else None
 
     def own_address(self, hop: NextHop) -> str | None:
         """Return the public address that the gateway `hop` has besides the EIP that follows the route, or None."""
@@ -311,8 +329,11 @@ class World:
         # still has the EIP, or the next one for an EIP that nobody has, unless two gateways got such an answer.
         others = any(r.passing and r.hop != hop.id for r in self.so_far.against(Deed.GIVE))
         alone = eip.status is EipStatus.AVAILABLE and not others
+        # From a gateway that fails the EIP is to come off: no other works until it does, so in the second run that
+        # meets with such an answer none is left.
+        again = any((r.deed, r.hop) == (Deed.TAKE, eip.holder) for r in self.so_far.refused_lately)
         counts = chain(
-            (refusal for refusal in stuck if not refusal.passing or self._works(eip.holder)),
+            (refusal for refusal in stuck if not refusal.passing or again or self._works(eip.holder)),
             (refusal for refusal in given if not refusal.passing or alone),
         )
         return next(counts, None)

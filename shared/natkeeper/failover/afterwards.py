@@ -114,7 +114,9 @@ def _remember_refused(world: World, seen: Seen, ledger: Ledger, now: datetime) -
     for target in seen.attempts.tried:
         for refusal in world.so_far.against(target.deed, table=target.table, hop=target.hop):
             # A right or a quota holds for all next hops, so it puts none of them last; the EIP is tried at one then.
-            about_hop = not refusal.passing if target.deed in (Deed.GIVE, Deed.TAKE) else refusal.hop is not None
+            # An EIP that does not come off is worth knowing for whatever reason.
+            about_eip = target.deed is Deed.TAKE or not refusal.passing
+            about_hop = about_eip if target.deed in (Deed.GIVE, Deed.TAKE) else refusal.hop is not None
             if about_hop:
                 ledger.refused[Refusal(target.deed, "", target.table, target.hop, passing=refusal.passing)] = now
 

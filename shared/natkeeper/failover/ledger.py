@@ -13,7 +13,7 @@ from natkeeper.domain.egress import Egress, EgressLost
 from natkeeper.domain.episodes import WITHIN, EpisodeKind, Trouble
 from natkeeper.domain.evidence import carrying
 from natkeeper.domain.memory import Memory
-from natkeeper.domain.observed import RouteEntry, Unseen
+from natkeeper.domain.observed import EipStatus, RouteEntry, Unseen
 from natkeeper.domain.world import RouteView, SoFar, World
 
 if TYPE_CHECKING:
@@ -38,6 +38,8 @@ CLEARED_FOR = timedelta(minutes=30)
 """How long what another process writes of a trouble that is over is not undone again."""
 REFUSED_FOR = timedelta(minutes=10)
 """How long what the platform refused is tried last: whatever keeps it from taking an instance passes."""
+STUCK_AFTER = timedelta(seconds=55)
+"""After how long an EIP on its way is not waited for any more: it takes 7 to 8 s, and sweeps come once a minute."""
 ONE_OUTAGE = timedelta(minutes=10)
 """How long the internet may have been unseen between two looks that belong to one outage."""
 
@@ -110,6 +112,8 @@ class Ledger:
 
     paused: dict[Route, datetime] = field(default_factory=dict)
     """Until when each route was paused, as it was last read."""
+    on_its_way: tuple[EipStatus, InstanceId | None, datetime] | None = None
+    """What the EIP is about, from or to which gateway, and when that was first seen."""
 
     # ---- what the platform refused
     refused: dict[Refusal, datetime] = field(default_factory=dict)
@@ -206,7 +210,8 @@ class Ledger:
         seen = {r: view.remembered.paused_until for r, view in world.routes.items() if isinstance(view, RouteView)}
         self.paused = {route: until for route, until in {**self.paused, **seen}.items() if until is not None}
         so_far = replace(so_far, woken=self.woken, offline=self.offline, put_off=self.put_off, doubted=doubted)
-        so_far, routes = replace(so_far, paused=self.paused), dict(world.routes)
+        so_far = replace(so_far, paused=self.paused, eip_stuck=self._eip_is_stuck(world))
+        routes = dict(world.routes)
         for route, (text, memory) in list(self.unwritten.items()):
             view = routes.get(route)
             if isinstance(view, RouteView) and _words(view) == text:
@@ -214,6 +219,17 @@ class Ledger:
             elif isinstance(view, RouteView):
                 del self.unwritten[route]
         return replace(world, so_far=so_far, routes=routes)
+
+    def _eip_is_stuck(self, world: World) -> bool:
+        """Return True if what happens to the EIP, which takes seconds, has not come to its end for a minute."""
+        eip, known = world.eip, self.on_its_way
+        if isinstance(eip, Unseen):
+            return False
+        if eip is None or eip.status not in (EipStatus.ASSOCIATING, EipStatus.UNASSOCIATING):
+            self.on_its_way = None
+        elif known is None or known[:2] != (eip.status, eip.holder) or world.at < known[2]:
+            self.on_its_way = eip.status, eip.holder, world.at
+        return self.on_its_way is not None and world.at - self.on_its_way[2] >= STUCK_AFTER
 
     def saw(self, internet: Egress | None, now: datetime) -> None:
         """Remember when the internet itself was away, as a check that crosses no gateway found."""
