@@ -12,7 +12,7 @@ from natkeeper.domain.memory import Memory, decode
 from natkeeper.domain.observed import EipStatus
 from natkeeper.ports import AssociateEip, UnassociateEip
 from tests.controlling.refusing import AfterATrouble
-from tests.fakes.stage import EIP, FALLBACK, PROBE, A, B, Stage, group
+from tests.fakes.stage import EIP, FALLBACK, PROBE, A, B, C, Stage, group
 
 STRANGER = "i-stranger"
 
@@ -109,3 +109,18 @@ def test_without_a_fallback_people_are_told_what_brings_the_eip_back(how: str, t
     stage.sweeps(2)
     (dark,) = (e for r in stage.told_people() for e in r.get("episodes", ()) if e["kind"] == "dark")
     assert dark["todo"].startswith(todo)
+
+
+@pytest.mark.parametrize("code", ["TaskConflict", "Throttling.User"])
+@pytest.mark.parametrize("probe", [{"function": PROBE}, None])
+def test_an_eip_that_can_be_bound_nowhere_makes_no_route_wander(probe: dict[str, str] | None, code: str) -> None:
+    """One that is left is tried again after ten minutes, however well its setup finds it meanwhile."""
+    stage = following(gateways=[A, B, C], probe=probe, fallback=None, setup={"mode": "apply"})
+    stage.cloud.answer(AssociateEip, code)
+    stage.world.stop(A)
+    stage.send(stage.state(A, "Stopping"))
+    stage.sweeps(19)
+    assert len(stage.world.moves) <= 3
+    stage.cloud.mend()
+    stage.sweeps(2)
+    stage.whole()

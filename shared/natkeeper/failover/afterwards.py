@@ -114,10 +114,7 @@ def _remember_refused(world: World, seen: Seen, ledger: Ledger, now: datetime) -
     for target in seen.attempts.tried:
         for refusal in world.so_far.against(target.deed, table=target.table, hop=target.hop):
             # A right or a quota holds for all next hops, so it puts none of them last; the EIP is tried at one then.
-            # An EIP that does not come off is worth knowing for whatever reason.
-            about_eip = target.deed is Deed.TAKE or not refusal.passing
-            about_hop = about_eip if target.deed in (Deed.GIVE, Deed.TAKE) else refusal.hop is not None
-            if about_hop:
+            if target.deed in (Deed.GIVE, Deed.TAKE) or refusal.hop is not None:
                 ledger.refused[Refusal(target.deed, "", target.table, target.hop, passing=refusal.passing)] = now
 
 
