@@ -224,3 +224,16 @@ def test_a_report_of_the_fallback_is_evidence_from_a_private_hosts_place() -> No
     receipt = stage.one(stage.state(A, "Stopping"))
     (shown,) = receipt.evidence
     assert (shown["next_hop"], shown["found"], shown["kind"]) == (FALLBACK, "seen", "a private host's place")
+
+
+def test_a_proof_from_before_a_darkness_does_not_end_it() -> None:
+    """A hangs, the write gets no answer, and then the probe cannot be asked: that a setup found A well was before."""
+    stage = Stage({"prod": group(setup={"mode": "check", "every": "1h"})})
+    stage.sweeps(3)
+    stage.machine(A).hung = True
+    stage.cloud.fail((PointRoute, CheckThroughProbe), FailureKind.UNREACHABLE)
+    stage.send(stage.report())
+    stage.sweeps(3)
+    told = [each for said in stage.told_people() for each in said.get("episodes", ()) if each["kind"] == "dark"]
+    assert [each.get("ended") for each in told] == [None]
+    assert any(each.trouble.kind.value == "dark" for each in stage.sweep().episodes)

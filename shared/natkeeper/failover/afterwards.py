@@ -15,7 +15,7 @@ from natkeeper.domain.refusals import Deed, Refusal
 from natkeeper.domain.world import RouteView
 from natkeeper.failover.apply import subject, writes_of
 from natkeeper.failover.handing_on import hand_on
-from natkeeper.failover.ledger import Ledger
+from natkeeper.failover.ledger import Ledger, without_old_proofs
 from natkeeper.failover.pacing import LONG_LOOK, LONG_WORK, NOTE_UNTIL, RESUME_UNTIL, TOO_LATE
 from natkeeper.failover.proof import to_prove
 from natkeeper.failover.reports import check_beyond, resume
@@ -224,6 +224,8 @@ def _episodes(
     last = not (assignment.read_only or account.handed_on)
     if account.was_dark and early and last and clock() < deadline:
         world = yield from check_beyond(world, policy)
+    if account.was_dark:
+        world = without_old_proofs(world, ledger)
     judged = troubles_of(
         world,
         policy,

@@ -279,6 +279,22 @@ def still_dark(world: World, policy: Group, ledger: Ledger, *, known: bool, chec
     return replace(world, so_far=replace(world.so_far, to_check=to_check)), was_dark
 
 
+def without_old_proofs(world: World, ledger: Ledger) -> World:
+    """Forget the proofs from before the darkness that lasts, of what has carried a route ever since.
+
+    What was lost after them is not seen again by them: only newer evidence ends it.
+    """
+    known, remembered = ledger.lasting.get(EpisodeKind.DARK), remembered_in(world).get(EpisodeKind.DARK.letter)
+    begins = [*([known.since] if known is not None else []), *([remembered[0]] if remembered is not None else [])]
+    if not begins:
+        return world
+    views = [view for view in world.routes.values() if isinstance(view, RouteView)]
+    since = [(view.carries, view.remembered.since) for view in views]
+    stayed = {hop.id for hop, at in since if hop is not None and (at is None or at < min(begins))}
+    old = {g: s for g, s in world.gateways.items() if g in stayed and s.proof is not None and s.proof.at < min(begins)}
+    return replace(world, gateways={**world.gateways, **{g: replace(s, proof=None) for g, s in old.items()}})
+
+
 def remembered_in(world: World) -> dict[str, tuple[datetime, bool]]:
     """Return what the route entries remember of each kind: its earliest beginning, and whether people were told."""
     found: dict[str, tuple[datetime, bool]] = {}
