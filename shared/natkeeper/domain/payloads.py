@@ -42,14 +42,17 @@ _EIP = re.compile(r"\beip-[a-z0-9]{3,40}")
 
 
 def parse(payload: bytes | str) -> tuple[Parsed, ...]:
-    """Read what woke us. Never raises; a list of events gives one entry each, anything else exactly one."""
+    """Read what woke us. Never raises; a list of events gives one entry each, anything else exactly one.
+
+    An event may also be the JSON text of one.
+    """
     try:
         data: Any = msgspec.json.decode(payload)
     except (msgspec.DecodeError, UnicodeError, RecursionError):
         return (Ignored("the payload is not JSON"),)
     if isinstance(data, list):
-        return tuple(_parse_one(item) for item in data) or (Ignored("the payload is an empty list"),)
-    return (_parse_one(data),)
+        return tuple(_parse_one(as_object(item) or item) for item in data) or (Ignored("the payload is an empty list"),)
+    return (_parse_one(as_object(data) or data),)
 
 
 def _parse_one(data: Any) -> Parsed:  # noqa: ANN401  what arrives may be anything
