@@ -14,9 +14,7 @@ from natkeeper.domain.observed import PowerState, SystemEvent
 from natkeeper.failover.run import Told
 from natkeeper.notify.message import Style, message
 from natkeeper.ports import CheckFromFunction, CreateRoute, FailureKind, ReadConditions, ReadInstances, StartGateway
-from tests.fakes.stage import ITSELF, TABLE, A, B, C, Stage, group, hop, person
-
-FALLBACK = "ngw-last"
+from tests.fakes.stage import FALLBACK, ITSELF, TABLE, A, B, C, Stage, group, hop, person
 
 
 def cold(**more: Any) -> Stage:
@@ -285,9 +283,11 @@ def test_a_standby_that_never_proves_anything_gets_its_try_all_the_same() -> Non
     assert stage.next_hop() == B
 
 
-@pytest.mark.parametrize("code", ["OperationDenied.NoStock", "InstanceLockedForSecurity", "DiskError"])
+@pytest.mark.parametrize(
+    "code", ["OperationDenied.NoStock", "DiskError", "Forbidden.RAM", "Throttling", "SomethingNew"]
+)
 def test_where_one_cannot_be_started_the_next_one_is(code: str) -> None:
-    """Rule 12: a refusal is held against what it names."""
+    """Rule 12: what names nothing may be about this one all the same, so another one is asked."""
     stage = cold(gateways=[A, B, C])
     stage.cloud.answer(StartGateway, code, where=lambda call: call.gateway == B)
     kill(stage)
@@ -295,13 +295,22 @@ def test_where_one_cannot_be_started_the_next_one_is(code: str) -> None:
 
 
 def test_without_the_right_all_is_as_before_and_the_receipt_says_it() -> None:
-    """A role of an earlier version: one try a run, and the sentence names what is missing."""
-    stage = cold(gateways=[A, B, C])
+    """A role of an earlier version: two tries a run, and the sentence names what is missing."""
+    stage = cold(gateways=[A, B, C, "i-delta"])
     stage.cloud.answer(StartGateway, "Forbidden.RAM", status=403)
     stage.world.stop(A)
     receipt = stage.one(stage.state(A, "Stopping"))
     assert any(f"{B} could not be started" in problem for problem in receipt.problems)
-    assert len(stage.cloud.sent(StartGateway)) == 1
+    assert len(stage.cloud.sent(StartGateway)) == 2
+
+
+def test_where_one_start_never_gets_an_answer_the_next_sweep_asks_another() -> None:
+    """B may boot, so the run that asked for it waits; a minute later it is stopped all the same."""
+    stage = cold(gateways=[A, B, C])
+    stage.cloud.fail(StartGateway, FailureKind.UNREACHABLE, where=lambda call: call.gateway == B)
+    kill(stage)
+    stage.sweeps(3)
+    assert starts(stage) == [C] == [stage.next_hop()]
 
 
 def test_an_answer_that_was_lost_starts_one_and_not_two() -> None:

@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from natkeeper.domain.cold import to_start
-from natkeeper.ports import Failure, FailureSubject, StartGateway, ask
+from natkeeper.ports import Failure, FailureKind, FailureSubject, StartGateway, ask
 from natkeeper.receipt import Act
 
 if TYPE_CHECKING:
@@ -29,16 +29,22 @@ def start(
     if read_only:
         account.would = f"would start {candidates[0]}: {why}" if candidates else ""
         return world
-    for gateway in candidates:
+    codes: set[str] = set()
+    for gateway in sorted(candidates, key=ledger.unstarted.__contains__):  # where no answer came, others go first
         answer = yield from ask(StartGateway(gateway))
         if not isinstance(answer, Failure):
             ledger.woken[gateway] = clock().replace(microsecond=0)
             account.do(f"started {gateway}: {why}; the route follows when it runs")
             account.acts.append(Act("started", gateway, why=why))
+            ledger.unstarted.clear()
             break
         account.problems.append(f"{gateway} could not be started: {answer}")
-        # Only what names the instance is held against it. A missing right holds for the others too, and where the
-        # answer was lost this one may boot already.
-        if answer.names is not FailureSubject.HOP:
+        # Where the answer was lost this one may boot already. What names no instance may be about this one all the same
+        # (a policy can deny one alone), so another one shows whether it is; the same answer at two is about neither.
+        if answer.kind is FailureKind.UNREACHABLE:
+            ledger.unstarted.add(gateway)
             break
+        if answer.names is not FailureSubject.HOP and answer.code in codes:
+            break
+        codes.add(answer.code)
     return replace(world, so_far=replace(world.so_far, woken=dict(ledger.woken)))

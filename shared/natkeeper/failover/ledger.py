@@ -137,6 +137,8 @@ class Ledger:
     """When a loss that a probe saw last made a gateway report, by the probe's function."""
     woken: dict[str, datetime] = field(default_factory=dict)
     """Cold standbys that natkeeper started, and when."""
+    unstarted: set[str] = field(default_factory=set)
+    """Cold standbys whose start got no answer, and that nothing was started for since."""
     owners: dict[str, InstanceId] = field(default_factory=dict)
     """The gateway of each network interface, be it gone by now."""
     instances: dict[InstanceId, Instance] = field(default_factory=dict)
