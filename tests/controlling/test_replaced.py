@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from natkeeper.domain.config import parse_config
 from natkeeper.domain.ids import InstanceId
 from natkeeper.domain.observed import EipStatus
 from natkeeper.ports import FailureKind, PointRoute, ReadInstances, UnassociateEip
+from tests.controlling.refusing import AfterATrouble, refuse
 from tests.fakes.stage import EIP, FALLBACK, A, B, C, Stage, group, person
 
 
@@ -195,4 +197,59 @@ def test_a_run_that_is_killed_between_route_and_eip_is_finished(calls: int) -> N
     stage.told = type(stage.told)()
     stage.sweeps(3)
     assert stage.next_hop() == C
+    stage.whole()
+
+
+FOLLOWS: dict[str, Any] = {"address": {"follow": EIP}}
+
+
+@pytest.mark.parametrize("answer", [("Forbidden.RAM", 403), ("SomethingNew", 400), ("InternalError", 500), None])
+def test_where_a_dead_one_s_entry_cannot_be_changed_the_route_is_led_around_it(answer: tuple[str, int] | None) -> None:
+    """As for a gateway that the configuration still has."""
+    stage = moved_to_a()
+    refuse(stage, PointRoute, answer)
+    stage.world.stop(A)
+    after = AfterATrouble(stage)
+    after.minutes(3)
+    assert stage.next_hop() == C
+    assert max(after.dark.values()) < timedelta(seconds=70)
+
+
+def test_one_that_dies_is_left_although_describe_instances_does_not_answer() -> None:
+    """DescribeInstancesFullStatus says that it is stopped, and that others run."""
+    stage = moved_to_a(planned={"window": "23:00-23:30", "timezone": "UTC"})
+    stage.sweeps(2)
+    stage.cloud.fail(ReadInstances, FailureKind.UNREACHABLE)
+    stage.world.stop(A)
+    stage.sweeps(2)
+    assert stage.next_hop() == C
+
+
+@pytest.mark.parametrize("more", [{}, FOLLOWS], ids=["own", "follow"])
+def test_one_that_hangs_while_its_replacement_waits_for_the_window_is_left_at_once(more: dict[str, Any]) -> None:
+    """What the probe reports of it counts, although the configuration has it no more."""
+    stage = moved_to_a(planned={"window": "23:00-23:30", "timezone": "UTC"}, **more)
+    stage.sweeps(2)
+    assert stage.next_hop() == A
+    stage.machine(A).hung = True
+    stage.send(stage.report())
+    assert stage.next_hop() == C
+    stage.world.advance(30)
+    stage.whole()
+
+
+def test_one_that_works_has_the_route_again_where_its_eip_does_not_follow() -> None:
+    """Both come back as from any move; nobody else is said to have moved it, and each gateway is tried once an hour."""
+    stage = moved_to_a(**FOLLOWS)
+    refuse(stage, UnassociateEip, ("Forbidden.RAM", 403))
+    after = AfterATrouble(stage)
+    before = len(stage.world.moves)
+    after.minutes(30)
+    assert max(after.dark.values()) < timedelta(seconds=10)
+    assert (stage.next_hop(), stage.address().holder) == (A, A)
+    assert len(stage.world.moves) - before <= 4
+    assert "another natkeeper" not in stage.sweep().sentence
+    stage.cloud.mend()
+    stage.sweeps(65)
+    assert stage.next_hop() in (B, C)
     stage.whole()

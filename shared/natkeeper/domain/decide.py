@@ -292,15 +292,16 @@ def _replaced(here: RouteContext, entry: RouteEntry, hop: NextHop) -> Step:
     """
     tag = here.policy.tag
     replaced = f"{hop} has lost the tag {tag}" if tag else f"{hop} was replaced in the configuration"
+    if hop.id in here.world.so_far.to_check and here.world.egress(hop) is None:
+        return Verify(here.route, hop, f"{replaced}; seeing whether the internet is reached through it")
     health = here.world.health(hop, here.policy)
     if isinstance(health, Unknown):
         return Hold(here.route, f"{replaced}, and it cannot be seen, which moves nothing: {health.reason}")
     if isinstance(health, Unhealthy):
-        choice, replaced = selection.best(here, None), f"{replaced}, and it {health.reason}"
-    elif another := another_moved(here):
+        return _leave_dead(here, entry, hop, Unhealthy(f"{replaced.removeprefix(f'{hop} ')}, and it {health.reason}"))
+    if another := another_moved(here):
         return Leave(here.route, f"the route goes to {hop}: {another}; give both the same gateways in the same order")
-    else:
-        choice = selection.planned(here, selection.standby(here, None))
+    choice = selection.planned(here, selection.standby(here, None))
     if isinstance(choice, str):
         return Hold(here.route, f"{replaced}, and nothing better is there: {choice}")
     if isinstance(health, Healthy) and (window := here.waits_for_window()):

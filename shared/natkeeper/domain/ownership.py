@@ -99,7 +99,8 @@ def another_moved(here: RouteContext) -> str:
         return ""
     if memory.home not in (None, home):
         return f"another natkeeper, to which {memory.home} is its home, moved it"
-    known = memory.to in ("", *(hop.id for hop in hops_of(here.policy)))
+    # A gateway that is no more in the configuration has the route again where its EIP did not follow away from it.
+    known = memory.to in ("", memory.former, *(hop.id for hop in hops_of(here.policy)))
     return "" if known else f"another natkeeper, which has {memory.to}, moved it"
 
 

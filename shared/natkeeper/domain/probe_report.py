@@ -39,7 +39,7 @@ def judge_report(world: World, policy: Group, report: ProbeReport, now: datetime
     view = world.routes[watched(policy, report.function)]
     entry = view.whole if isinstance(view, RouteView) else None
     hop = None if entry is None else entry.next_hop
-    if entry is None or hop is None or not belongs(hop, policy):
+    if entry is None or hop is None or not _ours(world, policy, hop):
         return "the probe lost the internet, but its route is not on a next hop of ours"
     if now - report.since > FRESH:
         return f"the probe's report is of {report.since:%H:%M:%S} UTC, which is too old to act on"
@@ -62,9 +62,14 @@ def worth_a_check(world: World, policy: Group, report: ProbeReport) -> NextHop |
     view = world.routes[watched(policy, report.function)]
     entry = view.whole if isinstance(view, RouteView) else None
     hop = None if entry is None else entry.next_hop
-    if entry is None or hop is None or not belongs(hop, policy) or entry.status is not EntryStatus.AVAILABLE:
+    if entry is None or hop is None or not _ours(world, policy, hop) or entry.status is not EntryStatus.AVAILABLE:
         return None
     return hop if not isinstance(policy.address, Follow) or _at(world, hop) else None
+
+
+def _ours(world: World, policy: Group, hop: NextHop) -> bool:
+    """Return True if `hop` is the group's, or was until its configuration changed."""
+    return belongs(hop, policy) or (hop.kind is HopKind.INSTANCE and hop.id in world.former)
 
 
 def _at(world: World, hop: NextHop) -> bool:

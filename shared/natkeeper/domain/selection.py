@@ -54,9 +54,22 @@ def best(here: RouteContext, leaving: NextHop | None) -> NextHop | str:
     hopes = [*(_last_hopes(here, leaving) if dead else _second_tries(here, leaving))]
     if dead and leaving is not None:  # an entry that is missing is made for what works
         hopes += _last_hopes(here, leaving, without_checks)
-    tiers = ([*_fit(here, leaving), *lasting], _fallback(here, leaving), [*_draining(here, leaving), *hopes])
+    first = [*_fit(here, leaving), *lasting, *_former_holder(here, leaving)]
+    tiers = (first, _fallback(here, leaving), [*_draining(here, leaving), *hopes])
     holder = [hop for hop in _last_hopes(here, leaving) if hop == stuck]
     return _first(here, leaving, *tiers, holder, _unread_fallback(here, leaving))
+
+
+def _former_holder(here: RouteContext, leaving: NextHop | None) -> Iterator[NextHop]:
+    """List the gateway that the group no longer has, where it works and its EIP cannot be brought to `leaving`."""
+    eip = here.world.eip
+    in_place = here.route not in here.world.so_far.not_in_place  # a bridge back would be taken for someone else's
+    if not isinstance(eip, Eip) or leaving is None or not in_place or here.world.eip_refused(leaving) is None:
+        return
+    for gateway in here.world.former & {eip.holder}:
+        hop = NextHop.gateway(gateway)
+        if hop != leaving and isinstance(here.world.health(hop, here.policy), (Healthy, Draining)):
+            yield hop
 
 
 def better(here: RouteContext, leaving: NextHop, drains: Draining, *, last_moment: bool) -> NextHop | str:

@@ -167,7 +167,7 @@ def _resolved(
 
 
 def _with_former(
-    policy: Group, found: Mapping[str, Any], seen: Seen, clock: Clock
+    policy: Group, found: dict[str, Any], seen: Seen, clock: Clock
 ) -> Run[Mapping[InstanceId, Instance | Unseen] | Failure]:
     """Read also the instances that the configuration no longer has, and that routes were led to; usually there is none.
 
@@ -177,9 +177,14 @@ def _with_former(
     entries = (entry for table in tables if not isinstance(table, Failure) for entry in table)
     seen.former |= set(former_gateways(entries, policy)) - set(policy.gateways)
     listed: Mapping[InstanceId, Instance | Unseen] | Failure = found["instances"]
-    if not seen.former or isinstance(listed, Failure):
+    if not seen.former:
         return listed
     ids = tuple(sorted(seen.former))
+    if isinstance(listed, Failure):  # their conditions stand in for them as well
+        conditions, more = found.get("conditions"), (yield (ReadConditions(ids),))[0]
+        if isinstance(conditions, Mapping) and isinstance(more, Mapping):
+            found["conditions"] = {**conditions, **more}
+        return listed
     former = yield from _not_gone_yet(ids, (yield (ReadInstances(ids),))[0], seen, clock)
     if isinstance(former, Failure):
         former = dict.fromkeys(ids, Unseen(former.brief))
