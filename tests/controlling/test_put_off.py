@@ -138,6 +138,17 @@ def test_an_eip_that_cannot_be_taken_off_ends_the_tries() -> None:
     assert (len(stage.world.moves), stage.next_hop()) == (2, A)
 
 
+@pytest.mark.parametrize("answer", [*ANSWERS, ("TaskConflict", 400), ("Throttling.User", 400), None])
+@pytest.mark.parametrize("mode", ["apply", "check"])
+def test_an_eip_that_is_not_let_go_is_tried_less_and_less(mode: str, answer: tuple[str, int] | None) -> None:
+    """However well setups find the other gateways meanwhile: two moves for each try, six tries in two hours."""
+    stage = draining(13, setup={"mode": mode}, **FOLLOW)
+    refuse(stage, UnassociateEip, answer)
+    stage.sweeps(120)
+    assert stage.next_hop() == A
+    assert len(stage.world.moves) <= 12
+
+
 def test_only_what_was_refused_waits() -> None:
     """Of two routes one return was refused; the other is held for a reason of its own, and so is the EIP's step."""
     policy = worlds.group(routes=(worlds.ROUTE, worlds.ELSEWHERE))
@@ -170,6 +181,7 @@ ONE, OTHER = worlds.ROUTE.table, worlds.ELSEWHERE.table
         (Refusal(Deed.GIVE, "no", None, worlds.B), True),
         (Refusal(Deed.GIVE, "no", None, worlds.C), False),
         (Refusal(Deed.TAKE, "no", None, worlds.A), True),  # the EIP cannot leave the gateway that has it
+        (Refusal(Deed.TAKE, "no", None, worlds.A, passing=True), True),  # private hosts felt the way there and back
     ],
 )
 def test_a_plan_waits_for_what_stands_in_its_way(refusal: Refusal, *, counts: bool) -> None:
@@ -177,4 +189,5 @@ def test_a_plan_waits_for_what_stands_in_its_way(refusal: Refusal, *, counts: bo
     policy, state = worlds.group(), worlds.world(a=worlds.due(worlds.later(13 * 24 * 60)), refusals=(refusal,))
     ledger, to = Ledger(), worlds.hop(worlds.B)
     put_off({(worlds.ROUTE, to)}, worlds.decision(state, policy), state, policy, ledger, worlds.NOON)
-    assert ledger.put_off == ({(worlds.ROUTE, worlds.B): PutOff(1, worlds.NOON, "no")} if counts else {})
+    about = policy.gateways if refusal.deed is Deed.TAKE else (worlds.B,)  # without the EIP no other gateway works
+    assert ledger.put_off == ({(worlds.ROUTE, hop): PutOff(1, worlds.NOON, "no") for hop in about} if counts else {})

@@ -33,9 +33,10 @@ def put_off(
         if _is_on(world, route, to):
             ledger.put_off.pop((route, to.id), None)
         elif refusal is not None:
-            known = ledger.put_off.get((route, to.id))
-            count = 1 if known is None else known.count + 1
-            ledger.put_off[route, to.id] = PutOff(count, now, refusal.reason)
+            # An EIP that stays where it is keeps the route from every other gateway as well.
+            for hop in policy.gateways if refusal.deed is Deed.TAKE else (to.id,):
+                known = ledger.put_off.get((route, hop))
+                ledger.put_off[route, hop] = PutOff(1 if known is None else known.count + 1, now, refusal.reason)
             refused.add(route)
     if not refused:
         return decision
@@ -52,11 +53,15 @@ def _is_on(world: World, route: Route, to: NextHop) -> bool:
 
 
 def _refusal(world: World, route: Route, to: NextHop) -> Refusal | None:
-    """Return what stood in the way of a move to `to`, unless it says nothing of it: that passes by itself."""
+    """Return what stood in the way of a move to `to`, unless it says nothing of it: that passes by itself.
+
+    Where the EIP was not let go, the route had moved and came back, which private hosts felt, for whatever reason.
+    """
     about = (
         each
         for each in reversed(world.so_far.refusals)
-        if not each.passing and (each.deed in (Deed.TAKE, Deed.GIVE) or each.table == route.table)
+        if (not each.passing or each.deed is Deed.TAKE)
+        and (each.deed in (Deed.TAKE, Deed.GIVE) or each.table == route.table)
         if each.hop in (None, to.id) or each.deed is Deed.TAKE
     )
     return next(about, None)
