@@ -321,3 +321,14 @@ def test_what_a_run_has_read_holds_for_a_moment_when_reading_it_again_fails() ->
 def tried(stage: Stage, kind: type[Any]) -> list[Any]:
     """List the attempts at calls of a kind that this stage has seen."""
     return [sent.call for sent in stage.cloud.log if isinstance(sent.call, kind)]
+
+
+def test_a_deleted_gateway_is_gone_although_describe_instances_does_not_answer() -> None:
+    """Its event says so, and the list that stands in does not have it: what is merely not in that list is hidden."""
+    for event, moved in (("Deleted", True), ("Stopping", False)):
+        stage = Stage()
+        stage.sweeps(2)
+        stage.cloud.fail(ReadInstances, FailureKind.DENIED)
+        stage.world.delete_machine(A)
+        stage.send(stage.state(A, event))
+        assert (stage.next_hop() == B) is moved

@@ -129,7 +129,8 @@ def _kept_or_by_status(
     if all(isinstance(each, Unseen) for each in shown.values()):
         return listed
     seen.replaced["instances"] = listed
-    return shown
+    # An event says that it was deleted, and this list does not have it either.
+    return {each: at for each, at in shown.items() if each in conditions or each not in seen.gone}
 
 
 def _resolve_interfaces(policy: Group, found: dict[str, Any], seen: Seen) -> None:
