@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+
 import pytest
 
 from natkeeper.cli.commands.cost import FAILOVER, PROBE, Size, compare, listed
@@ -35,6 +39,13 @@ def test_the_comparison_is_shown(natkeeper: Command) -> None:
     ended = natkeeper("cost", *CONFIG)
     assert ended.code == 0
     assert_screen("cost", ended.out)
+
+
+def test_a_line_of_the_comparison_is_never_broken_in_a_pipe() -> None:
+    """However narrow the terminal is that the pipe began in."""
+    words = [sys.executable, "-m", "natkeeper.cli", "cost", *CONFIG]
+    done = subprocess.run(words, capture_output=True, text=True, check=True, env={**os.environ, "COLUMNS": "40"})
+    assert any("1 probe" in line and "0.125 GB" in line for line in done.stdout.splitlines()), done.stdout
 
 
 def test_sums_add_up(natkeeper: Command) -> None:

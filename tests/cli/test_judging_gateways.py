@@ -116,11 +116,13 @@ STATES: dict[str, Case] = {
         "→ add a gateway, start the stopped one",
         *gone(A, "h")[1:],
     ]),
-    "one that is stopped": (PLAIN, of(status="Stopped"), [
-        f"wrong {B}: is Stopped",
-        "→ make it Running and well",
-        "wrong gateways: 1 of 2 runs: nothing can fail over",
-    ]),
+    "one that is stopped, and its agent with it": (
+        PLAIN, {**of(status="Stopped"), "heartbeats": {A: True, B: False}}, [
+            f"wrong {B}: is Stopped",
+            f"ok {B} Cloud Assistant: is not asked: the instance does not run",
+            "wrong gateways: 1 of 2 runs: nothing can fail over",
+        ],
+    ),
     "one that is stopped beside a fallback": (ASIDE, of(status="Stopped"), [
         f"wrong {B}: is Stopped",
         "ok ngw-one1: is Available, seen as 198.51.100.80",
@@ -203,7 +205,7 @@ STATES: dict[str, Case] = {
             f"ok {C}: is Running in j, seen as 198.51.100.9",
             f"ok {C} security groups: let in everything from 10.0.1.0/24",
             f"wrong {C} Cloud Assistant: no heartbeat for two minutes",
-            "→ systemctl restart aliyun",
+            "→ start its agent: systemctl restart aliyun",
             f"ok {C} setup: {OF}: ready, nothing to change",
             f"ok {C} load: {AT}: 10 of 1000 connections",
             f"advice {C} capacity: {C} is ecs.t6 with 100 Mbit/s, {A} is ecs.g7.large with 100 Mbit/s",

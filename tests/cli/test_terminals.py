@@ -233,6 +233,7 @@ def test_a_name_is_written_once_and_only_beside_a_whole_id() -> None:
     """Also where the sentence has it already, where one id begins another, and where a name has a backslash."""
     names = {"i-a": r"nat\1", "i-ab": "other"}
     assert with_names("nat (i-a) and i-ab, i-a.", names) == r"nat (i-a) and other (i-ab), nat\1 (i-a)."
+    assert with_names("one of them (i-a, i-ab)", names) == r"one of them (nat\1 (i-a), other (i-ab))"
 
 
 @pytest.mark.parametrize(

@@ -185,6 +185,10 @@ def test_a_stopped_gateway_that_is_to_be_set_up_is_named(stage: Stage) -> None:
     alone = stage.one(person("setup", gateway=B))
     assert (alone.outcome, alone.acts) == ("refused", ())
     assert alone.sentence == f"{B} was not set up: it is Stopped; start it, and it is set up when it runs"
+    stage.world.start(B)
+    assert stage.one(person("setup", gateway=B)).sentence.endswith("it is Starting; it is set up when it runs")
+    stage.world.stop(B)
+    stage.sweeps(1)
     both = stage.one(person("setup"))
     assert both.outcome == "changed"
     assert f"{B} was not set up: it is Stopped; start it, and it is set up when it runs" in both.problems

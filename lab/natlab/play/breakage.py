@@ -78,7 +78,8 @@ class Breaker:
             known.do(self.play, name)
         except ApiError as refused:
             raise CannotBreak(f"the cloud refuses: {refused.code}: {refused.message}") from refused
-        self.broken.append((kind, name))
+        if (kind, name) not in self.broken:
+            self.broken.append((kind, name))
         return f"{name or kind}: {known.says}"
 
     def heal(self, name: str) -> list[str]:

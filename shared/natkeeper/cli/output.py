@@ -34,6 +34,8 @@ STYLE = {
 }
 """The colour of a word, where the terminal has colours; the word alone says it, too."""
 
+_ENDLESS = 10_000
+"""Columns of a pipe: a table is as wide as what stands in it."""
 _ARGUMENT = re.compile(r"(--[\w-]+[ =]|natkeeper [a-z]+ )$")
 """What stands before an id that is to be typed."""
 
@@ -60,7 +62,8 @@ class Screen:
         """Standard output."""
         from rich.console import Console
 
-        return Console(highlight=False, emoji=False, soft_wrap=not sys.stdout.isatty())
+        piped = not sys.stdout.isatty()
+        return Console(highlight=False, emoji=False, soft_wrap=piped, width=_ENDLESS if piped else None)
 
     @cached_property
     def aside(self) -> Console:
@@ -146,7 +149,8 @@ def with_names(sentence: str, names: Mapping[str, str]) -> str:
         return found[0] if typed else f"{names[found[0]]} ({found[0]})"
 
     ids = "|".join(map(re.escape, names))
-    return re.sub(rf"(?<![\w(-])(?:{ids})(?![\w-])", named, sentence) if ids else sentence
+    alone = rf"(?<![\w(-])(?:{ids})(?![\w-])|(?<=\()(?:{ids})(?![\w)-])"  # not `name (id)`, but `(id, id)`
+    return re.sub(alone, named, sentence) if ids else sentence
 
 
 def styled(word: str) -> str:

@@ -278,7 +278,9 @@ def _skipped(gateway: InstanceId, world: World) -> str:
     """Say why a gateway that a person asked for is not set up: Cloud Assistant needs a running machine."""
     instance = world.gateways[gateway].instance
     if isinstance(instance, Instance):
-        return f"{gateway} was not set up: it is {instance.status.value}; start it, and it is set up when it runs"
+        begins = instance.status in (PowerState.STARTING, PowerState.PENDING)
+        todo = "it is set up when it runs" if begins else "start it, and it is set up when it runs"
+        return f"{gateway} was not set up: it is {instance.status.value}; {todo}"
     reason = instance.reason if isinstance(instance, Unseen) else "it does not exist"
     return f"{gateway} was not set up: {reason}"
 

@@ -166,9 +166,9 @@ def history(context: CommandContext, *, group: str | None, since: str, everybody
     machines = context.reach.try_(lambda attempt: network.machines(attempt, ids=gateways))
     names = {} if isinstance(machines, Failure) else network.names(machines)
     if not events:
-        who = "Nobody" if everybody else "natkeeper"
+        nothing = "Nobody wrote anything" if everybody else "natkeeper wrote nothing"
         context.screen.say(
-            f"{who} wrote nothing to these routes in the last {since}, as far as ActionTrail knows; it is some minutes "
+            f"{nothing} to these routes in the last {since}, as far as ActionTrail knows; it is some minutes "
             "late. `natkeeper status` shows the last move."
         )
     else:

@@ -74,11 +74,13 @@ def _one(group: Group, ground: GroupFacts, machine: SurveyedInstance) -> Iterato
         yield unseen(group.name, f"{machine.id} Cloud Assistant", ground.heartbeats)
     elif _is_cold(group, machine):
         yield ok(group.name, f"{machine.id} Cloud Assistant", "is not asked: the instance is stopped")
-    elif not ground.heartbeats.get(machine.id, False):
-        do = "start the instance, or its agent: systemctl restart aliyun; without it there is no setup and no look"
-        yield wrong(group.name, f"{machine.id} Cloud Assistant", "no heartbeat for two minutes", do)
-    else:
+    elif ground.heartbeats.get(machine.id, False):
         yield ok(group.name, f"{machine.id} Cloud Assistant", "has a heartbeat")
+    elif machine.status in (PowerState.STOPPED.value, PowerState.STOPPING.value):  # which is said already
+        yield ok(group.name, f"{machine.id} Cloud Assistant", "is not asked: the instance does not run")
+    else:
+        do = "start its agent: systemctl restart aliyun; without it there is no setup and no look"
+        yield wrong(group.name, f"{machine.id} Cloud Assistant", "no heartbeat for two minutes", do)
     yield from _setup(group, ground, machine)
 
 
@@ -342,7 +344,8 @@ def _together(group: Group, present: Sequence[SurveyedInstance]) -> Iterator[Fin
     running += [machine for machine in present if _is_cold(group, machine)]
     if len(running) < 2 and group.fallback is None:  # noqa: PLR2004  one to fail, one to go to
         do = "add a gateway, start the stopped one, or name a fallback"
-        yield wrong(group.name, "gateways", f"{len(running)} of {len(group.gateways)} runs: nothing can fail over", do)
+        run = "runs" if len(running) == 1 else "run"
+        yield wrong(group.name, "gateways", f"{len(running)} of {len(group.gateways)} {run}: nothing can fail over", do)
     zones = {machine.zone for machine in present}
     if len(present) > 1 and len(zones) == 1:
         do = "put one into another zone: a zone can fail as a whole"
