@@ -27,12 +27,12 @@ def receipt(outcome: str = "quiet", **more: Any) -> dict[str, Any]:
     return {"group": "prod", "outcome": outcome, "sentence": "i-a carries the route", **more}
 
 
-def concluded(answer: dict[str, Any], *, would: bool = False) -> tuple[str, Exit]:
+def concluded(answer: dict[str, Any], *, would: bool = False, looks: bool = False) -> tuple[str, Exit]:
     """What a terminal shows, its colours by number, and how the command ends."""
     console = Console(width=120, file=io.StringIO(), force_terminal=True, color_system="standard", highlight=False)
     screen = Screen(names={"i-a": "nat-a"})
     vars(screen)["console"] = console
-    code = conclude(screen, answer, would=would)
+    code = conclude(screen, answer, would=would, looks=looks)
     assert isinstance(console.file, io.StringIO)
     return re.sub(r"\x1b\[([\d;]*)m", lambda found: f"<{found[1].strip('0')}>", console.file.getvalue()), code
 
@@ -58,6 +58,9 @@ TOLD: dict[str, tuple[dict[str, Any], str, Exit]] = {
         f"<1>prod: <><32>ok<>{SAYS}  did: moved\n<2>  took 900 ms, the first write accepted after 300 ms<>\n", Exit.OK,
     ),
     "a look that was timed": (receipt(ms={"total": 900, "written": 1}), f"<1>prod: <><32>ok<>{SAYS}", Exit.OK),
+    "a problem that the sentence tells": (
+        receipt("refused", problems=["i-a carries the route"]), f"<1>prod: <><31>refused<>{SAYS}", Exit.REFUSED,
+    ),
     "a problem": (
         receipt(problems=["i-a is slow"]), f"<1>prod: <><32>ok<>{SAYS}<33>  problem: nat-a (i-a) is slow<>\n", Exit.OK,
     ),
@@ -78,6 +81,15 @@ def test_what_would_be_done_was_not_done() -> None:
     assert concluded(waiting, would=True) == (f"<1>prod: <><33>nothing was done<>{SAYS}{ignored}", Exit.ATTENTION)
     assert concluded(waiting) == (f"<1>prod: <><33>under way<>{SAYS}{ignored}", Exit.OK)
     assert concluded({"receipts": [receipt()]}, would=True) == (f"<1>prod: <><32>ok<>{SAYS}", Exit.OK)
+
+
+@pytest.mark.parametrize("would, looks", [(True, False), (False, True), (False, False)])
+def test_a_quiet_run_of_a_group_in_trouble_is_not_well(*, would: bool, looks: bool) -> None:
+    """A plan or a sweep asks how things are, so the trouble is read and not "ok"; a deed is told by itself."""
+    episodes = [{"kind": "full", "ended": "x"}, {"kind": "degraded"}]
+    answer = {"ok": False, "receipts": [receipt(episodes=episodes)]}
+    mark, code = ("33>degraded", Exit.ATTENTION) if would or looks else ("32>ok", Exit.OK)
+    assert concluded(answer, would=would, looks=looks) == (f"<1>prod: <><{mark}<>{SAYS}", code)
 
 
 def test_a_machine_gets_the_answer_as_it_came(capsys: pytest.CaptureFixture[str]) -> None:

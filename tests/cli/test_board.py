@@ -141,6 +141,20 @@ CASES: dict[str, Case] = {
         {B + "unfit": "masquerading is off"}, [ELSEWHERE[1]],
         ["    gateway  i-b  [green]healthy[/green]  [yellow]not ready[/yellow]", "      masquerading is off"],
     ),
+    "a standby that nobody has seen to forward": (
+        {B + "evidence": {"found": "unproven"}}, [ELSEWHERE[1]],
+        ["    gateway  i-b  [green]healthy[/green]  [yellow]unproven[/yellow]"],
+    ),
+    "a standby that was seen to forward": ({B + "evidence": {"found": "seen"}}, [], []),
+    "one that carries what a probe looks through": ({A + "evidence": {"found": "unproven"}}, [], []),
+    "one that carries what no probe looks through": (
+        {A + "evidence": {"found": "unproven"}, "view.probes": []}, [ELSEWHERE[0], *SHOWN.splitlines()[8:]],
+        [ELSEWHERE[0] + "  [yellow]unproven[/yellow]"],
+    ),
+    "one that is stopped, and of which nothing was seen": (
+        {B + "evidence": {"found": "unproven"}, B + "reason": "is Stopped", B + "health": "unhealthy"}, [ELSEWHERE[1]],
+        ["    gateway  i-b  [red]unhealthy[/red]", "      is Stopped"],
+    ),
     "a gateway that is unwell and not ready": (
         {B + "unfit": "masquerading is off", B + "reason": "is Stopped", B + "health": "unhealthy"}, [ELSEWHERE[1]],
         ["    gateway  i-b  [red]unhealthy[/red]", "      is Stopped"],

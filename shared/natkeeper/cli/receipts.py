@@ -18,26 +18,44 @@ _NOT_DONE = "nothing was done"
 _STYLE = {"quiet": "green", "changed": "green", "waiting": "yellow", "attention": "bold red", "refused": "red"}
 
 
-def conclude(screen: Screen, answer: Json, *, would: bool = False) -> Exit:
-    """Show an answer and say how the command ends; `would`: nothing was done, and what would be is told."""
+def conclude(screen: Screen, answer: Json, *, would: bool = False, looks: bool = False) -> Exit:
+    """Show an answer and say how the command ends; `would`: nothing was done, and what would be is told.
+
+    `looks`: the command is about how things are, so a trouble that lasts shows, and decides how it ends.
+    """
+    looks = looks or would
     if screen.as_json:
         screen.data(answer)
     else:
         for receipt in answer.get("receipts", ()):
-            show(screen, receipt, would=would)
+            show(screen, receipt, would=would, looks=looks)
         for reason in answer.get("ignored", ()):
             screen.say(f"ignored: {reason}")
-    return exit_of(answer) if would else _of_outcomes(answer)
+    return exit_of(answer) if looks else _of_outcomes(answer)
 
 
-def show(screen: Screen, receipt: Json, *, would: bool = False) -> None:
+def lasting(receipt: Json) -> str:
+    """Return the kind of the first episode that lasts; empty where none does."""
+    return next((str(each.get("kind")) for each in receipt.get("episodes") or () if "ended" not in each), "")
+
+
+def style_of(kind: str) -> str:
+    """Return the colour of a kind of episode."""
+    return "red" if kind in ("dark", "blind") else "yellow"
+
+
+def show(screen: Screen, receipt: Json, *, would: bool = False, looks: bool = False) -> None:
     """Show one receipt."""
     from rich.text import Text
 
     outcome = str(receipt.get("outcome"))
+    mark = _NOT_DONE if would and outcome == "waiting" else _MARK.get(outcome, outcome)
+    style = _STYLE.get(outcome, "")
+    if looks and outcome == "quiet" and (lasts := lasting(receipt)):  # the run did nothing, and all is not well
+        mark, style = lasts, style_of(lasts)
     line = Text.assemble(
         (f"{receipt['group']}: ", "bold"),
-        (_NOT_DONE if would and outcome == "waiting" else _MARK.get(outcome, outcome), _STYLE.get(outcome, "")),
+        (mark, style),
         f": {screen.named(str(receipt['sentence']))}",
     )
     screen.show(line)
@@ -45,7 +63,7 @@ def show(screen: Screen, receipt: Json, *, would: bool = False) -> None:
     for deed in receipt.get("did", ()):
         if deed not in told:
             screen.say(f"  did: {deed}")
-    for problem in receipt.get("problems", ()):
+    for problem in (one for one in receipt.get("problems", ()) if one not in told):
         screen.say(f"  problem: {problem}", "yellow")
     ms = receipt.get("ms", {})
     if receipt.get("did") and "total" in ms:

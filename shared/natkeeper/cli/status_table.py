@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from natkeeper.cli.output import item, names_in, styled, with_names
+from natkeeper.cli.receipts import lasting, style_of
 from natkeeper.domain.load import PORTS, GatewayLoad
 
 if TYPE_CHECKING:
@@ -32,15 +33,10 @@ def board(answer: Json, console: Console) -> Iterator[Text]:
 
 
 def _urgency(receipt: Json) -> int:
-    if _lasting(receipt):
+    if lasting(receipt):
         return 0
     outcome = str(receipt.get("outcome"))
     return _URGENT.index(outcome) if outcome in _URGENT else 0
-
-
-def _lasting(receipt: Json) -> str:
-    """Return the kind of the first episode that lasts; empty where none does."""
-    return next((str(each.get("kind")) for each in receipt.get("episodes") or () if "ended" not in each), "")
 
 
 def _group(receipt: Json, console: Console) -> Iterator[Text]:
@@ -48,8 +44,8 @@ def _group(receipt: Json, console: Console) -> Iterator[Text]:
     names = names_in(view)
     sentence = with_names(str(receipt["sentence"]), names)
     word = styled(str(receipt.get("outcome")))
-    if lasts := _lasting(receipt):  # whatever this run did: a group in trouble is not "quiet"
-        word = f"[{'red' if lasts in ('dark', 'blind') else 'yellow'}]{lasts}[/]"
+    if lasts := lasting(receipt):  # whatever this run did: a group in trouble is not "quiet"
+        word = f"[{style_of(lasts)}]{lasts}[/]"
     elif view.get("paused_until") and receipt.get("outcome") == "quiet":
         word = "[yellow]paused[/]"  # nothing is wrong, and nothing would be done about it
     yield item(console, 0, [str(receipt["group"]), word], [sentence])
@@ -58,9 +54,11 @@ def _group(receipt: Json, console: Console) -> Iterator[Text]:
     for route in view.get("routes", ()):
         yield _route(route, names, console)
     carries = [route.get("next_hop") for route in view.get("routes", ())]
+    probed = [probe["table"] for probe in view.get("probes", ())]
+    watched = [route.get("next_hop") for route in view.get("routes", ()) if route["table"] in probed]
     fallback = view.get("fallback")
     for gateway in view.get("gateways", ()):
-        yield _gateway(gateway, console, carries=gateway["id"] in carries)
+        yield _gateway(gateway, console, carries=gateway["id"] in carries, watched=gateway["id"] in watched)
     if fallback:
         yield _gateway({**fallback, "name": "fallback"}, console, carries=fallback["id"] in carries)
     eip = view.get("eip")
@@ -110,13 +108,17 @@ def _route(route: Json, names: dict[str, str], console: Console) -> Text:
     return item(console, 2, facts, [with_names(each, names) for each in about])
 
 
-def _gateway(gateway: Json, console: Console, *, carries: bool) -> Text:
+def _gateway(gateway: Json, console: Console, *, carries: bool, watched: bool = False) -> Text:
+    """Show a gateway. `watched`: a probe looks through it all the time, which the lines about the probe tell."""
     mark = sign(console, "▶", ">") if carries else " "
     unfit, reason = gateway.get("unfit"), gateway.get("reason")
     state = styled(str(gateway["health"]))
     facts = [f"{mark} {gateway.get('name') or 'gateway'}", str(gateway["id"]), state]
     if unfit and not reason:
         facts.append("[yellow]not ready[/]")
+    unseen = (gateway.get("evidence") or {}).get("found") == "unproven"
+    if unseen and not watched and gateway["health"] == "healthy" and not unfit:
+        facts.append("[yellow]unproven[/]")
     facts += [word for word, key in (("cold standby", "cold"), ("found", "found")) if gateway.get(key)]
     why = str(reason or unfit or gateway.get("unread") or "")
     if gateway.get("until"):

@@ -23,7 +23,7 @@ from natkeeper.domain.health import Draining, Health, Healthy, Unhealthy
 from natkeeper.domain.ids import NatGatewayId
 from natkeeper.domain.marks import with_marks
 from natkeeper.domain.memory import is_ours
-from natkeeper.domain.observed import Instance, NextHop, Unseen
+from natkeeper.domain.observed import Instance, NextHop, PowerState, Unseen
 from natkeeper.domain.selection import cold_standbys
 from natkeeper.domain.world import RouteView, World
 
@@ -79,7 +79,8 @@ def _gateway(world: World, policy: Group, hop: NextHop) -> Json:
         about["unread"] = "no more than its power state can be read" if sight.instance.unread else None
     unfit = world.unfit(hop, policy)
     shown = evidence.of_hop(world, policy, hop).as_json()
-    figures = None if sight.figures is None else asdict(sight.figures)
+    off = isinstance(sight.instance, Instance) and sight.instance.status is not PowerState.RUNNING
+    figures = None if sight.figures is None or off else asdict(sight.figures)
     seen = {**_hop(world, policy, hop), **about, "unfit": unfit, "evidence": shown, "figures": figures}
     cold, found = hop in cold_standbys(world, policy), bool(policy.tag)
     return _without_gaps(

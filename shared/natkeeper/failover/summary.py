@@ -131,11 +131,11 @@ class GroupSummary:
             if self.joined and not weak:
                 self.problems.append("not verified: nobody has looked since an earlier run moved the route")
         outcome = self._outcome(assignment, decision, verified)
-        sentence = self._sentence(assignment, decision, verified, mine)
+        sentence = self._sentence(assignment, world, decision, verified, mine)
         if moves and not assignment.read_only:
             unlike = dict.fromkeys(after_moves(world, assignment.group))
             sentence = "; ".join([sentence, *unlike, left_of(with_marks(world, now), assignment.group)])
-        asked = assignment.read_only and not decision.changes
+        asked = (assignment.read_only or assignment.asked) and not decision.changes
         news = [episode for episode in self.episodes if asked or (episode.due and not assignment.read_only)]
         if asked and not any(episode.trouble.left for episode in news):  # an episode begins only after five minutes
             sentence = "; ".join([sentence, *_none_left(with_marks(world, now), assignment.group)])
@@ -183,12 +183,14 @@ class GroupSummary:
     def _sentence(
         self,
         assignment: Assignment,
+        world: World,
         decision: Decision,
         verified: bool | None,  # noqa: FBT001
         shown: list[Evidence],
     ) -> str:
         if assignment.read_only:
-            decision = replace(decision, steps=tuple(_not_checking(step) for step in decision.steps))
+            looked = tuple(_not_checking(step, world, assignment.group) for step in decision.steps)
+            decision = replace(decision, steps=looked)
         now = decision.sentence()
         if assignment.read_only and decision.changes:
             steps = [step for step in (*decision.steps, decision.eip) if isinstance(step, _CHANGES)]
@@ -216,11 +218,18 @@ def _none_left(world: World, policy: Group) -> Iterable[str]:
     return () if alone or standbys(world, policy) or cold_standbys(world, policy) else (left_of(world, policy),)
 
 
-def _not_checking(step: Step) -> Step:
-    """A read-only run looks at nothing, so it must not say that it does: the next sweep looks after a fresh move."""
+def _not_checking(step: Step, world: World, policy: Group) -> Step:
+    """A read-only run looks at nothing, so it must not say that it does: the next sweep looks after a fresh move.
+
+    What is known to be dead carries nothing: it is to be looked at because private hosts had no internet through it.
+    """
     if not isinstance(step, Verify):
         return step
-    return replace(step, reason=f"{step.hop} carries it after a fresh move, and the next sweep looks through it again")
+    health = world.health(step.hop, policy)
+    said = "carries it after a fresh move, and the next sweep looks through it again"
+    said = health.reason if isinstance(health, Unhealthy) else said
+    first = "; ".join(step.reason.split("; ")[:-1])
+    return replace(step, reason="; ".join(filter(None, (first, f"{step.hop} {said}"))))
 
 
 def _hops(world: World) -> dict[str, NextHop]:

@@ -139,7 +139,7 @@ def sweep(context: CommandContext, *, group: str | None, asker: Asker) -> Exit:
         _check(context, group)
     with context.screen.working("sweeping"):
         answer = asker.ask({"action": "sweep"} | ({"group": group} if group else {}))
-    return conclude(context.screen, answer)
+    return conclude(context.screen, answer, looks=True)
 
 
 def _check(context: CommandContext, group: str) -> None:

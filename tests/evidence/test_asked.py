@@ -1,0 +1,53 @@
+"""What a person is answered while something is wrong: nothing is called well that is known to be dead."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from natkeeper.domain.load import GatewayLoad
+from tests.fakes.stage import A, B, Stage, group, person
+
+
+def test_figures_of_a_gateway_that_is_stopped_are_of_the_past() -> None:
+    """Neither status nor a scrape shows connections of a machine that is off."""
+    stage = Stage({"prod": group(setup={"mode": "apply"})})
+    stage.machine(A).figures = stage.machine(B).figures = GatewayLoad(100, 65536)
+    stage.sweeps(12)
+    stage.world.stop(B)
+    view = stage.one(person("status")).view or {}
+    assert ["figures" in gateway for gateway in view["gateways"]] == [True, False]
+
+
+def lost_standby(stage: Stage) -> None:
+    """B is off, and nobody starts it."""
+    stage.world.stop(B)
+
+
+def paused_and_dead(stage: Stage) -> None:
+    """Both are off, and a person works on them."""
+    stage.world.stop(A)
+    stage.world.stop(B)
+    stage.one(person("pause", **{"for": "1h"}, why="work"))
+
+
+def test_a_dead_gateway_of_a_paused_group_carries_nothing_after_a_fresh_move() -> None:
+    """Packets end there, and nothing was moved."""
+    stage = Stage()
+    paused_and_dead(stage)
+    stage.sweeps(2)
+    said = stage.one(person("status")).sentence
+    assert said.startswith(f"paused until 2026-11-23 07:00 UTC; {A} is Stopped; dark since ")
+
+
+@pytest.mark.parametrize("wrong, kind", [(lost_standby, "degraded"), (paused_and_dead, "dark")])
+def test_a_sweep_by_a_person_says_what_lasts(wrong: Any, kind: str) -> None:
+    """The answer is about the group as it is, though people were told of it before and are not told again."""
+    stage = Stage()
+    wrong(stage)
+    stage.sweeps(10)
+    before = len(stage.told_people())
+    answer = stage.send(person("sweep"))
+    assert f"{kind} since" in answer.receipts[0].sentence
+    assert (answer.ok, len(stage.told_people())) == (False, before)
