@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from natkeeper.domain.load import GatewayLoad
-from tests.fakes.stage import A, B, Stage, group, person
+from tests.fakes.stage import TABLE, TABLE_2, A, B, Stage, group, person
 
 
 def test_figures_of_a_gateway_that_is_stopped_are_of_the_past() -> None:
@@ -51,3 +51,23 @@ def test_a_sweep_by_a_person_says_what_lasts(wrong: Any, kind: str) -> None:
     answer = stage.send(person("sweep"))
     assert f"{kind} since" in answer.receipts[0].sentence
     assert (answer.ok, len(stage.told_people())) == (False, before)
+
+
+@pytest.mark.parametrize("stopped, said", [((), False), ((B,), True)])
+def test_gateways_that_carry_a_route_each_are_standbys_of_each_other(stopped: tuple[str, ...], *, said: bool) -> None:
+    """Two zones, each with its own gateway: the next failure is an outage only where one of them is unfit already."""
+    routes = [{"table": TABLE, "prefer": A}, {"table": TABLE_2, "prefer": B}]
+    stage = Stage({"prod": group(routes=routes)})
+    for gateway in stopped:
+        stage.world.stop(gateway)
+        stage.sweeps(3)
+    assert ("no standby is left" in stage.one(person("status")).sentence) is said
+
+
+def test_a_return_to_a_gateway_of_its_own_leaves_none_idle_and_each_a_standby() -> None:
+    """After it every gateway carries a route, and says so."""
+    stage = Stage({"prod": group(routes=[{"table": TABLE, "prefer": A}, {"table": TABLE_2, "prefer": B}])})
+    away = stage.one(person("switch", to=B)).sentence
+    assert away.endswith(f"{A} is the only standby left")
+    back = stage.one(person("switch", to=A, table=TABLE)).sentence
+    assert back.endswith(f"no gateway is idle: {A}, {B} take over from each other")
