@@ -104,6 +104,7 @@ groups:
         ("region: cn", "region：cn", "line 1: has a full-width '：'; write ':'"),
         ("i-gwa, i-gwb", "i-gwa，i-gwb", "line 4: has a full-width '，'; write ','"),
         ("[i-gwa", "\uff3bi-gwa", "line 4: has a full-width '\uff3b'; write '['"),
+        ("[i-gwa", "\u3010i-gwa", "line 4: has a full-width '\u3010'; write '['"),
         ("    routes", "　　routes", "line 5: has a full-width '\\u3000'; write ' '"),
         ("cn-hang", "\uff43\uff4e-hang", "line 1: has a full-width '\uff43\uff4e'; write 'cn'"),
         ("i-gwb", "i-gw\uff3f\uff11", "line 4: has a full-width '\uff3f\uff11'; write '_1'"),

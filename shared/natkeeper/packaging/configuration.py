@@ -31,8 +31,8 @@ class ConfigurationRefused(Exception):
 _MERGE = "tag:yaml.org,2002:merge"
 _FULL_WIDTH = dict(
     zip(
-        "\uff1a\uff0c\uff3b\uff3d\uff5b\uff5d\u201c\u201d\u2018\u2019\u3000\uff0d\u3002\u3001",
-        ":,[]{}\"\"'' -.,",
+        "\uff1a\uff0c\uff3b\uff3d\uff5b\uff5d\u201c\u201d\u2018\u2019\u3000\uff0d\u3002\u3001\u3010\u3011",
+        ":,[]{}\"\"'' -.,[]",
         strict=True,
     )
 )
