@@ -83,6 +83,19 @@ def test_what_would_be_done_was_not_done() -> None:
     assert concluded({"receipts": [receipt()]}, would=True) == (f"<1>prod: <><32>ok<>{SAYS}", Exit.OK)
 
 
+@pytest.mark.parametrize(
+    "outcome, verified, kind, code",
+    [
+        ("changed", None, "moved", Exit.ATTENTION), ("changed", None, "created", Exit.ATTENTION),
+        ("changed", True, "moved", Exit.OK), ("changed", None, "setup", Exit.OK), ("waiting", None, "moved", Exit.OK),
+    ],
+)  # fmt: skip
+def test_a_move_that_nobody_saw_work_is_an_exit_code(outcome: str, verified: object, kind: str, code: Exit) -> None:
+    """As the help of the command says; what is under way may still be seen."""
+    told = receipt(outcome, verified=verified, acts=[{"kind": kind, "what": "0.0.0.0/0"}])
+    assert concluded({"receipts": [told]})[1] is code
+
+
 @pytest.mark.parametrize("would, looks", [(True, False), (False, True), (False, False)])
 def test_a_quiet_run_of_a_group_in_trouble_is_not_well(*, would: bool, looks: bool) -> None:
     """A plan or a sweep asks how things are, so the trouble is read and not "ok"; a deed is told by itself."""
@@ -127,6 +140,10 @@ ENDS: dict[str, tuple[Failure, Exit, str]] = {
     "throttled": (Failure(FailureKind.THROTTLED, "x"), Exit.UNREACHABLE, AGAIN),
     "busy": (Failure(FailureKind.BUSY, "x"), Exit.UNREACHABLE, AGAIN),
     "refused": (Failure(FailureKind.REFUSED, "x"), Exit.ATTENTION, ""),
+    "no such region": (
+        Failure(FailureKind.REFUSED, "x", "InvalidRegionId.NotFound"), Exit.WRONG,
+        "check the name of the region: `region` of the configuration, or --region",
+    ),
 }  # fmt: skip
 
 
@@ -352,9 +369,9 @@ def test_a_function_of_a_service_is_asked_by_the_sdk_of_its_generation(
 class ServiceError(Exception):
     """As fc2 raises it."""
 
-    def __init__(self, code: Any = None, status: Any = None, request: Any = None) -> None:
+    def __init__(self, code: Any = None, status: Any = None, request: Any = None, said: str = "with secret") -> None:
         super().__init__()
-        self.err_code, self.status_code, self.request_id, self.message = code, status, request, "with secret"
+        self.err_code, self.status_code, self.request_id, self.message = code, status, request, said
 
 
 class RefusedConnection(Exception):
@@ -365,6 +382,8 @@ class RefusedConnection(Exception):
     "error, failure",
     [
         (ServiceError("ServiceNotFound", 404, "r-1"), Failure(FailureKind.GONE, "with ***", "ServiceNotFound", "r-1")),
+        (ServiceError("ServiceNotFound", 404, "r", '{"ErrorMessage": "no secret"}'),
+         Failure(FailureKind.GONE, "no ***", "ServiceNotFound", "r")),
         (ServiceError("AccessDenied", 403), Failure(FailureKind.DENIED, "with ***", "AccessDenied", "")),
         (ServiceError("AccessDenied"), "classified"), (ServiceError(None, 403), "classified"),
         (RefusedConnection(), Failure(FailureKind.UNREACHABLE, "127.0.0.1:1: no connection (RefusedConnection)")),

@@ -115,7 +115,9 @@ def test_each_command_is_one_request_and_its_answer(
     assert (function.requests, function.shows) == ([request], shows)
     assert natkeeper(*line.split(), "--json").data == QUIET
     function.answers = [{**QUIET, "ok": False}]
-    assert natkeeper(*line.split()).code == (1 if request["action"] == "status" or "--dry-run" in line else 0)
+    assert natkeeper(*line.split()).code == (
+        1 if request["action"] in ("status", "sweep") or "--dry-run" in line else 0
+    )
 
 
 @pytest.mark.parametrize(
@@ -144,6 +146,8 @@ REFUSED = {
     "status --watch --port 80": ("--port has no meaning without --serve", "add --serve, or leave it out"),
     "switch prod --dry-run --wait": ("--wait has no meaning with --dry-run", "leave one out"),
     "metrics --format openmetrics": ("--json has no meaning with --format openmetrics", "leave one out"),
+    "template --print": ("--json has no meaning with --print", "leave one out"),
+    "completion bash": ("--json has no meaning with completion", "leave it out"),
     "probes --vswitch vtb-1=vsw-1": ("--vswitch has no meaning without --write", "add --write, or leave it out"),
 }
 
@@ -243,7 +247,7 @@ EVENT = Written(
     ours=True, error="", request_id="r",
 )  # fmt: skip
 NOTHING = (
-    "{} wrote nothing to these routes in the last 2d, as far as ActionTrail knows; it is some minutes late. "
+    "{} to these routes in the last 2d, as far as ActionTrail knows; it is some minutes late. "
     "`natkeeper status` shows the last move.\n"
 )
 
@@ -269,8 +273,8 @@ def test_history_is_read_for_the_groups_and_the_time_that_were_asked_for(
     assert (ended.code, f"{called} is Stopped" in ended.out) == (0, True)
     assert natkeeper("history", "prod", "--all", "--json").data == {"events": [EVENT.as_json()]}
     found.clear()
-    assert natkeeper("history", "dev", "--since", "2d").out == NOTHING.format("natkeeper")
-    assert natkeeper("history", "dev", "--since", "2d", "--all").out == NOTHING.format("Nobody")
+    assert natkeeper("history", "dev", "--since", "2d").out == NOTHING.format("natkeeper wrote nothing")
+    assert natkeeper("history", "dev", "--since", "2d", "--all").out == NOTHING.format("Nobody wrote anything")
     eight, three = timedelta(days=8), timedelta(days=3)
     assert asked == [
         (["prod", "dev"], eight, False), (["prod"], three, True), (["dev"], eight, False), (["dev"], eight, True),

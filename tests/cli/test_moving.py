@@ -116,10 +116,11 @@ def test_an_unwell_gateway_is_refused_until_it_is_forced(place: Workspace, natke
 
 
 def test_direct_needs_no_function(place: Workspace, natkeeper: Command) -> None:
-    """Nothing is deployed, and the route moves all the same; the look is by Cloud Assistant."""
+    """Nothing is deployed, and the route moves all the same; Cloud Assistant looks, which proves too little."""
     place.write(probe=None)
     ended = natkeeper("switch", "prod", "--to", place.b, "--direct", "--wait")
-    assert (ended.code, place.hop) == (0, place.b), ended
+    assert (ended.code, place.hop) == (1, place.b), ended
+    assert "nobody has seen yet that it forwards" in ended.out
     assert not [
         call
         for call in place.cloud.calls

@@ -91,6 +91,8 @@ def trouble_of(failure: Failure, doing: str) -> CommandError:
             return Unreached(what, todo)
         case FailureKind.THROTTLED | FailureKind.BUSY:
             return Unreached(what, "try again in a moment")
+        case _ if (failure.code or "").startswith("InvalidRegionId"):
+            return Wrong(what, "check the name of the region: `region` of the configuration, or --region")
         case _:
             return CommandError(what)
 

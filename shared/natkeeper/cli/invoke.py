@@ -124,12 +124,21 @@ class Fc2Invoker:
 
         code, status = getattr(error, "err_code", None), getattr(error, "status_code", None)
         if isinstance(code, str) and isinstance(status, int):
-            message = self.reach.credentials().hide(str(getattr(error, "message", "")))
+            message = self.reach.credentials().hide(_said(str(getattr(error, "message", ""))))
             return Failure(kind_of(code, status), message, code, str(getattr(error, "request_id", "") or ""))
         if type(error).__module__.startswith("requests"):
             host = urlsplit(self.reach.endpoint or "").netloc or "Function Compute"
             return Failure(FailureKind.UNREACHABLE, f"{host}: no connection ({type(error).__name__})")
         return self.reach.classify(error)
+
+
+def _said(message: str) -> str:
+    """Return the sentence in an error of FC 2.0, whose SDK gives the whole body of the answer for it."""
+    try:
+        body = json.loads(message)
+    except ValueError:
+        return message
+    return str(body.get("ErrorMessage") or message) if isinstance(body, dict) else message
 
 
 @dataclass

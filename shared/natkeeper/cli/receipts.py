@@ -13,6 +13,7 @@ Json = dict[str, Any]
 
 _CODES = {"attention": Exit.ATTENTION, "refused": Exit.REFUSED}
 _ORDER = ("quiet", "changed", "waiting", "refused", "attention")
+_MOVES = ("moved", "created", "bridged")
 _MARK = {"quiet": "ok", "changed": "done", "waiting": "under way", "attention": "ATTENTION", "refused": "refused"}
 _NOT_DONE = "nothing was done"
 _STYLE = {"quiet": "green", "changed": "green", "waiting": "yellow", "attention": "bold red", "refused": "red"}
@@ -78,8 +79,15 @@ def exit_of(answer: Json) -> Exit:
 
 
 def _of_outcomes(answer: Json) -> Exit:
-    """Say how a command that does something ends: by what its run did."""
-    return _CODES.get(worst(answer), Exit.OK)
+    """Say how a command that does something ends: by what its run did, and whether a move was seen to work."""
+    code = _CODES.get(worst(answer), Exit.OK)
+    return Exit.ATTENTION if code is Exit.OK and any(map(_not_seen, answer.get("receipts", ()))) else code
+
+
+def _not_seen(receipt: Json) -> bool:
+    """Return True if a run moved a route for good, and nobody has seen private hosts reach the internet since."""
+    moved = any(act.get("kind") in _MOVES for act in receipt.get("acts", ()))
+    return moved and receipt.get("outcome") == "changed" and receipt.get("verified") is not True
 
 
 def worst(answer: Json) -> str:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import click
 from click.shell_completion import get_completion_class
 
+from natkeeper.cli.context import CommandContext
+from natkeeper.cli.errors import Wrong
 from natkeeper.cli.options import shared
 
 SHELLS = ("bash", "zsh", "fish")
@@ -23,6 +25,8 @@ def completion(context: click.Context, shell: str) -> None:
     zsh:   natkeeper completion zsh > "${fpath[1]}/_natkeeper"
     fish:  natkeeper completion fish > ~/.config/fish/completions/natkeeper.fish
     """  # noqa: D301  click's sign for a paragraph that is not to be wrapped is the character itself
+    if context.ensure_object(CommandContext).as_json:
+        raise Wrong("--json has no meaning with completion", "leave it out")
     kind = get_completion_class(shell)
     assert kind is not None  # noqa: S101  click knows the three
     click.echo(kind(context.find_root().command, {}, "natkeeper", _VARIABLE).source())

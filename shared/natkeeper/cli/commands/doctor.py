@@ -128,6 +128,8 @@ def template(context: CommandContext, *, only_print: bool, account: str | None) 
     from natkeeper.ports import Failure
 
     if only_print:
+        if context.as_json:
+            raise Wrong("--json has no meaning with --print", "leave one out")
         click.echo(oos_template(), nl=False)
         return Exit.OK
     names = dict.fromkeys(group.setup.template for group in context.config.groups if group.setup.via == "oos")
