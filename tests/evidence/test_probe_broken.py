@@ -223,6 +223,23 @@ def test_status_shows_the_loss_of_each_probe() -> None:
     ]
 
 
+@pytest.mark.parametrize("action", ["status", "sweep"])
+@pytest.mark.parametrize("kind", ["brown-out", "probe broken"])
+def test_what_lasts_of_a_probe_shows_until_it_is_over(kind: str, action: str) -> None:
+    """The answer has what people were told, and says that it needs a person."""
+    stage = Stage()
+    if kind == "brown-out":
+        minutes_of_loss(stage, [24] * 6)
+    else:
+        stage.send(record("FunctionNotStarted"))
+        stage.world.advance(60)
+    (shown,) = (answer := stage.send(person(action))).receipts
+    assert [episode.trouble.kind.value for episode in shown.episodes] == [kind]
+    assert (answer.ok, f"; {kind} since 2026-11-23 06:0" in shown.sentence) == (False, True)
+    minutes_of_loss(stage, [0] * 6)
+    assert stage.send(person(action)).ok
+
+
 def test_the_end_of_a_watch_costs_no_call() -> None:
     """It comes every minute."""
     stage = Stage()

@@ -138,6 +138,11 @@ class Probes:
             for function, table in group.probes.items()
         ]
 
+    def episodes(self, group: Group) -> tuple[Episode, ...]:
+        """Return what lasts of a group's probes. It begins and ends with what is heard of them, and with no sweep."""
+        mine = (known for (function, _), known in self.lasting.items() if function in group.probes)
+        return tuple(Episode(group.name, known.trouble, known.since, None) for known in mine)
+
     def lossy(self, group: Group, now: datetime) -> LossyMinutes | None:
         """Return what a brown-out of the first probe lost, and the lane in the same minutes; None where none lasts."""
         function = next(iter(group.probes), "")

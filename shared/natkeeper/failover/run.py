@@ -224,8 +224,10 @@ def attend(payload: bytes | str, config: Config, run: str, clock: Clock, deadlin
     news = tuple(map(_due_only, told.news(tuple(each for each in receipts if each.group not in reading))))
     of_probes = told.probes.learn((*todo.broken, *silent), heard, config, run, clock())
     news += tuple(receipt for receipt in of_probes if receipt.news)
+    asked = reading | {assignment.group.name for assignment in todo.assignments if assignment.asked}
     receipts = tuple(
-        _with_probes(each, told.probes, config, clock()) if each.group in reading else each for each in receipts
+        _with_probes(each, told.probes, config, clock(), of_probes) if each.group in asked else each
+        for each in receipts
     )
     receipts += of_probes
     # The routes are safe by now. What could not be handed over does not count as told.
@@ -320,12 +322,21 @@ def _beat(receipts: tuple[Receipt, ...], notify: str, now: datetime) -> Run[tupl
     return (f"the heartbeat could not be handed over: {answer}",) if isinstance(answer, Failure) else ()
 
 
-def _with_probes(receipt: Receipt, probes: Probes, config: Config, now: datetime) -> Receipt:
-    """Add to what a person sees of a group what is known of its probes."""
+def _with_probes(
+    receipt: Receipt, probes: Probes, config: Config, now: datetime, others: tuple[Receipt, ...]
+) -> Receipt:
+    """Add to what a person sees of a group what is known of its probes, but what receipts of their own tell."""
     group = config.group(receipt.group)
     if group is None or not group.probes:
         return receipt
-    return replace(receipt, view={**(receipt.view or {}), "probes": probes.figures(group, now)})
+    told = [episode.trouble for other in others for episode in other.episodes]
+    lasting = tuple(each for each in probes.episodes(group) if each.trouble not in told)
+    return replace(
+        receipt,
+        view={**(receipt.view or {}), "probes": probes.figures(group, now)},
+        episodes=(*receipt.episodes, *lasting),
+        sentence="; ".join([receipt.sentence, *(episode.sentence(now) for episode in lasting)]),
+    )
 
 
 def _due_only(receipt: Receipt) -> Receipt:
