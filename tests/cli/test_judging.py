@@ -10,7 +10,7 @@ import pytest
 
 from natkeeper.cli.doctor import facts
 from natkeeper.cli.doctor.findings import advice, ok, unseen, wrong
-from natkeeper.cli.errors import Unreached
+from natkeeper.cli.errors import Denied, Unreached
 from natkeeper.cli.survey.network import Card, InboundRule, SurveyedInstance
 from natkeeper.domain.ids import EntryId, InstanceId, TableId
 from natkeeper.domain.observed import Condition, EipStatus, HopKind, NextHop, RouteEntry
@@ -227,13 +227,23 @@ def test_what_was_not_seen_says_what_to_do_about_that(why: object, do: str) -> N
     assert unseen("prod", "gateways", why).do.startswith(do)
 
 
-@pytest.mark.parametrize("reached", ["none", "tables", "gateways"])
-def test_where_nothing_can_be_reached_the_doctor_ends(reached: str) -> None:
-    """Each of a dozen questions would take fifteen seconds and have the same answer."""
-    dead = Failure(FailureKind.UNREACHABLE, "10.0.0.9: no answer")
-    answers: list[Any] = [{} if reached == "tables" else dead, {} if reached == "gateways" else dead]
+DEAD = Failure(FailureKind.UNREACHABLE, "10.0.0.9: no answer")
+UNKNOWN_KEY = Failure(FailureKind.DENIED, "not found", "InvalidAccessKeyId.NotFound")
+NO_RIGHT = Failure(FailureKind.DENIED, "no", "Forbidden.RAM")
+
+
+@pytest.mark.parametrize(
+    "tables, gateways, ends",
+    [
+        (DEAD, DEAD, Unreached), (UNKNOWN_KEY, UNKNOWN_KEY, Denied),
+        ({}, DEAD, None), (DEAD, {}, None), ({}, UNKNOWN_KEY, None), (NO_RIGHT, NO_RIGHT, None),
+    ],
+)  # fmt: skip
+def test_where_nothing_can_be_reached_the_doctor_ends(tables: object, gateways: object, ends: Any) -> None:
+    """Each of a dozen questions would have the same answer; a right that is missing may be missing for one alone."""
+    answers = [tables, gateways]
     reach: Any = SimpleNamespace(try_=lambda _call: answers.pop(0))
-    with pytest.raises(Unreached if reached == "none" else IndexError) as ended:  # it goes on to ask
+    with pytest.raises(ends or IndexError) as ended:  # it goes on to ask
         facts.ground(reach, group())
-    if reached == "none":
-        assert str(ended.value) == "reading the gateways: unreachable: 10.0.0.9: no answer"
+    if ends:
+        assert str(ended.value) == f"reading the gateways: {gateways}"

@@ -71,3 +71,18 @@ def test_a_return_to_a_gateway_of_its_own_leaves_none_idle_and_each_a_standby() 
     assert away.endswith(f"{A} is the only standby left")
     back = stage.one(person("switch", to=A, table=TABLE)).sentence
     assert back.endswith(f"no gateway is idle: {A}, {B} take over from each other")
+
+
+@pytest.mark.parametrize("stopped, next_one", [((B,), True), ((A, B), False)])
+@pytest.mark.parametrize("sweeps", [0, 10])
+def test_an_outage_is_not_announced_while_there_is_one(
+    stopped: tuple[str, ...], sweeps: int, *, next_one: bool
+) -> None:
+    """Without a standby the next failure is one; while nothing works, none is the next."""
+    stage = Stage()
+    for gateway in stopped:
+        stage.world.stop(gateway)
+    stage.sweeps(sweeps)
+    said = [stage.one(person("status")).sentence, *(str(receipt) for receipt in stage.told_people())]
+    assert any("no standby is left" in sentence for sentence in said)
+    assert any("the next failure is an outage" in sentence for sentence in said) is next_one

@@ -109,6 +109,11 @@ _KEYS = (
 )  # fmt: skip
 
 
+def is_about_keys(code: str | None) -> bool:
+    """Return True if the platform says so where no call with these credentials can work."""
+    return any(re.fullmatch(form, code or "") for form, _ in _KEYS)
+
+
 def _about_denial(code: str | None) -> str:
     """Say what to do about a denial: about the keys where the code is about them, else about permissions."""
     return next((advice for form, advice in _KEYS if re.fullmatch(form, code or "")), _PERMISSIONS)

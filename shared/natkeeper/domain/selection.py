@@ -35,6 +35,7 @@ TRY_AGAIN = timedelta(minutes=10)
 """How long after it was seen to be bad a next hop is tried again by a route that leads nowhere anyway."""
 CARRIED = timedelta(minutes=1)
 """How long a next hop must carry a route before its failure counts as separate from that of the hop before it."""
+_NEXT = ": the next failure is an outage"
 
 
 def best(here: RouteContext, leaving: NextHop | None) -> NextHop | str:
@@ -137,9 +138,10 @@ def held_back(world: World, policy: Group) -> tuple[NextHop, ...]:
     return tuple(hop for hop in held if hop not in active and without_mark(world, hop).ineligible(hop, policy) is None)
 
 
-def left_of(world: World, policy: Group) -> str:
-    """Say how many failures can still be survived, and by which next hops."""
-    return left_words(standbys(world, policy), cold_standbys(world, policy), held_back(world, policy))
+def left_of(world: World, policy: Group, *, dark: bool = False) -> str:
+    """Say how many failures can still be survived, and by which next hops; `dark`: one has not been survived."""
+    said = left_words(standbys(world, policy), cold_standbys(world, policy), held_back(world, policy))
+    return said.removesuffix(_NEXT) if dark else said
 
 
 def left_words(left: tuple[NextHop, ...], stopped: tuple[NextHop, ...] = (), held: tuple[NextHop, ...] = ()) -> str:
@@ -151,7 +153,7 @@ def left_words(left: tuple[NextHop, ...], stopped: tuple[NextHop, ...] = (), hel
         taken = f"which {'is' if len(held) == 1 else 'are'} taken where nothing else works"
         return f"no standby is left but {', '.join(map(str, held))}, {taken}"
     if not left:
-        return "no standby is left: the next failure is an outage"
+        return f"no standby is left{_NEXT}"
     names = ", ".join(map(str, left))
     return f"{names} is the only standby left" if len(left) == 1 else f"standbys left: {names}"
 

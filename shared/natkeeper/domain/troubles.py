@@ -136,7 +136,7 @@ def _dark(
             EpisodeKind.DARK,
             tables,
             cause,
-            left=left_of(world, policy),
+            left=left_of(world, policy, dark=True),
             todo=f"point the entry to {standbys(world, policy)[0]} by hand; {_RIGHT}"
             if refused
             else _todo_dark(world, policy, [r for some in reasons.values() for r in some], paused=paused is not None),

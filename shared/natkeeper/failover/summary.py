@@ -214,9 +214,11 @@ class GroupSummary:
 
 def _none_left(world: World, policy: Group) -> Iterable[str]:
     """Say that no standby is left, of a group that should have one."""
-    alone = len(hops_of(policy)) == 1 or not evidence.carrying(world, policy)
+    carrying = evidence.carrying(world, policy)
+    alone = len(hops_of(policy)) == 1 or not carrying
     left = standbys(world, policy) or cold_standbys(world, policy) or _each_other(world, policy)
-    return () if alone or left else (left_of(world, policy),)
+    dark = all(world.ineligible(hop, policy) is not None for hop in carrying)
+    return () if alone or left else (left_of(world, policy, dark=dark),)
 
 
 def _left(world: World, policy: Group) -> str:

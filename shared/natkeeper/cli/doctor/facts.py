@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from natkeeper.alibaba import ecs, vpc
 from natkeeper.alibaba.cloud import AlibabaCloud
 from natkeeper.alibaba.vpc_tables import read_vpc_routes
-from natkeeper.cli.errors import trouble_of
+from natkeeper.cli.errors import is_about_keys, trouble_of
 from natkeeper.cli.survey import functions, network
 from natkeeper.cli.survey.roles import Role, role
 from natkeeper.cli.survey.template_file import incomplete
@@ -110,12 +110,12 @@ class Facts:
 
 
 def ground(reach: RegionClients, group: Group) -> GroupFacts:
-    """Read what there is of a group. Raises CommandError where neither ECS nor VPC can be reached."""
+    """Read what there is of a group. Raises CommandError where ECS and VPC answer nobody, or not with these keys."""
     ids = list(group.gateways)
     tables: list[str] = list(dict.fromkeys(route.table for route in group.routes))
     known = {t: reach.try_(lambda a, t=t: network.table(a, t)) for t in tables}  # type: ignore[misc]
     machines = reach.try_(lambda a: {m.id: m for m in network.machines(a, ids=ids)})
-    if isinstance(machines, Failure) and all(map(_unreached, (machines, *known.values()))):
+    if isinstance(machines, Failure) and all(map(_useless, (machines, *known.values()))):
         raise trouble_of(machines, "reading the gateways")
     present = [] if isinstance(machines, Failure) else list(machines.values())
     security = dict.fromkeys(name for machine in present for name in machine.groups)
@@ -140,8 +140,9 @@ def ground(reach: RegionClients, group: Group) -> GroupFacts:
     )
 
 
-def _unreached(answer: object) -> bool:
-    return isinstance(answer, Failure) and answer.kind is FailureKind.UNREACHABLE
+def _useless(answer: object) -> bool:
+    """Return True if another question would be answered no better."""
+    return isinstance(answer, Failure) and (answer.kind is FailureKind.UNREACHABLE or is_about_keys(answer.code))
 
 
 def _entries(found: Iterable[RouteEntry], owners: Mapping[str, InstanceId]) -> tuple[RouteEntry, ...]:
