@@ -171,6 +171,30 @@ def test_a_move_that_waits_to_be_seen_is_looked_at_first(monkeypatch: pytest.Mon
     assert region.asked("ask")[-1] == (0, {"action": "sweep", "group": "prod"})
 
 
+@pytest.mark.parametrize("after, fine", [("quiet", True), ("waiting", False), ("attention", False)])
+def test_what_such_a_sweep_notes_does_not_keep_a_drill_from_beginning(
+    monkeypatch: pytest.MonkeyPatch, after: str, *, fine: bool
+) -> None:
+    """Having changed something, it is asked once more how things are."""
+    region = DrillRegion(views=[(0, view(A))], outcome={"outcome": "waiting", "sentence": "looks"}).read(monkeypatch)
+    asked = iter(
+        [{"outcome": "changed", "sentence": "noted: a works again"}, {"outcome": after, "sentence": "so it is"}]
+    )
+    region.on["sweep"] = lambda _: setattr(region, "outcome", next(asked))
+    planned, status = drill(monkeypatch, region), Rehearsal._status
+
+    def then(self: Rehearsal) -> dict[str, Any]:
+        region.outcome = next(asked) if region.outcome["outcome"] == "changed" else region.outcome
+        return status(self)
+
+    monkeypatch.setattr(Rehearsal, "_status", then)
+    if fine:
+        assert planned.check() == A
+        return
+    with pytest.raises(Refused, match="prod is not quiet: so it is"):
+        planned.check()
+
+
 def test_a_drill_is_felt_broken_moved_and_put_back(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, felt: list[MadeUpFeeling]
 ) -> None:

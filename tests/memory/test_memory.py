@@ -73,6 +73,11 @@ def test_what_people_write_is_made_plain() -> None:
     assert encode(NOTHING, sentence) == "natkeeper: paused by a person: Wartung fur alles (reboot) nk1 p 1 e... [nk1]"
 
 
+def test_words_of_which_nothing_is_left_end_no_sentence_with_a_colon() -> None:
+    """A reason in Chinese is in the message to people; the entry says what it can."""
+    assert encode(NOTHING, "paused by a person: 更换磁盘") == "natkeeper: paused by a person [nk1]"
+
+
 def test_the_mark_that_gives_way_is_the_oldest_whatever_its_name() -> None:
     """Ids of 42 characters: there is room for three."""
     names = [f"i-{letter * 40}" for letter in "dcba"]

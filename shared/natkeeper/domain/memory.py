@@ -155,7 +155,7 @@ def encode(memory: Memory, sentence: str) -> str:
     machine = _machine(fitted(memory))
     room = LONGEST - len(machine) - 1
     plain = unicodedata.normalize("NFKD", sentence).encode("ascii", "ignore").decode()
-    text = "natkeeper: " + " ".join(_UNSAFE.sub(" ", plain).split())
+    text = "natkeeper: " + " ".join(_UNSAFE.sub(" ", plain).split()).rstrip(": ")  # a reason in Chinese leaves none
     text = text if len(text) <= room else text[: room - 3].rstrip() + "..."
     return f"{text} {machine}"
 

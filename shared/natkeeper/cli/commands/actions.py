@@ -125,7 +125,10 @@ def setup(context: CommandContext, *, target: str, asker: Asker) -> Exit:
         request = {"action": "setup", "group": group.name, "gateway": target}
     else:
         _check(context, target)
-    return conclude(context.screen, asker.ask(request))
+    answer = asker.ask(request)
+    ended = conclude(context.screen, answer)
+    left_out = any(receipt.get("problems") for receipt in answer.get("receipts", ()))  # such as one that is stopped
+    return Exit.ATTENTION if ended is Exit.OK and left_out else ended
 
 
 @click.command()

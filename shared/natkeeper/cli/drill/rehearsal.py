@@ -71,6 +71,8 @@ class Rehearsal:
         view = receipt.get("view") or {}
         if receipt["outcome"] == "waiting":  # a move of the last minutes is still to be seen to work: a sweep looks
             receipt = self.asker.ask({"action": "sweep", "group": self.group.name})["receipts"][0]
+            if receipt["outcome"] == "changed":  # it noted what it saw
+                receipt = self._status()
             view = receipt.get("view") or view
         if receipt["outcome"] != "quiet" or view.get("paused_until"):
             raise Refused(f"{self.group.name} is not quiet: {receipt['sentence']}", "rehearse on a quiet day")
