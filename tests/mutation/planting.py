@@ -36,7 +36,7 @@ from tests.mutation.warm import Warm
 
 FIRST_S, GROWTH = 4.0, 3.0
 """Seconds of tests that one start of pytest runs at first, and how many times more at each start after it."""
-ENOUGH_S = 30.0
+ENOUGH_S = 60.0
 """Seconds of tests after which a fault counts as unnoticed, so that a score is a lower bound."""
 _FILE_S = 0.3
 """Of processor time, to import a file of tests."""
@@ -175,9 +175,9 @@ def linted(path: Path) -> str | None:
 def in_turn(fault: TextMutation, folders: Sequence[str], known: Known) -> list[str]:
     """List the tests that run a fault's line, those first that promise most for their time.
 
-    What promises are rare words that a test and its file share with the fault, that a test runs the line itself or
-    names the shell function, and faults that its file noticed in the same file. A word is as rare in a test that has a
-    hundred rows as in one that has none.
+    What promises are rare words that a test, a row of its table or its file share with the fault, that a test runs the
+    line itself or names the shell function, and faults that its file noticed in the same file. A word is as rare in a
+    test that has a hundred rows as in one that has none.
     """
     found = known.footprints.tests_of(fault, folders)
     words = set(_WORD.findall(f"{fault.path.stem} {fault.what} {fault.text} {fault.function}"))
@@ -185,7 +185,9 @@ def in_turn(fault: TextMutation, folders: Sequence[str], known: Known) -> list[s
     tables = {test: (files[test], test.partition("[")[0].rpartition("::")[2]) for test in found}
     of_file = {file: words & _words_of_file(file) for file in {*files.values()}}
     of_table = {table: words & _words_of_test(*table) for table in {*tables.values()}}
+    of_row = {test: words & set(_WORD.findall(test.partition("[")[2])) for test in found}
     common = Counter(word for each in of_file.values() for word in each)
+    rows = Counter(word for each in of_row.values() for word in each)
     closely = Counter(word for each in of_table.values() for word in each)
     seconds = {test: took for folder in folders for test, took in known.footprints.seconds[folder].items()}
 
@@ -193,6 +195,7 @@ def in_turn(fault: TextMutation, folders: Sequence[str], known: Known) -> list[s
         promise = 0.02 + 0.2 * found[test] + sum(0.3 / common[word] for word in of_file[files[test]])
         promise += sum(1.0 / closely[word] for word in of_table[tables[test]])
         promise += fault.function in of_table[tables[test]]
+        promise += sum(1.0 / rows[word] for word in of_row[test])
         promise += 0.1 * known.noticed[str(fault.path), files[test]]
         return float((0.03 + seconds[test]) / promise)
 

@@ -61,9 +61,9 @@ class Rule:
     text: str
     pattern: Pattern
     created: float
-    targets: tuple[Target, ...] = ()
-    enabled: bool = True
-    description: str = ""
+    targets: tuple[Target, ...]
+    enabled: bool
+    description: str
 
 
 class Progress(enum.Enum):

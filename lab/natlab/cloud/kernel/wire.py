@@ -17,8 +17,8 @@ class Request:
 
     method: str
     path: str
-    query: Mapping[str, str] = field(default_factory=dict)
-    headers: Mapping[str, str] = field(default_factory=dict)
+    query: Mapping[str, str]
+    headers: Mapping[str, str]
     body: bytes = b""
     principal: Principal = ANONYMOUS
     request_id: str = ""
