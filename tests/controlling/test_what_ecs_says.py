@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+import pytest
+
 from natkeeper.domain.observed import SystemEvent
 from natkeeper.ports import CheckFromFunction, PointRoute, StartGatewayCheck
 from tests.fakes.stage import A, B, C, Stage, group
@@ -62,6 +64,25 @@ def test_a_gateway_that_lost_its_address_is_left_as_soon_as_a_look_agrees() -> N
     assert stage.next_hop() == B
     assert receipt.outcome == "changed"
     assert stage.world.egress(stage.config.groups[0].routes[0].table) is not None
+
+
+@pytest.mark.parametrize("second, home", [(None, B), ("198.51.100.77", A)])
+def test_a_proof_says_nothing_of_an_address_that_went_away_after_it(second: str | None, home: str) -> None:
+    """A is proven again after its stop, then loses its address: it gets the route back only after a newer proof."""
+    stage = Stage({"prod": group(setup={"mode": "apply"}, failback="5m", hold_down="1m")})
+    stage.sweeps(2)
+    stage.world.stop(A)
+    stage.one(stage.state(A, "Stopping"))
+    stage.world.advance(60)
+    stage.world.start(A)
+    stage.world.advance(30)
+    stage.one(stage.state(A, "Running"))
+    stage.sweeps(2)
+    stage.machine(A).own_ip, stage.machine(A).second_ip = None, second
+    stage.sweeps(7)
+    assert stage.next_hop() == B
+    stage.sweeps(20)
+    assert stage.next_hop() == home
 
 
 def test_a_standby_whose_address_is_not_shown_is_used_after_those_that_show_one() -> None:

@@ -390,11 +390,15 @@ def test_a_persons_switch_comes_to_rest_and_bares_no_route(land: Land, wish: Swi
 
 @given(lands())
 def test_memory_survives_every_move(land: Land) -> None:
-    """Rule 9: after a run, each entry that it moved says when, by what and what home was."""
+    """Rule 9: after a run, each entry that it moved says when, by what and what home was.
+
+    A half that someone garbled before, and that led there already, is left as it is.
+    """
+    before = [entry for entries in land.tables.values() for entry in entries.values()]
     land.run()
     for route, _, to in land.moves:
         view = land.view(route)
-        entries = [entry for entry in (view.whole, *view.bridge) if entry is not None]
+        entries = [entry for entry in (view.whole, *view.bridge) if entry is not None and entry not in before]
         assert all(isinstance(decode(entry.description), Memory) for entry in entries)
         if view.carries == to and not view.bridge:
             assert view.remembered.since is not None

@@ -92,7 +92,10 @@ def planned(here: RouteContext, choice: NextHop | str) -> NextHop | str:
 
 def hidden(here: RouteContext, hop: NextHop) -> str | None:
     """Say that too little can be seen of a gateway for a move that nothing forces; None if all of it can."""
-    return "shows no more than that it runs, and nothing forces a move there" if _only_runs(here, hop) else None
+    if _only_runs(here, hop):
+        return "shows no more than that it runs, and nothing forces a move there"
+    bare = here.world.hides_address(hop, here.policy)
+    return "shows no public address, and nothing forces a move there" if bare else None
 
 
 def standby(here: RouteContext, leaving: NextHop | None) -> NextHop | str:

@@ -143,6 +143,8 @@ class Ledger:
     """The gateway of each network interface, be it gone by now."""
     instances: dict[InstanceId, Instance] = field(default_factory=dict)
     """The gateways as DescribeInstances last showed them."""
+    bared: dict[InstanceId, datetime] = field(default_factory=dict)
+    """Gateways whose public address it no longer shows, and since when: what was proven before says nothing of one."""
 
     # ---- other entries of the VPC
     guarded: tuple[Route, ...] = ()

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from natkeeper.domain.bridge import view_of
 from natkeeper.domain.config import Follow, Group, Route
+from natkeeper.domain.egress import EgressSeen
 from natkeeper.domain.eip import TAKES, shown_by
 from natkeeper.domain.health import Sight
 from natkeeper.domain.ids import InstanceId
@@ -115,7 +116,9 @@ def _kept_or_by_status(
     """
     listed: Mapping[InstanceId, Instance | Unseen] | Failure = found["instances"]
     if not isinstance(listed, Failure):
-        seen.instances.update({each: at for each, at in listed.items() if not isinstance(at, Unseen)})
+        for each, at in listed.items():
+            if not isinstance(at, Unseen):
+                seen.keep(each, at, now)
         seen.listed = now, listed
         return listed
     if seen.listed is not None and now - seen.listed[0] < STILL_HOLDS:
@@ -344,7 +347,11 @@ def _sight(
 
 def _reported(gateway: InstanceId, sight: Sight, seen: Seen, policy: Group, now: datetime) -> Sight:
     runs = [run for run in seen.setups or () if run.gateway == gateway and run.report is not None]
-    return _with_report(sight, runs[0], policy, now) if runs else sight
+    sight = _with_report(sight, runs[0], policy, now) if runs else sight
+    bared = seen.bared.get(gateway)
+    if bared is not None and isinstance(sight.proof, EgressSeen) and runs[0].started < bared:
+        return replace(sight, proof=None)  # by the address that it had
+    return sight
 
 
 def _with_report(sight: Sight, run: SetupRun, policy: Group, now: datetime) -> Sight:

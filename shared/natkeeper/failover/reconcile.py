@@ -88,6 +88,7 @@ def guard(
             one_by_one=assignment.links > 0 or ledger.busy_lately(clock()),
             owners=ledger.owners,
             instances=ledger.instances,
+            bared=ledger.bared,
         ),
         SoFar(assignment.wish, watched_since=ledger.since, refused_lately=ledger.refused_lately(clock())),
         assignment.report,

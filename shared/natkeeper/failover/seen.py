@@ -37,6 +37,8 @@ class Seen:
     """Reads that failed and that others stand in for, so that no round waits for them again."""
     instances: dict[InstanceId, Instance] = field(default_factory=dict)
     """Gateways as they were last shown."""
+    bared: dict[InstanceId, datetime] = field(default_factory=dict)
+    """Those whose public address is shown no longer, and since when."""
     listed: tuple[datetime, Mapping[InstanceId, Instance | Unseen]] | None = None
     """What this run last read of them together, and when."""
     owners: dict[str, InstanceId] = field(default_factory=dict)
@@ -73,3 +75,12 @@ class Seen:
     """How often it has waited since something happened."""
     patient_until: datetime | None = None
     """How long the writes that were accepted usually take."""
+
+    def keep(self, gateway: InstanceId, instance: Instance, now: datetime) -> None:
+        """Keep what ECS shows of a gateway, and since when it shows no public address any more."""
+        before = self.instances.get(gateway)
+        if instance.public_ip is not None:
+            self.bared.pop(gateway, None)
+        elif before is not None and before.public_ip is not None and not instance.unread:
+            self.bared[gateway] = now
+        self.instances[gateway] = instance
