@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
 
 from natkeeper.domain.ids import InstanceId
 from natkeeper.domain.memory import Memory, decode
+from natkeeper.domain.payloads import parse
+from natkeeper.failover.search import searches
 from natkeeper.ports import (
     CreateRoute,
     FailureKind,
@@ -293,3 +296,16 @@ def test_killed_anywhere_the_next_process_finishes(calls: int) -> None:
     stage.sweeps(3)
     assert (stage.next_hop(), stage.next_hop(TABLE_2)) == (B, B)
     assert InstanceId(A) in stage.world.machines
+
+
+@pytest.mark.parametrize("order", [("plain", "found"), ("found", "plain")])
+def test_every_group_that_finds_its_gateways_is_searched(order: tuple[str, ...]) -> None:
+    """Wherever it stands in the configuration, beside others that list theirs."""
+    kinds = {
+        "plain": group(),
+        "found": group(vpc=VPC, gateways={"tag": TAG}, routes="all", probe=None),
+    }
+    stage = Stage({name: kinds[name] for name in order})
+    event = parse(json.dumps(stage.state("i-stranger", "Running")))
+    found = searches(event, stage.config, (), {}, stage.world.now)
+    assert [(search.group, search.tag, search.tables) for search in found] == [("found", True, True)]
