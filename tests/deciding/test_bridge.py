@@ -11,7 +11,7 @@ from natkeeper.domain.config import Group, Route
 from natkeeper.domain.decision import Await, Bridge, Create, Hold, Leave, Move, Retire
 from natkeeper.domain.health import Sight
 from natkeeper.domain.memory import Memory
-from natkeeper.domain.observed import EntryStatus, NatGateway, RouteEntry
+from natkeeper.domain.observed import EntryStatus, NatGateway, RouteEntry, Unseen
 from natkeeper.domain.refusals import Deed, Refusal
 from natkeeper.domain.signals import Switch
 from natkeeper.domain.world import RouteView
@@ -33,6 +33,7 @@ from tests.deciding.worlds import (
     half,
     hop,
     later,
+    lost,
     marked,
     moved,
     refused,
@@ -357,3 +358,16 @@ def test_in_place_is_tried_first() -> None:
     """One call is faster than six."""
     land = refusing(a=gateway("Stopped"))
     assert isinstance(land.run()[0].steps[0], Move)
+
+
+def test_a_bridge_to_the_last_hope_is_not_made_and_deleted_without_end() -> None:
+    """A does not get out, B is certainly dead, the fallback cannot be read: one bridge, and then rest."""
+    land = replace(
+        refusing(group(fallback=NAT), on=B, a=lost(), b=gateway("Stopped")),
+        works=frozenset(), fallback=Unseen("timed out"),
+    )  # fmt: skip
+    decisions = land.run()
+    bridged = [step for decision in decisions for step in decision.steps if isinstance(step, Bridge)]
+    assert [step.to for step in bridged] == [hop(A)]
+    assert (list(land.tables[ROUTE]), land.bare) == ([ROUTE.destination], [])
+    assert land.carries(ROUTE) != hop(B)

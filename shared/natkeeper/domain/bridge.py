@@ -160,7 +160,8 @@ def _aim(here: RouteContext, view: RouteView) -> NextHop | None:
     """Name the next hop that the bridge leads to, if the bridge is worth finishing.
 
     Neither blindness (rule 3) nor a mark is a reason to turn back: with both known, it was begun. Nor is anything
-    when a person began it, or when there is nowhere better to turn to; but the platform's own refusal is.
+    when a person began it, when there is nowhere better to turn to, or when the old entry would be left for the same
+    next hop again; but the platform's own refusal is.
     """
     hops = {part.next_hop for part in view.bridge}
     to = next(iter(hops)) if len(hops) == 1 else None
@@ -168,7 +169,15 @@ def _aim(here: RouteContext, view: RouteView) -> NextHop | None:
         return None
     bad = isinstance(without_mark(here.world, to).health(to, here.policy), Unhealthy)
     stubborn = here.memory.by == "person" or isinstance(selection.best(here, to), str)
-    return None if bad and not stubborn else to
+    return None if bad and not stubborn and not _leads_back(here, view, to) else to
+
+
+def _leads_back(here: RouteContext, view: RouteView, to: NextHop) -> bool:
+    """Return True if the old entry, were the bridge to `to` gone, would be left by another one like it."""
+    hop = None if view.whole is None else view.whole.next_hop
+    if hop is None or hop == to or not belongs(hop, here.policy):
+        return False
+    return isinstance(here.world.health(hop, here.policy), Unhealthy) and selection.best(here, hop) == to
 
 
 def _made_since(here: RouteContext, view: RouteView, whole: RouteEntry) -> bool:
