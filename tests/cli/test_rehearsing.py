@@ -97,6 +97,9 @@ def named(**more: Any) -> dict[str, Any]:
     [
         ({"outcome": "attention", "sentence": "b is dark"}, view(), "switch", False,
          ("prod is not quiet: b is dark", "rehearse on a quiet day")),
+        *(({**QUIET, "episodes": [{"kind": kind}, {"kind": "found"}]}, view(), "switch", False,
+           ("prod is not quiet: all is well", "rehearse on a quiet day"))
+          for kind in ("brown-out", "probe broken", "flapping")),
         (QUIET, {**view(), "paused_until": "soon"}, "switch", False,
          ("prod is not quiet: all is well", "rehearse on a quiet day")),
         (QUIET, view("eni-x"), "switch", False,

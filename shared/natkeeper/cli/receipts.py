@@ -37,7 +37,12 @@ def conclude(screen: Screen, answer: Json, *, would: bool = False, looks: bool =
 
 def lasting(receipt: Json) -> str:
     """Return the kind of the first episode that lasts; empty where none does."""
-    return next((str(each.get("kind")) for each in receipt.get("episodes") or () if "ended" not in each), "")
+    return next(iter(all_lasting(receipt)), "")
+
+
+def all_lasting(receipt: Json) -> tuple[str, ...]:
+    """Return the kinds of all episodes that last."""
+    return tuple(str(each.get("kind")) for each in receipt.get("episodes") or () if "ended" not in each)
 
 
 def style_of(kind: str) -> str:

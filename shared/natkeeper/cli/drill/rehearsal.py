@@ -16,7 +16,9 @@ from natkeeper.cli.drill.restore import Restore, command, fit_for_duty
 from natkeeper.cli.drill.sampler import Feeling
 from natkeeper.cli.errors import CommandError, Interrupted, Refused
 from natkeeper.cli.output import names_in, with_names
+from natkeeper.cli.receipts import all_lasting
 from natkeeper.cli.survey import network
+from natkeeper.domain.episodes import EpisodeKind
 from natkeeper.domain.observed import EntryStatus
 from natkeeper.drill import Moment, Observed
 from natkeeper.drill.observed import Kind
@@ -34,6 +36,8 @@ BEFORE_S = 3.0
 SETTLED = 3
 """Checks in a row that have to succeed before the way counts as well."""
 POLL_S = 0.5
+_SPOILS = frozenset({EpisodeKind.BROWN_OUT.value, EpisodeKind.PROBE_BROKEN.value, EpisodeKind.FLAPPING.value})
+"""What lasts that a drill could not be told from, as the probe measures it."""
 HOW = """Measured through the probe function, which checks egress from a private vSwitch, one check after the other:
 a figure is as fine as the time between two checks. The outage is the longest time between two checks that worked.
 Times are seconds since the fault, by the clock of the machine that ran the drill."""
@@ -74,7 +78,8 @@ class Rehearsal:
             if receipt["outcome"] == "changed":  # it noted what it saw
                 receipt = self._status()
             view = receipt.get("view") or view
-        if receipt["outcome"] != "quiet" or view.get("paused_until"):
+        spoilt = not _SPOILS.isdisjoint(all_lasting(receipt))
+        if receipt["outcome"] != "quiet" or view.get("paused_until") or spoilt:
             raise Refused(f"{self.group.name} is not quiet: {receipt['sentence']}", "rehearse on a quiet day")
         hop = str(self._route_in(view).get("next_hop") or "")
         if not hop:
