@@ -109,6 +109,7 @@ def test_without_a_fallback_people_are_told_what_brings_the_eip_back(how: str, t
     stage.sweeps(2)
     (dark,) = (e for r in stage.told_people() for e in r.get("episodes", ()) if e["kind"] == "dark")
     assert dark["todo"].startswith(todo)
+    assert dark["left"] == "no gateway helps without the EIP"
 
 
 @pytest.mark.parametrize("code", ["TaskConflict", "Throttling.User"])

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
 _NOTHING: Mapping[str, datetime] = MappingProxyType({})
 _RIGHT = "natkeeper doctor shows which right is missing, and natkeeper tries again with every sweep"
+_NO_EIP = "no gateway helps without the EIP"
 _TODO_BLIND = "see whether the API answers and whether natkeeper's role may read (natkeeper doctor)"
 
 
@@ -136,7 +137,7 @@ def _dark(
             EpisodeKind.DARK,
             tables,
             cause,
-            left=left_of(world, policy, dark=True),
+            left=_NO_EIP if to_bring_it_back(world, policy) else left_of(world, policy, dark=True),
             todo=f"point the entry to {standbys(world, policy)[0]} by hand; {_RIGHT}"
             if refused
             else _todo_dark(world, policy, [r for some in reasons.values() for r in some], paused=paused is not None),
