@@ -120,7 +120,9 @@ def test_each_command_is_one_request_and_its_answer(
     )
 
 
-@pytest.mark.parametrize("problems, code", [([], 0), (["i-gwb was not set up: it is Stopped"], 1)])
+@pytest.mark.parametrize(
+    "problems, code", [([], 0), (["it rains"], 0), (["it rains", "i-gwb was not set up: it is Stopped"], 1)]
+)
 def test_a_gateway_that_was_left_out_is_an_exit_code(
     function: ScriptedFunction, natkeeper: Command, problems: list[str], code: int
 ) -> None:

@@ -127,7 +127,8 @@ def setup(context: CommandContext, *, target: str, asker: Asker) -> Exit:
         _check(context, target)
     answer = asker.ask(request)
     ended = conclude(context.screen, answer)
-    left_out = any(receipt.get("problems") for receipt in answer.get("receipts", ()))  # such as one that is stopped
+    problems = (problem for receipt in answer.get("receipts", ()) for problem in receipt.get("problems", ()))
+    left_out = any(" was not set up: " in problem for problem in problems)  # such as one that is stopped
     return Exit.ATTENTION if ended is Exit.OK and left_out else ended
 
 
