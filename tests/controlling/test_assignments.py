@@ -137,7 +137,10 @@ SWEEPS = tuple(of(each, "timer minute", sweep=True, leads=each is EAST) for each
         ([Sweep(name("west"))], [of(WEST, "sweep by a person", sweep=True, asked=True, show=True)]),
         (
             [Sweep()],
-            [of(each, "sweep by a person", sweep=True, asked=True, show=True, leads=each is EAST) for each in CONFIG.groups],
+            [
+                of(each, "sweep by a person", sweep=True, asked=True, show=True, leads=each is EAST)
+                for each in CONFIG.groups
+            ],
         ),
         (
             [SetUp(name("east"))],

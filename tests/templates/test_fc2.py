@@ -158,7 +158,7 @@ def test_the_command_line_asks_the_function_of_the_service(
     assert natkeeper("status", *way).code == 0
     ended = natkeeper("switch", "prod", *way, "--json")
     (receipt,) = ended.data["receipts"]
-    assert (ended.code, place.hop) == (0, place.b), ended
+    assert (ended.code, place.hop) == (1, place.b), ended  # nothing proves it
     assert receipt["verified"] is None  # no probe in FC 2.0: only the gateway itself was seen to reach the internet
     told = natkeeper("doctor", *way, "--json").data["findings"]
     said = {finding["about"]: finding["says"] for finding in told}
