@@ -121,17 +121,6 @@ def test_each_command_is_one_request_and_its_answer(
 
 
 @pytest.mark.parametrize(
-    "problems, code", [([], 0), (["it rains"], 0), (["it rains", "i-gwb was not set up: it is Stopped"], 1)]
-)
-def test_a_gateway_that_was_left_out_is_an_exit_code(
-    function: ScriptedFunction, natkeeper: Command, problems: list[str], code: int
-) -> None:
-    """A script that goes on with 0 would count on a setup that nobody started."""
-    function.answers = [{**QUIET, "receipts": [{**each, "problems": problems} for each in QUIET["receipts"]]}]
-    assert natkeeper("setup", "prod").code == code
-
-
-@pytest.mark.parametrize(
     "line", ["status", "plan", "sweep", "resume", "pause --for 1h --why x", "switch", "setup", "metrics"]
 )
 def test_a_group_that_is_not_configured_is_refused_before_anything_is_asked(

@@ -180,17 +180,13 @@ def test_what_such_a_sweep_notes_does_not_keep_a_drill_from_beginning(
 ) -> None:
     """Having changed something, it is asked once more how things are."""
     region = DrillRegion(views=[(0, view(A))], outcome={"outcome": "waiting", "sentence": "looks"}).read(monkeypatch)
-    asked = iter(
-        [{"outcome": "changed", "sentence": "noted: a works again"}, {"outcome": after, "sentence": "so it is"}]
-    )
-    region.on["sweep"] = lambda _: setattr(region, "outcome", next(asked))
-    planned, status = drill(monkeypatch, region), Rehearsal._status
 
-    def then(self: Rehearsal) -> dict[str, Any]:
-        region.outcome = next(asked) if region.outcome["outcome"] == "changed" else region.outcome
-        return status(self)
+    def swept(_request: object) -> None:
+        region.outcome = {"outcome": "changed", "sentence": "noted: a works again"}
+        region.on["status"] = lambda _: setattr(region, "outcome", {"outcome": after, "sentence": "so it is"})
 
-    monkeypatch.setattr(Rehearsal, "_status", then)
+    region.on["sweep"] = swept
+    planned = drill(monkeypatch, region)
     if fine:
         assert planned.check() == A
         return

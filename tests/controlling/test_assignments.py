@@ -134,13 +134,10 @@ SWEEPS = tuple(of(each, "timer minute", sweep=True, leads=each is EAST) for each
         ([Timer("minute")], [*SWEEPS]),
         ([Status(name("west"))], [of(WEST, "status", read_only=True, sweep=True)]),
         ([Status()], [of(each, "status", read_only=True, sweep=True) for each in CONFIG.groups]),
-        ([Sweep(name("west"))], [of(WEST, "sweep by a person", sweep=True, asked=True, show=True)]),
+        ([Sweep(name("west"))], [of(WEST, "sweep by a person", sweep=True, show=True)]),
         (
             [Sweep()],
-            [
-                of(each, "sweep by a person", sweep=True, asked=True, show=True, leads=each is EAST)
-                for each in CONFIG.groups
-            ],
+            [of(each, "sweep by a person", sweep=True, show=True, leads=each is EAST) for each in CONFIG.groups],
         ),
         (
             [SetUp(name("east"))],

@@ -179,7 +179,7 @@ def test_a_pause_a_resume_and_a_setup_are_acts_of_their_own(stage: Stage) -> Non
 
 
 def test_a_stopped_gateway_that_is_to_be_set_up_is_named(stage: Stage) -> None:
-    """Alone it refuses the request; beside others it is a problem that the receipt has."""
+    """Alone it refuses the request; beside others it is what needs attention."""
     stage.world.stop(B)
     stage.sweeps(1)
     alone = stage.one(person("setup", gateway=B))
@@ -190,7 +190,7 @@ def test_a_stopped_gateway_that_is_to_be_set_up_is_named(stage: Stage) -> None:
     stage.world.stop(B)
     stage.sweeps(1)
     both = stage.one(person("setup"))
-    assert both.outcome == "changed"
+    assert both.outcome == "attention"
     assert f"{B} was not set up: it is Stopped; start it, and it is set up when it runs" in both.problems
 
 

@@ -106,7 +106,7 @@ def _leaves_the_fallback(step: Move | Bridge, world: World, policy: Group) -> bo
 def _has_address(hop: NextHop, world: World, policy: Group) -> bool:
     """Return True if a check through `hop` proves something: it has the public address that it is to have, or one.
 
-    So it does where no EIP will come soon.
+    Where no EIP will come soon, there is nothing to wait for: a check shows whether it gets out by another address.
     """
     if world.astray(hop, policy) is not None:
         return True

@@ -291,14 +291,15 @@ def _replaced(here: RouteContext, entry: RouteEntry, hop: NextHop) -> Step:
     One that works stays where another natkeeper, which has it, led the route there: two would never come to rest.
     """
     tag = here.policy.tag
-    replaced = f"{hop} has lost the tag {tag}" if tag else f"{hop} was replaced in the configuration"
+    why = f"has lost the tag {tag}" if tag else "was replaced in the configuration"
+    replaced = f"{hop} {why}"
     if hop.id in here.world.so_far.to_check and here.world.egress(hop) is None:
         return Verify(here.route, hop, f"{replaced}; seeing whether the internet is reached through it")
     health = here.world.health(hop, here.policy)
     if isinstance(health, Unknown):
         return Hold(here.route, f"{replaced}, and it cannot be seen, which moves nothing: {health.reason}")
     if isinstance(health, Unhealthy):
-        return _leave_dead(here, entry, hop, Unhealthy(f"{replaced.removeprefix(f'{hop} ')}, and it {health.reason}"))
+        return _leave_dead(here, entry, hop, Unhealthy(f"{why}, and it {health.reason}"))
     if another := another_moved(here):
         return Leave(here.route, f"the route goes to {hop}: {another}; give both the same gateways in the same order")
     choice = selection.planned(here, selection.standby(here, None))

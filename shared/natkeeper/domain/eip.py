@@ -137,7 +137,7 @@ def to_bring_it_back(world: World, policy: Group) -> str:
         return ""
     if eip is None:
         return f"correct address.follow, which is {policy.address.follow}, and deploy"
-    if eip.status is not EipStatus.IN_USE or eip.holder in (*policy.gateways, *world.former):
+    if not world.eip_is_elsewhere(policy):
         return ""
     return f"take the EIP off {eip.holder} by hand; natkeeper binds a free one to the gateway that carries the route"
 

@@ -35,7 +35,6 @@ TRY_AGAIN = timedelta(minutes=10)
 """How long after it was seen to be bad a next hop is tried again by a route that leads nowhere anyway."""
 CARRIED = timedelta(minutes=1)
 """How long a next hop must carry a route before its failure counts as separate from that of the hop before it."""
-_NEXT = ": the next failure is an outage"
 
 
 def best(here: RouteContext, leaving: NextHop | None) -> NextHop | str:
@@ -118,6 +117,12 @@ def standbys(world: World, policy: Group) -> tuple[NextHop, ...]:
     return tuple(hop for hop in hops_of(policy) if hop not in active and world.ineligible(hop, policy) is None)
 
 
+def each_other(world: World, policy: Group) -> tuple[NextHop, ...]:
+    """List the next hops that carry routes and could take those of another one; one alone has no other."""
+    fit = tuple(hop for hop in carrying(world, policy) if world.ineligible(hop, policy) is None)
+    return fit if len(fit) > 1 else ()
+
+
 def only_marked(here: RouteContext, leaving: NextHop | None) -> Iterator[NextHop]:
     """List the gateways against which nothing speaks but that they were seen to fail a while ago."""
     for hop in _gateways(here, leaving):
@@ -143,11 +148,15 @@ def held_back(world: World, policy: Group) -> tuple[NextHop, ...]:
 
 def left_of(world: World, policy: Group, *, dark: bool = False) -> str:
     """Say how many failures can still be survived, and by which next hops; `dark`: one has not been survived."""
-    said = left_words(standbys(world, policy), cold_standbys(world, policy), held_back(world, policy))
-    return said.removesuffix(_NEXT) if dark else said
+    left, stopped, others = standbys(world, policy), cold_standbys(world, policy), each_other(world, policy)
+    if others and not (left or stopped):
+        return f"no gateway is idle: {', '.join(map(str, others))} take over from each other"
+    return left_words(left, stopped, held_back(world, policy), dark=dark)
 
 
-def left_words(left: tuple[NextHop, ...], stopped: tuple[NextHop, ...] = (), held: tuple[NextHop, ...] = ()) -> str:
+def left_words(
+    left: tuple[NextHop, ...], stopped: tuple[NextHop, ...] = (), held: tuple[NextHop, ...] = (), *, dark: bool = False
+) -> str:
     """Say which standbys are left: those that could take a route now, those to be started, those held back."""
     if stopped:
         cold = f"{', '.join(map(str, stopped))} {'is' if len(stopped) == 1 else 'are'} stopped and would be started"
@@ -156,7 +165,7 @@ def left_words(left: tuple[NextHop, ...], stopped: tuple[NextHop, ...] = (), hel
         taken = f"which {'is' if len(held) == 1 else 'are'} taken where nothing else works"
         return f"no standby is left but {', '.join(map(str, held))}, {taken}"
     if not left:
-        return f"no standby is left{_NEXT}"
+        return "no standby is left" if dark else "no standby is left: the next failure is an outage"
     names = ", ".join(map(str, left))
     return f"{names} is the only standby left" if len(left) == 1 else f"standbys left: {names}"
 

@@ -289,9 +289,16 @@ class World:
             return f"cannot have the EIP {policy.address.follow}, which does not exist"
         if eip.status is EipStatus.UNKNOWN:
             return "cannot have the EIP, which is in a state that natkeeper does not know"
-        if eip.status is EipStatus.IN_USE and eip.holder not in (*policy.gateways, *self.former):
+        if self.eip_is_elsewhere(policy):
             return f"cannot have the EIP, which someone else bound to {eip.holder}"
         return f"cannot have the EIP, which stays {eip.status.value}" if self.so_far.eip_stuck else None
+
+    def eip_is_elsewhere(self, policy: Group) -> bool:
+        """Return True if the EIP is bound to something that is not, and was not, a gateway of the group."""
+        eip = self.eip
+        if not isinstance(eip, Eip) or eip.status is not EipStatus.IN_USE:
+            return False
+        return eip.holder not in (*policy.gateways, *self.former)
 
     def own_address(self, hop: NextHop) -> str | None:
         """Return the public address that the gateway `hop` has besides the EIP that follows the route, or None."""

@@ -59,7 +59,6 @@ class Assignment:
     gateway that carries its route is to report how full it is. `sweep`: look after the setup of gateways as well;
     `turn`: what is due may be started in this run; `leads`: a new version of the setup is tried on this group first.
     `setup_now`: gateways to set up without waiting for their time; `by_person`: a person asked, so no pause stops it.
-    `asked`: a person waits for the answer, which tells every trouble that lasts.
     `read_only`: decide and tell, write nothing. `show`: the receipt shows all that was seen, however quiet it is.
     `links`: how many runs in a row have left something of the group; `alone`: no other group waits for this run.
     """
@@ -78,11 +77,15 @@ class Assignment:
     leads: bool = True
     setup_now: frozenset[str] = frozenset()
     by_person: bool = False
-    asked: bool = False
     read_only: bool = False
     show: bool = False
     links: int = 0
     alone: bool = True
+
+    @property
+    def asked(self) -> bool:
+        """Return True if a person waits for a sweep, whose answer tells every trouble that lasts."""
+        return self.sweep and self.show
 
 
 @dataclass(frozen=True, slots=True)
@@ -279,7 +282,7 @@ def check_another_way(group: Group) -> Assignment:
     return Assignment(group, "the probe is broken, so its gateway is looked at another way", check=True)
 
 
-def _sweep(groups: tuple[Group, ...], about: str, now: datetime, draft: _Draft, *, asked: bool = False) -> None:
+def _sweep(groups: tuple[Group, ...], about: str, now: datetime, draft: _Draft, *, show: bool = False) -> None:
     """Look at all of `groups`; setups that are due are started for some of them each minute, for all in turn."""
     # OOS limits starts per minute, so hundreds of groups take turns. The minute of the clock picks them, because a
     # function has no memory that outlives a cold start.
@@ -287,7 +290,7 @@ def _sweep(groups: tuple[Group, ...], about: str, now: datetime, draft: _Draft, 
     minute = int(now.timestamp()) // 60
     for number, group in enumerate(groups):
         turn = (number - minute) % turns == 0
-        draft.add(Assignment(group, about, sweep=True, turn=turn, leads=number == 0, asked=asked, show=asked))
+        draft.add(Assignment(group, about, sweep=True, turn=turn, leads=number == 0, show=show))
 
 
 def _manual(signal: Manual, config: Config, now: datetime, draft: _Draft) -> None:
@@ -304,7 +307,7 @@ def _manual(signal: Manual, config: Config, now: datetime, draft: _Draft) -> Non
             for each in groups:
                 draft.add(Assignment(each, "status", read_only=True, sweep=True))
         case Sweep():
-            _sweep(groups, "sweep by a person", now, draft, asked=True)
+            _sweep(groups, "sweep by a person", now, draft, show=True)
         case SetUp(gateway=gateway):
             _set_up(groups[0], gateway, draft)
         case Switch(table=table):
@@ -346,7 +349,6 @@ def _merge(one: Assignment, other: Assignment) -> Assignment:
         leads=one.leads or other.leads,
         setup_now=one.setup_now | other.setup_now,
         by_person=one.by_person or other.by_person,
-        asked=one.asked or other.asked,
         read_only=one.read_only and other.read_only,
         show=one.show or other.show,
         links=max(one.links, other.links),

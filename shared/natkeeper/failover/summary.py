@@ -28,7 +28,7 @@ from natkeeper.domain.egress import EvidenceKind
 from natkeeper.domain.health import Draining, Healthy, Unhealthy, Unknown, remark
 from natkeeper.domain.marks import with_marks
 from natkeeper.domain.observed import NextHop
-from natkeeper.domain.selection import cold_standbys, left_of, standbys
+from natkeeper.domain.selection import cold_standbys, each_other, left_of, standbys
 from natkeeper.domain.world import RouteView, World, belongs, hops_of
 from natkeeper.failover.apply import in_words
 from natkeeper.ports import Failure
@@ -134,7 +134,7 @@ class GroupSummary:
         sentence = self._sentence(assignment, world, decision, verified, mine)
         if moves and not assignment.read_only:
             unlike = dict.fromkeys(after_moves(world, assignment.group))
-            sentence = "; ".join([sentence, *unlike, _left(with_marks(world, now), assignment.group)])
+            sentence = "; ".join([sentence, *unlike, left_of(with_marks(world, now), assignment.group)])
         asked = (assignment.read_only or assignment.asked) and not decision.changes
         news = [episode for episode in self.episodes if asked or (episode.due and not assignment.read_only)]
         if asked and not any(episode.trouble.left for episode in news):  # an episode begins only after five minutes
@@ -168,7 +168,8 @@ class GroupSummary:
         if any(isinstance(step, Refuse) for step in decision.steps) or self._not_set_up(assignment):
             return "refused"
         bad = any(isinstance(step, (Hold, Leave)) for step in decision.steps) or isinstance(decision.eip, EipHold)
-        if bad or verified is False:
+        left_out = assignment.setup_now - self.set_up if assignment.by_person else frozenset()
+        if bad or left_out or verified is False:
             return "attention"
         if self.handed_on:
             return "waiting"
@@ -216,23 +217,9 @@ def _none_left(world: World, policy: Group) -> Iterable[str]:
     """Say that no standby is left, of a group that should have one."""
     carrying = evidence.carrying(world, policy)
     alone = len(hops_of(policy)) == 1 or not carrying
-    left = standbys(world, policy) or cold_standbys(world, policy) or _each_other(world, policy)
+    left = standbys(world, policy) or cold_standbys(world, policy) or each_other(world, policy)
     dark = all(world.ineligible(hop, policy) is not None for hop in carrying)
     return () if alone or left else (left_of(world, policy, dark=dark),)
-
-
-def _left(world: World, policy: Group) -> str:
-    """Say which standbys are left after a move, where none is idle as well."""
-    each_other = _each_other(world, policy)
-    if not each_other or standbys(world, policy) or cold_standbys(world, policy):
-        return left_of(world, policy)
-    return f"no gateway is idle: {', '.join(map(str, each_other))} take over from each other"
-
-
-def _each_other(world: World, policy: Group) -> tuple[NextHop, ...]:
-    """List the next hops that carry routes and could take those of another one; one alone has no other."""
-    fit = tuple(hop for hop in evidence.carrying(world, policy) if world.ineligible(hop, policy) is None)
-    return fit if len(fit) > 1 else ()
 
 
 def _not_checking(step: Step, world: World, policy: Group) -> Step:

@@ -125,11 +125,7 @@ def setup(context: CommandContext, *, target: str, asker: Asker) -> Exit:
         request = {"action": "setup", "group": group.name, "gateway": target}
     else:
         _check(context, target)
-    answer = asker.ask(request)
-    ended = conclude(context.screen, answer)
-    problems = (problem for receipt in answer.get("receipts", ()) for problem in receipt.get("problems", ()))
-    left_out = any(" was not set up: " in problem for problem in problems)  # such as one that is stopped
-    return Exit.ATTENTION if ended is Exit.OK and left_out else ended
+    return conclude(context.screen, asker.ask(request))
 
 
 @click.command()
